@@ -1,0 +1,106 @@
+import type { DmaBuffer } from "../pcie/driver-view.ts";
+
+/** A DMA buffer over raw shared memory: accesses are plain or atomic loads and stores, no call in between. */
+export class MappedBuffer implements DmaBuffer {
+  readonly byteLength: number;
+  readonly iova: number;
+  readonly iovaHigh: number;
+  readonly iovaLow: number;
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  readonly #halves: Uint16Array;
+  readonly #words: Uint32Array;
+  readonly #signedWords: Int32Array;
+  readonly #label: string;
+  #release: (() => void) | undefined;
+
+  /** `offset` is a multiple of 4. `release` unmaps and gives the memory back. */
+  constructor(
+    buffer: SharedArrayBuffer,
+    offset: number,
+    byteLength: number,
+    iova: number,
+    label: string,
+    release: () => void,
+  ) {
+    this.byteLength = byteLength;
+    this.iova = iova;
+    this.iovaHigh = Math.floor(iova / 2 ** 32) | 0;
+    this.iovaLow = iova % 2 ** 32 | 0;
+    this.bytes = new Uint8Array(buffer, offset, byteLength);
+    this.#halves = new Uint16Array(buffer, offset, byteLength >>> 1);
+    this.#words = new Uint32Array(buffer, offset, byteLength >>> 2);
+    this.#signedWords = new Int32Array(buffer, offset, byteLength >>> 2);
+    this.#label = label;
+    this.#release = release;
+  }
+
+  read8(offset: number): number {
+    return this.bytes[offset] ?? this.#outside(offset, 1);
+  }
+
+  read16(offset: number): number {
+    return this.#halves[offset / 2] ?? this.#outside(offset, 2);
+  }
+
+  read32(offset: number): number {
+    return this.#words[offset / 4] ?? this.#outside(offset, 4);
+  }
+
+  write8(offset: number, value: number): void {
+    if (offset >= this.byteLength || offset < 0) this.#outside(offset, 1);
+    this.bytes[offset] = value;
+  }
+
+  write16(offset: number, value: number): void {
+    const index = offset >> 1;
+    if ((offset & 1) !== 0 || index >= this.#halves.length || offset < 0) this.#outside(offset, 2);
+    this.#halves[index] = value;
+  }
+
+  write32(offset: number, value: number): void {
+    const index = offset >> 2;
+    if ((offset & 3) !== 0 || index >= this.#signedWords.length || offset < 0) this.#outside(offset, 4);
+    this.#signedWords[index] = value;
+  }
+
+  readAcquire32(offset: number): number {
+    const index = offset >> 2;
+    if ((offset & 3) !== 0 || index >= this.#signedWords.length || offset < 0) this.#outside(offset, 4);
+    return Atomics.load(this.#signedWords, index) >>> 0;
+  }
+
+  writeRelease32(offset: number, value: number): void {
+    const index = offset >> 2;
+    if ((offset & 3) !== 0 || index >= this.#signedWords.length || offset < 0) this.#outside(offset, 4);
+    Atomics.store(this.#signedWords, index, value | 0);
+  }
+
+  copyFrom(offset: number, source: Uint8Array, sourceOffset: number, byteLength: number): void {
+    if (offset < 0 || offset + byteLength > this.byteLength) this.#outside(offset, byteLength);
+    if (sourceOffset === 0 && byteLength === source.length) {
+      this.bytes.set(source, offset);
+      return;
+    }
+    // A part of an array is copied byte by byte: set() would need a sub-array, which is garbage.
+    const target = this.bytes;
+    for (let index = 0; index < byteLength; index++) target[offset + index] = source[sourceOffset + index] as number;
+  }
+
+  copyTo(offset: number, target: Uint8Array, targetOffset: number, byteLength: number): void {
+    if (offset < 0 || offset + byteLength > this.byteLength) this.#outside(offset, byteLength);
+    const source = this.bytes;
+    for (let index = 0; index < byteLength; index++) target[targetOffset + index] = source[offset + index] as number;
+  }
+
+  free(): void {
+    if (this.#release === undefined) throw new Error(`${this.#label} was freed twice`);
+    this.#release();
+    this.#release = undefined;
+  }
+
+  #outside(offset: number, byteLength: number): never {
+    throw new RangeError(
+      `${byteLength}-byte access at offset 0x${offset.toString(16)} of ${this.#label} is misaligned or outside its ${this.byteLength} bytes`,
+    );
+  }
+}

@@ -1,0 +1,80 @@
+import type { Arena } from "../memory/arena.ts";
+import { ARENA_SEGMENT, type HostMemory } from "../memory/host-memory.ts";
+import type { DmaPermissions, Iommu } from "../memory/iommu.ts";
+import type { Dma, DmaAllocOptions, DmaBuffer, DmaDirection } from "../pcie/driver-view.ts";
+import type { CpuLink } from "./cpu-link.ts";
+import { MappedBuffer } from "./dma-buffer.ts";
+
+const PERMISSIONS: Readonly<Record<DmaDirection, DmaPermissions>> = {
+  "to-device": 1,
+  "from-device": 2,
+  bidirectional: 3,
+};
+
+/** Allocates and maps DMA memory of one function. */
+export class DriverDma implements Dma {
+  readonly #arena: Arena;
+  readonly #memory: HostMemory;
+  readonly #iommu: Iommu;
+  readonly #link: CpuLink;
+
+  constructor(arena: Arena, memory: HostMemory, iommu: Iommu, link: CpuLink) {
+    this.#arena = arena;
+    this.#memory = memory;
+    this.#iommu = iommu;
+    this.#link = link;
+  }
+
+  get mappingCount(): number {
+    return this.#iommu.mappingCount;
+  }
+
+  alloc(byteLength: number, options: DmaAllocOptions = {}): DmaBuffer {
+    checkLength(byteLength);
+    const align = checkedAlign(options.align);
+    if (options.separate === true) return this.map(new SharedArrayBuffer((byteLength + 3) & ~3), options);
+    const offset = this.#arena.alloc(byteLength, align);
+    new Uint8Array(this.#arena.tables.memory, offset, byteLength).fill(0);
+    return this.#mapped(ARENA_SEGMENT, this.#arena.tables.memory, offset, byteLength, options, () => {
+      this.#arena.free(offset);
+    });
+  }
+
+  map(buffer: SharedArrayBuffer, options: DmaAllocOptions = {}): DmaBuffer {
+    checkLength(buffer.byteLength);
+    const segment = this.#memory.add(buffer);
+    // Announced before it is mapped: a device that finds the mapping finds the memory.
+    this.#link.announce(segment, buffer);
+    return this.#mapped(segment, buffer, 0, buffer.byteLength, options, () => {});
+  }
+
+  #mapped(
+    segment: number,
+    buffer: SharedArrayBuffer,
+    offset: number,
+    byteLength: number,
+    options: DmaAllocOptions,
+    giveBack: () => void,
+  ): DmaBuffer {
+    const iova = this.#iommu.map(segment, offset, byteLength, {
+      permissions: PERMISSIONS[options.direction ?? "bidirectional"],
+      alignBytes: checkedAlign(options.align),
+      label: options.label ?? "",
+    });
+    return new MappedBuffer(buffer, offset, byteLength, iova, options.label ?? "DMA buffer", () => {
+      this.#iommu.unmap(iova);
+      giveBack();
+    });
+  }
+}
+
+function checkLength(byteLength: number): void {
+  if (!Number.isInteger(byteLength) || byteLength <= 0 || byteLength > 2 ** 31 - 1) {
+    throw new RangeError(`a DMA buffer of ${byteLength} bytes: want 1 to 2^31 - 1`);
+  }
+}
+
+function checkedAlign(align = 4096): number {
+  if (!Number.isInteger(Math.log2(align))) throw new RangeError(`DMA alignment ${align}: want a power of two`);
+  return Math.max(4096, align);
+}

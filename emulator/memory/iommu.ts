@@ -1,0 +1,356 @@
+
+/** What a mapping lets the device do. */
+export const DMA_READ = 1;
+export const DMA_WRITE = 2;
+export type DmaPermissions = 1 | 2 | 3;
+
+/** IOVA pages are 4 KiB; a mapping begins on a page of its own. */
+export const IOVA_PAGE_BYTES = 4096;
+
+const ENTRY_WORDS = 16;
+const LABEL_BYTES = 32;
+const ENTRY_HIGH = 0;
+const ENTRY_LOW = 1;
+const ENTRY_LENGTH = 2;
+const ENTRY_SEGMENT = 3;
+const ENTRY_OFFSET = 4;
+const ENTRY_PERMISSIONS = 5;
+const ENTRY_STATE = 6;
+const ENTRY_LABEL = 8;
+
+const FREE = 0;
+const MAPPED = 1;
+const UNMAPPED = 2;
+
+const HEAD_LOCK = 0;
+const HEAD_NEXT_PAGE = 1;
+const HEAD_NEXT_ENTRY = 2;
+const HEAD_COUNT = 3;
+const HEAD_WORDS = 16;
+
+/** The structured-cloneable part of an IOMMU: every thread builds its own {@link Iommu} over it. */
+export interface IommuTables {
+  readonly baseIova: number;
+  readonly windowBytes: number;
+  readonly head: SharedArrayBuffer;
+  readonly pages: SharedArrayBuffer;
+  readonly entries: SharedArrayBuffer;
+}
+
+export interface IommuOptions {
+  /** First IOVA handed out; a multiple of 4096. Default 4 GiB: a driver that forgets the high half faults at once. */
+  readonly baseIova?: number;
+  /** Size of the IOVA window. Default 1 GiB. */
+  readonly windowBytes?: number;
+  /** How many mappings, live and remembered, the table holds. Default 8,192. */
+  readonly mappingCount?: number;
+}
+
+/** One mapping as the driver's side sees it. */
+export interface Mapping {
+  readonly iova: number;
+  readonly byteLength: number;
+  readonly segment: number;
+  readonly segmentOffset: number;
+  readonly permissions: DmaPermissions;
+  readonly label: string;
+}
+
+/**
+ * Which IOVAs reach which bytes of host memory. The tables lie in shared memory: a mapping made by a driver thread holds
+ * for the device thread at its next DMA without a message.
+ *
+ * Bounds are exact to the byte, which is stricter than a real IOMMU's pages: a DMA that runs past a buffer would hit
+ * whatever the kernel put behind it. IOVAs are not reused until the window wraps, so that a late DMA faults.
+ */
+export class Iommu {
+  readonly tables: IommuTables;
+  /** Filled by a successful {@link translate}: host memory segment and byte offset in it. */
+  segment = 0;
+  offset = 0;
+  readonly #head: Int32Array;
+  readonly #pages: Int32Array;
+  readonly #entries: Int32Array;
+  readonly #labels: Uint8Array;
+  readonly #baseHigh: number;
+  readonly #basePage: number;
+  readonly #pageCount: number;
+
+  constructor(tables: IommuTables) {
+    this.tables = tables;
+    this.#head = new Int32Array(tables.head);
+    this.#pages = new Int32Array(tables.pages);
+    this.#entries = new Int32Array(tables.entries);
+    this.#labels = new Uint8Array(tables.entries);
+    this.#baseHigh = Math.floor(tables.baseIova / 2 ** 32);
+    this.#basePage = (tables.baseIova % 2 ** 32) / IOVA_PAGE_BYTES;
+    this.#pageCount = this.#pages.length;
+  }
+
+  /** Throws RangeError for a window that is not made of whole pages or does not fit 48 bits. */
+  static create(options: IommuOptions = {}): Iommu {
+    const { baseIova = 2 ** 32, windowBytes = 2 ** 30, mappingCount = 8192 } = options;
+    if (baseIova % IOVA_PAGE_BYTES !== 0 || windowBytes % IOVA_PAGE_BYTES !== 0 || windowBytes <= 0) {
+      throw new RangeError(`IOVA window ${iovaName(baseIova)} + ${windowBytes} bytes: want multiples of 4096`);
+    }
+    if (baseIova + windowBytes > 2 ** 48) throw new RangeError("the IOVA window must end below 2^48");
+    return new Iommu({
+      baseIova,
+      windowBytes,
+      head: new SharedArrayBuffer(HEAD_WORDS * 4),
+      pages: new SharedArrayBuffer((windowBytes / IOVA_PAGE_BYTES) * 4),
+      entries: new SharedArrayBuffer((mappingCount + 1) * ENTRY_WORDS * 4),
+    });
+  }
+
+  /**
+   * Maps `byteLength` bytes at `segmentOffset` of a host memory segment and returns the IOVA.
+   * `alignBytes` is a power of two. Throws RangeError when the window or the table is full.
+   */
+  map(
+    segment: number,
+    segmentOffset: number,
+    byteLength: number,
+    options: { readonly permissions?: DmaPermissions; readonly alignBytes?: number; readonly label?: string; readonly iova?: number } = {},
+  ): number {
+    const { permissions = 3, alignBytes = IOVA_PAGE_BYTES, label = "" } = options;
+    const pageCount = Math.ceil(byteLength / IOVA_PAGE_BYTES);
+    return this.#locked(() => {
+      const first =
+        options.iova === undefined
+          ? this.#reservePages(pageCount, Math.max(1, alignBytes / IOVA_PAGE_BYTES))
+          : this.#fixedPages(options.iova, pageCount);
+      const entry = this.#reserveEntry();
+      const page = this.#basePage + first;
+      const high = this.#baseHigh + Math.floor(page / 2 ** 20);
+      const low = ((page % 2 ** 20) << 12) | 0;
+      const at = entry * ENTRY_WORDS;
+      this.#entries[at + ENTRY_HIGH] = high;
+      this.#entries[at + ENTRY_LOW] = low;
+      this.#entries[at + ENTRY_LENGTH] = byteLength;
+      this.#entries[at + ENTRY_SEGMENT] = segment;
+      this.#entries[at + ENTRY_OFFSET] = segmentOffset;
+      this.#entries[at + ENTRY_PERMISSIONS] = permissions;
+      this.#writeLabel(entry, label);
+      Atomics.store(this.#entries, at + ENTRY_STATE, MAPPED);
+      for (let index = 0; index < pageCount; index++) Atomics.store(this.#pages, first + index, entry);
+      this.#head[HEAD_COUNT] = (this.#head[HEAD_COUNT] as number) + 1;
+      return high * 2 ** 32 + (low >>> 0);
+    });
+  }
+
+  /** Takes a mapping away; a DMA that comes later faults and is told that the mapping was there. Throws RangeError when there is none. */
+  unmap(iova: number): void {
+    this.#locked(() => {
+      const entry = this.#entryAt(iova);
+      if (entry === 0) throw new RangeError(`unmap of IOVA ${iovaName(iova)}: no mapping starts there`);
+      const at = entry * ENTRY_WORDS;
+      Atomics.store(this.#entries, at + ENTRY_STATE, UNMAPPED);
+      this.#head[HEAD_COUNT] = (this.#head[HEAD_COUNT] as number) - 1;
+    });
+  }
+
+  /** Number of live mappings: what a driver that closed cleanly leaves at 0. */
+  get mappingCount(): number {
+    return Atomics.load(this.#head, HEAD_COUNT);
+  }
+
+  /**
+   * Looks an access of the device up. The address comes as two int32 words, as in a TLP header. True: {@link segment} and
+   * {@link offset} are set. False: a fault, which {@link explain} puts into words. Allocates nothing.
+   */
+  translate(high: number, low: number, byteLength: number, direction: DmaPermissions): boolean {
+    const page = ((high - this.#baseHigh) << 20) + (low >>> 12) - this.#basePage;
+    if (page < 0 || page >= this.#pageCount) return false;
+    const entries = this.#entries;
+    const at = (this.#pages[page] as number) * ENTRY_WORDS;
+    if (entries[at + ENTRY_STATE] !== MAPPED) return false;
+    const within = (low - (entries[at + ENTRY_LOW] as number)) | 0;
+    if (within < 0 || within + byteLength > (entries[at + ENTRY_LENGTH] as number)) return false;
+    if (((entries[at + ENTRY_PERMISSIONS] as number) & direction) === 0) return false;
+    // The page index wraps for addresses 2^52 apart only; compare the high word so that not even those alias.
+    if (high !== (entries[at + ENTRY_HIGH] as number) + (low >>> 0 < (entries[at + ENTRY_LOW] as number) >>> 0 ? 1 : 0)) return false;
+    this.segment = entries[at + ENTRY_SEGMENT] as number;
+    this.offset = (entries[at + ENTRY_OFFSET] as number) + within;
+    return true;
+  }
+
+  /** Every mapping that is live, in order of IOVA. */
+  mappings(): Mapping[] {
+    const live: Mapping[] = [];
+    for (let entry = 1; entry * ENTRY_WORDS < this.#entries.length; entry++) {
+      if (this.#entries[entry * ENTRY_WORDS + ENTRY_STATE] === MAPPED) live.push(this.#mapping(entry));
+    }
+    return live.sort((a, b) => a.iova - b.iova);
+  }
+
+  /** Why an access faults and what lies nearest, as the second half of a sentence: "hits no mapping (nearest: …)". */
+  explain(high: number, low: number, byteLength: number): string {
+    const iova = high * 2 ** 32 + (low >>> 0);
+    const gone = this.#lastEntryCovering(iova);
+    for (const mapping of this.mappings()) {
+      const end = mapping.iova + mapping.byteLength;
+      if (iova < mapping.iova || iova >= end) continue;
+      if (iova + byteLength > end) return `runs ${iova + byteLength - end} bytes past the end of ${mappingName(mapping)}`;
+      const may = mapping.permissions === DMA_READ ? "read" : "write";
+      return `hits ${mappingName(mapping)}, which the device may only ${may}`;
+    }
+    if (gone !== undefined) return `hits ${mappingName(gone)}, which was unmapped`;
+    const nearest = this.#nearest(iova);
+    const forgotten = high === 0 && this.#nearestIgnoringHigh(low);
+    if (forgotten) return `hits no mapping; ${mappingName(forgotten)} has the same low 32 bits: was the high half of the address written?`;
+    return `hits no mapping (${nearest === undefined ? "nothing is mapped" : `nearest: ${mappingName(nearest)}`})`;
+  }
+
+  #nearest(iova: number): Mapping | undefined {
+    let best: Mapping | undefined;
+    let bestDistance = Number.POSITIVE_INFINITY;
+    for (const mapping of this.mappings()) {
+      const distance = iova < mapping.iova ? mapping.iova - iova : iova - (mapping.iova + mapping.byteLength);
+      if (distance < bestDistance) [best, bestDistance] = [mapping, distance];
+    }
+    return best;
+  }
+
+  #nearestIgnoringHigh(low: number): Mapping | undefined {
+    return this.mappings().find((mapping) => {
+      const start = mapping.iova % 2 ** 32;
+      return low >>> 0 >= start && low >>> 0 < start + mapping.byteLength;
+    });
+  }
+
+  #lastEntryCovering(iova: number): Mapping | undefined {
+    const page = Math.floor((iova - this.tables.baseIova) / IOVA_PAGE_BYTES);
+    const entry = this.#pages[page] ?? 0;
+    if (entry === 0 || this.#entries[entry * ENTRY_WORDS + ENTRY_STATE] !== UNMAPPED) return undefined;
+    const mapping = this.#mapping(entry);
+    return iova >= mapping.iova && iova < mapping.iova + mapping.byteLength ? mapping : undefined;
+  }
+
+  #entryAt(iova: number): number {
+    const page = (iova - this.tables.baseIova) / IOVA_PAGE_BYTES;
+    const entry = Number.isInteger(page) ? (this.#pages[page] ?? 0) : 0;
+    if (entry === 0 || this.#entries[entry * ENTRY_WORDS + ENTRY_STATE] !== MAPPED) return 0;
+    return this.#mapping(entry).iova === iova ? entry : 0;
+  }
+
+  #mapping(entry: number): Mapping {
+    const at = entry * ENTRY_WORDS;
+    const word = (index: number): number => this.#entries[at + index] as number;
+    const labelAt = (at + ENTRY_LABEL) * 4;
+    const label = this.#labels.slice(labelAt, labelAt + LABEL_BYTES);
+    return {
+      iova: word(ENTRY_HIGH) * 2 ** 32 + (word(ENTRY_LOW) >>> 0),
+      byteLength: word(ENTRY_LENGTH),
+      segment: word(ENTRY_SEGMENT),
+      segmentOffset: word(ENTRY_OFFSET),
+      permissions: word(ENTRY_PERMISSIONS) as DmaPermissions,
+      label: String.fromCharCode(...label.filter((code) => code !== 0)),
+    };
+  }
+
+  #writeLabel(entry: number, label: string): void {
+    const at = (entry * ENTRY_WORDS + ENTRY_LABEL) * 4;
+    for (let index = 0; index < LABEL_BYTES; index++) {
+      const code = label.charCodeAt(index);
+      this.#labels[at + index] = code >= 32 && code < 127 ? code : 0;
+    }
+  }
+
+  /** A run of pages whose entries are free or unmapped, from where the last one ended: freed IOVAs rest longest. */
+  #reservePages(pageCount: number, alignPages: number): number {
+    const total = this.#pageCount;
+    let from = this.#head[HEAD_NEXT_PAGE] as number;
+    for (let attempt = 0; attempt < 2; attempt++) {
+      let start = alignUp(from + this.#basePage, alignPages) - this.#basePage;
+      while (start + pageCount <= total) {
+        const clash = this.#firstMapped(start, pageCount);
+        if (clash < 0) {
+          // One page is left free behind every mapping: a DMA that overruns a buffer faults instead of hitting the next.
+          this.#head[HEAD_NEXT_PAGE] = start + pageCount + 1;
+          return start;
+        }
+        start = alignUp(clash + 1 + this.#basePage, alignPages) - this.#basePage;
+      }
+      from = 0;
+    }
+    throw new RangeError(
+      `no ${pageCount} free pages in the IOVA window of ${this.tables.windowBytes} bytes: unmap buffers or ask for a larger window (iommu.windowBytes)`,
+    );
+  }
+
+  #fixedPages(iova: number, pageCount: number): number {
+    const first = (iova - this.tables.baseIova) / IOVA_PAGE_BYTES;
+    if (!Number.isInteger(first) || first < 0 || first + pageCount > this.#pageCount) {
+      throw new RangeError(`IOVA ${iovaName(iova)} is not a page of the window at ${iovaName(this.tables.baseIova)}`);
+    }
+    if (this.#firstMapped(first, pageCount) >= 0) throw new RangeError(`IOVA ${iovaName(iova)} is mapped already`);
+    return first;
+  }
+
+  #firstMapped(start: number, pageCount: number): number {
+    for (let page = start; page < start + pageCount; page++) {
+      const entry = this.#pages[page] as number;
+      if (entry !== 0 && this.#entries[entry * ENTRY_WORDS + ENTRY_STATE] === MAPPED) return page;
+    }
+    return -1;
+  }
+
+  /** Entry 0 stays unused: it is what an unmapped page points to. */
+  #reserveEntry(): number {
+    const total = this.#entries.length / ENTRY_WORDS;
+    let next = this.#head[HEAD_NEXT_ENTRY] as number;
+    for (let attempt = 0; attempt < total; attempt++) {
+      next = next + 1 >= total ? 1 : next + 1;
+      if (this.#entries[next * ENTRY_WORDS + ENTRY_STATE] === MAPPED) continue;
+      this.#head[HEAD_NEXT_ENTRY] = next;
+      this.#forgetPages(next);
+      return next;
+    }
+    throw new RangeError(`the IOMMU holds ${total - 1} mappings and all are live: unmap buffers or ask for more (iommu.mappingCount)`);
+  }
+
+  /** A remembered entry is about to be reused: its pages must not lead to the new mapping. */
+  #forgetPages(entry: number): void {
+    if (this.#entries[entry * ENTRY_WORDS + ENTRY_STATE] === FREE) return;
+    const old = this.#mapping(entry);
+    const first = Math.floor((old.iova - this.tables.baseIova) / IOVA_PAGE_BYTES);
+    for (let index = 0; index < Math.ceil(old.byteLength / IOVA_PAGE_BYTES); index++) {
+      if (this.#pages[first + index] === entry) this.#pages[first + index] = 0;
+    }
+  }
+
+  /** Map and unmap are control work of several driver threads; the device only reads. */
+  #locked<Result>(work: () => Result): Result {
+    for (let spins = 0; Atomics.compareExchange(this.#head, HEAD_LOCK, 0, 1) !== 0; spins++) {
+      if (spins > 100_000_000) throw new RangeError("the IOMMU's lock is held by a thread that is gone");
+    }
+    try {
+      return work();
+    } finally {
+      Atomics.store(this.#head, HEAD_LOCK, 0);
+    }
+  }
+}
+
+/** `0x1_0000_f000`: an address in groups of four digits. */
+export function iovaName(iova: number): string {
+  const digits = iova.toString(16).padStart(8, "0");
+  return `0x${digits.replace(/\B(?=(?:.{4})+$)/g, "_")}`;
+}
+
+/** `rx ring 0x1_0000_f000–0x1_0000_ffff`. */
+export function mappingName(mapping: Mapping): string {
+  const label = mapping.label === "" ? "buffer" : mapping.label;
+  return `${label} ${iovaName(mapping.iova)}–${iovaName(mapping.iova + mapping.byteLength - 1)}`;
+}
+
+/** `DMA read of 64 bytes at IOVA 0x…`: the first half of every fault's sentence. */
+export function accessName(direction: DmaPermissions, byteLength: number, high: number, low: number): string {
+  return `DMA ${direction === DMA_READ ? "read" : "write"} of ${byteLength} bytes at IOVA ${iovaName(high * 2 ** 32 + (low >>> 0))}`;
+}
+
+function alignUp(value: number, unit: number): number {
+  return Math.ceil(value / unit) * unit;
+}
+

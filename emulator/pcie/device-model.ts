@@ -1,0 +1,117 @@
+import type { Clock } from "../clock/clock.ts";
+import type { MemoryView } from "../memory/memory-view.ts";
+import type { RegisterFile } from "../registers/register-file.ts";
+import type { RegisterMap } from "../registers/register-map.ts";
+import type { FindingKind } from "../run/findings.ts";
+import type { BarDeclaration, FunctionIdentity, MsixDeclaration } from "./config-space.ts";
+
+/** `power-on`: everything; `function-level`: what a write to Initiate FLR asks for. Software resets are the device's own registers'. */
+export type ResetKind = "power-on" | "function-level";
+
+/** A frame whose FCS does not match: a receiver counts it and drops it. */
+export const FRAME_BAD_FCS = 1;
+
+/** What the machine has to know of a device before it runs. */
+export interface DeviceDeclaration {
+  /** As it is called in findings and on the command line: "ixgbe". */
+  readonly name: string;
+  /** One line for lists. */
+  readonly about: string;
+  readonly identity: FunctionIdentity;
+  readonly bars: readonly BarDeclaration[];
+  readonly msix?: MsixDeclaration;
+  /** Register tables by BAR, for findings, traces and mapped access. */
+  readonly registerMaps: Readonly<Record<number, RegisterMap>>;
+  readonly timerCount: number;
+  /** Number of wire ports; 0 for a device without a network. */
+  readonly wirePortCount: number;
+  /** Line rate of the ports in Gb/s. */
+  readonly gigabitsPerSecond?: number;
+  /** How many address bits the device can drive; IOVAs are handed out below. Default 48. */
+  readonly dmaAddressBits?: number;
+}
+
+/**
+ * A device: a class that reacts to events and asks for transactions. It never touches host memory by itself and never
+ * waits. No request completes inside the handler that made it.
+ *
+ * Values are int32 words; the upper word is 0 for accesses up to 4 bytes. Everything here runs on the data plane and
+ * must not allocate.
+ */
+export interface DeviceModel {
+  /** A write to a BAR arrived. `byteLength` is 1, 2, 4 or 8. */
+  onWrite(bar: number, offset: number, byteLength: number, low: number, high: number): void;
+  /** A read of a BAR arrived; returns the low word. An 8-byte read puts the high word into {@link readHigh}. */
+  onRead(bar: number, offset: number, byteLength: number): number;
+  readHigh: number;
+  /** A DMA read completed: `byteLength` bytes of host memory at `offset` of `memory`, to be used before returning. */
+  onDmaRead(tag: number, context: number, memory: MemoryView, offset: number, byteLength: number): void;
+  /** A DMA read was answered with Unsupported Request: nothing was read. The finding is already recorded. */
+  onDmaReadError(tag: number, context: number): void;
+  /** A DMA write hit no mapping and went nowhere. Posted: a real card learns it only from its error registers. */
+  onDmaWriteError(): void;
+  /** A frame without FCS arrived at a wire port; the memory is the wire's and must not be kept. */
+  onFrame(port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void;
+  /** A timer that the device started has run out. */
+  onTimer(timer: number): void;
+  /** Bus master, MSI-X or another configuration bit changed. */
+  onConfigChanged?(): void;
+  onReset(kind: ResetKind): void;
+  /** True when nothing would happen without a new event: no fetch under way, nothing to write back. Timers are not asked about. */
+  isIdle(): boolean;
+  /** Counters for people, by name. */
+  statistics(): Record<string, number>;
+  /** The registers behind a BAR: what mapped access mirrors. Absent for a BAR without a register table. */
+  registerFile?(bar: number): RegisterFile | undefined;
+  /** True when a frame of that length arriving now would not be lost for want of room, whichever queue it went to. */
+  hasRoomForFrame?(port: number, byteLength: number): boolean;
+  /** All state as structured-cloneable data, and back. */
+  snapshot(): unknown;
+  restore(state: unknown): void;
+}
+
+/** What a device may ask of the machine. Implemented by the endpoint; a tracer or a fault wraps it. */
+export interface DevicePort {
+  readonly clock: Clock;
+  /** Asks for host memory; {@link DeviceModel.onDmaRead} brings it later with the same tag and context. The address comes as two int32 words, as in a TLP header. */
+  dmaRead(high: number, low: number, byteLength: number, tag: number, context: number): void;
+  /**
+   * Posts a write of on-card memory to host memory. The bytes are taken at once. Writes and interrupts land in the order
+   * of the calls. With `flagOffset` >= 0 the word at that offset of the write is stored last, atomically: what a driver
+   * polls (a descriptor's DD, a phase bit) is never seen before what it stands for.
+   */
+  dmaWrite(high: number, low: number, memory: MemoryView, offset: number, byteLength: number, flagOffset: number): void;
+  /** Sends MSI-X message `vector`; ordered behind earlier DMA writes. */
+  raise(vector: number): void;
+  /** Drives INTx, or sends the single MSI on a rising edge when MSI is enabled. */
+  setLegacyInterrupt(asserted: boolean): void;
+  /** Which of the three the driver has enabled. */
+  interruptMode(): "intx" | "msi" | "msix";
+  /** Puts a frame (no FCS) on the wire. The bytes are taken at once. */
+  transmit(port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void;
+  /** Arms one of the device's timers; one that runs is set anew. */
+  startTimer(timer: number, delayNs: number): void;
+  stopTimer(timer: number): void;
+  isTimerArmed(timer: number): boolean;
+  /** Number of DMA reads asked for and not yet answered. */
+  readonly outstandingReads: number;
+  /** Drops every outstanding DMA read: what a reset does. */
+  cancelDma(): void;
+  readonly busMasterEnabled: boolean;
+  /** Records that the driver broke a rule, or (`note`) touched what is not modelled. The text is made only the first time a (rule, place) is seen. */
+  record(kind: FindingKind, rule: string, place: string, text: () => string): void;
+}
+
+/** What a module of a device exports, loaded by URL in the device worker. */
+export interface DeviceModule<Options = unknown> {
+  readonly declaration: DeviceDeclaration | ((options: Options) => DeviceDeclaration);
+  create(port: DevicePort, options: Options): DeviceModel;
+}
+
+/** Names a device to plug in: what `ixgbe({ … })` returns. Structured-cloneable. */
+export interface DeviceSpec<Options = unknown> {
+  readonly name: string;
+  /** URL of the {@link DeviceModule}. */
+  readonly moduleUrl: string;
+  readonly options: Options;
+}

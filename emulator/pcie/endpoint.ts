@@ -1,0 +1,371 @@
+import type { Clock } from "../clock/clock.ts";
+import { Timers } from "../clock/timers.ts";
+import type { HostMemory } from "../memory/host-memory.ts";
+import { accessName, DMA_READ, DMA_WRITE, type Iommu } from "../memory/iommu.ts";
+import { copyMemory, type MemoryView } from "../memory/memory-view.ts";
+import { hex } from "../registers/register-map.ts";
+import { FindingLog, type FindingKind } from "../run/findings.ts";
+import type { WireSink } from "../wire/wire.ts";
+import type { ConfigWidth } from "./config-image.ts";
+import { type ConfigListener, ConfigSpace } from "./config-space.ts";
+import type { DeviceDeclaration, DeviceModel, DevicePort } from "./device-model.ts";
+import { InterruptController } from "./interrupt-controller.ts";
+import { type MsiSink, MsixTable } from "./msix.ts";
+import { ReadQueue } from "./read-queue.ts";
+
+/** Where an endpoint sits: what it shares with the rest of the machine. */
+export interface EndpointSlot {
+  readonly clock: Clock;
+  readonly iommu: Iommu;
+  readonly memory: HostMemory;
+  readonly interrupts: InterruptController;
+  /** Number of the function in the testbed; also its INTx line. */
+  readonly functionIndex: number;
+}
+
+/** Reads of a function that does not answer (PCIe 2.3.2: the root complex makes up the completion). */
+const ALL_ONES = -1;
+
+/**
+ * One PCI Express function: configuration space, BAR decoding, MSI-X, timers and DMA around a {@link DeviceModel}.
+ * The device's requests come in through {@link DevicePort}, the CPU's accesses through `read`, `write` and their
+ * configuration forms, and {@link step} answers one DMA read.
+ *
+ * DMA writes and messages land within the call: they are posted, keep their order, and call nothing of the device.
+ * DMA reads wait in a queue, so that no request completes inside the handler that made it.
+ */
+export class Endpoint implements DevicePort, ConfigListener, MsiSink {
+  readonly declaration: DeviceDeclaration;
+  readonly clock: Clock;
+  readonly config: ConfigSpace;
+  readonly msix: MsixTable | undefined;
+  readonly timers: Timers;
+  readonly findings: FindingLog;
+  /** Where the frames of each wire port go; set by whoever lays the wires. */
+  readonly wires: (WireSink | undefined)[];
+  /** High word of the last 8-byte read. */
+  readHigh = 0;
+  readonly interrupts: InterruptController;
+  readonly #slot: EndpointSlot;
+  readonly #iommu: Iommu;
+  readonly #memory: HostMemory;
+  readonly #reads = new ReadQueue();
+  readonly #barLengths = new Int32Array(6);
+  readonly #msixBar: number;
+  #device: DeviceModel | undefined;
+  #legacyAsserted = false;
+  readonly #counters: Float64Array = new Float64Array(COUNTER_NAMES.length);
+
+  constructor(declaration: DeviceDeclaration, slot: EndpointSlot) {
+    this.declaration = declaration;
+    this.clock = slot.clock;
+    this.#slot = slot;
+    this.interrupts = slot.interrupts;
+    this.#iommu = slot.iommu;
+    this.#memory = slot.memory;
+    this.timers = new Timers(declaration.timerCount);
+    this.findings = new FindingLog(declaration.name, slot.clock.now);
+    this.wires = new Array(declaration.wirePortCount).fill(undefined);
+    this.config = new ConfigSpace(declaration, this);
+    this.msix = declaration.msix === undefined ? undefined : new MsixTable(declaration.msix, this);
+    this.#msixBar = declaration.msix?.bar ?? -1;
+    for (const bar of declaration.bars) this.#barLengths[bar.index] = bar.byteLength;
+  }
+
+  /** The device behind this function. Must be set before anything is accessed. */
+  attach(device: DeviceModel): void {
+    this.#device = device;
+    device.onReset("power-on");
+  }
+
+  get device(): DeviceModel {
+    if (this.#device === undefined) throw new Error(`${this.declaration.name}: no device is attached to its endpoint`);
+    return this.#device;
+  }
+
+  // ---- accesses of a CPU -------------------------------------------------------------------------------------------
+
+  /** A memory write to a BAR arrives. */
+  write(bar: number, offset: number, byteLength: number, low: number, high: number): void {
+    if (!this.#decodes(bar, offset, byteLength, "write")) return;
+    if (bar === this.#msixBar && this.msix?.owns(offset)) {
+      this.#writeMsix(this.msix, offset, byteLength, low, high);
+      return;
+    }
+    (this.#device as DeviceModel).onWrite(bar, offset, byteLength, low, high);
+  }
+
+  /** A memory read of a BAR arrives: returns the low word, int32. */
+  read(bar: number, offset: number, byteLength: number): number {
+    this.readHigh = ALL_ONES;
+    if (!this.#decodes(bar, offset, byteLength, "read")) return ALL_ONES;
+    if (bar === this.#msixBar && this.msix?.owns(offset)) {
+      this.readHigh = byteLength === 8 ? this.msix.readWord(offset + 4) : 0;
+      return this.msix.readWord(offset);
+    }
+    const device = this.#device as DeviceModel;
+    device.readHigh = 0;
+    const low = device.onRead(bar, offset, byteLength);
+    this.readHigh = device.readHigh;
+    return low;
+  }
+
+  configRead(offset: number, byteLength: number): number {
+    this.config.setTransactionsPending(this.#reads.count > 0);
+    return this.config.read(offset, byteLength as ConfigWidth);
+  }
+
+  configWrite(offset: number, byteLength: number, value: number): void {
+    this.config.write(offset, byteLength as ConfigWidth, value >>> 0);
+  }
+
+  // ---- the machine's turn ------------------------------------------------------------------------------------------
+
+  /** Answers the oldest DMA read. False when there is none. */
+  step(): boolean {
+    const reads = this.#reads;
+    if (!reads.take()) return false;
+    const device = this.#device as DeviceModel;
+    const { high, low, byteLength } = reads;
+    if (this.config.busMasterEnabled && this.#iommu.translate(high, low, byteLength, DMA_READ)) {
+      const memory = this.#memory.segment(this.#iommu.segment);
+      if (memory !== undefined) {
+        this.#counters[DMA_READS] = (this.#counters[DMA_READS] as number) + 1;
+        device.onDmaRead(reads.tag, reads.context, memory, this.#iommu.offset, byteLength);
+        return true;
+      }
+    }
+    this.#reportDma(DMA_READ, high, low, byteLength);
+    device.onDmaReadError(reads.tag, reads.context);
+    return true;
+  }
+
+  /** Runs the timers that are due. False when none was. */
+  runTimers(): boolean {
+    const now = this.clock.now;
+    if ((this.timers.next[0] as number) > (now[0] as number)) return false;
+    // Each timer at most once a turn: one that starts itself anew with no delay must not hold the thread.
+    for (let budget = this.declaration.timerCount; budget > 0; budget--) {
+      const timer = this.timers.takeDue(now);
+      if (timer < 0) break;
+      (this.#device as DeviceModel).onTimer(timer);
+    }
+    return true;
+  }
+
+  /** True when the function does nothing more without a new event or the passing of time. */
+  isIdle(): boolean {
+    return this.#reads.count === 0 && (this.#device as DeviceModel).isIdle();
+  }
+
+  /** What crossed the bus, by name. */
+  busStatistics(): Record<string, number> {
+    return Object.fromEntries(COUNTER_NAMES.map((name, index) => [name, this.#counters[index] as number]));
+  }
+
+  // ---- DevicePort: what the device asks for ------------------------------------------------------------------------
+
+  get busMasterEnabled(): boolean {
+    return this.config.busMasterEnabled;
+  }
+
+  get outstandingReads(): number {
+    return this.#reads.count;
+  }
+
+  dmaRead(high: number, low: number, byteLength: number, tag: number, context: number): void {
+    this.#reads.put(high, low, byteLength, tag, context);
+  }
+
+  dmaWrite(high: number, low: number, memory: MemoryView, offset: number, byteLength: number, flagOffset: number): void {
+    const iommu = this.#iommu;
+    if (this.config.busMasterEnabled && iommu.translate(high, low, byteLength, DMA_WRITE)) {
+      const target = this.#memory.segment(iommu.segment);
+      if (target !== undefined) {
+        this.#counters[DMA_WRITES] = (this.#counters[DMA_WRITES] as number) + 1;
+        if (flagOffset < 0) copyMemory(target, iommu.offset, memory, offset, byteLength);
+        else landFlagLast(target, iommu.offset, memory, offset, byteLength, flagOffset);
+        return;
+      }
+    }
+    this.#reportDma(DMA_WRITE, high, low, byteLength);
+    (this.#device as DeviceModel).onDmaWriteError();
+  }
+
+  raise(vector: number): void {
+    this.#counters[INTERRUPTS] = (this.#counters[INTERRUPTS] as number) + 1;
+    if (this.msix?.raise(vector)) return;
+    this.record("violation", "vector-beyond-table", `vector ${vector}`, () => {
+      const count = this.msix?.vectorCount ?? 0;
+      return `${this.declaration.name} raised MSI-X vector ${vector}, but its table has ${count}. The interrupt is lost. Assign a vector below ${count}.`;
+    });
+  }
+
+  setLegacyInterrupt(asserted: boolean): void {
+    const rising = asserted && !this.#legacyAsserted;
+    this.#legacyAsserted = asserted;
+    this.config.setInterruptStatus(asserted);
+    if (this.config.msiEnabled) {
+      if (rising) this.deliverMsi(this.config.msiAddressHigh, this.config.msiAddressLow, this.config.msiData);
+    } else {
+      this.#driveLine();
+    }
+  }
+
+  interruptMode(): "intx" | "msi" | "msix" {
+    if (this.config.msixEnabled) return "msix";
+    return this.config.msiEnabled ? "msi" : "intx";
+  }
+
+  transmit(port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
+    this.wires[port]?.deliver(memory, offset, byteLength, flags);
+  }
+
+  startTimer(timer: number, delayNs: number): void {
+    this.timers.start(timer, this.clock.now, delayNs);
+  }
+
+  stopTimer(timer: number): void {
+    this.timers.stop(timer);
+  }
+
+  isTimerArmed(timer: number): boolean {
+    return this.timers.isArmed(timer);
+  }
+
+  cancelDma(): void {
+    this.#reads.clear();
+  }
+
+  record(kind: FindingKind, rule: string, place: string, text: () => string): void {
+    this.findings.record(kind, rule, place, text);
+  }
+
+  // ---- configuration and messages ----------------------------------------------------------------------------------
+
+  onFunctionLevelReset(): void {
+    this.#reads.clear();
+    this.timers.stopAll();
+    this.msix?.reset();
+    this.#legacyAsserted = false;
+    this.#slot.interrupts.setLine(this.#slot.functionIndex, false);
+    this.device.onReset("function-level");
+  }
+
+  onCommandChanged(): void {
+    this.#driveLine();
+    this.#device?.onConfigChanged?.();
+  }
+
+  onMsixControlChanged(): void {
+    this.msix?.setControl(this.config.msixEnabled, this.config.msixFunctionMasked);
+    this.#driveLine();
+    this.#device?.onConfigChanged?.();
+  }
+
+  /** A message interrupt leaves the function: behind its DMA writes, which have landed already. */
+  deliverMsi(addressHigh: number, addressLow: number, data: number): void {
+    if (!this.config.busMasterEnabled) {
+      this.#reportBusMaster("interrupt message", "the interrupt is lost");
+      return;
+    }
+    if (InterruptController.isMessage(addressHigh, addressLow)) {
+      this.#slot.interrupts.arrive(data);
+      return;
+    }
+    this.record("violation", "message-outside-window", "MSI-X table", () => {
+      const address = `${hex(addressHigh >>> 0, 8)}_${(addressLow >>> 0).toString(16).padStart(8, "0")}`;
+      return `${this.declaration.name} sent an interrupt message to ${address}, which is not an interrupt address (0xfeexxxxx). The interrupt is lost. Write the vector's address and data before unmasking it.`;
+    });
+  }
+
+  #driveLine(): void {
+    // With MSI or MSI-X enabled a function must not use INTx (PCIe 6.1.4.3).
+    const mayDrive = !this.config.intxDisabled && !this.config.msiEnabled && !this.config.msixEnabled;
+    this.#slot.interrupts.setLine(this.#slot.functionIndex, mayDrive && this.#legacyAsserted);
+  }
+
+  #decodes(bar: number, offset: number, byteLength: number, what: "read" | "write"): boolean {
+    const barLength = this.#barLengths[bar] ?? 0;
+    const fits = offset >= 0 && offset + byteLength <= barLength && (offset & (byteLength - 1)) === 0;
+    if (fits && this.config.memoryEnabled) return true;
+    const outcome = what === "read" ? "The read gave all ones." : "The write went nowhere.";
+    const place = `BAR${bar}+${hex(offset)}`;
+    if (fits) {
+      this.record("violation", "memory-space-off", place, () => {
+        return `${byteLength}-byte ${what} of ${place} while Memory Space Enable is off in the command register. ${outcome} Enable the function first.`;
+      });
+    } else {
+      this.record("violation", "bar-access", place, () => {
+        return `${byteLength}-byte ${what} of ${place} is misaligned or outside the BAR of ${barLength} bytes. ${outcome}`;
+      });
+    }
+    return false;
+  }
+
+  #writeMsix(msix: MsixTable, offset: number, byteLength: number, low: number, high: number): void {
+    if (byteLength < 4) {
+      this.record("violation", "wrong-width", "MSI-X table", () => {
+        return `${byteLength}-byte write to the MSI-X table at offset ${hex(offset)}: only 4 and 8 bytes are defined (PCI 3.0 6.8.2). The write was ignored.`;
+      });
+      return;
+    }
+    msix.writeWord(offset, low);
+    if (byteLength === 8) msix.writeWord(offset + 4, high);
+    if (msix.changedWhileUnmaskedCount === 0) return;
+    this.record("violation", "vector-changed-unmasked", `MSI-X vector ${msix.lastChangedWhileUnmasked}`, () => {
+      return `Address or data of MSI-X vector ${msix.lastChangedWhileUnmasked} changed while it was unmasked: a card may use old and new mixed (PCI 3.0 6.8.2). Mask the vector first.`;
+    });
+    msix.changedWhileUnmaskedCount = 0;
+  }
+
+  #reportDma(direction: 1 | 2, high: number, low: number, byteLength: number): void {
+    const name = this.declaration.name;
+    if (!this.config.busMasterEnabled) {
+      this.#reportBusMaster(accessName(direction, byteLength, high, low), "nothing was transferred");
+      return;
+    }
+    this.record("violation", "dma-outside-map", accessName(direction, 0, high, low), () => {
+      const why = this.#iommu.explain(high, low, byteLength);
+      const did = direction === DMA_READ ? "got Unsupported Request and no data" : "wrote nothing";
+      return `${accessName(direction, byteLength, high, low)} by ${name} ${why}. The card ${did}. Map the buffer, and write its whole address, before the doorbell.`;
+    });
+  }
+
+  #reportBusMaster(what: string, outcome: string): void {
+    const name = this.declaration.name;
+    this.record("violation", "bus-master-off", "command register 0x0004", () => {
+      return `${what} by ${name} while Bus Master Enable (bit 2 of the command register, 0x0004) is off: ${outcome}. Enable bus mastering before the queues.`;
+    });
+  }
+}
+
+/** What an endpoint counts, in order. */
+const COUNTER_NAMES: readonly string[] = ["dmaReads", "dmaWrites", "interrupts"];
+const DMA_READS = 0;
+const DMA_WRITES = 1;
+const INTERRUPTS = 2;
+
+/** Lands a DMA write so that the word at `flagOffset` is seen last. */
+function landFlagLast(
+  target: MemoryView,
+  targetOffset: number,
+  source: MemoryView,
+  offset: number,
+  byteLength: number,
+  flagOffset: number,
+): void {
+  if (((targetOffset | offset | flagOffset | byteLength) & 3) !== 0) {
+    // A misaligned descriptor cannot be stored word by word; the driver has been told about the alignment already.
+    copyMemory(target, targetOffset, source, offset, byteLength);
+    return;
+  }
+  const to = targetOffset >> 2;
+  const from = offset >> 2;
+  const flag = flagOffset >> 2;
+  const count = byteLength >> 2;
+  for (let index = 0; index < count; index++) {
+    if (index !== flag) target.words[to + index] = source.words[from + index] as number;
+  }
+  Atomics.store(target.words, to + flag, source.words[from + flag] as number);
+}

@@ -1,0 +1,50 @@
+/** DMA reads that wait for their completion, oldest first. A device that has more under way than this is wrong. */
+const READ_LIMIT = 4096;
+const ENTRY_WORDS = 5;
+
+/** Pre-allocated queue of non-posted requests. `take` fills the fields. */
+export class ReadQueue {
+  high = 0;
+  low = 0;
+  byteLength = 0;
+  tag = 0;
+  context = 0;
+  count = 0;
+  readonly #entries = new Int32Array(READ_LIMIT * ENTRY_WORDS);
+  #head = 0;
+
+  /** Throws RangeError when the device has more than 4,096 reads under way. */
+  put(high: number, low: number, byteLength: number, tag: number, context: number): void {
+    if (this.count === READ_LIMIT) {
+      throw new RangeError(`the device has ${READ_LIMIT} DMA reads under way: a model must wait for completions`);
+    }
+    const at = ((this.#head + this.count) % READ_LIMIT) * ENTRY_WORDS;
+    const entries = this.#entries;
+    entries[at] = high;
+    entries[at + 1] = low;
+    entries[at + 2] = byteLength;
+    entries[at + 3] = tag;
+    entries[at + 4] = context;
+    this.count++;
+  }
+
+  /** Moves the oldest entry into the fields. False when there is none. */
+  take(): boolean {
+    if (this.count === 0) return false;
+    const at = this.#head * ENTRY_WORDS;
+    const entries = this.#entries;
+    this.high = entries[at] as number;
+    this.low = entries[at + 1] as number;
+    this.byteLength = entries[at + 2] as number;
+    this.tag = entries[at + 3] as number;
+    this.context = entries[at + 4] as number;
+    this.#head = (this.#head + 1) % READ_LIMIT;
+    this.count--;
+    return true;
+  }
+
+  /** Forgets everything: what a reset does to requests under way. */
+  clear(): void {
+    this.count = 0;
+  }
+}

@@ -1,0 +1,69 @@
+import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { DriverPciFunction } from "../driver/pci-function.ts";
+import { HostMemory } from "../memory/host-memory.ts";
+import type { PciFunction } from "../pcie/driver-view.ts";
+import { InterruptController } from "../pcie/interrupt-controller.ts";
+import { clockFor, type FunctionTables, type MachineTables } from "./machine.ts";
+import { createRequestRing } from "./request-ring.ts";
+import { RingLink } from "./ring-link.ts";
+import { ThreadStatus } from "./thread-status.ts";
+
+/** A CPU's way to the devices, to be given to the one thread that is this CPU. Structured-cloneable; the ports are transferred. */
+export interface CpuHandle {
+  readonly cpuIndex: number;
+  readonly machine: MachineTables;
+  readonly status: SharedArrayBuffer;
+  /** By function. */
+  readonly rings: readonly SharedArrayBuffer[];
+  /** Over which this CPU announces memory of its own. */
+  readonly port: MessagePort;
+}
+
+/** Lays out a CPU: the handle for its own thread, and the port for the device thread. */
+export function createCpu(
+  cpuIndex: number,
+  machine: MachineTables,
+  status: SharedArrayBuffer,
+): { handle: CpuHandle; devicePort: MessagePort } {
+  const { port1, port2 } = new MessageChannel();
+  // Neither end keeps its thread alive: announcements are fetched, not listened for.
+  port1.unref();
+  port2.unref();
+  const rings = machine.functions.map(() => createRequestRing());
+  return { handle: { cpuIndex, machine, status, rings, port: port1 }, devicePort: port2 };
+}
+
+/** What a person is told when a BAR is mapped; once for each BAR of a thread. */
+export type Notice = (lines: readonly string[]) => void;
+
+/** The PCI functions as the thread of this CPU sees them. To be called once, in that thread. */
+export function openCpu(handle: CpuHandle, notice: Notice): PciFunction[] {
+  const { machine } = handle;
+  const memory = new HostMemory(machine.memory);
+  const status = new ThreadStatus(handle.status);
+  const controller = new InterruptController(machine.interrupts);
+  return machine.functions.map((tables, index) => {
+    const link = new RingLink({
+      name: tables.declaration.name,
+      ring: handle.rings[index] as SharedArrayBuffer,
+      status,
+      controller,
+      clock: clockFor(machine),
+      port: handle.port,
+      bars: tables.bars,
+      onMap: noticeOnce(tables, notice),
+    });
+    return new DriverPciFunction(link, machine, tables, memory, handle.cpuIndex);
+  });
+}
+
+function noticeOnce(tables: FunctionTables, notice: Notice): (bar: number) => void {
+  const told = new Set<number>();
+  return (bar) => {
+    const limits = tables.mappedLimits[bar];
+    if (told.has(bar) || limits === undefined || limits.length === 0) return;
+    told.add(bar);
+    notice(limits);
+  };
+}
+

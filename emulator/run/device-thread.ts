@@ -1,0 +1,177 @@
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import type { DeviceModel, DevicePort, DeviceSpec } from "../pcie/device-model.ts";
+import type { Endpoint } from "../pcie/endpoint.ts";
+import type { Finding } from "./findings.ts";
+import { runDeviceLoop } from "./device-loop.ts";
+import { type DeviceWrapper, loadDevice, Machine, type MachineTables } from "./machine.ts";
+import { Mirror } from "./mirror.ts";
+import { RequestRing } from "./request-ring.ts";
+import { STATUS_CLOSED, ThreadStatus } from "./thread-status.ts";
+
+/** What a device thread is started with. Structured-cloneable. */
+export interface DeviceThreadData {
+  readonly specs: readonly DeviceSpec[];
+  readonly tables: MachineTables;
+  readonly status: SharedArrayBuffer;
+  /** Modules that add sources of events, wrappers and the like: see {@link Attachment}. */
+  readonly attachments: readonly AttachmentSpec[];
+  /** Over which each new finding goes to the test's thread. */
+  readonly findingsPort: MessagePort;
+}
+
+/** Names something to add to the device thread: a replayer, a tracer. Structured-cloneable. */
+export interface AttachmentSpec {
+  readonly moduleUrl: string;
+  readonly options: unknown;
+}
+
+/** What a module of an attachment exports: either function or both. */
+export interface Attachment {
+  /** Called for each device before it is created: gets between the device and its port. */
+  wrap?(endpoint: Endpoint, options: unknown): WrappedDevice;
+  /** Called once the devices are plugged in, before the first turn. */
+  attach?(machine: Machine, options: unknown): AttachedPart;
+}
+
+/** What stands between a device and its port. Either function may return its argument. */
+export interface WrappedDevice {
+  /** What the device gets as its port. */
+  port(port: DevicePort): DevicePort;
+  /** What the endpoint gets as its device. */
+  model(device: DeviceModel): DeviceModel;
+}
+
+/** Answers questions of the control plane: statistics of a replayer, say. */
+export interface AttachedPart {
+  report?(): unknown;
+}
+
+/** What `statistics()` gives for one device. */
+export interface DeviceStatistics {
+  readonly device: string;
+  /** The device's own counters, by the names of its data sheet. */
+  readonly counters: Record<string, number>;
+  /** What crossed the bus. */
+  readonly bus: Record<string, number>;
+  /** Frames that left through unconnected wires. */
+  readonly sentFrameCount: number;
+}
+
+/** What came to rest, and what was found on the way. */
+export interface RestReport {
+  /** False when `limitMs` was over first. */
+  readonly atRest: boolean;
+  readonly findings: readonly Finding[];
+}
+
+/** Wraps a device in every attachment that wants to be around it, the first one innermost. */
+function wrapAll(attachments: readonly (readonly [Attachment, unknown])[]): DeviceWrapper {
+  return (endpoint) => {
+    const wrappers = attachments.flatMap(([attachment, options]) => attachment.wrap?.(endpoint, options) ?? []);
+    return {
+      port: wrappers.reduce((port, wrapper) => wrapper.port(port), endpoint as DevicePort),
+      model: (device) => wrappers.reduce((model, wrapper) => wrapper.model(model), device),
+    };
+  };
+}
+
+/** The control plane of a device thread. Every method is cheap and none blocks. */
+export class DeviceThread {
+  readonly #machine: Machine;
+  readonly #status: ThreadStatus;
+  readonly #ports: MessagePort[] = [];
+  readonly #parts: AttachedPart[] = [];
+  readonly #mirrored = new Set<string>();
+
+  private constructor(machine: Machine, status: ThreadStatus) {
+    this.#machine = machine;
+    this.#status = status;
+    machine.memory.onMissing = () => this.#takeAnnouncements();
+  }
+
+  /** Loads the devices and plugs them in. Throws when a module cannot be loaded or a device refuses its options. */
+  static async start(data: DeviceThreadData): Promise<DeviceThread> {
+    const devices = await Promise.all(data.specs.map(loadDevice));
+    const attachments: (readonly [Attachment, unknown])[] = [];
+    for (const spec of data.attachments) attachments.push([await import(spec.moduleUrl), spec.options]);
+    const machine = new Machine(devices, data.tables, wrapAll(attachments));
+    const thread = new DeviceThread(machine, new ThreadStatus(data.status));
+    data.findingsPort.unref();
+    for (const { findings } of machine.endpoints) {
+      for (const found of findings.findings) data.findingsPort.postMessage(found);
+      findings.onFinding = (found) => data.findingsPort.postMessage(found);
+    }
+    for (const [attachment, options] of attachments) thread.#parts.push(attachment.attach?.(machine, options) ?? {});
+    return thread;
+  }
+
+  /** Runs until the testbed is closed or a device throws. */
+  async run(): Promise<void> {
+    await runDeviceLoop(this.#machine.host, this.#status, { mustPoll: () => this.#mirrored.size > 0 });
+  }
+
+  /** A CPU joins: one request ring for each function, and the port over which it announces memory. */
+  addCpu(rings: readonly SharedArrayBuffer[], port: MessagePort): void {
+    this.#ports.push(port);
+    for (const [index, ring] of rings.entries()) {
+      const endpoint = this.#machine.endpoints[index];
+      if (endpoint === undefined) throw new RangeError(`${rings.length} rings for ${this.#machine.endpoints.length} functions`);
+      this.#machine.host.sources.push(new RequestRing(ring, endpoint, (bar) => this.#mirror(index, bar)));
+    }
+    this.#machine.host.wake();
+  }
+
+  statistics(): DeviceStatistics[] {
+    return this.#machine.endpoints.map((endpoint, index) => ({
+      device: endpoint.declaration.name,
+      counters: endpoint.device.statistics(),
+      bus: endpoint.busStatistics(),
+      sentFrameCount: this.#machine.sentFrameCount(index),
+    }));
+  }
+
+  /** Findings so far, with their counts. */
+  findings(): Finding[] {
+    return this.#machine.endpoints.flatMap((endpoint) => endpoint.findings.findings);
+  }
+
+  /** True when no device, wire or ring has anything to do. */
+  isAtRest(): boolean {
+    const { host } = this.#machine;
+    return host.isIdle() && (host.clock.kind === "wall" || host.nextEventNs() === Number.POSITIVE_INFINITY);
+  }
+
+  /** Reports of the attachments, in order. */
+  reports(): unknown[] {
+    return this.#parts.map((part) => part.report?.());
+  }
+
+  /** Ends the loop. */
+  close(): void {
+    this.#status.status = STATUS_CLOSED;
+    for (const port of this.#ports) port.close();
+  }
+
+  #mirror(functionIndex: number, bar: number): void {
+    const key = `${functionIndex}:${bar}`;
+    if (this.#mirrored.has(key)) return;
+    const endpoint = this.#machine.endpoints[functionIndex];
+    const memory = this.#machine.tables.functions[functionIndex]?.bars[bar];
+    const file = endpoint?.device.registerFile?.(bar);
+    if (endpoint === undefined || memory === undefined || file === undefined) {
+      throw new RangeError(`function ${functionIndex} has no registers to mirror in BAR${bar}`);
+    }
+    this.#mirrored.add(key);
+    this.#machine.host.sources.push(new Mirror(bar, endpoint, file, memory));
+  }
+
+  /** Takes in the memory that drivers announced. Works while the driver never returns to its event loop. */
+  #takeAnnouncements(): void {
+    for (const port of this.#ports) {
+      for (let message = receiveMessageOnPort(port); message !== undefined; message = receiveMessageOnPort(port)) {
+        const { segment, buffer } = message.message as { segment: number; buffer: SharedArrayBuffer };
+        this.#machine.memory.install(segment, buffer);
+      }
+    }
+  }
+}

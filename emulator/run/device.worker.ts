@@ -1,0 +1,16 @@
+/** The thread of a testbed's devices: a shell around {@link DeviceThread}. */
+import { workerData } from "node:worker_threads";
+import { exposeControl } from "./control.ts";
+import { DeviceThread, type DeviceThreadData } from "./device-thread.ts";
+import { ThreadStatus } from "./thread-status.ts";
+
+const data = workerData as DeviceThreadData;
+try {
+  const thread = await DeviceThread.start(data);
+  exposeControl(thread);
+  await thread.run();
+} catch (error) {
+  // Told through shared memory first: a driver that spins in another thread hears it although nobody's event loop turns.
+  new ThreadStatus(data.status).die(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  throw error;
+}

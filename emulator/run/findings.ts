@@ -1,0 +1,64 @@
+/** `violation`: the driver broke a rule. `note`: it touched what is not modelled, or did something pointless that a card would take. */
+export type FindingKind = "violation" | "note";
+
+/** One broken rule at one place; repeats are counted. Structured-cloneable. */
+export interface Finding {
+  readonly kind: FindingKind;
+  /** Short name of the rule: "dma-outside-map". */
+  readonly rule: string;
+  /** The device's name. */
+  readonly device: string;
+  /** Register, ring or address, as in the message. */
+  readonly place: string;
+  /** What happened, what the card did, what to do. */
+  readonly message: string;
+  /** How often, the first time included. */
+  count: number;
+  /** Clock time of the first, in nanoseconds. */
+  readonly atNs: number;
+}
+
+/** A driver that breaks a rule on every packet must not fill the memory: kinds beyond this are only counted. */
+const FINDING_LIMIT = 1000;
+
+/** Collects the findings about one device's driver. The run goes on as hardware would. */
+export class FindingLog {
+  readonly findings: Finding[] = [];
+  /** Findings that came after the limit of {@link FINDING_LIMIT} different ones. */
+  overflowCount = 0;
+  readonly #byKey = new Map<string, Finding>();
+  readonly #device: string;
+  readonly #now: Float64Array;
+  /** Called with every new finding. */
+  onFinding: (finding: Finding) => void = () => {};
+
+  constructor(device: string, now: Float64Array) {
+    this.#device = device;
+    this.#now = now;
+  }
+
+  record(kind: FindingKind, rule: string, place: string, text: () => string): void {
+    const key = `${rule} ${place}`;
+    const known = this.#byKey.get(key);
+    if (known !== undefined) {
+      known.count++;
+      return;
+    }
+    if (this.findings.length >= FINDING_LIMIT) {
+      this.overflowCount++;
+      return;
+    }
+    const finding: Finding = {
+      kind,
+      rule,
+      device: this.#device,
+      place,
+      message: text(),
+      count: 1,
+      atNs: this.#now[0] as number,
+    };
+    this.#byKey.set(key, finding);
+    this.findings.push(finding);
+    this.onFinding(finding);
+  }
+}

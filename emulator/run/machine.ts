@@ -1,0 +1,260 @@
+import type { Clock } from "../clock/clock.ts";
+import { VirtualClock } from "../clock/clock.ts";
+import { WallClock } from "../clock/wall-clock.ts";
+import { Arena, type ArenaTables } from "../memory/arena.ts";
+import { HostMemory, type HostMemoryTables } from "../memory/host-memory.ts";
+import { Iommu, type IommuOptions, type IommuTables } from "../memory/iommu.ts";
+import { COMMAND, COMMAND_BUS_MASTER, COMMAND_MEMORY_SPACE } from "../pcie/config-header.ts";
+import type { DeviceDeclaration, DeviceModel, DeviceModule, DevicePort, DeviceSpec } from "../pcie/device-model.ts";
+import { Endpoint } from "../pcie/endpoint.ts";
+import { InterruptController } from "../pcie/interrupt-controller.ts";
+import { type FrameQueue, FrameQueue as Queue } from "../wire/frame-queue.ts";
+import { WireLane } from "../wire/wire.ts";
+import { mappedAccessLimits } from "./mirror.ts";
+import { DeviceHost } from "./device-host.ts";
+import { WireInjector } from "./wire-injector.ts";
+
+/** Up to 16 functions: INTx lines 0–15. */
+export const FUNCTION_LIMIT = 16;
+
+export interface MachineOptions {
+  /** Bytes of the arena that `dma.alloc` serves. Default 64 MiB. */
+  readonly hostMemoryBytes?: number;
+  readonly iommu?: IommuOptions;
+  readonly clock?: "wall" | "virtual";
+  /** Hands functions over with bus mastering on, for drivers that set it through the kernel's files. Default false. */
+  readonly busMaster?: boolean;
+  /** Size of the queue that carries sent frames of a port to the test, and of the one that brings frames in. Default 4 MiB. */
+  readonly wireQueueBytes?: number;
+  /** Which ports are connected: `[[[0, 0], [1, 0]]]` joins port 0 of device 0 with port 0 of device 1. The others lead to the test. */
+  readonly cables?: readonly (readonly [PortName, PortName])[];
+  /** What becomes of frames sent on an unconnected port: kept for the test, or only counted. Default "keep". */
+  readonly sentFrames?: "keep" | "count";
+}
+
+/** Device number and wire port. */
+export type PortName = readonly [device: number, port: number];
+
+/** What is shared about one function. Structured-cloneable. */
+export interface FunctionTables {
+  /** What the driver's side has to know of the declaration; the register tables stay with the device. */
+  readonly declaration: Omit<DeviceDeclaration, "registerMaps">;
+  /** By BAR: what a driver that maps it as raw memory has to know. */
+  readonly mappedLimits: Readonly<Record<number, readonly string[]>>;
+  /** Raw memory of each BAR, for mapped access. By BAR index. */
+  readonly bars: Readonly<Record<number, SharedArrayBuffer>>;
+  readonly iommu: IommuTables;
+  readonly functionIndex: number;
+  /** By wire port; empty where a cable leads to another device. */
+  readonly ports: readonly { readonly inbound: SharedArrayBuffer; readonly outbound: SharedArrayBuffer }[];
+}
+
+/** Everything that the threads of one testbed share. Structured-cloneable. */
+export interface MachineTables {
+  readonly options: MachineOptions;
+  readonly arena: ArenaTables;
+  readonly memory: HostMemoryTables;
+  readonly interrupts: SharedArrayBuffer;
+  /** Virtual time in nanoseconds, one double: driver threads read what the device thread writes. */
+  readonly clockNow: SharedArrayBuffer;
+  readonly functions: readonly FunctionTables[];
+}
+
+/** A device module as loaded, with the options it is to be created with. */
+export interface LoadedDevice {
+  readonly module: DeviceModule;
+  readonly options: unknown;
+}
+
+/** The declaration of a device with its options. */
+export function declarationOf(device: LoadedDevice): DeviceDeclaration {
+  const { declaration } = device.module;
+  return typeof declaration === "function" ? declaration(device.options) : declaration;
+}
+
+/** Loads a device's module. Throws Error naming the URL when it is no device module. */
+export async function loadDevice(spec: DeviceSpec): Promise<LoadedDevice> {
+  const module = (await import(spec.moduleUrl)) as Partial<DeviceModule>;
+  if (typeof module.create !== "function" || module.declaration === undefined) {
+    throw new Error(`${spec.moduleUrl} is no device module: it must export \`declaration\` and \`create(port, options)\``);
+  }
+  return { module: module as DeviceModule, options: spec.options };
+}
+
+/** The clock of a testbed as one thread sees it. */
+export function clockFor(tables: MachineTables): Clock {
+  return tables.options.clock === "virtual" ? new VirtualClock(new Float64Array(tables.clockNow)) : new WallClock();
+}
+
+/** Lays out the shared memory of a testbed. */
+export function createTables(devices: readonly LoadedDevice[], options: MachineOptions): MachineTables {
+  if (devices.length > FUNCTION_LIMIT) throw new RangeError(`${devices.length} devices: a testbed takes ${FUNCTION_LIMIT}`);
+  const arena = Arena.create(options.hostMemoryBytes ?? 64 << 20);
+  return {
+    options,
+    arena: arena.tables,
+    memory: HostMemory.tablesFor(arena.tables.memory),
+    interrupts: InterruptController.createWords(),
+    clockNow: new SharedArrayBuffer(8),
+    functions: devices.map((device, functionIndex) => functionTables(declarationOf(device), functionIndex, options)),
+  };
+}
+
+function functionTables(declaration: DeviceDeclaration, functionIndex: number, options: MachineOptions): FunctionTables {
+  const queueBytes = options.wireQueueBytes ?? 4 << 20;
+  const bars: Record<number, SharedArrayBuffer> = {};
+  for (const bar of declaration.bars) bars[bar.index] = new SharedArrayBuffer(bar.byteLength);
+  const { registerMaps, ...rest } = declaration;
+  const mappedLimits: Record<number, readonly string[]> = {};
+  for (const [bar, map] of Object.entries(registerMaps)) {
+    mappedLimits[Number(bar)] = mappedAccessLimits(declaration.name, Number(bar), map);
+  }
+  return {
+    declaration: rest,
+    mappedLimits,
+    bars,
+    functionIndex,
+    iommu: Iommu.create(iommuOptionsFor(declaration, options)).tables,
+    ports: Array.from({ length: declaration.wirePortCount }, () => ({
+      inbound: Queue.createBuffer(queueBytes),
+      outbound: Queue.createBuffer(queueBytes),
+    })),
+  };
+}
+
+/** A device with few address bits gets its IOVAs below them; the others start above 4 GiB. */
+function iommuOptionsFor(declaration: DeviceDeclaration, options: MachineOptions): IommuOptions {
+  const bits = declaration.dmaAddressBits ?? 48;
+  if (bits > 32) return options.iommu ?? {};
+  const limit = 2 ** bits;
+  return { baseIova: limit / 16, windowBytes: limit - limit / 16, ...options.iommu };
+}
+
+/** The devices' side of a testbed, built in the thread that runs them. */
+export class Machine {
+  readonly host: DeviceHost;
+  readonly tables: MachineTables;
+  readonly memory: HostMemory;
+  readonly interrupts: InterruptController;
+  readonly endpoints: readonly Endpoint[];
+  /** Outbound ends of unconnected ports, with the device they belong to. */
+  readonly #outbound: { readonly device: number; readonly sink: CountingSink }[] = [];
+
+  constructor(devices: readonly LoadedDevice[], tables: MachineTables, wrap: DeviceWrapper = identity) {
+    const clock: Clock = clockFor(tables);
+    this.host = new DeviceHost(clock);
+    this.tables = tables;
+    this.memory = new HostMemory(tables.memory);
+    this.interrupts = new InterruptController(tables.interrupts);
+    this.endpoints = devices.map((device, index) => this.#plug(device, tables.functions[index] as FunctionTables, wrap));
+    this.#layWires();
+  }
+
+  /** Frames that a device sent through unconnected ports. */
+  sentFrameCount(device: number): number {
+    return this.#outbound.reduce((sum, end) => sum + (end.device === device ? end.sink.frameCount : 0), 0);
+  }
+
+  #plug(device: LoadedDevice, tables: FunctionTables, wrap: DeviceWrapper): Endpoint {
+    const endpoint = new Endpoint(declarationOf(device), {
+      clock: this.host.clock,
+      iommu: new Iommu(tables.iommu),
+      memory: this.memory,
+      interrupts: this.interrupts,
+      functionIndex: tables.functionIndex,
+    });
+    const wrapped = wrap(endpoint);
+    endpoint.attach(wrapped.model(device.module.create(wrapped.port, device.options)));
+    // What firmware and kernel have done before a driver is probed: the BARs are assigned and decoded.
+    const command = COMMAND_MEMORY_SPACE | (this.tables.options.busMaster === true ? COMMAND_BUS_MASTER : 0);
+    assignBars(endpoint, tables.functionIndex);
+    endpoint.configWrite(COMMAND, 2, command);
+    this.host.endpoints.push(endpoint);
+    return endpoint;
+  }
+
+  #layWires(): void {
+    const cables = this.tables.options.cables ?? [];
+    const cabled = new Set(cables.flat().map(([device, port]) => `${device}:${port}`));
+    for (const [near, far] of cables) {
+      this.#connect(near, far);
+      this.#connect(far, near);
+    }
+    for (const [device, endpoint] of this.endpoints.entries()) {
+      for (let port = 0; port < endpoint.declaration.wirePortCount; port++) {
+        if (!cabled.has(`${device}:${port}`)) this.#leadOutside(endpoint, device, port);
+      }
+    }
+  }
+
+  #connect([fromDevice, fromPort]: PortName, [toDevice, toPort]: PortName): void {
+    const from = this.#endpointOf(fromDevice, fromPort);
+    const to = this.#endpointOf(toDevice, toPort);
+    const receiver = { deliver: receiverOf(to, toPort) };
+    const lane = new WireLane(this.host.clock, receiver, lineRateOf(from.declaration));
+    from.wires[fromPort] = lane;
+    this.host.sources.push({ poll: () => lane.pump(64), isIdle: () => lane.isEmpty, next: lane.times.subarray(1) });
+  }
+
+  #leadOutside(endpoint: Endpoint, device: number, port: number): void {
+    const shared = this.tables.functions[device]?.ports[port];
+    if (shared === undefined) throw new RangeError(`device ${device} has no wire port ${port}`);
+    const counter = new CountingSink(this.tables.options.sentFrames === "count" ? undefined : new Queue(shared.outbound));
+    this.#outbound.push({ device, sink: counter });
+    endpoint.wires[port] = counter;
+    this.host.sources.push(new WireInjector(this.host.clock, new Queue(shared.inbound), endpoint, port));
+  }
+
+  #endpointOf(device: number, port: number): Endpoint {
+    const endpoint = this.endpoints[device];
+    if (endpoint === undefined || port >= endpoint.declaration.wirePortCount) {
+      throw new RangeError(`a cable leads to port ${port} of device ${device}, which is not there`);
+    }
+    return endpoint;
+  }
+}
+
+/** Wraps the device and its port: how a tracer or a fault gets in between, without a flag in either. */
+export type DeviceWrapper = (endpoint: Endpoint) => {
+  readonly port: DevicePort;
+  model(device: DeviceModel): DeviceModel;
+};
+
+function identity(endpoint: Endpoint): ReturnType<DeviceWrapper> {
+  return { port: endpoint, model: (device) => device };
+}
+
+/** Counts frames that leave the testbed and hands them to the test, if it wants them. */
+class CountingSink {
+  frameCount = 0;
+  byteCount = 0;
+  readonly #queue: FrameQueue | undefined;
+
+  constructor(queue: FrameQueue | undefined) {
+    this.#queue = queue;
+  }
+
+  deliver(...[memory, offset, byteLength, flags]: Parameters<FrameQueue["deliver"]>): void {
+    this.frameCount++;
+    this.byteCount += byteLength;
+    this.#queue?.deliver(memory, offset, byteLength, flags);
+  }
+}
+
+function receiverOf(endpoint: Endpoint, port: number): FrameQueue["deliver"] {
+  return (memory, offset, byteLength, flags) => endpoint.device.onFrame(port, memory, offset, byteLength, flags);
+}
+
+export function lineRateOf(declaration: DeviceDeclaration): number {
+  return declaration.gigabitsPerSecond ?? 10;
+}
+
+/** Gives each BAR an address of its own, as firmware does. They only have to be distinct and aligned. */
+function assignBars(endpoint: Endpoint, functionIndex: number): void {
+  let address = 0x8000_0000 + functionIndex * 0x0400_0000;
+  for (const bar of endpoint.declaration.bars) {
+    address = Math.ceil(address / bar.byteLength) * bar.byteLength;
+    endpoint.configWrite(0x10 + 4 * bar.index, 4, address);
+    address += bar.byteLength;
+  }
+}

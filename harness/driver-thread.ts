@@ -1,0 +1,78 @@
+import { Worker } from "node:worker_threads";
+import type { CpuHandle } from "../emulator/run/cpu-handle.ts";
+import { TestbedError } from "../emulator/run/testbed-error.ts";
+
+const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
+const DRIVER_WORKER = new URL(`./driver.worker${EXTENSION}`, import.meta.url);
+
+/** How long a driver that spins may take to notice that its device is gone before its thread is stopped. */
+const NOTICE_LIMIT_MS = 80;
+
+/** What a driver thread is started with. Structured-cloneable, but for the port of the handle, which is transferred. */
+export interface DriverThreadData {
+  readonly handle: CpuHandle;
+  readonly moduleUrl: string;
+  readonly argument: unknown;
+}
+
+/** What a driver thread answers with, once. */
+export type DriverThreadAnswer =
+  | { readonly result: unknown }
+  | { readonly error: { readonly name: string; readonly message: string; readonly stack: string } };
+
+/** A worker thread that is one CPU and runs one driver module. */
+export class DriverThread {
+  /** Settles once: with the module's result, its error, or the end of its thread. */
+  readonly result: Promise<unknown>;
+  readonly #worker: Worker;
+  #reject: (error: Error) => void = () => {};
+
+  constructor(data: DriverThreadData) {
+    this.#worker = new Worker(DRIVER_WORKER, {
+      workerData: data,
+      transferList: [data.handle.port],
+      name: `softbar CPU ${data.handle.cpuIndex}`,
+    });
+    this.result = this.#watch(data);
+    // Somebody else may be the first to look at the result; until then it is not unhandled.
+    this.result.catch(() => {});
+  }
+
+  /** The device died: the driver hears it at its next access; one that makes none is stopped. */
+  deviceIsGone(error: Error): void {
+    setTimeout(() => {
+      this.#reject(error);
+      void this.#worker.terminate();
+    }, NOTICE_LIMIT_MS).unref();
+  }
+
+  /** Ends the thread; a pending result rejects with the reason. */
+  async stop(reason: string): Promise<void> {
+    this.#reject(new TestbedError(`the driver on this CPU was stopped: ${reason}`));
+    await this.#worker.terminate();
+  }
+
+  #watch(data: DriverThreadData): Promise<unknown> {
+    const cpu = `CPU ${data.handle.cpuIndex} (${data.moduleUrl})`;
+    return new Promise((resolve, reject) => {
+      this.#reject = reject;
+      this.#worker.on("message", (answer: DriverThreadAnswer) => {
+        if ("result" in answer) resolve(answer.result);
+        else reject(errorOf(answer.error));
+        void this.#worker.terminate();
+      });
+      this.#worker.on("error", (error: Error) => reject(error));
+      this.#worker.on("exit", (code: number) => {
+        reject(new TestbedError(`${cpu} ended with code ${code} without a result`));
+      });
+    });
+  }
+}
+
+/** An error keeps its name, message and stack across threads; its class stays behind. */
+function errorOf(data: { readonly name: string; readonly message: string; readonly stack: string }): Error {
+  const error = new Error(data.message);
+  error.name = data.name;
+  error.stack = data.stack;
+  return error;
+}

@@ -1,0 +1,104 @@
+import { DriverPciFunction } from "../emulator/driver/pci-function.ts";
+import type { PciFunction } from "../emulator/pcie/driver-view.ts";
+import type { DeviceStatistics } from "../emulator/run/device-thread.ts";
+import type { Finding } from "../emulator/run/findings.ts";
+import { FoldedLink } from "../emulator/run/folded-link.ts";
+import { createTables, type LoadedDevice, Machine, type MachineOptions } from "../emulator/run/machine.ts";
+import { TestbedError } from "../emulator/run/testbed-error.ts";
+import { TestWire } from "./test-wire.ts";
+import type { Testbed, TestbedCpu } from "./testbed.ts";
+
+/** Planned events that `quiesce` follows before it says that the device never rests. */
+const QUIESCE_EVENT_LIMIT = 100_000;
+
+/** Devices folded into the calling thread, on the virtual clock unless told otherwise. Holds no thread and needs no closing. */
+export class FoldedTestbed implements Testbed {
+  readonly functions: readonly PciFunction[];
+  readonly #machine: Machine;
+  readonly #wires = new Map<string, TestWire>();
+
+  constructor(devices: readonly LoadedDevice[], options: MachineOptions = {}) {
+    const tables = createTables(devices, { clock: "virtual", ...options });
+    this.#machine = new Machine(devices, tables);
+    this.functions = tables.functions.map((functionTables, index) => {
+      const endpoint = this.#machine.endpoints[index];
+      if (endpoint === undefined) throw new TestbedError(`function ${index} has no endpoint`);
+      const link = new FoldedLink(this.#machine.host, endpoint);
+      return new DriverPciFunction(link, tables, functionTables, this.#machine.memory, 0);
+    });
+    this.#machine.host.settle();
+  }
+
+  get pci(): PciFunction {
+    const first = this.functions[0];
+    if (first === undefined) throw new TestbedError("no device is plugged in");
+    return first;
+  }
+
+  get wire(): TestWire {
+    const device = this.#machine.tables.functions.findIndex((tables) => tables.ports.length > 0);
+    if (device < 0) throw new TestbedError("no device of this testbed has a wire");
+    return this.wireOf(device);
+  }
+
+  wireOf(device: number, port = 0): TestWire {
+    const key = `${device}:${port}`;
+    const known = this.#wires.get(key);
+    if (known !== undefined) return known;
+    const shared = this.#machine.tables.functions[device]?.ports[port];
+    if (shared === undefined) throw new RangeError(`device ${device} has no wire port ${port}`);
+    const kept = this.#machine.tables.options.sentFrames !== "count";
+    const wire = new TestWire(shared.inbound, shared.outbound, kept, () => this.#machine.host.settle());
+    this.#wires.set(key, wire);
+    return wire;
+  }
+
+  get violations(): readonly Finding[] {
+    return this.#findings("violation");
+  }
+
+  get notes(): readonly Finding[] {
+    return this.#findings("note");
+  }
+
+  cpu(): TestbedCpu {
+    throw new TestbedError('a folded testbed has one CPU, the thread that plugged it in; further ones need run: "threaded"');
+  }
+
+  async quiesce(): Promise<void> {
+    const { host } = this.#machine;
+    host.settle();
+    for (let events = 0; host.leap(); events++) {
+      if (events === QUIESCE_EVENT_LIMIT) {
+        throw new TestbedError(`the devices did not come to rest within ${QUIESCE_EVENT_LIMIT} events: a timer starts itself anew`);
+      }
+    }
+    if (!host.isIdle()) throw new TestbedError("the devices wait for something that nobody will do: a request is stuck");
+  }
+
+  async statistics(): Promise<DeviceStatistics[]> {
+    return this.#machine.endpoints.map((endpoint, index) => ({
+      device: endpoint.declaration.name,
+      counters: endpoint.device.statistics(),
+      bus: endpoint.busStatistics(),
+      sentFrameCount: this.#machine.sentFrameCount(index),
+    }));
+  }
+
+  advance(durationNs: number): void {
+    const { host } = this.#machine;
+    const until = (host.clock.now[0] as number) + durationNs;
+    while (host.leap(until)) {
+      // One planned event at a time, up to the limit.
+    }
+    host.settle();
+  }
+
+  async close(): Promise<void> {}
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  #findings(kind: Finding["kind"]): Finding[] {
+    return this.#machine.endpoints.flatMap((endpoint) => endpoint.findings.findings.filter((found) => found.kind === kind));
+  }
+}

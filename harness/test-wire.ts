@@ -1,0 +1,84 @@
+import { MemoryView } from "../emulator/memory/memory-view.ts";
+import { FRAME_BAD_FCS } from "../emulator/pcie/device-model.ts";
+import { TestbedError } from "../emulator/run/testbed-error.ts";
+import { FrameQueue } from "../emulator/wire/frame-queue.ts";
+
+/** The shortest frame that a MAC puts on a wire, without FCS. */
+const MINIMUM_FRAME_BYTES = 60;
+const LARGEST_FRAME_BYTES = 16384;
+/** How long a full queue is waited for. */
+const ROOM_LIMIT_MS = 5000;
+
+export interface SendOptions {
+  /** Sends the frame with a wrong frame check sequence. */
+  readonly badFcs?: boolean;
+  /** False sends a runt: a frame below 60 bytes that no MAC would send. */
+  readonly pad?: boolean;
+}
+
+/** The outside end of a device's wire port: what a test sends into the device, and what the device sent. */
+export class TestWire {
+  readonly #inbound: FrameQueue;
+  readonly #outbound: FrameQueue;
+  readonly #kept: boolean;
+  readonly #nudge: () => void;
+  readonly #staging = MemoryView.ofSize(LARGEST_FRAME_BYTES);
+  readonly #sent: Uint8Array[] = [];
+
+  /** `nudge` lets the device side take what was put: wakes its thread, or runs it. */
+  constructor(inbound: SharedArrayBuffer, outbound: SharedArrayBuffer, kept: boolean, nudge: () => void) {
+    this.#inbound = new FrameQueue(inbound);
+    this.#outbound = new FrameQueue(outbound);
+    this.#kept = kept;
+    this.#nudge = nudge;
+  }
+
+  /**
+   * Puts a frame (Ethernet header to payload, no FCS) on the wire towards the device. Frames below 60 bytes are padded
+   * as a MAC does. Throws RangeError for a frame above 16,384 bytes, TestbedError when the device does not take frames.
+   */
+  send(frame: Uint8Array, options: SendOptions = {}): void {
+    if (frame.length > LARGEST_FRAME_BYTES) {
+      throw new RangeError(`a frame of ${frame.length} bytes: the wire takes ${LARGEST_FRAME_BYTES}`);
+    }
+    const byteLength = options.pad === false ? frame.length : Math.max(frame.length, MINIMUM_FRAME_BYTES);
+    this.#staging.bytes.fill(0, frame.length, byteLength);
+    this.#staging.bytes.set(frame);
+    const flags = options.badFcs === true ? FRAME_BAD_FCS : 0;
+    for (let waitedMs = 0; !this.#inbound.put(this.#staging, 0, byteLength, flags, 0, 0); waitedMs++) {
+      if (waitedMs === ROOM_LIMIT_MS) throw new TestbedError("the device takes no frames from the wire: its thread is stuck");
+      this.#inbound.publish();
+      this.#nudge();
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+    this.#inbound.publish();
+    this.#nudge();
+  }
+
+  /**
+   * All frames that the device has sent since the testbed was plugged in, in order, as copies. Throws TestbedError when
+   * frames were lost because nobody looked for too long, or when the testbed was told only to count them.
+   */
+  get sent(): readonly Uint8Array[] {
+    if (!this.#kept) throw new TestbedError('this testbed only counts sent frames (sentFrames: "count"); see statistics()');
+    while (this.#outbound.peek()) {
+      const { offset, byteLength } = this.#outbound;
+      this.#sent.push(this.#outbound.memory.bytes.slice(offset, offset + byteLength));
+      this.#outbound.release();
+    }
+    this.#outbound.acknowledge();
+    const lost = this.#outbound.lostCount;
+    if (lost > 0) {
+      throw new TestbedError(
+        `${lost} sent frames were not kept: the queue to the test was full. Read \`wire.sent\` more often, or plug in with a larger wireQueueBytes.`,
+      );
+    }
+    return this.#sent;
+  }
+
+  /** The frames sent since the last call, which are then forgotten: for long runs. */
+  takeSent(): Uint8Array[] {
+    void this.sent;
+    return this.#sent.splice(0);
+  }
+}

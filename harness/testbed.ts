@@ -1,0 +1,52 @@
+import type { PciFunction } from "../emulator/pcie/driver-view.ts";
+import type { DeviceStatistics } from "../emulator/run/device-thread.ts";
+import type { Finding } from "../emulator/run/findings.ts";
+import type { MachineOptions } from "../emulator/run/machine.ts";
+import type { TestWire } from "./test-wire.ts";
+
+export interface PlugInOptions extends MachineOptions {
+  /**
+   * `threaded` (default): the devices run in a worker thread of their own, over shared memory. `folded`: they run inside
+   * the driver's accesses, in one thread and virtual time: deterministic, and quick to start.
+   */
+  readonly run?: "threaded" | "folded";
+  /** How long `quiesce` waits for rest, in milliseconds. Default 5,000. */
+  readonly quiesceLimitMs?: number;
+}
+
+/** A CPU of the testbed on which a driver module can run in a thread of its own. */
+export interface TestbedCpu {
+  readonly index: number;
+  /**
+   * Starts a worker thread, gives it this CPU's view of the PCI functions and calls the module's default export with
+   * (functions, argument). Resolves with what it returns. `argument` and result are structured-cloneable.
+   * Rejects with what the driver throws, and with DeviceGoneError when the device dies meanwhile.
+   */
+  run<Result>(moduleUrl: string | URL, argument?: unknown): Promise<Result>;
+}
+
+/** Devices plugged in, and everything around them. Close it: `await using bed = await plugIn(…)`. */
+export interface Testbed {
+  /** The first device, as a kernel hands it to its driver, on the test's own thread (CPU 0). */
+  readonly pci: PciFunction;
+  /** All devices, in the order of plugging in. */
+  readonly functions: readonly PciFunction[];
+  /** Port 0 of the first device that has a wire. Throws TestbedError when none has. */
+  readonly wire: TestWire;
+  /** A wire port that no cable takes. Throws RangeError when it is not there. */
+  wireOf(device: number, port?: number): TestWire;
+  /** Rules that the driver broke, although the run went on. Exact after a read of the device or {@link quiesce}. */
+  readonly violations: readonly Finding[];
+  /** What the driver touched that is not modelled, and accesses without effect. */
+  readonly notes: readonly Finding[];
+  /** A further CPU, 1 to 15. Threaded runs only. */
+  cpu(index: number): TestbedCpu;
+  /** Resolves when rings, wires and engines are at rest. Rejects with TestbedError after the limit, DeviceGoneError when the device died. */
+  quiesce(): Promise<void>;
+  statistics(): Promise<DeviceStatistics[]>;
+  /** Lets virtual time pass. Folded runs only. */
+  advance(durationNs: number): void;
+  /** Ends the device thread and all CPUs. Safe to call twice. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}

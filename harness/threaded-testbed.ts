@@ -1,0 +1,242 @@
+import { Worker } from "node:worker_threads";
+import type { PciFunction } from "../emulator/pcie/driver-view.ts";
+import type { DeviceSpec } from "../emulator/pcie/device-model.ts";
+import { type ControlConnection, connectControl, handOver } from "../emulator/run/control.ts";
+import { createCpu, type Notice, openCpu } from "../emulator/run/cpu-handle.ts";
+import type {
+  AttachmentSpec,
+  DeviceStatistics,
+  DeviceThread,
+  DeviceThreadData,
+} from "../emulator/run/device-thread.ts";
+import type { Finding } from "../emulator/run/findings.ts";
+import type { MachineTables } from "../emulator/run/machine.ts";
+import { DeviceGoneError, TestbedError } from "../emulator/run/testbed-error.ts";
+import { STATUS_CLOSED, ThreadStatus } from "../emulator/run/thread-status.ts";
+import { DriverThread } from "./driver-thread.ts";
+import { FindingInbox } from "./finding-inbox.ts";
+import { noteClosed, noteOpened } from "./open-testbeds.ts";
+import type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
+import { TestWire } from "./test-wire.ts";
+
+const CPU_LIMIT = 16;
+/** How long a device may take to load and power on. */
+const START_LIMIT_MS = 10_000;
+const QUIESCE_STEP_MS = 1;
+
+type DeviceControl = Pick<DeviceThread, "addCpu" | "statistics" | "findings" | "isAtRest" | "reports" | "close">;
+
+/** Source (.ts) and package (.js) start their workers alike. */
+const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
+const DEVICE_WORKER = new URL(`../emulator/run/device.worker${EXTENSION}`, import.meta.url);
+
+/** Devices in a worker thread. Made by {@link start}, which waits until they are powered on. */
+export class ThreadedTestbed implements Testbed {
+  readonly functions: readonly PciFunction[];
+  readonly openedAt: string;
+  readonly #worker: Worker;
+  readonly #connection: ControlConnection<DeviceControl>;
+  readonly #status: ThreadStatus;
+  readonly #tables: MachineTables;
+  readonly #findings: FindingInbox;
+  readonly #wires = new Map<string, TestWire>();
+  readonly #cpus = new Map<number, DriverThread>();
+  readonly #quiesceLimitMs: number;
+  readonly #ended: Promise<void>;
+  #closing = false;
+
+  private constructor(worker: Worker, status: ThreadStatus, tables: MachineTables, parts: ThreadParts) {
+    this.#worker = worker;
+    this.#status = status;
+    this.#tables = tables;
+    this.openedAt = parts.openedAt;
+    this.#quiesceLimitMs = parts.options.quiesceLimitMs ?? 5_000;
+    this.#connection = connectControl<DeviceControl>(worker);
+    this.#findings = parts.findings;
+    this.#ended = this.#watch();
+    const cpu = createCpu(0, tables, status.buffer);
+    this.functions = openCpu(cpu.handle, parts.notice);
+    this.#joined = this.#join(cpu.handle.rings, cpu.devicePort);
+  }
+
+  readonly #joined: Promise<void>;
+
+  /** Starts the device thread. Rejects with the device's own error when it cannot be created. */
+  static async start(
+    specs: readonly DeviceSpec[],
+    tables: MachineTables,
+    options: PlugInOptions,
+    extras: { readonly attachments?: readonly AttachmentSpec[]; readonly openedAt: string; readonly notice: Notice },
+  ): Promise<ThreadedTestbed> {
+    const status = new ThreadStatus(ThreadStatus.createBuffer());
+    const findings = new FindingInbox();
+    const data: DeviceThreadData = {
+      specs,
+      tables,
+      status: status.buffer,
+      attachments: extras.attachments ?? [],
+      findingsPort: findings.devicePort,
+    };
+    const worker = new Worker(DEVICE_WORKER, { workerData: data, transferList: [findings.devicePort], name: "softbar devices" });
+    const bed = new ThreadedTestbed(worker, status, tables, { ...extras, options, findings });
+    noteOpened(bed);
+    try {
+      await withLimit(bed.#joined, START_LIMIT_MS, () => `the devices did not power on within ${START_LIMIT_MS} ms`);
+    } catch (error) {
+      await bed.close();
+      throw error;
+    }
+    return bed;
+  }
+
+  get pci(): PciFunction {
+    const first = this.functions[0];
+    if (first === undefined) throw new TestbedError("no device is plugged in");
+    return first;
+  }
+
+  get wire(): TestWire {
+    const device = this.#tables.functions.findIndex((tables) => tables.ports.length > 0);
+    if (device < 0) throw new TestbedError("no device of this testbed has a wire");
+    return this.wireOf(device);
+  }
+
+  wireOf(device: number, port = 0): TestWire {
+    const key = `${device}:${port}`;
+    const known = this.#wires.get(key);
+    if (known !== undefined) return known;
+    const shared = this.#tables.functions[device]?.ports[port];
+    if (shared === undefined) throw new RangeError(`device ${device} has no wire port ${port}`);
+    const kept = this.#tables.options.sentFrames !== "count";
+    const wire = new TestWire(shared.inbound, shared.outbound, kept, () => this.#nudge());
+    this.#wires.set(key, wire);
+    return wire;
+  }
+
+  get violations(): readonly Finding[] {
+    return this.#findings.of("violation");
+  }
+
+  get notes(): readonly Finding[] {
+    return this.#findings.of("note");
+  }
+
+  cpu(index: number): TestbedCpu {
+    if (!Number.isInteger(index) || index < 1 || index >= CPU_LIMIT) {
+      throw new RangeError(`CPU ${index}: 1 to ${CPU_LIMIT - 1} can be given a module; CPU 0 is the test's own thread`);
+    }
+    return { index, run: (moduleUrl, argument) => this.#runOn(index, String(moduleUrl), argument) };
+  }
+
+  async quiesce(): Promise<void> {
+    let restCount = 0;
+    for (let waitedMs = 0; restCount < 2; waitedMs += QUIESCE_STEP_MS) {
+      // Twice in a row: a driver thread may post between two looks at different rings.
+      restCount = (await this.#connection.control.isAtRest()) ? restCount + 1 : 0;
+      if (waitedMs > this.#quiesceLimitMs) {
+        throw new TestbedError(
+          `the devices did not come to rest within ${this.#quiesceLimitMs} ms: traffic still arrives, or a request is stuck (statistics() tells)`,
+        );
+      }
+      if (restCount < 2) await sleepMs(QUIESCE_STEP_MS);
+    }
+    this.#findings.replace(await this.#connection.control.findings());
+  }
+
+  statistics(): Promise<DeviceStatistics[]> {
+    return this.#connection.control.statistics();
+  }
+
+  /** What the attachments of the device thread report, in order. */
+  reports(): Promise<unknown[]> {
+    return this.#connection.control.reports();
+  }
+
+  advance(): void {
+    throw new TestbedError('time of a threaded testbed passes by itself; move it by hand with run: "folded"');
+  }
+
+  /** Stops the device thread at once, as a card that is pulled out: for tests of what a driver does then. */
+  async terminate(): Promise<void> {
+    this.#status.die("its thread was terminated");
+    await this.#worker.terminate();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing) return this.#ended;
+    this.#closing = true;
+    await Promise.all([...this.#cpus.values()].map((cpu) => cpu.stop("the testbed was closed")));
+    this.#connection.fail("its testbed was closed");
+    this.#status.status = STATUS_CLOSED;
+    this.#status.wakeIfAsleep();
+    await this.#worker.terminate();
+    await this.#ended;
+    this.#findings.close();
+    noteClosed(this);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #join(rings: readonly SharedArrayBuffer[], port: Parameters<DeviceControl["addCpu"]>[1]): Promise<void> {
+    await this.#connection.control.addCpu(rings, handOver(port, [port]));
+  }
+
+  async #runOn<Result>(index: number, moduleUrl: string, argument: unknown): Promise<Result> {
+    if (this.#cpus.has(index)) throw new TestbedError(`CPU ${index} runs a module already`);
+    const cpu = createCpu(index, this.#tables, this.#status.buffer);
+    await this.#join(cpu.handle.rings, cpu.devicePort);
+    const thread = new DriverThread({ handle: cpu.handle, moduleUrl, argument });
+    this.#cpus.set(index, thread);
+    try {
+      return (await thread.result) as Result;
+    } finally {
+      this.#cpus.delete(index);
+    }
+  }
+
+  /** Resolves when the thread has ended; makes every pending and later call reject with the device's own words. */
+  #watch(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#worker.on("error", (error: Error) => this.#lost(error.stack ?? error.message));
+      this.#worker.on("exit", (code: number) => {
+        this.#lost(`its thread ended with code ${code}`);
+        resolve();
+      });
+    });
+  }
+
+  #lost(reason: string): void {
+    this.#status.die(reason);
+    this.#connection.fail(`the device thread is gone: ${this.#status.reason}`);
+    for (const cpu of this.#cpus.values()) cpu.deviceIsGone(new DeviceGoneError(`the device thread is gone: ${this.#status.reason}`));
+  }
+
+  #nudge(): void {
+    this.#status.wakeIfAsleep();
+  }
+}
+
+interface ThreadParts {
+  readonly openedAt: string;
+  readonly options: PlugInOptions;
+  readonly notice: Notice;
+  readonly findings: FindingInbox;
+}
+
+function sleepMs(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs));
+}
+
+async function withLimit<Value>(promise: Promise<Value>, limitMs: number, message: () => string): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new TestbedError(message())), limitMs);
+  });
+  try {
+    return await Promise.race([promise, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,50 @@
+import { defineConfig, type ViteUserConfig } from "vitest/config";
+
+const config: ViteUserConfig = defineConfig({
+  test: {
+    setupFiles: ["test/setup/live-workers.ts"],
+    reporters: ["default", "./scripts/tally-reporter.ts"],
+    // Three groups, one after the other: device threads spin, and two of them on two cores measure only each other.
+    // The orders start at 1, because order 0 with a single worker is put in a group of its own behind the others.
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: [
+            "test/unit/**/*.test.ts",
+            "test/litmus/**/*.test.ts",
+            "test/conformance/**/*.test.ts",
+            "test/tidy.test.ts",
+          ],
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "threads",
+          include: ["test/threads/**/*.test.ts"],
+          pool: "forks",
+          maxWorkers: 1,
+          testTimeout: 20_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "package",
+          include: ["test/package/**/*.test.ts"],
+          pool: "forks",
+          maxWorkers: 1,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          sequence: { groupOrder: 3 },
+        },
+      },
+    ],
+  },
+});
+
+export default config;
