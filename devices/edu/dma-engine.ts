@@ -113,11 +113,11 @@ export class DmaEngine {
   #judge(): void {
     const card = this.#cardSide();
     if (!this.#isInBuffer()) {
-      recordOutsideBuffer(this.#port, card.name, this.#get64(card), this.#get64(DMA_COUNT));
+      recordOutsideBuffer(this.#port, card, this.#get64(card), this.#get64(DMA_COUNT));
     }
     const host = this.#hostSide();
     if (this.#get64(host) >= this.#addressSpace) {
-      recordLostAddressBits(this.#port, host.name, this.#get64(host), this.#hostAddress());
+      recordLostAddressBits(this.#port, host, this.#get64(host), this.#hostAddress());
     }
   }
 

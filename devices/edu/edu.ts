@@ -8,10 +8,11 @@
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DeviceDeclaration, DeviceModel, DevicePort } from "../../emulator/pcie/device-model.ts";
 import { fieldOf } from "../../emulator/registers/declare.ts";
+import { recordRegisterFindings } from "../../emulator/registers/finding-text.ts";
 import { RegisterFile } from "../../emulator/registers/register-file.ts";
 import { NO_REGISTER } from "../../emulator/registers/register-map.ts";
 import { DmaEngine } from "./dma-engine.ts";
-import { recordBusyWrite, recordWrongWidth, registerFindings } from "./findings.ts";
+import { recordBusyWrite, recordWrongWidth } from "./findings.ts";
 import * as reg from "./registers.ts";
 
 export interface EduOptions {
@@ -78,7 +79,7 @@ class Edu implements DeviceModel {
   constructor(port: DevicePort, { dmaAddressBits = 28, factorialNs = 10_000, dmaNs = 100_000 }: EduOptions) {
     this.#port = port;
     this.#factorialNs = factorialNs;
-    const registers = new RegisterFile(reg.EDU_REGISTERS, registerFindings(port));
+    const registers = new RegisterFile(reg.EDU_REGISTERS, recordRegisterFindings(port, reg.EDU_REGISTERS));
     const timing = { timer: DMA_TIMER, delayNs: dmaNs, addressBits: dmaAddressBits };
     this.#dma = new DmaEngine(port, registers, timing, (interrupt) => this.#onTransferred(interrupt));
     this.#registers = registers;
@@ -202,6 +203,10 @@ class Edu implements DeviceModel {
   /** Since the card was plugged in: a reset does not clear them. */
   statistics(): Record<string, number> {
     return { ...this.#counts };
+  }
+
+  registerFile(): RegisterFile {
+    return this.#registers;
   }
 
   snapshot(): EduState {

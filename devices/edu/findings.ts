@@ -4,9 +4,10 @@
  */
 
 import type { DevicePort } from "../../emulator/pcie/device-model.ts";
-import type { RegisterFindings } from "../../emulator/registers/register-file.ts";
-import { hex, NO_REGISTER } from "../../emulator/registers/register-map.ts";
-import { EDU_REGISTERS } from "./registers.ts";
+import type { Register } from "../../emulator/registers/declare.ts";
+import { registerPlace } from "../../emulator/registers/finding-text.ts";
+import { hex } from "../../emulator/registers/register-map.ts";
+import { DMA_COMMAND, EDU_REGISTERS } from "./registers.ts";
 
 export function recordWrongWidth(port: DevicePort, offset: number, byteLength: number): void {
   port.record("violation", "wrong-width", placeOf(offset), () => {
@@ -24,36 +25,24 @@ export function recordBusyWrite(port: DevicePort, offset: number, value: number)
 }
 
 export function recordNoStart(port: DevicePort, command: number): void {
-  port.record("note", "command-without-start", "DMA_COMMAND 0x0098", () => {
-    return `DMA_COMMAND 0x0098 was written with ${hex(command, 8)}, without bit 0 (start). The card ignored the write: direction and interrupt bits are not kept. Write them together with bit 0.`;
+  port.record("note", "command-without-start", placeOf(DMA_COMMAND.at()), () => {
+    return `DMA_COMMAND was written with ${hex(command, 8)}, without bit 0 (start). The card ignored the write: direction and interrupt bits are not kept. Write them together with bit 0.`;
   });
 }
 
-export function recordOutsideBuffer(port: DevicePort, register: string, address: number, byteLength: number): void {
-  port.record("violation", "dma-outside-buffer", register, () => {
-    return `DMA of ${byteLength} bytes at card address ${hex(address, 5)} (${register}) leaves the card's buffer, 0x40000–0x40fff. The card moved nothing and will report the transfer as complete. Split the transfer, and mind bit 1 of DMA_COMMAND (0x0098): 0 means host to card.`;
+export function recordOutsideBuffer(port: DevicePort, register: Register, address: number, byteLength: number): void {
+  port.record("violation", "dma-outside-buffer", placeOf(register.at()), () => {
+    return `DMA of ${byteLength} bytes at card address ${hex(address, 5)} (${register.name}) leaves the card's buffer, 0x40000–0x40fff. The card moved nothing and will report the transfer as complete. Split the transfer, and mind bit 1 of DMA_COMMAND (0x0098): 0 means host to card.`;
   });
 }
 
-export function recordLostAddressBits(port: DevicePort, register: string, address: number, driven: number): void {
-  port.record("violation", "dma-address-bits-lost", register, () => {
-    return `Host address ${hex(address, 8)} (${register}) has more bits than the card drives: it accesses ${hex(driven, 8)}. Set the function's DMA mask to what the card can do before allocating (dma_set_mask).`;
+export function recordLostAddressBits(port: DevicePort, register: Register, address: number, driven: number): void {
+  port.record("violation", "dma-address-bits-lost", placeOf(register.at()), () => {
+    return `Host address ${hex(address, 8)} (${register.name}) has more bits than the card drives: it accesses ${hex(driven, 8)}. Set the function's DMA mask to what the card can do before allocating (dma_set_mask).`;
   });
 }
 
-/** Hands on what the register table finds by itself. */
-export function registerFindings(port: DevicePort): RegisterFindings {
-  return {
-    registerFinding(finding, offset, _ordinal, value) {
-      const what = value === undefined ? "Read" : `Write of ${hex(value, 8)}`;
-      const kind = finding === "no-register" || finding === "write-to-read-only" ? "violation" : "note";
-      port.record(kind, finding, placeOf(offset), () => `${what}, ${placeOf(offset)}: ${finding}.`);
-    },
-  };
-}
-
-/** "STATUS 0x0020", or the offset alone where no register is. */
+/** "STATUS 0x00020": as findings of the register table name it. */
 function placeOf(offset: number): string {
-  const ordinal = EDU_REGISTERS.ordinalAt(offset);
-  return ordinal === NO_REGISTER ? hex(offset) : `${EDU_REGISTERS.nameOf(ordinal)} ${hex(offset)}`;
+  return registerPlace(EDU_REGISTERS, offset);
 }

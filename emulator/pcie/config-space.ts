@@ -54,7 +54,7 @@ export interface ConfigListener {
    * function is the listener's: engines, BAR contents, the MSI-X table, and no DMA in flight may land afterwards.
    */
   onFunctionLevelReset(): void;
-  /** The command register or the power state has another value. */
+  /** The command register, the power state or MSI Enable has another value: what the function may send has changed. */
   onCommandChanged(): void;
   /** MSI-X Enable or Function Mask has another value. */
   onMsixControlChanged(): void;
@@ -116,6 +116,7 @@ export class ConfigSpace {
     const command = this.#command();
     const msixControl = this.#msixControl();
     const powerState = this.#powerState();
+    const msiEnabled = this.msiEnabled;
     for (let index = 0; index < byteLength; index++) this.#writeByte(offset + index, (value >>> (8 * index)) & 0xff);
 
     // D1 and D2 are not implemented: writing them completes and changes nothing (power management 1.2, 3.2.4).
@@ -126,7 +127,9 @@ export class ConfigSpace {
       return;
     }
     this.#refreshFields();
-    if (this.#command() !== command || this.#powerState() !== powerState) this.#listener.onCommandChanged();
+    // Enabling MSI takes a pending INTx off its line, as INTx Disable does.
+    const commandChanged = this.#command() !== command || this.#powerState() !== powerState;
+    if (commandChanged || this.msiEnabled !== msiEnabled) this.#listener.onCommandChanged();
     if (this.#msixControl() !== msixControl) this.#listener.onMsixControlChanged();
   }
 

@@ -1,18 +1,23 @@
 import type { Endpoint } from "../pcie/endpoint.ts";
 import type { Register } from "../registers/declare.ts";
 import type { RegisterFile } from "../registers/register-file.ts";
-import type { RegisterMap } from "../registers/register-map.ts";
+import { NO_REGISTER, type RegisterMap } from "../registers/register-map.ts";
 import type { EventSource } from "./device-host.ts";
 
 /** Registers compared in one turn: a whole card is gone through in some tens of turns. */
 const SLICE_COUNT = 48;
 /** Doorbells that have rung are looked at every turn, this many at most. */
 const HOT_LIMIT = 64;
+/** The registers of one ring usually stand in one block of this size; they are compared before its doorbell rings. */
+const RING_BLOCK_BYTES = 64;
 
 /**
  * A BAR as raw shared memory. The driver stores and loads without a call; the device compares the memory with what it
  * last put there. A word that differs was written by the driver: the write happens, and what a read would give goes
  * back. A register that the device changed is copied out.
+ *
+ * Raw memory keeps no order between registers, but a doorbell is written last: before one rings, the registers of its
+ * ring are compared, and all registers of the card when it rings for the first time.
  *
  * What raw memory cannot do: a read has no side effect, two writes between two looks are one, and writing the value
  * that stands there already is no write.
@@ -72,7 +77,7 @@ export class Mirror implements EventSource {
     const written = Atomics.load(this.#memory, word);
     const shadow = this.#shadow[ordinal] as number;
     if (written !== shadow) {
-      if (this.#isDoorbell[ordinal] === 1 && this.#isHot[ordinal] === 0) this.#heat(ordinal);
+      if (this.#isDoorbell[ordinal] === 1) this.#compareBeforeDoorbell(ordinal);
       this.#endpoint.write(this.#bar, this.#map.offsetOf[ordinal] as number, 4, written, 0);
       this.#publish(ordinal, word, written);
       return true;
@@ -83,6 +88,22 @@ export class Mirror implements EventSource {
     return true;
   }
 
+  /** What the driver stored before the doorbell is in memory by now, and has to be known before it rings. */
+  #compareBeforeDoorbell(doorbell: number): void {
+    if (this.#isHot[doorbell] === 0) {
+      this.#heat(doorbell);
+      for (let ordinal = 0; ordinal < this.#map.wordCount; ordinal++) {
+        if (this.#isDoorbell[ordinal] === 0) this.#compare(ordinal);
+      }
+      return;
+    }
+    const block = (this.#map.offsetOf[doorbell] as number) & ~(RING_BLOCK_BYTES - 1);
+    for (let offset = block; offset < block + RING_BLOCK_BYTES; offset += 4) {
+      const ordinal = this.#map.ordinalAt(offset);
+      if (ordinal !== NO_REGISTER && this.#isDoorbell[ordinal] === 0) this.#compare(ordinal);
+    }
+  }
+
   /** Puts out what a read gives now, unless the driver has written again since: that write is taken at the next look. */
   #publish(ordinal: number, word: number, expected: number): void {
     const value = this.#file.visible(ordinal);
@@ -91,8 +112,8 @@ export class Mirror implements EventSource {
   }
 
   #heat(ordinal: number): void {
-    if (this.#hotCount === HOT_LIMIT) return;
     this.#isHot[ordinal] = 1;
+    if (this.#hotCount === HOT_LIMIT) return;
     this.#hot[this.#hotCount++] = ordinal;
   }
 

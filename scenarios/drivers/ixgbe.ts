@@ -1,179 +1,182 @@
 /**
  * A driver for the Intel 82599, from reset to close in the order in which things happen. Sections are those of the data
- * sheet (331520, rev 3.3). Receive and transmit paths allocate nothing; everything else is written to be read.
+ * sheet (Intel 331520, rev 3.3). The rings are in ixgbe-receive.ts and ixgbe-transmit.ts; nothing on their paths allocates.
  */
 
-import type { Bar, DmaBuffer, Interrupt, PciFunction } from "../../emulator/pcie/driver-view.ts";
+import type { Bar, Interrupt, PciFunction } from "../../emulator/pcie/driver-view.ts";
+import { RegisterAccess } from "./ixgbe-access.ts";
 import { buffersPerFrame, checkedOptions, type IxgbeOptions } from "./ixgbe-options.ts";
+import { ReceiveQueue } from "./ixgbe-receive.ts";
 import * as reg from "./ixgbe-registers.ts";
 import { IxgbeCounters, type IxgbeStatistics } from "./ixgbe-statistics.ts";
-import { END_OF_PACKET, PacketBatch, PacketPool } from "./packet-pool.ts";
+import { TransmitQueue } from "./ixgbe-transmit.ts";
+import { PacketBatch, PacketPool } from "./packet-pool.ts";
 
 const VENDOR_INTEL = 0x8086;
-const CLASS_ETHERNET = 0x020000;
-const ALL_ONES = 0xffff_ffff;
+const CLASS_ETHERNET = 0x02_0000;
+const VLAN_TAG_BYTES = 4;
 const MS = 1_000_000;
 
-/** How long a card may take for a bit that it sets or clears by itself. Far more than it needs. */
-const ANSWER_LIMIT_NS = 100 * MS;
+/** How long {@link IxgbeDriver.close} waits for frames that are still to be sent. Without a link they never are. */
+const DRAIN_LIMIT_NS = 10 * MS;
 /** A limit for clocks that stand still. */
 const POLL_LIMIT = 10_000_000;
 
-/** A descriptor written back for the transmit ring's cleaning at least this often. */
-const FRAMES_PER_REPORT = 32;
-
-/** The key that Microsoft's RSS specification uses in its examples, so that hashes can be compared with its tables. */
+/** The key of Microsoft's RSS specification, so that hashes can be compared with its tables. Bytes in little-endian words. */
 const RSS_KEY = [
   0xda565a6d, 0xc20e5b25, 0x3d256741, 0xb08fa343, 0xcb2bcad0, 0xb4307bae, 0xa32dcb77, 0x0cf23080, 0x3bb7426a,
   0xfa01acbe,
 ];
 
-/** A receive ring. Descriptors from `next` up to one before RDT belong to the card. */
-interface RxQueue {
-  readonly index: number;
-  readonly ring: DmaBuffer;
-  /** Packet buffer of each descriptor: the address in the descriptor is overwritten by the card. */
-  readonly bufferOf: Int32Array;
-  /** The driver's: the descriptor that the card fills next. */
-  next: number;
-}
-
-/** A transmit ring. Descriptors from `clean` up to one before `next` belong to the card. */
-interface TxQueue {
-  readonly index: number;
-  readonly ring: DmaBuffer;
-  readonly bufferOf: Int32Array;
-  /** By the first descriptor of a group: its last one, the only one with RS, whose DD stands for all of them. */
-  readonly groupEnd: Int32Array;
-  /** The driver's: where the next frame goes; equal to TDT. */
-  next: number;
-  /** The driver's: the oldest descriptor whose buffer was not given back yet. */
-  clean: number;
+/** What is allocated before the card comes up, and given back when it is down. */
+interface Memory {
+  free(): void;
 }
 
 export class IxgbeDriver {
-  /** All packet buffers. An application takes its buffers here and owns what {@link rxBatch} brought. */
+  /** All packet buffers. An application takes those that it sends from here and owns those that {@link rxBatch} brought. */
   readonly pool: PacketPool;
   readonly options: Required<IxgbeOptions>;
-  /** "00:1b:21:…": from the card's EEPROM. */
-  macAddress = "";
+  /** From the card's EEPROM: "00:1b:21:…". */
+  readonly macAddress: string;
   readonly #pci: PciFunction;
+  readonly #registers: RegisterAccess;
   readonly #bar: Bar;
   readonly #counters: IxgbeCounters;
-  readonly #rxQueues: RxQueue[] = [];
-  readonly #txQueues: TxQueue[] = [];
+  readonly #memory: Memory[] = [];
+  readonly #rxQueues: ReceiveQueue[] = [];
+  readonly #txQueues: TransmitQueue[] = [];
   /** By receive queue; empty when polling. */
   #interrupts: Interrupt[] = [];
   #isClosed = false;
-  /** What {@link receive} has taken from a ring and not handed out yet. */
+  /** For {@link transmit} and {@link receive}; the inbox keeps frames that were taken and not yet handed out. */
+  readonly #outbox: PacketBatch;
   readonly #inbox: PacketBatch;
   #inboxNext = 0;
   #inboxCount = 0;
-  readonly #outbox: PacketBatch;
+
+  /**
+   * Resets the card and brings it up. Throws RangeError for options that cannot be, and Error that names the bit and the
+   * register when the card does not answer; nothing is mapped then.
+   */
+  static probe(pci: PciFunction, options: IxgbeOptions = {}): IxgbeDriver {
+    return new IxgbeDriver(pci, checkedOptions(options));
+  }
 
   private constructor(pci: PciFunction, options: Required<IxgbeOptions>) {
+    const [vendor, classCode] = [pci.config.read16(0x0000), pci.config.read32(0x0008) >>> 8];
+    if (vendor !== VENDOR_INTEL || classCode !== CLASS_ETHERNET) {
+      throw new Error(
+        `${pci.name}: vendor 0x${vendor.toString(16)}, class 0x${classCode.toString(16)} is no Intel NIC`,
+      );
+    }
     this.#pci = pci;
     this.options = options;
-    this.#bar = pci.bar(0);
+    this.#registers = new RegisterAccess(pci);
+    this.#bar = this.#registers.bar;
     this.#counters = new IxgbeCounters(this.#bar, options.rxQueueCount);
     const span = buffersPerFrame(options.maxFrameBytes, options.bufferBytes);
     this.#inbox = new PacketBatch(span);
     this.#outbox = new PacketBatch(span);
-    this.pool = new PacketPool(pci.dma, options.bufferCount, options.bufferBytes);
-  }
-
-  /**
-   * Resets the card and brings it up (4.6.3). Throws RangeError for options that cannot be, and Error naming the register
-   * and bit when the card does not answer; nothing stays mapped then.
-   */
-  static probe(pci: PciFunction, options: IxgbeOptions = {}): IxgbeDriver {
-    const [vendor, classCode] = [pci.config.read16(0x0000), pci.config.read32(0x0008) >>> 8];
-    if (vendor !== VENDOR_INTEL || classCode !== CLASS_ETHERNET) {
-      throw new Error(`${pci.name}: vendor 0x${vendor.toString(16)}, class 0x${classCode.toString(16)} is no Intel NIC`);
-    }
-    const driver = new IxgbeDriver(pci, checkedOptions(options));
     try {
-      driver.#bringUp();
+      this.pool = this.#allocate();
+      this.macAddress = this.#bringUp();
     } catch (error) {
-      driver.#cutOff();
+      this.#cutOff();
       throw error;
     }
-    return driver;
+  }
+
+  #allocate(): PacketPool {
+    const { rxQueueCount, txQueueCount, ringSize, bufferCount, bufferBytes, maxFrameBytes } = this.options;
+    const [pci, registers] = [this.#pci, this.#registers];
+    const pool = new PacketPool(pci.dma, bufferCount, bufferBytes);
+    this.#memory.push(pool);
+    for (let index = 0; index < rxQueueCount; index++) {
+      const queue = new ReceiveQueue(pci, registers, pool, index, ringSize);
+      this.#memory.push(queue);
+      this.#rxQueues.push(queue);
+    }
+    for (let index = 0; index < txQueueCount; index++) {
+      const queue = new TransmitQueue(pci, registers, pool, index, ringSize, maxFrameBytes + VLAN_TAG_BYTES);
+      this.#memory.push(queue);
+      this.#txQueues.push(queue);
+    }
+    return pool;
   }
 
   // ---- 4.6.3 initialization sequence -------------------------------------------------------------------------------
 
-  #bringUp(): void {
+  #bringUp(): string {
     this.#reset();
-    this.#readMacAddress();
-    // 4.6.4: the EEPROM has chosen the link mode; start negotiation, and let it run while the rest is set up.
-    this.#set(reg.AUTOC, reg.AUTOC_RESTART_AN);
+    // 4.6.4: the EEPROM has chosen the link mode. Let negotiation run while the rest is set up.
+    this.#registers.set(reg.AUTOC, reg.AUTOC_RESTART_AN);
     this.#counters.clear();
     this.#initMac();
     this.#initReceive();
     this.#initTransmit();
     if (this.options.interrupts === "msix") this.#initInterrupts();
     const { linkLimitMs } = this.options;
-    if (linkLimitMs > 0) this.#waitSet(reg.LINKS, reg.LINKS_LINK_UP, "LINKS.LINK_UP", linkLimitMs * MS);
+    if (linkLimitMs > 0) this.#registers.waitSet(reg.LINKS, reg.LINKS_LINK_UP, "LINKS.LINK_UP", linkLimitMs);
+    return this.#readMacAddress();
   }
 
-  /** 4.6.3.1, 4.6.3.2: interrupts off, global reset, interrupts off again, then wait for what the card does alone. */
+  /** 4.6.3.1 and 4.6.3.2: interrupts off, global reset, interrupts off again; then what the card does by itself. */
   #reset(): void {
-    const { config, cpu } = this.#pci;
     this.#bar.write32(reg.EIMC, reg.EIMC_ALL);
     this.#bar.write32(reg.CTRL, reg.CTRL_LRST | reg.CTRL_RST);
-    this.#bar.read32(reg.STATUS); // Posted writes must not start their wait in a buffer: the read pushes them out.
-    cpu.delay(1 * MS);
-    this.#waitClear(reg.CTRL, reg.CTRL_LRST | reg.CTRL_RST, "CTRL.RST");
-    cpu.delay(10 * MS);
+    // 4.2.1.6: no register may be touched for 1 ms, and 4.6.3.2 wants 10 ms after the reset is over.
+    this.#pci.cpu.delay(1 * MS);
+    this.#registers.waitClear(reg.CTRL, reg.CTRL_LRST | reg.CTRL_RST, "CTRL.RST");
+    this.#pci.cpu.delay(10 * MS);
     this.#bar.write32(reg.EIMC, reg.EIMC_ALL);
     this.#bar.read32(reg.EICR);
-    this.#waitSet(reg.EEC, reg.EEC_AUTO_RD, "EEC.AUTO_RD");
-    this.#waitSet(reg.RDRXCTL, reg.RDRXCTL_DMAIDONE, "RDRXCTL.DMAIDONE");
-    // Only now: rings that an earlier owner left in the registers are gone.
-    config.setBusMaster(true);
+    this.#registers.waitSet(reg.EEC, reg.EEC_AUTO_RD, "EEC.AUTO_RD");
+    this.#registers.waitSet(reg.RDRXCTL, reg.RDRXCTL_DMAIDONE, "RDRXCTL.DMAIDONE");
+    // Only now: the ring addresses of whoever had the card before are gone.
+    this.#pci.config.setBusMaster(true);
   }
 
-  #readMacAddress(): void {
+  #readMacAddress(): string {
     const [low, high] = [this.#bar.read32(reg.RAL(0)), this.#bar.read32(reg.RAH(0))];
     const bytes = [low, low >>> 8, low >>> 16, low >>> 24, high, high >>> 8];
-    this.macAddress = bytes.map((byte) => (byte & 0xff).toString(16).padStart(2, "0")).join(":");
+    return bytes.map((byte) => (byte & 0xff).toString(16).padStart(2, "0")).join(":");
   }
 
-  /** HLREG0 belongs to both directions. CRC is the card's: made when sending, checked and cut off when receiving. */
+  /** HLREG0 is for both directions: FCS and padding are the card's work when sending, the FCS also when receiving. */
   #initMac(): void {
-    this.#set(reg.HLREG0, reg.HLREG0_TXCRCEN | reg.HLREG0_TXPADEN | reg.HLREG0_RXCRCSTRP);
+    this.#registers.set(reg.HLREG0, reg.HLREG0_TXCRCEN | reg.HLREG0_TXPADEN | reg.HLREG0_RXCRCSTRP);
     const { maxFrameBytes } = this.options;
     if (maxFrameBytes <= 1514) return;
-    // 8.2.3.22.13: MFS counts the FCS, not the VLAN tag, and holds only when jumbo frames are enabled.
+    // 8.2.3.22.13: MFS counts the FCS but no VLAN tag, and means nothing until jumbo frames are enabled.
     this.#bar.write32(reg.MAXFRS, (maxFrameBytes + 4) << reg.MAXFRS_MFS_SHIFT);
-    this.#set(reg.HLREG0, reg.HLREG0_JUMBOEN);
+    this.#registers.set(reg.HLREG0, reg.HLREG0_JUMBOEN);
   }
 
   // ---- 4.6.7 receive initialization --------------------------------------------------------------------------------
 
   #initReceive(): void {
     const bar = this.#bar;
-    const { rxQueueCount, promiscuous } = this.options;
-    this.#clear(reg.RXCTRL, reg.RXCTRL_RXEN);
-    // 7.1.1: broadcast, and what RAL0 says. The multicast table is memory without a reset value: clear it.
-    this.#set(reg.FCTRL, reg.FCTRL_BAM | (promiscuous ? reg.FCTRL_UPE | reg.FCTRL_MPE : 0));
+    const registers = this.#registers;
+    registers.clear(reg.RXCTRL, reg.RXCTRL_RXEN);
+    // 7.1.1: own address and broadcast pass. The multicast table is memory that no reset clears.
+    registers.set(reg.FCTRL, reg.FCTRL_BAM | (this.options.promiscuous ? reg.FCTRL_UPE | reg.FCTRL_MPE : 0));
     for (let index = 0; index < reg.MTA_COUNT; index++) bar.write32(reg.MTA(index), 0);
-    // 4.6.11.3.4: neither DCB nor virtualization: one packet buffer has it all.
+    // 4.6.11.3.4: without DCB and virtualization one packet buffer has all the memory.
     bar.write32(reg.RXPBSIZE(0), reg.RXPBSIZE_512KB);
     for (let buffer = 1; buffer < reg.PACKET_BUFFER_COUNT; buffer++) bar.write32(reg.RXPBSIZE(buffer), 0);
-    this.#set(reg.RDRXCTL, reg.RDRXCTL_CRCSTRIP); // Must agree with HLREG0.RXCRCSTRP.
-    if (rxQueueCount > 1) this.#initRss();
-    this.#set(reg.CTRL_EXT, reg.CTRL_EXT_NS_DIS);
-    for (let index = 0; index < rxQueueCount; index++) this.#rxQueues.push(this.#startRxQueue(index));
-    // Frames must not be on their way through the card while it is enabled: halt, drain, enable, go on.
-    this.#set(reg.SECRXCTRL, reg.SECRXCTRL_RX_DIS);
-    this.#waitSet(reg.SECRXSTAT, reg.SECRXSTAT_SECRX_RDY, "SECRXSTAT.SECRX_RDY");
-    this.#set(reg.RXCTRL, reg.RXCTRL_RXEN);
-    this.#clear(reg.SECRXCTRL, reg.SECRXCTRL_RX_DIS);
+    registers.set(reg.RDRXCTL, reg.RDRXCTL_CRCSTRIP); // Must agree with HLREG0.RXCRCSTRP.
+    if (this.options.rxQueueCount > 1) this.#initRss();
+    registers.set(reg.CTRL_EXT, reg.CTRL_EXT_NS_DIS);
+    for (const queue of this.#rxQueues) queue.start(this.options);
+    // No frame may be on its way through the card while RXEN is set: halt, wait until it is empty, enable, go on.
+    registers.set(reg.SECRXCTRL, reg.SECRXCTRL_RX_DIS);
+    registers.waitSet(reg.SECRXSTAT, reg.SECRXSTAT_SECRX_RDY, "SECRXSTAT.SECRX_RDY");
+    registers.set(reg.RXCTRL, reg.RXCTRL_RXEN);
+    registers.clear(reg.SECRXCTRL, reg.SECRXCTRL_RX_DIS);
   }
 
-  /** 7.1.2.8: the hash of a flow picks one of 128 entries, which names the queue. */
+  /** 7.1.2.8: seven bits of a flow's hash pick an entry of the table, which names the queue. */
   #initRss(): void {
     for (const [index, word] of RSS_KEY.entries()) this.#bar.write32(reg.RSSRK(index), word);
     for (let index = 0; index < reg.RETA_COUNT; index++) {
@@ -181,17 +184,198 @@ export class IxgbeDriver {
       for (let byte = 0; byte < 4; byte++) entries |= ((4 * index + byte) % this.options.rxQueueCount) << (8 * byte);
       this.#bar.write32(reg.RETA(index), entries);
     }
-    // The descriptor has room for the hash or for a fragment checksum, not for both.
-    this.#set(reg.RXCSUM, reg.RXCSUM_PCSD);
+    // The descriptor has room for the hash or for a fragment's checksum.
+    this.#registers.set(reg.RXCSUM, reg.RXCSUM_PCSD);
     this.#bar.write32(reg.MRQC, reg.MRQC_MRQE_RSS | reg.MRQC_RSS_FIELDS);
   }
 
-  #startRxQueue(index: number): RxQueue {
+  // ---- 4.6.8 transmit initialization -------------------------------------------------------------------------------
+
+  #initTransmit(): void {
     const bar = this.#bar;
-    const { ringSize, bufferBytes, rxQueueCount, vlanStrip } = this.options;
-    const ring = this.#pci.dma.alloc(ringSize * reg.DESCRIPTOR_BYTES, { label: `rx ring ${index}` });
-    const queue: RxQueue = { index, ring, bufferOf: new Int32Array(ringSize), next: 0 };
-    this.#rxQueues[index] = queue;
-    return queue;
+    // The arbiter must stand still while the packet buffer is laid out.
+    this.#registers.set(reg.RTTDCS, reg.RTTDCS_ARBDIS);
+    bar.write32(reg.DTXMXSZRQ, reg.DTXMXSZRQ_MAX_BYTES);
+    bar.write32(reg.TXPBSIZE(0), reg.TXPBSIZE_160KB);
+    for (let buffer = 1; buffer < reg.PACKET_BUFFER_COUNT; buffer++) bar.write32(reg.TXPBSIZE(buffer), 0);
+    this.#registers.clear(reg.RTTDCS, reg.RTTDCS_ARBDIS);
+    this.#registers.set(reg.DMATXCTL, reg.DMATXCTL_TE);
+    for (const queue of this.#txQueues) queue.start();
   }
+
+  // ---- 4.6.6 interrupt initialization ------------------------------------------------------------------------------
+
+  /** Vector n is receive queue n. Every cause stays masked until somebody waits for it. */
+  #initInterrupts(): void {
+    const { rxQueueCount, interruptIntervalUs } = this.options;
+    this.#interrupts = this.#pci.interrupts("msix", rxQueueCount);
+    this.#registers.set(reg.GPIE, reg.GPIE_MULTIPLE_MSIX | reg.GPIE_PBA_SUPPORT);
+    for (let index = 0; index < rxQueueCount; index++) {
+      this.#registers.set(reg.IVAR(index >> 1), (index | reg.IVAR_INT_ALLOC_VAL) << (16 * (index & 1)));
+      this.#bar.write32(reg.EITR(index), (interruptIntervalUs >> 1) << reg.EITR_ITR_INTERVAL_SHIFT);
+    }
+    // The message itself clears its cause: nobody has to read EICR.
+    this.#bar.write32(reg.EIAC, (1 << rxQueueCount) - 1);
+  }
+
+  // ---- running -----------------------------------------------------------------------------------------------------
+
+  get linkUp(): boolean {
+    return (this.#bar.read32(reg.LINKS) & reg.LINKS_LINK_UP) !== 0;
+  }
+
+  /** What was counted since probe. Reads registers that the read clears, so it must be the only reader. */
+  statistics(): IxgbeStatistics {
+    return this.#counters.collect();
+  }
+
+  /**
+   * Takes whole frames that have arrived into `batch`, at most `limit` entries, and returns how many entries it filled.
+   * Their buffers are the caller's until {@link release} or {@link txBatch}. Takes no more than the pool can replace, so a
+   * caller that keeps all buffers receives nothing. Throws RangeError when not even one whole frame fits, and Error when
+   * the card wrote a length that cannot be.
+   */
+  rxBatch(queueIndex: number, batch: PacketBatch, limit: number = batch.capacity): number {
+    return queueAt(this.#rxQueues, queueIndex).receive(batch, limit);
+  }
+
+  /** Gives the buffers of the first `count` entries back to the pool. */
+  release(batch: PacketBatch, count: number): void {
+    for (let entry = 0; entry < count; entry++) this.pool.release(batch.bufferIndex[entry] as number);
+  }
+
+  /**
+   * Sends the frames in the first `count` entries and takes their buffers, which go back to the pool once they are sent.
+   * Returns how many entries it took: whole frames, fewer than `count` when the ring is full; the others stay the
+   * caller's. Throws RangeError, and takes nothing, for a frame that is too short, too long or has no end.
+   */
+  txBatch(queueIndex: number, batch: PacketBatch, count: number): number {
+    return queueAt(this.#txQueues, queueIndex).send(batch, count);
+  }
+
+  /**
+   * Waits until the next descriptor of a queue is filled; false when it was not within `limitMs`. A queue's interrupt is
+   * enabled only in here: whoever polls is not interrupted. Call {@link rxBatch} until it returns 0, then wait again.
+   */
+  waitForTraffic(limitMs: number, queueIndex = 0): boolean {
+    const queue = queueAt(this.#rxQueues, queueIndex);
+    const interrupt = this.#interrupts[queueIndex];
+    const { cpu } = this.#pci;
+    const deadlineNs = cpu.nowNs() + limitMs * MS;
+    for (let polls = 0; polls < POLL_LIMIT; polls++) {
+      if (queue.hasTraffic()) return true;
+      const leftNs = deadlineNs - cpu.nowNs();
+      if (leftNs <= 0) return false;
+      if (interrupt === undefined) {
+        cpu.relax();
+        continue;
+      }
+      this.#bar.write32(reg.EIMS, 1 << queueIndex);
+      // Look again after unmasking: a frame that came after the empty poll met a masked cause. The read pushes the store
+      // in front of it, and brings all DMA before its answer: older frames are seen here, younger ones interrupt.
+      this.#bar.read32(reg.STATUS);
+      if (!queue.hasTraffic()) interrupt.wait(leftNs / MS);
+      this.#bar.write32(reg.EIMC, 1 << queueIndex);
+    }
+    return false;
+  }
+
+  /** Copies a frame and sends it; false when there is no room at the moment. For tests and tutorials. */
+  transmit(frame: Uint8Array, queueIndex = 0): boolean {
+    const { pool } = this;
+    const queue = queueAt(this.#txQueues, queueIndex);
+    const count = Math.ceil(frame.byteLength / pool.bufferBytes);
+    if (count > this.#outbox.capacity)
+      throw new RangeError(`frame of ${frame.byteLength} bytes: want up to maxFrameBytes`);
+    queue.clean();
+    if (pool.freeCount < count) return false;
+    for (let entry = 0; entry < count; entry++) {
+      const from = entry * pool.bufferBytes;
+      const byteLength = Math.min(pool.bufferBytes, frame.byteLength - from);
+      const buffer = pool.take();
+      pool.memory.copyFrom(buffer * pool.bufferBytes, frame, from, byteLength);
+      this.#outbox.set(entry, buffer, byteLength, entry === count - 1);
+    }
+    let taken = 0;
+    try {
+      taken = queue.send(this.#outbox, count);
+    } finally {
+      if (taken === 0) this.release(this.#outbox, count);
+    }
+    return taken > 0;
+  }
+
+  /** A copy of the next frame of any queue; undefined when there is none. For tests and tutorials. */
+  receive(): Uint8Array | undefined {
+    const inbox = this.#inbox;
+    for (let index = 0; this.#inboxNext === this.#inboxCount && index < this.#rxQueues.length; index++) {
+      this.#inboxCount = this.rxBatch(index, inbox);
+      this.#inboxNext = 0;
+    }
+    if (this.#inboxNext === this.#inboxCount) return undefined;
+    const frame = new Uint8Array(inbox.frameBytes(this.#inboxNext, this.#inboxCount));
+    const end = inbox.endOfFrame(this.#inboxNext, this.#inboxCount);
+    for (let at = 0; this.#inboxNext < end; this.#inboxNext++) {
+      const buffer = inbox.bufferIndex[this.#inboxNext] as number;
+      const byteLength = inbox.byteLength[this.#inboxNext] as number;
+      this.pool.memory.copyTo(buffer * this.pool.bufferBytes, frame, at, byteLength);
+      this.pool.release(buffer);
+      at += byteLength;
+    }
+    return frame;
+  }
+
+  // ---- taking it down ----------------------------------------------------------------------------------------------
+
+  /** Stops the card and unmaps all memory, also what the application still holds. A second call does nothing. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    try {
+      this.#bar.write32(reg.EIMC, reg.EIMC_ALL);
+      this.#stopQueues();
+      this.#disableMaster();
+    } catch (error) {
+      this.#cutOff();
+      throw error;
+    }
+    this.#freeMemory();
+  }
+
+  #stopQueues(): void {
+    const { cpu } = this.#pci;
+    for (const queue of this.#rxQueues) queue.stop();
+    cpu.delay(0.1 * MS); // 4.6.7.1.2: data of the last frame may still be on its way.
+    this.#registers.clear(reg.RXCTRL, reg.RXCTRL_RXEN);
+    const deadlineNs = cpu.nowNs() + DRAIN_LIMIT_NS;
+    for (const queue of this.#txQueues) {
+      for (queue.clean(); !queue.isEmpty && cpu.nowNs() < deadlineNs; queue.clean()) cpu.relax();
+      queue.stop();
+    }
+    this.#registers.clear(reg.DMATXCTL, reg.DMATXCTL_TE);
+  }
+
+  /** 5.2.5.3.2: the card starts no more requests, and says when the last one is over. Only a reset takes it back. */
+  #disableMaster(): void {
+    this.#registers.set(reg.CTRL, reg.CTRL_PCIE_MASTER_DISABLE);
+    this.#registers.waitClear(reg.STATUS, reg.STATUS_PCIE_MASTER_ENABLE, "STATUS.PCIE_MASTER_ENABLE_STATUS");
+    this.#pci.config.setBusMaster(false);
+  }
+
+  /** For a card that does not do as it is told: what it cannot reach it cannot overwrite. */
+  #cutOff(): void {
+    this.#pci.config.setBusMaster(false);
+    this.#pci.config.functionLevelReset();
+    this.#freeMemory();
+  }
+
+  #freeMemory(): void {
+    for (const memory of this.#memory.splice(0)) memory.free();
+  }
+}
+
+function queueAt<Queue>(queues: readonly Queue[], index: number): Queue {
+  const queue = queues[index];
+  if (queue === undefined) throw new RangeError(`ixgbe: there is no queue ${index} among ${queues.length}`);
+  return queue;
 }

@@ -60,7 +60,7 @@ export class PacketPool {
 }
 
 /** The bit of {@link PacketBatch.status} that the last (mostly only) buffer of a frame carries: the descriptor's EOP. */
-export const END_OF_PACKET = 1 << 1;
+export const END_OF_PACKET: number = 1 << 1;
 
 /**
  * Buffers with what the card says of them, one entry each, arrays instead of objects. A frame that fills several buffers
@@ -97,10 +97,18 @@ export class PacketBatch {
     this.status[at] = isLast ? END_OF_PACKET : 0;
   }
 
-  /** Entry after the one in which the frame that begins at `first` ends; `count` when its end is not in the batch. */
+  /** The entry behind the frame that begins at `first`; `count` when the frame does not end before. */
   endOfFrame(first: number, count: number): number {
-    let at = first;
-    while (at < count && ((this.status[at] as number) & END_OF_PACKET) === 0) at++;
-    return Math.min(at + 1, count);
+    let entry = first;
+    while (entry < count && ((this.status[entry] as number) & END_OF_PACKET) === 0) entry++;
+    return entry < count ? entry + 1 : count;
+  }
+
+  /** Bytes of the frame that begins at `first`, in all its buffers. */
+  frameBytes(first: number, count: number): number {
+    let sum = 0;
+    const end = this.endOfFrame(first, count);
+    for (let entry = first; entry < end; entry++) sum += this.byteLength[entry] as number;
+    return sum;
   }
 }

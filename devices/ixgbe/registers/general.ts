@@ -115,9 +115,14 @@ export const EXVET: Register = register("EXVET", {
   about: "Extended VLAN EtherType (8.2.3.1.7). Stored; double VLAN (CTRL_EXT.EXTENDED_VLAN) is not modelled.",
 });
 
-export const FRTIMER: Register = absent("FRTIMER", 0x00048, "Free-running timer, not in the data sheet. Stands still.", {
-  access: "ro",
-});
+export const FRTIMER: Register = absent(
+  "FRTIMER",
+  0x00048,
+  "Free-running timer, not in the data sheet. Stands still.",
+  {
+    access: "ro",
+  },
+);
 
 export const TCPTIMER: Register = absent("TCPTIMER", 0x0004c, "TCP timer (8.2.3.19.1). Never runs, never interrupts.", {
   fields: {

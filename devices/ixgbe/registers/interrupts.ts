@@ -139,7 +139,12 @@ export const EITR: FieldedRegister<"ITR_INTERVAL" | "LLI_MODERATION" | "LLI_CRED
     more: [{ offset: 0x12300, count: 104, stride: 4 }],
     access: "rw",
     fields: {
-      ITR_INTERVAL: bits(11, 3, "rw", "Least time between two interrupts, in 2 µs at 10 Gb/s (20 µs at 1 Gb/s); 0: none."),
+      ITR_INTERVAL: bits(
+        11,
+        3,
+        "rw",
+        "Least time between two interrupts, in 2 µs at 10 Gb/s (20 µs at 1 Gb/s); 0: none.",
+      ),
       LLI_MODERATION: bit(15, "rw", "Low latency interrupts are moderated too; not modelled."),
       LLI_CREDIT: bits(20, 16, "rw", "Not modelled."),
       ITR_COUNTER: bits(27, 21, "rw", "Time left, bits 8–2 of the 9."),

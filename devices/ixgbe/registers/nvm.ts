@@ -59,7 +59,7 @@ export const FLA: Register = absent("FLA", 0x1001c, "Flash access (8.2.3.2.3). T
   },
 });
 
-export const EEMNGCTL: Register = absent("EEMNGCTL", 0x10110, "EEPROM control of manageability (8.2.3.2.4).", {
+export const EEMNGCTL: Register = stored("EEMNGCTL", 0x10110, "EEPROM control of manageability (8.2.3.2.4). Stored.", {
   fields: {
     ADDR: bits(14, 0),
     START: bit(15, "wo"),
@@ -69,7 +69,6 @@ export const EEMNGCTL: Register = absent("EEMNGCTL", 0x10110, "EEPROM control of
     DONE: bit(31, "ro"),
   },
   reset: 0x800c0000,
-  modelled: "partly",
 });
 
 export const EEMNGDATA: Register = absent("EEMNGDATA", 0x10114, "EEPROM data of manageability (8.2.3.2.5).", {

@@ -125,9 +125,14 @@ export const TXPBSIZE: FieldedRegister<"SIZE"> = fielded("TXPBSIZE", {
   about: "Transmit packet buffer size (8.2.3.9.13). Without DCB only buffer 0 counts; 1–7 come up at 160 KiB as well.",
 });
 
-export const MNGTXMAP: Register = stored("MNGTXMAP", 0x0cd10, "Traffic class of management frames (8.2.3.9.14). Stored.", {
-  fields: { MAP: bits(2, 0) },
-});
+export const MNGTXMAP: Register = stored(
+  "MNGTXMAP",
+  0x0cd10,
+  "Traffic class of management frames (8.2.3.9.14). Stored.",
+  {
+    fields: { MAP: bits(2, 0) },
+  },
+);
 
 export const MTQC: FieldedRegister<"RT_ENA" | "VT_ENA" | "NUM_TC_OR_Q"> = fielded("MTQC", {
   offset: 0x08120,

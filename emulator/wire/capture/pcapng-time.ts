@@ -39,7 +39,7 @@ export class PcapngClock {
     this.#nsDivisor = this.#isBinary ? this.#ticksPerSecond : 10 ** Math.max(0, this.#exponent - 9);
   }
 
-  /** Ticks as two unsigned words into {@link seconds} and {@link nanoseconds}. */
+  /** Ticks as two unsigned words into {@link seconds} and {@link nanoseconds}; seconds are exact below 2^53. */
   convert(high: number, low: number): void {
     if (!this.#isFast) {
       this.#convertSlowly(high, low);

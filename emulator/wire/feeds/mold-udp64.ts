@@ -48,7 +48,7 @@ export class MoldUdp64Packet {
 
   /** Sequence of the message that `nextMessage` moved to. */
   get messageSequence(): number {
-    return (this.#sequence[0] as number) + this.#messageIndex - 1;
+    return (this.#sequence[0] as number) + (this.#messageIndex - 1);
   }
 
   /** The session as text, for reports (allocates). */

@@ -118,7 +118,8 @@ export class ConfigSpaceModel {
     }
     const powerState = this.field(8 * 0x44 + 1, 8 * 0x44);
     if (powerState === 1 || powerState === 2) this.bits.set(before.subarray(8 * 0x44, 8 * 0x44 + 2), 8 * 0x44);
-    if (this.#differs(before, 0x04, 16) || this.#differs(before, 0x44, 2)) this.calls.push("command");
+    const changed = this.#differs(before, 0x04, 16) || this.#differs(before, 0x44, 2) || this.#differs(before, 0x52, 1);
+    if (changed) this.calls.push("command");
     if (this.#differs(before, 0x72, 16)) this.calls.push("msix");
   }
 

@@ -284,6 +284,7 @@ describe("the structures in the BAR", () => {
     (vector) => {
       const { msix, sent } = recordingTable(33);
       msix.setControl(true, false);
+      msix.raise(0);
       const before = msix.snapshot();
       expect(msix.raise(vector)).toBe(false);
       msix.withdraw(vector);

@@ -5,10 +5,18 @@ import { chunksOf, type ReadRecord, readChunks } from "./read-whole.ts";
 
 const NS = 1_000_000_000n;
 
+function ticksPerSecond(resolution: number): bigint {
+  return (resolution & 0x80 ? 2n : 10n) ** BigInt(resolution & 0x7f);
+}
+
+/** Keeps the seconds below 2^53, where Numbers are exact: no clock that counts whole seconds gets that far. */
+function sane(ticks: bigint, resolution: number): bigint {
+  return ticksPerSecond(resolution) < 4096n ? ticks % 2n ** 52n : ticks;
+}
+
 /** Ticks to time in unlimited precision, as the specification of if_tsresol and if_tsoffset reads. */
 function timeOracle(ticks: bigint, resolution: number, offset: bigint): { seconds: number; nanoseconds: number } {
-  const perSecond = (resolution & 0x80 ? 2n : 10n) ** BigInt(resolution & 0x7f);
-  const ns = (ticks * NS) / perSecond;
+  const ns = (ticks * NS) / ticksPerSecond(resolution);
   return { seconds: Number(ns / NS + offset), nanoseconds: Number(ns % NS) };
 }
 
@@ -37,7 +45,6 @@ const blocks = fc.oneof(
   fc.record({
     kind: fc.constantFrom("enhanced" as const, "obsolete" as const),
     pick: fc.nat(),
-    // Below 2^53 seconds at any resolution, so that the oracle's Number is exact.
     ticks: fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 52n }), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })),
     bytes: fc.uint8Array({ maxLength: 70 }),
     extra: fc.nat(2000),
@@ -91,6 +98,7 @@ function build(plan: SectionPlan, sectionIndex: number): { bytes: Uint8Array; re
     }
     const interfaceIndex = block.pick % plan.interfaces.length;
     const { resolution = 6, offset = 0n, linkType, fcs } = plan.interfaces[interfaceIndex] as Interface;
+    const ticks = sane(block.ticks, resolution);
     const originalByteLength = block.bytes.length + block.extra;
     const options: PcapngOption[] = block.comment ? [comment] : [];
     let fcsByteLength = fcs ?? 0;
@@ -99,12 +107,12 @@ function build(plan: SectionPlan, sectionIndex: number): { bytes: Uint8Array; re
         options.push({ code: 2, value: section.u32((block.flags << 5) | 1) });
         fcsByteLength = block.flags || fcsByteLength;
       }
-      parts.push(section.enhancedPacket(interfaceIndex, block.ticks, block.bytes, originalByteLength, options));
+      parts.push(section.enhancedPacket(interfaceIndex, ticks, block.bytes, originalByteLength, options));
     } else {
-      parts.push(section.obsoletePacket(interfaceIndex, block.ticks, block.bytes, originalByteLength));
+      parts.push(section.obsoletePacket(interfaceIndex, ticks, block.bytes, originalByteLength));
     }
     records.push({
-      ...timeOracle(block.ticks, resolution, offset),
+      ...timeOracle(ticks, resolution, offset),
       timed: true,
       bytes: [...block.bytes],
       originalByteLength,

@@ -1,0 +1,124 @@
+/**
+ * What the model says of a driver that breaks the card's rules: what was done, what the card did about it, what to do.
+ * The card goes on as hardware would; nothing here changes its state.
+ */
+
+import type { DevicePort } from "../../emulator/pcie/device-model.ts";
+import type { Register } from "../../emulator/registers/declare.ts";
+import { hex } from "../../emulator/registers/register-map.ts";
+
+/** "TDT(3) 0x060d8". */
+export function placeOf(register: Register, index: number): string {
+  const name = register.count === 1 ? register.name : `${register.name}(${index})`;
+  return `${name} ${hex(register.at(index), 5)}`;
+}
+
+export function recordMisalignedBase(port: DevicePort, register: Register, queue: number, written: number): void {
+  const place = placeOf(register, queue);
+  port.record("violation", "ring-misaligned", place, () => {
+    return `${place} was written with ${hex(written, 8)}, which is not a multiple of 128. The card ignores bits 6–0 and will take the ring to begin at ${hex(written & ~0x7f, 8)}. Align the ring to 128 bytes.`;
+  });
+}
+
+export function recordOddLength(port: DevicePort, register: Register, queue: number, written: number): void {
+  const place = placeOf(register, queue);
+  port.record("violation", "ring-length", place, () => {
+    return `${place} was written with ${written >>> 0} bytes, which is not a multiple of 128 up to 0x80000. The card takes ${written & 0x000f_ff80}. A ring has a multiple of 8 descriptors.`;
+  });
+}
+
+export function recordRingChangedWhileEnabled(port: DevicePort, register: Register, queue: number, written: number): void {
+  const place = placeOf(register, queue);
+  port.record("violation", "ring-changed-while-enabled", place, () => {
+    return `${place} was written with ${hex(written, 8)} while queue ${queue} is enabled. The card goes on with the ring that it was enabled with. Disable the queue, wait until ENABLE reads 0, then change the ring.`;
+  });
+}
+
+export function recordHeadWritten(port: DevicePort, register: Register, queue: number, written: number, head: number): void {
+  const place = placeOf(register, queue);
+  port.record("violation", "head-written-while-enabled", place, () => {
+    return `${place} was written with ${written >>> 0} while queue ${queue} is enabled. The card owns the head, ignored the write and stays at ${head}. Write the head only while the queue is disabled.`;
+  });
+}
+
+export function recordEmptyRing(port: DevicePort, length: Register, queue: number): void {
+  const place = placeOf(length, queue);
+  port.record("violation", "ring-empty", place, () => {
+    return `Queue ${queue} was enabled with ${place} = 0. The card reports it as enabled and never fetches a descriptor. Write base and length of the ring before ENABLE.`;
+  });
+}
+
+export function recordHeadBeyondRing(port: DevicePort, head: Register, queue: number, value: number, slotCount: number): void {
+  const place = placeOf(head, queue);
+  port.record("violation", "head-beyond-ring", place, () => {
+    return `Queue ${queue} was enabled with ${place} = ${value}, but the ring has ${slotCount} descriptors. The card starts at 0. Write 0 to the head before ENABLE.`;
+  });
+}
+
+export function recordTailBeyondRing(port: DevicePort, tail: Register, queue: number, value: number, slotCount: number): void {
+  const place = placeOf(tail, queue);
+  port.record("violation", "tail-beyond-ring", place, () => {
+    return `${place} was written with ${value}, but the ring has ${slotCount} descriptors: 0 to ${slotCount - 1}. The head never meets this tail, so a card would run round the ring for ever; here the queue is halted until it is disabled and enabled again. Wrap the tail before the doorbell.`;
+  });
+}
+
+export function recordDoorbellBeforeEnable(port: DevicePort, tail: Register, queue: number, value: number): void {
+  const place = placeOf(tail, queue);
+  port.record("violation", "doorbell-before-enable", place, () => {
+    return `${place} was written with ${value} before queue ${queue} was enabled. The card takes the tail when the queue comes up, but the data sheet (4.6.7, 4.6.8) does not promise it. Poll ENABLE until it reads 1, then ring.`;
+  });
+}
+
+export function recordBusMasterOff(port: DevicePort, register: Register, queue: number): void {
+  const place = placeOf(register, queue);
+  port.record("violation", "bus-master-off-at-doorbell", place, () => {
+    return `${place} was written while Bus Master Enable (bit 2 of the command register, 0x0004) is off. The card may not fetch descriptors and waits until it is on. Enable bus mastering before the queues.`;
+  });
+}
+
+export function recordDescriptorDone(port: DevicePort, tail: Register, queue: number, index: number): void {
+  port.record("violation", "descriptor-handed-over-done", `receive queue ${queue}`, () => {
+    return `Receive descriptor ${index} of queue ${queue} was handed over by ${placeOf(tail, queue)} with its DD bit set. The card uses it, but the driver would take it for received before it is. Write 0 to the second quadword (advanced format: header address) before the doorbell.`;
+  });
+}
+
+export function recordHeaderSplit(port: DevicePort, register: Register, queue: number, type: number): void {
+  const place = placeOf(register, queue);
+  port.record("note", "header-split", place, () => {
+    return `${place} asks for descriptor type ${type} (header split or replication), which is not modelled. Frames go whole into the packet buffer of the descriptor, as with type 1.`;
+  });
+}
+
+export function recordBufferSize(port: DevicePort, register: Register, queue: number, kibibytes: number): void {
+  const place = placeOf(register, queue);
+  port.record("violation", "receive-buffer-size", place, () => {
+    return `Queue ${queue} has a receive buffer size of ${kibibytes} KiB in ${place}; 1 to 16 are defined. The card takes ${kibibytes === 0 ? 1 : 16}. Write BSIZEPACKET before enabling the queue.`;
+  });
+}
+
+/** A rule of one transmit frame. `what` says what was wrong with it, `outcome` what the card did, `advice` what to do. */
+export function recordTransmit(
+  port: DevicePort,
+  rule: string,
+  queue: number,
+  descriptorIndex: number,
+  what: string,
+  outcome: string,
+  advice: string,
+): void {
+  port.record("violation", rule, `transmit queue ${queue}`, () => {
+    return `Transmit descriptor ${descriptorIndex} of queue ${queue}: ${what}. The card ${outcome}. ${advice}`;
+  });
+}
+
+export function recordNotModelled(port: DevicePort, rule: string, place: string, sentence: string): void {
+  port.record("note", rule, place, () => sentence);
+}
+
+export function recordWrongWidth(port: DevicePort, offset: number, byteLength: number, isWrite: boolean): void {
+  const place = `BAR0+${hex(offset, 5)}`;
+  port.record("violation", "wrong-width", place, () => {
+    const outcome = isWrite ? "The card ignored the write" : "The read gave all ones";
+    return `${byteLength}-byte ${isWrite ? "write" : "read"} of ${place}: the registers take 32-bit accesses only (data sheet 8.1.1). ${outcome}. Use 4-byte accesses.`;
+  });
+}

@@ -1,0 +1,56 @@
+import type { Bar, Cpu, PciFunction } from "../../emulator/pcie/driver-view.ts";
+
+/** How long a card may take for a bit that it sets or clears by itself: far more than it needs. */
+const ANSWER_LIMIT_MS = 100;
+/** The same as a number of polls, for clocks that stand still. */
+const POLL_LIMIT = 10_000_000;
+/** What a read gives when no card answers. No register that is polled here can have this value. */
+const NOBODY_THERE = 0xffff_ffff;
+
+/** Changes of single bits, and waits for bits that the card changes. Control path only. */
+export class RegisterAccess {
+  readonly bar: Bar;
+  readonly #name: string;
+  readonly #cpu: Cpu;
+
+  constructor(pci: PciFunction) {
+    this.bar = pci.bar(0);
+    this.#name = pci.name;
+    this.#cpu = pci.cpu;
+  }
+
+  set(offset: number, bits: number): void {
+    this.bar.write32(offset, (this.bar.read32(offset) | bits) >>> 0);
+  }
+
+  clear(offset: number, bits: number): void {
+    this.bar.write32(offset, (this.bar.read32(offset) & ~bits) >>> 0);
+  }
+
+  /** Polls until one of `bits` is set. Throws Error that names the bit and the register when it never comes. */
+  waitSet(offset: number, bits: number, bitName: string, limitMs: number = ANSWER_LIMIT_MS): void {
+    this.#waitFor(offset, bits, true, bitName, limitMs);
+  }
+
+  /** Polls until all of `bits` are clear. Throws Error that names the bit and the register when one stays. */
+  waitClear(offset: number, bits: number, bitName: string, limitMs: number = ANSWER_LIMIT_MS): void {
+    this.#waitFor(offset, bits, false, bitName, limitMs);
+  }
+
+  #waitFor(offset: number, bits: number, wantSet: boolean, bitName: string, limitMs: number): void {
+    const deadlineNs = this.#cpu.nowNs() + limitMs * 1e6;
+    const place = `${bitName} (bit ${31 - Math.clz32(bits)} of register 0x${offset.toString(16).padStart(5, "0")})`;
+    for (let polls = 0; polls < POLL_LIMIT; polls++) {
+      const value = this.bar.read32(offset);
+      if (value === NOBODY_THERE)
+        throw new Error(`${this.#name}: ${place} reads all ones: the card is gone from the bus`);
+      if (((value & bits) !== 0) === wantSet) return;
+      if (this.#cpu.nowNs() > deadlineNs) break;
+      this.#cpu.relax();
+    }
+    const value = `0x${this.bar.read32(offset).toString(16).padStart(8, "0")}`;
+    throw new Error(
+      `${this.#name}: ${place} did not ${wantSet ? "come" : "go"} within ${limitMs} ms; the register reads ${value}`,
+    );
+  }
+}
