@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import type { CpuHandle } from "../emulator/run/cpu-handle.ts";
-import { TestbedError } from "../emulator/run/testbed-error.ts";
+import { DeviceGoneError, TestbedError } from "../emulator/run/testbed-error.ts";
 
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 const DRIVER_WORKER = new URL(`./driver.worker${EXTENSION}`, import.meta.url);
@@ -24,6 +24,8 @@ export type DriverThreadAnswer =
 export class DriverThread {
   /** Settles once: with the module's result, its error, or the end of its thread. */
   readonly result: Promise<unknown>;
+  /** Resolves when its thread is no more. */
+  readonly ended: Promise<void>;
   readonly #worker: Worker;
   #reject: (error: Error) => void = () => {};
 
@@ -33,6 +35,7 @@ export class DriverThread {
       transferList: [data.handle.port],
       name: `softbar CPU ${data.handle.cpuIndex}`,
     });
+    this.ended = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
     this.result = this.#watch(data);
     // Somebody else may be the first to look at the result; until then it is not unhandled.
     this.result.catch(() => {});
@@ -69,9 +72,10 @@ export class DriverThread {
   }
 }
 
-/** An error keeps its name, message and stack across threads; its class stays behind. */
+/** An error keeps its name, message and stack across threads; of classes, only the testbed's own. */
 function errorOf(data: { readonly name: string; readonly message: string; readonly stack: string }): Error {
-  const error = new Error(data.message);
+  const Class = [DeviceGoneError, TestbedError].find((known) => known.name === data.name) ?? Error;
+  const error = new Class(data.message);
   error.name = data.name;
   error.stack = data.stack;
   return error;

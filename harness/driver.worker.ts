@@ -12,7 +12,9 @@ let answer: DriverThreadAnswer;
 try {
   const module = (await import(data.moduleUrl)) as { default?: DriverMain };
   if (typeof module.default !== "function") {
-    throw new TypeError(`${data.moduleUrl} is no driver module: it must have a default export (functions, argument) => result`);
+    throw new TypeError(
+      `${data.moduleUrl} is no driver module: it must have a default export (functions, argument) => result`,
+    );
   }
   const functions = openCpu(data.handle, (lines) => console.warn(lines.join("\n")));
   answer = { result: await module.default(functions, data.argument) };

@@ -33,7 +33,11 @@ export class FindingInbox {
   }
 
   #fetch(): void {
-    for (let message = receiveMessageOnPort(this.#port); message !== undefined; message = receiveMessageOnPort(this.#port)) {
+    for (
+      let message = receiveMessageOnPort(this.#port);
+      message !== undefined;
+      message = receiveMessageOnPort(this.#port)
+    ) {
       const found = message.message as Finding;
       const known = this.#findings.some(({ device, rule, place }) => {
         return device === found.device && rule === found.rule && place === found.place;

@@ -20,12 +20,15 @@ export class FoldedTestbed implements Testbed {
   constructor(devices: readonly LoadedDevice[], options: MachineOptions = {}) {
     const tables = createTables(devices, { clock: "virtual", ...options });
     this.#machine = new Machine(devices, tables);
-    this.functions = tables.functions.map((functionTables, index) => {
+    const functions: DriverPciFunction[] = [];
+    for (const [index, functionTables] of tables.functions.entries()) {
       const endpoint = this.#machine.endpoints[index];
       if (endpoint === undefined) throw new TestbedError(`function ${index} has no endpoint`);
       const link = new FoldedLink(this.#machine.host, endpoint);
-      return new DriverPciFunction(link, tables, functionTables, this.#machine.memory, 0);
-    });
+      const cpu = functions[0]?.cpu ?? 0;
+      functions.push(new DriverPciFunction(link, tables, functionTables, this.#machine.memory, cpu));
+    }
+    this.functions = functions;
     this.#machine.host.settle();
   }
 
@@ -46,7 +49,7 @@ export class FoldedTestbed implements Testbed {
     const known = this.#wires.get(key);
     if (known !== undefined) return known;
     const shared = this.#machine.tables.functions[device]?.ports[port];
-    if (shared === undefined) throw new RangeError(`device ${device} has no wire port ${port}`);
+    if (shared === undefined) throw new RangeError(`device ${device} has no wire port ${port} that no cable takes`);
     const kept = this.#machine.tables.options.sentFrames !== "count";
     const wire = new TestWire(shared.inbound, shared.outbound, kept, () => this.#machine.host.settle());
     this.#wires.set(key, wire);
@@ -62,7 +65,9 @@ export class FoldedTestbed implements Testbed {
   }
 
   cpu(): TestbedCpu {
-    throw new TestbedError('a folded testbed has one CPU, the thread that plugged it in; further ones need run: "threaded"');
+    throw new TestbedError(
+      'a folded testbed has one CPU, the thread that plugged it in; further ones need run: "threaded"',
+    );
   }
 
   async quiesce(): Promise<void> {
@@ -70,10 +75,13 @@ export class FoldedTestbed implements Testbed {
     host.settle();
     for (let events = 0; host.leap(); events++) {
       if (events === QUIESCE_EVENT_LIMIT) {
-        throw new TestbedError(`the devices did not come to rest within ${QUIESCE_EVENT_LIMIT} events: a timer starts itself anew`);
+        throw new TestbedError(
+          `the devices did not come to rest within ${QUIESCE_EVENT_LIMIT} events: a timer starts itself anew`,
+        );
       }
     }
-    if (!host.isIdle()) throw new TestbedError("the devices wait for something that nobody will do: a request is stuck");
+    if (!host.isIdle())
+      throw new TestbedError("the devices wait for something that nobody will do: a request is stuck");
   }
 
   async statistics(): Promise<DeviceStatistics[]> {
@@ -87,6 +95,7 @@ export class FoldedTestbed implements Testbed {
 
   advance(durationNs: number): void {
     const { host } = this.#machine;
+    if (host.clock.kind === "wall") throw new TestbedError('the wall clock passes by itself; leave out clock: "wall"');
     const until = (host.clock.now[0] as number) + durationNs;
     while (host.leap(until)) {
       // One planned event at a time, up to the limit.
@@ -99,6 +108,8 @@ export class FoldedTestbed implements Testbed {
   async [Symbol.asyncDispose](): Promise<void> {}
 
   #findings(kind: Finding["kind"]): Finding[] {
-    return this.#machine.endpoints.flatMap((endpoint) => endpoint.findings.findings.filter((found) => found.kind === kind));
+    return this.#machine.endpoints.flatMap((endpoint) =>
+      endpoint.findings.findings.filter((found) => found.kind === kind),
+    );
   }
 }

@@ -26,7 +26,9 @@ export async function failOnOpenTestbeds(): Promise<void> {
   const left = [...open];
   await Promise.all(left.map((testbed) => testbed.close()));
   const places = left.map((testbed) => `  plugged in ${testbed.openedAt}`).join("\n");
-  throw new Error(`${left.length} testbed(s) left open. Write \`await using bed = await plugIn(…)\`, or call close().\n${places}`);
+  throw new Error(
+    `${left.length} testbed(s) left open. Write \`await using bed = await plugIn(…)\`, or call close().\n${places}`,
+  );
 }
 
 /** The first line of the stack outside this package's harness: "at … (file:line)". */

@@ -15,7 +15,10 @@ import { ThreadedTestbed } from "./threaded-testbed.ts";
  *
  * Rejects with the device's own error when it refuses its options, RangeError for options that make no sense.
  */
-export async function plugIn(devices: DeviceSpec | readonly DeviceSpec[], options: PlugInOptions = {}): Promise<Testbed> {
+export async function plugIn(
+  devices: DeviceSpec | readonly DeviceSpec[],
+  options: PlugInOptions = {},
+): Promise<Testbed> {
   const openedAt = callerLine();
   const specs = Array.isArray(devices) ? (devices as readonly DeviceSpec[]) : [devices as DeviceSpec];
   const loaded = await Promise.all(specs.map(loadDevice));

@@ -35,18 +35,21 @@ export class TestWire {
 
   /**
    * Puts a frame (Ethernet header to payload, no FCS) on the wire towards the device. Frames below 60 bytes are padded
-   * as a MAC does. Throws RangeError for a frame above 16,384 bytes, TestbedError when the device does not take frames.
+   * as a MAC does. Throws RangeError for a frame above 16,384 bytes or half of `wireQueueBytes`,
+   * TestbedError when the device does not take frames, DeviceGoneError when it is gone.
    */
   send(frame: Uint8Array, options: SendOptions = {}): void {
-    if (frame.length > LARGEST_FRAME_BYTES) {
-      throw new RangeError(`a frame of ${frame.length} bytes: the wire takes ${LARGEST_FRAME_BYTES}`);
+    const limit = Math.min(LARGEST_FRAME_BYTES, this.#inbound.largestFrameBytes);
+    if (frame.length > limit) {
+      throw new RangeError(`a frame of ${frame.length} bytes: the wire takes ${limit} (see wireQueueBytes)`);
     }
     const byteLength = options.pad === false ? frame.length : Math.max(frame.length, MINIMUM_FRAME_BYTES);
     this.#staging.bytes.fill(0, frame.length, byteLength);
     this.#staging.bytes.set(frame);
     const flags = options.badFcs === true ? FRAME_BAD_FCS : 0;
     for (let waitedMs = 0; !this.#inbound.put(this.#staging, 0, byteLength, flags, 0, 0); waitedMs++) {
-      if (waitedMs === ROOM_LIMIT_MS) throw new TestbedError("the device takes no frames from the wire: its thread is stuck");
+      if (waitedMs === ROOM_LIMIT_MS)
+        throw new TestbedError("the device takes no frames from the wire: its thread is stuck");
       this.#inbound.publish();
       this.#nudge();
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
@@ -60,7 +63,8 @@ export class TestWire {
    * frames were lost because nobody looked for too long, or when the testbed was told only to count them.
    */
   get sent(): readonly Uint8Array[] {
-    if (!this.#kept) throw new TestbedError('this testbed only counts sent frames (sentFrames: "count"); see statistics()');
+    if (!this.#kept)
+      throw new TestbedError('this testbed only counts sent frames (sentFrames: "count"); see statistics()');
     while (this.#outbound.peek()) {
       const { offset, byteLength } = this.#outbound;
       this.#sent.push(this.#outbound.memory.bytes.slice(offset, offset + byteLength));

@@ -1,8 +1,8 @@
 import { Worker } from "node:worker_threads";
-import type { PciFunction } from "../emulator/pcie/driver-view.ts";
 import type { DeviceSpec } from "../emulator/pcie/device-model.ts";
+import type { PciFunction } from "../emulator/pcie/driver-view.ts";
 import { type ControlConnection, connectControl, handOver } from "../emulator/run/control.ts";
-import { createCpu, type Notice, openCpu } from "../emulator/run/cpu-handle.ts";
+import { type CpuSeat, createCpu, type Notice, openCpu } from "../emulator/run/cpu-handle.ts";
 import type {
   AttachmentSpec,
   DeviceStatistics,
@@ -12,19 +12,19 @@ import type {
 import type { Finding } from "../emulator/run/findings.ts";
 import type { MachineTables } from "../emulator/run/machine.ts";
 import { DeviceGoneError, TestbedError } from "../emulator/run/testbed-error.ts";
-import { STATUS_CLOSED, ThreadStatus } from "../emulator/run/thread-status.ts";
+import { STATUS_CLOSED, STATUS_DEAD, ThreadStatus } from "../emulator/run/thread-status.ts";
 import { DriverThread } from "./driver-thread.ts";
 import { FindingInbox } from "./finding-inbox.ts";
 import { noteClosed, noteOpened } from "./open-testbeds.ts";
-import type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
 import { TestWire } from "./test-wire.ts";
+import type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
 
 const CPU_LIMIT = 16;
 /** How long a device may take to load and power on. */
 const START_LIMIT_MS = 10_000;
 const QUIESCE_STEP_MS = 1;
 
-type DeviceControl = Pick<DeviceThread, "addCpu" | "statistics" | "findings" | "isAtRest" | "reports" | "close">;
+type DeviceControl = Pick<DeviceThread, "addCpu" | "removeCpu" | "statistics" | "findings" | "isAtRest" | "reports">;
 
 /** Source (.ts) and package (.js) start their workers alike. */
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
@@ -40,10 +40,14 @@ export class ThreadedTestbed implements Testbed {
   readonly #tables: MachineTables;
   readonly #findings: FindingInbox;
   readonly #wires = new Map<string, TestWire>();
-  readonly #cpus = new Map<number, DriverThread>();
+  /** By index; undefined while the CPU joins. */
+  readonly #cpus = new Map<number, DriverThread | undefined>();
   readonly #quiesceLimitMs: number;
   readonly #ended: Promise<void>;
-  #closing = false;
+  readonly #joined: Promise<void>;
+  /** What the device thread died of, as it was thrown. */
+  #cause: Error | undefined;
+  #closed: Promise<void> | undefined;
 
   private constructor(worker: Worker, status: ThreadStatus, tables: MachineTables, parts: ThreadParts) {
     this.#worker = worker;
@@ -56,10 +60,8 @@ export class ThreadedTestbed implements Testbed {
     this.#ended = this.#watch();
     const cpu = createCpu(0, tables, status.buffer);
     this.functions = openCpu(cpu.handle, parts.notice);
-    this.#joined = this.#join(cpu.handle.rings, cpu.devicePort);
+    this.#joined = this.#join(cpu.seat);
   }
-
-  readonly #joined: Promise<void>;
 
   /** Starts the device thread. Rejects with the device's own error when it cannot be created. */
   static async start(
@@ -77,14 +79,18 @@ export class ThreadedTestbed implements Testbed {
       attachments: extras.attachments ?? [],
       findingsPort: findings.devicePort,
     };
-    const worker = new Worker(DEVICE_WORKER, { workerData: data, transferList: [findings.devicePort], name: "softbar devices" });
+    const worker = new Worker(DEVICE_WORKER, {
+      workerData: data,
+      transferList: [findings.devicePort],
+      name: "softbar devices",
+    });
     const bed = new ThreadedTestbed(worker, status, tables, { ...extras, options, findings });
     noteOpened(bed);
     try {
       await withLimit(bed.#joined, START_LIMIT_MS, () => `the devices did not power on within ${START_LIMIT_MS} ms`);
     } catch (error) {
       await bed.close();
-      throw error;
+      throw bed.#cause ?? error;
     }
     return bed;
   }
@@ -106,7 +112,7 @@ export class ThreadedTestbed implements Testbed {
     const known = this.#wires.get(key);
     if (known !== undefined) return known;
     const shared = this.#tables.functions[device]?.ports[port];
-    if (shared === undefined) throw new RangeError(`device ${device} has no wire port ${port}`);
+    if (shared === undefined) throw new RangeError(`device ${device} has no wire port ${port} that no cable takes`);
     const kept = this.#tables.options.sentFrames !== "count";
     const wire = new TestWire(shared.inbound, shared.outbound, kept, () => this.#nudge());
     this.#wires.set(key, wire);
@@ -129,16 +135,16 @@ export class ThreadedTestbed implements Testbed {
   }
 
   async quiesce(): Promise<void> {
-    let restCount = 0;
-    for (let waitedMs = 0; restCount < 2; waitedMs += QUIESCE_STEP_MS) {
-      // Twice in a row: a driver thread may post between two looks at different rings.
-      restCount = (await this.#connection.control.isAtRest()) ? restCount + 1 : 0;
-      if (waitedMs > this.#quiesceLimitMs) {
-        throw new TestbedError(
-          `the devices did not come to rest within ${this.#quiesceLimitMs} ms: traffic still arrives, or a request is stuck (statistics() tells)`,
-        );
-      }
-      if (restCount < 2) await sleepMs(QUIESCE_STEP_MS);
+    const deadlineMs = performance.now() + this.#quiesceLimitMs;
+    const ask = (): Promise<boolean> => {
+      const leftMs = Math.max(deadlineMs - performance.now(), QUIESCE_STEP_MS);
+      return withLimit(this.#connection.control.isAtRest(), leftMs, () => this.#restlessText());
+    };
+    // Twice in a row: a driver thread may post between two looks at different rings.
+    for (let restCount = 0; ; await sleepMs(QUIESCE_STEP_MS)) {
+      restCount = (await ask()) ? restCount + 1 : 0;
+      if (restCount === 2) break;
+      if (performance.now() > deadlineMs) throw new TestbedError(this.#restlessText());
     }
     this.#findings.replace(await this.#connection.control.findings());
   }
@@ -162,36 +168,49 @@ export class ThreadedTestbed implements Testbed {
     await this.#worker.terminate();
   }
 
-  async close(): Promise<void> {
-    if (this.#closing) return this.#ended;
-    this.#closing = true;
-    await Promise.all([...this.#cpus.values()].map((cpu) => cpu.stop("the testbed was closed")));
-    this.#connection.fail("its testbed was closed");
-    this.#status.status = STATUS_CLOSED;
-    this.#status.wakeIfAsleep();
-    await this.#worker.terminate();
-    await this.#ended;
-    this.#findings.close();
-    noteClosed(this);
+  close(): Promise<void> {
+    this.#closed ??= this.#shutDown();
+    return this.#closed;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #join(rings: readonly SharedArrayBuffer[], port: Parameters<DeviceControl["addCpu"]>[1]): Promise<void> {
-    await this.#connection.control.addCpu(rings, handOver(port, [port]));
+  async #shutDown(): Promise<void> {
+    this.#status.status = STATUS_CLOSED;
+    this.#status.wakeIfAsleep();
+    this.#connection.fail("its testbed was closed");
+    try {
+      await Promise.all([...this.#cpus.values()].map((cpu) => cpu?.stop("the testbed was closed")));
+      await this.#worker.terminate();
+      await this.#ended;
+    } finally {
+      this.#findings.close();
+      noteClosed(this);
+    }
+  }
+
+  async #join(seat: CpuSeat): Promise<void> {
+    await this.#connection.control.addCpu(handOver(seat, [seat.port]));
   }
 
   async #runOn<Result>(index: number, moduleUrl: string, argument: unknown): Promise<Result> {
     if (this.#cpus.has(index)) throw new TestbedError(`CPU ${index} runs a module already`);
-    const cpu = createCpu(index, this.#tables, this.#status.buffer);
-    await this.#join(cpu.handle.rings, cpu.devicePort);
-    const thread = new DriverThread({ handle: cpu.handle, moduleUrl, argument });
-    this.#cpus.set(index, thread);
+    this.#cpus.set(index, undefined);
+    let thread: DriverThread | undefined;
     try {
+      const cpu = createCpu(index, this.#tables, this.#status.buffer);
+      await this.#join(cpu.seat);
+      if (this.#closed !== undefined) throw new DeviceGoneError("the testbed was closed before its CPU could start");
+      thread = new DriverThread({ handle: cpu.handle, moduleUrl, argument });
+      this.#cpus.set(index, thread);
       return (await thread.result) as Result;
     } finally {
+      await thread?.ended;
+      await this.#connection.control.removeCpu(index).catch(() => {
+        // The device thread is gone, and its rings with it.
+      });
       this.#cpus.delete(index);
     }
   }
@@ -199,7 +218,10 @@ export class ThreadedTestbed implements Testbed {
   /** Resolves when the thread has ended; makes every pending and later call reject with the device's own words. */
   #watch(): Promise<void> {
     return new Promise((resolve) => {
-      this.#worker.on("error", (error: Error) => this.#lost(error.stack ?? error.message));
+      this.#worker.on("error", (error: Error) => {
+        this.#cause ??= error;
+        this.#lost(error.stack ?? error.message);
+      });
       this.#worker.on("exit", (code: number) => {
         this.#lost(`its thread ended with code ${code}`);
         resolve();
@@ -208,12 +230,23 @@ export class ThreadedTestbed implements Testbed {
   }
 
   #lost(reason: string): void {
+    // A thread that was asked to end has not died: its testbed was closed.
+    if (this.#closed !== undefined) return;
     this.#status.die(reason);
-    this.#connection.fail(`the device thread is gone: ${this.#status.reason}`);
-    for (const cpu of this.#cpus.values()) cpu.deviceIsGone(new DeviceGoneError(`the device thread is gone: ${this.#status.reason}`));
+    const gone = `the device thread is gone: ${this.#status.reason}`;
+    this.#connection.fail(gone);
+    for (const cpu of this.#cpus.values()) cpu?.deviceIsGone(new DeviceGoneError(gone));
   }
 
+  #restlessText(): string {
+    return `the devices did not come to rest within ${this.#quiesceLimitMs} ms: traffic still arrives, or a request is stuck (statistics() tells)`;
+  }
+
+  /** Lets the device take what was put on a wire. */
   #nudge(): void {
+    if (this.#status.status >= STATUS_DEAD) {
+      throw new DeviceGoneError(`the device thread is gone: ${this.#status.reason || "its testbed was closed"}`);
+    }
     this.#status.wakeIfAsleep();
   }
 }

@@ -55,17 +55,13 @@ const FACTORIAL_AT = reg.FACTORIAL.at();
 const FIRST_DMA_AT = reg.DMA_SOURCE.at();
 const LAST_DMA_AT = reg.DMA_COMMAND.at();
 
+/** All that the card remembers. */
 interface EduState {
   readonly registers: Int32Array;
   readonly buffer: Uint8Array;
   readonly readsUnderWay: number;
-  readonly counts: Counts;
-}
-
-interface Counts {
-  factorials: number;
-  transfers: number;
-  interrupts: number;
+  readonly factorialCount: number;
+  readonly transferCount: number;
 }
 
 class Edu implements DeviceModel {
@@ -74,7 +70,8 @@ class Edu implements DeviceModel {
   readonly #registers: RegisterFile;
   readonly #dma: DmaEngine;
   readonly #factorialNs: number;
-  #counts: Counts = { factorials: 0, transfers: 0, interrupts: 0 };
+  #factorialCount = 0;
+  #transferCount = 0;
 
   constructor(port: DevicePort, { dmaAddressBits = 28, factorialNs = 10_000, dmaNs = 100_000 }: EduOptions) {
     this.#port = port;
@@ -131,7 +128,7 @@ class Edu implements DeviceModel {
     const status = this.#registers.get(reg.STATUS);
     this.#registers.set(reg.FACTORIAL, factorialModulo32(this.#registers.get(reg.FACTORIAL)));
     this.#registers.set(reg.STATUS, status & ~reg.COMPUTING.mask);
-    this.#counts.factorials++;
+    this.#factorialCount++;
     // Looked at now, not at the start: a driver that sets the bit in the meantime is interrupted, one that clears it not.
     if (fieldOf(status, reg.INTERRUPT_WHEN_COMPUTED) === 1) this.#raise(reg.FACTORIAL_COMPUTED);
   }
@@ -155,7 +152,7 @@ class Edu implements DeviceModel {
 
   /** The interrupt goes out behind the writes to host memory: whoever gets it finds the data there. */
   #onTransferred(interrupt: boolean): void {
-    this.#counts.transfers++;
+    this.#transferCount++;
     if (interrupt) this.#raise(reg.DMA_COMPLETE);
   }
 
@@ -165,7 +162,6 @@ class Edu implements DeviceModel {
     const pending = this.#registers.get(reg.INTERRUPT_STATUS) | causes;
     this.#registers.set(reg.INTERRUPT_STATUS, pending);
     if (pending === 0) return;
-    this.#counts.interrupts++;
     // INTx is a level and stays up until the last cause is acknowledged. MSI is a message for each event, even while
     // older causes wait: falling first makes the edge that sends it.
     if (this.#port.interruptMode() === "msi") this.#port.setLegacyInterrupt(false);
@@ -202,7 +198,7 @@ class Edu implements DeviceModel {
 
   /** Since the card was plugged in: a reset does not clear them. */
   statistics(): Record<string, number> {
-    return { ...this.#counts };
+    return { factorials: this.#factorialCount, transfers: this.#transferCount };
   }
 
   registerFile(): RegisterFile {
@@ -214,16 +210,18 @@ class Edu implements DeviceModel {
       registers: this.#registers.values.slice(),
       buffer: this.#dma.buffer.bytes.slice(),
       readsUnderWay: this.#dma.readsUnderWay,
-      counts: { ...this.#counts },
+      factorialCount: this.#factorialCount,
+      transferCount: this.#transferCount,
     };
   }
 
   restore(state: unknown): void {
-    const { registers, buffer, readsUnderWay, counts } = state as EduState;
-    this.#registers.values.set(registers);
-    this.#dma.buffer.bytes.set(buffer);
-    this.#dma.readsUnderWay = readsUnderWay;
-    this.#counts = { ...counts };
+    const from = state as EduState;
+    this.#registers.values.set(from.registers);
+    this.#dma.buffer.bytes.set(from.buffer);
+    this.#dma.readsUnderWay = from.readsUnderWay;
+    this.#factorialCount = from.factorialCount;
+    this.#transferCount = from.transferCount;
   }
 }
 

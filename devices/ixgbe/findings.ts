@@ -27,14 +27,25 @@ export function recordOddLength(port: DevicePort, register: Register, queue: num
   });
 }
 
-export function recordRingChangedWhileEnabled(port: DevicePort, register: Register, queue: number, written: number): void {
+export function recordRingChangedWhileEnabled(
+  port: DevicePort,
+  register: Register,
+  queue: number,
+  written: number,
+): void {
   const place = placeOf(register, queue);
   port.record("violation", "ring-changed-while-enabled", place, () => {
     return `${place} was written with ${hex(written, 8)} while queue ${queue} is enabled. The card goes on with the ring that it was enabled with. Disable the queue, wait until ENABLE reads 0, then change the ring.`;
   });
 }
 
-export function recordHeadWritten(port: DevicePort, register: Register, queue: number, written: number, head: number): void {
+export function recordHeadWritten(
+  port: DevicePort,
+  register: Register,
+  queue: number,
+  written: number,
+  head: number,
+): void {
   const place = placeOf(register, queue);
   port.record("violation", "head-written-while-enabled", place, () => {
     return `${place} was written with ${written >>> 0} while queue ${queue} is enabled. The card owns the head, ignored the write and stays at ${head}. Write the head only while the queue is disabled.`;
@@ -48,14 +59,26 @@ export function recordEmptyRing(port: DevicePort, length: Register, queue: numbe
   });
 }
 
-export function recordHeadBeyondRing(port: DevicePort, head: Register, queue: number, value: number, slotCount: number): void {
+export function recordHeadBeyondRing(
+  port: DevicePort,
+  head: Register,
+  queue: number,
+  value: number,
+  slotCount: number,
+): void {
   const place = placeOf(head, queue);
   port.record("violation", "head-beyond-ring", place, () => {
     return `Queue ${queue} was enabled with ${place} = ${value}, but the ring has ${slotCount} descriptors. The card starts at 0. Write 0 to the head before ENABLE.`;
   });
 }
 
-export function recordTailBeyondRing(port: DevicePort, tail: Register, queue: number, value: number, slotCount: number): void {
+export function recordTailBeyondRing(
+  port: DevicePort,
+  tail: Register,
+  queue: number,
+  value: number,
+  slotCount: number,
+): void {
   const place = placeOf(tail, queue);
   port.record("violation", "tail-beyond-ring", place, () => {
     return `${place} was written with ${value}, but the ring has ${slotCount} descriptors: 0 to ${slotCount - 1}. The head never meets this tail, so a card would run round the ring for ever; here the queue is halted until it is disabled and enabled again. Wrap the tail before the doorbell.`;

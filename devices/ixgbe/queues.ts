@@ -190,8 +190,7 @@ export class Rings {
 
   /** Index in the ring of the oldest descriptor on the card. */
   firstCachedIndex(queue: number): number {
-    const index =
-      (this.next[queue] as number) - (this.fetching[queue] as number) - (this.cached[queue] as number);
+    const index = (this.next[queue] as number) - (this.fetching[queue] as number) - (this.cached[queue] as number);
     return index < 0 ? index + (this.slotCount[queue] as number) : index;
   }
 

@@ -17,6 +17,7 @@ import { SECURITY_REGISTERS } from "./registers/security.ts";
 import { STATISTICS_REGISTERS } from "./registers/statistics.ts";
 import { STORAGE_REGISTERS } from "./registers/storage.ts";
 import { TRANSMIT_REGISTERS } from "./registers/transmit.ts";
+import { UNDOCUMENTED_REGISTERS } from "./registers/undocumented.ts";
 import { VIRTUALIZATION_REGISTERS } from "./registers/virtualization.ts";
 
 export * from "./registers/fcoe-and-flow-director.ts";
@@ -31,6 +32,7 @@ export * from "./registers/security.ts";
 export * from "./registers/statistics.ts";
 export * from "./registers/storage.ts";
 export * from "./registers/transmit.ts";
+export * from "./registers/undocumented.ts";
 export * from "./registers/virtualization.ts";
 
 export const BAR0_BYTE_LENGTH = 0x0008_0000;
@@ -49,6 +51,7 @@ export const IXGBE_REGISTERS: readonly Register[] = [
   ...STATISTICS_REGISTERS,
   ...MANAGEMENT_AND_TIME_REGISTERS,
   ...VIRTUALIZATION_REGISTERS,
+  ...UNDOCUMENTED_REGISTERS,
 ];
 
 /** Built once; every simulated card shares it. */

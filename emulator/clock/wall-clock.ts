@@ -1,6 +1,8 @@
 import { performance } from "node:perf_hooks";
 import type { Clock } from "./clock.ts";
 
+const ORIGIN_SAMPLE_COUNT = 5;
+
 /**
  * CLOCK_MONOTONIC in nanoseconds, the same in every thread: each worker's `performance.now()` counts from an origin of
  * its own, so the distance to the monotonic clock is measured once. `performance.now()` is used afterwards because the
@@ -12,7 +14,12 @@ export class WallClock implements Clock {
   readonly #originNs: number;
 
   constructor() {
-    this.#originNs = Number(process.hrtime.bigint()) - performance.now() * 1e6;
+    // A thread that loses its processor between the two readings gets too early an origin: the latest of some is right.
+    let originNs = Number.NEGATIVE_INFINITY;
+    for (let sample = 0; sample < ORIGIN_SAMPLE_COUNT; sample++) {
+      originNs = Math.max(originNs, Number(process.hrtime.bigint()) - performance.now() * 1e6);
+    }
+    this.#originNs = originNs;
     this.refresh();
   }
 

@@ -68,7 +68,8 @@ export class DriverBar implements Bar {
 
   #check(offset: number, byteLength: number): void {
     this.#cpu.attend();
-    if (offset < 0 || offset + byteLength > this.byteLength) {
+    // In this form it also refuses NaN, which is what an offset that was never defined becomes.
+    if (!(offset >= 0 && offset + byteLength <= this.byteLength)) {
       throw new RangeError(
         `${byteLength}-byte access at offset 0x${offset.toString(16)} of BAR${this.index}, which has ${this.byteLength} bytes`,
       );

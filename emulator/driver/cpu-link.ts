@@ -10,14 +10,17 @@ export interface CpuLink {
   readHigh: number;
   configRead(offset: number, byteLength: number): number;
   configWrite(offset: number, byteLength: number, value: number): void;
-  /** Tells the device thread of a SharedArrayBuffer that was numbered here. */
-  announce(segment: number, buffer: SharedArrayBuffer): void;
+  /** Tells the device thread of a SharedArrayBuffer that was numbered here; undefined when it is mapped no more. */
+  announce(segment: number, buffer: SharedArrayBuffer | undefined): void;
   /** Mirrors a BAR into its shared memory from now on. */
   mapBar(bar: number): SharedArrayBuffer;
   /** The thread has nothing to do until something changes: cpu_relax. */
   relax(): void;
-  /** Sleeps until the interrupt's count differs from `seenCount`, or `limitMs` is over. */
-  waitForInterrupt(irq: number, seenCount: number, limitMs: number): void;
+  /**
+   * Sleeps until something arrives for the CPU that `irq` is directed at and its sequence differs from `seenSequence`, or
+   * until `limitMs` is over. Returns what is left of the limit, in milliseconds; 0 when it is over.
+   */
+  waitForInterrupt(irq: number, seenSequence: number, limitMs: number): number;
   /** Lets time pass. */
   delay(durationNs: number): void;
   nowNs(): number;

@@ -25,7 +25,7 @@ export class MappedBuffer implements DmaBuffer {
     this.byteLength = byteLength;
     this.iova = iova;
     this.iovaHigh = Math.floor(iova / 2 ** 32) | 0;
-    this.iovaLow = iova % 2 ** 32 | 0;
+    this.iovaLow = (iova % 2 ** 32) | 0;
     this.bytes = new Uint8Array(buffer, offset, byteLength);
     this.#halves = new Uint16Array(buffer, offset, byteLength >>> 1);
     this.#words = new Uint32Array(buffer, offset, byteLength >>> 2);

@@ -32,7 +32,8 @@ export class DriverDma implements Dma {
   alloc(byteLength: number, options: DmaAllocOptions = {}): DmaBuffer {
     checkLength(byteLength);
     const align = checkedAlign(options.align);
-    if (options.separate === true) return this.map(new SharedArrayBuffer((byteLength + 3) & ~3), options);
+    if (options.separate === true)
+      return this.#separate(new SharedArrayBuffer((byteLength + 3) & ~3), byteLength, options);
     const offset = this.#arena.alloc(byteLength, align);
     new Uint8Array(this.#arena.tables.memory, offset, byteLength).fill(0);
     return this.#mapped(ARENA_SEGMENT, this.#arena.tables.memory, offset, byteLength, options, () => {
@@ -42,10 +43,18 @@ export class DriverDma implements Dma {
 
   map(buffer: SharedArrayBuffer, options: DmaAllocOptions = {}): DmaBuffer {
     checkLength(buffer.byteLength);
+    return this.#separate(buffer, buffer.byteLength, options);
+  }
+
+  /** Maps the first `byteLength` bytes of a buffer that is a segment of its own. */
+  #separate(buffer: SharedArrayBuffer, byteLength: number, options: DmaAllocOptions): DmaBuffer {
     const segment = this.#memory.add(buffer);
     // Announced before it is mapped: a device that finds the mapping finds the memory.
     this.#link.announce(segment, buffer);
-    return this.#mapped(segment, buffer, 0, buffer.byteLength, options, () => {});
+    return this.#mapped(segment, buffer, 0, byteLength, options, () => {
+      this.#memory.remove(segment);
+      this.#link.announce(segment, undefined);
+    });
   }
 
   #mapped(
@@ -56,11 +65,17 @@ export class DriverDma implements Dma {
     options: DmaAllocOptions,
     giveBack: () => void,
   ): DmaBuffer {
-    const iova = this.#iommu.map(segment, offset, byteLength, {
-      permissions: PERMISSIONS[options.direction ?? "bidirectional"],
-      alignBytes: checkedAlign(options.align),
-      label: options.label ?? "",
-    });
+    let iova: number;
+    try {
+      iova = this.#iommu.map(segment, offset, byteLength, {
+        permissions: PERMISSIONS[options.direction ?? "bidirectional"],
+        alignBytes: checkedAlign(options.align),
+        label: options.label ?? "",
+      });
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
     return new MappedBuffer(buffer, offset, byteLength, iova, options.label ?? "DMA buffer", () => {
       this.#iommu.unmap(iova);
       giveBack();

@@ -4,8 +4,10 @@ import type { InterruptController } from "../pcie/interrupt-controller.ts";
 import type { DriverCpu } from "./cpu.ts";
 import type { CpuLink } from "./cpu-link.ts";
 
-/** An interrupt takes a spin of this many looks before the thread sleeps: a sleep costs a hundred times as much. */
-const SPIN_COUNT = 2000;
+/** Runs of an INTx handler in a row before the CPU waits for what it posted: the write that takes the line back. */
+const UNFLUSHED_ROUNDS = 1000;
+/** Runs after which a line that stays up is the handler's mistake. */
+const ROUND_LIMIT = UNFLUSHED_ROUNDS + 100;
 
 /** Where the mask bit of a vector is: a word of the MSI-X table. */
 export interface VectorPlace {
@@ -25,6 +27,7 @@ export class DriverInterrupt implements Interrupt {
   readonly #place: VectorPlace | undefined;
   readonly #startCount: number;
   #taken: number;
+  #runCount = 0;
   #handler: (() => void) | undefined;
 
   constructor(
@@ -56,12 +59,17 @@ export class DriverInterrupt implements Interrupt {
     return this.#take();
   }
 
+  /** With a handler: true when it ran meanwhile. */
   wait(limitMs = 1000): boolean {
-    this.#cpu.attend();
-    for (let spins = 0; spins < SPIN_COUNT; spins++) if (this.#take()) return true;
-    this.#link.waitForInterrupt(this.irq, this.#taken, limitMs);
-    this.#cpu.attend();
-    return this.#take();
+    const runsBefore = this.#runCount;
+    for (let leftMs = limitMs; ; ) {
+      // Read first: what arrives after the looks below is not slept through.
+      const sequence = this.#controller.sequenceOf(this.#cpu.index);
+      this.#cpu.attend();
+      if (this.#runCount !== runsBefore || (this.#handler === undefined && this.#take())) return true;
+      if (!(leftMs > 0)) return false;
+      leftMs = this.#link.waitForInterrupt(this.#cpu.index, sequence, leftMs);
+    }
   }
 
   mask(): void {
@@ -80,25 +88,28 @@ export class DriverInterrupt implements Interrupt {
     this.#cpu.setHandled(this, handler !== undefined);
   }
 
-  /** Runs the handler when the interrupt arrived, or when its line is still asserted. Called by the CPU. */
+  /** Runs the handler when the interrupt arrived, and again while its line is asserted. Called by the CPU. */
   runHandler(): void {
     const handler = this.#handler;
     if (handler === undefined) return;
-    if (this.#take()) handler();
-    // A level stays until the cause is gone: the line interrupts again as soon as the handler returns.
-    for (let round = 0; this.kind === "intx" && this.#controller.isAsserted(this.irq); round++) {
-      if (round === 1000) {
+    for (let round = 0; this.#take(); round++) {
+      // A level interrupts again as soon as the handler returns, and the write that takes it back may still be on its way.
+      if (round > UNFLUSHED_ROUNDS) this.#link.configRead(COMMAND, 2);
+      if (round === ROUND_LIMIT) {
         throw new Error(
-          "INTx stays asserted after 1,000 runs of the handler: it does not clear the cause (read or write-1-clear the cause register)",
+          `${this.kind} ${this.vector} interrupted ${ROUND_LIMIT} times without a pause: the handler does not clear the cause (read or write-1-clear the cause register)`,
         );
       }
+      this.#runCount++;
       handler();
+      if (this.kind !== "intx") return;
     }
   }
 
+  /** True when a message arrived that was not taken yet; for INTx also while the line is up, as it is a level. */
   #take(): boolean {
     const count = this.#controller.countOf(this.irq);
-    if (count === this.#taken) return false;
+    if (count === this.#taken) return this.kind === "intx" && this.#controller.isAsserted(this.irq);
     this.#taken = count;
     return true;
   }

@@ -16,7 +16,8 @@ import {
   MSIX_CONTROL_ENABLE,
 } from "../pcie/capabilities.ts";
 import { findCapability } from "../pcie/capability-walk.ts";
-import { COMMAND, COMMAND_BUS_MASTER, COMMAND_MEMORY_SPACE } from "../pcie/config-header.ts";
+import { COMMAND, COMMAND_BUS_MASTER, COMMAND_INTX_DISABLE, COMMAND_MEMORY_SPACE } from "../pcie/config-header.ts";
+import type { MsixDeclaration } from "../pcie/config-space.ts";
 import type { Bar, Config, Dma, Interrupt, InterruptKind, PciFunction } from "../pcie/driver-view.ts";
 import { InterruptController, MSI_WINDOW } from "../pcie/interrupt-controller.ts";
 import type { FunctionTables, MachineTables } from "../run/machine.ts";
@@ -36,18 +37,32 @@ export class DriverPciFunction implements PciFunction {
   readonly #tables: FunctionTables;
   readonly #controller: InterruptController;
   readonly #bars: readonly (DriverBar | undefined)[];
+  /** Numbers at the interrupt controller by vector: taken once, used again whenever interrupts are set up anew. */
+  readonly #irqs: number[] = [];
+  /** What the last set-up gave out. */
+  #interrupts: readonly DriverInterrupt[] = [];
 
-  /** `memory` is the calling thread's view of host memory. */
-  constructor(link: CpuLink, machine: MachineTables, tables: FunctionTables, memory: HostMemory, cpuIndex: number) {
+  /**
+   * `memory` is the calling thread's view of host memory. `cpu` is the CPU's index, or the CPU itself where the thread
+   * has another function already: one CPU runs the handlers of all its functions.
+   */
+  constructor(
+    link: CpuLink,
+    machine: MachineTables,
+    tables: FunctionTables,
+    memory: HostMemory,
+    cpu: DriverCpu | number,
+  ) {
     this.name = tables.declaration.name;
     this.#link = link;
     this.#tables = tables;
     this.#controller = new InterruptController(machine.interrupts);
-    this.cpu = new DriverCpu(cpuIndex, link, this.#controller);
+    this.cpu = typeof cpu === "number" ? new DriverCpu(cpu, link, this.#controller) : cpu;
     this.config = new DriverConfig(link);
     this.dma = new DriverDma(new Arena(machine.arena), memory, new Iommu(tables.iommu), link);
     const bars: (DriverBar | undefined)[] = [];
-    for (const bar of tables.declaration.bars) bars[bar.index] = new DriverBar(bar.index, bar.byteLength, link, this.cpu);
+    for (const bar of tables.declaration.bars)
+      bars[bar.index] = new DriverBar(bar.index, bar.byteLength, link, this.cpu);
     this.#bars = bars;
   }
 
@@ -61,21 +76,26 @@ export class DriverPciFunction implements PciFunction {
   }
 
   interrupts(kind: InterruptKind, count: number): Interrupt[] {
-    if (kind === "msix") return this.#msix(count);
-    if (count !== 1) throw new RangeError(`${this.name} has one ${kind} interrupt, ${count} were asked for`);
-    return [kind === "msi" ? this.#msi() : this.#intx()];
+    const msix = this.#tables.declaration.msix;
+    const limit = kind === "msix" ? (msix?.vectorCount ?? 0) : 1;
+    if (!(count >= 1 && count <= limit)) {
+      throw new RangeError(`${this.name} has ${limit} ${kind} interrupts, ${count} were asked for`);
+    }
+    // A set-up replaces the one before: what was handed out then interrupts nobody any more.
+    for (const interrupt of this.#interrupts) interrupt.handle(undefined);
+    this.#interrupts = [];
+    // A function has one kind at a time (PCI 3.0, 6.8.2), and none while the addresses change.
+    this.#setEnabled(CAPABILITY_MSI, MSI_CONTROL, MSI_CONTROL_ENABLE, false);
+    this.#setEnabled(CAPABILITY_MSIX, MSIX_CONTROL, MSIX_CONTROL_ENABLE, false);
+    if (msix !== undefined && kind === "msix") this.#interrupts = this.#msix(msix, count);
+    else this.#interrupts = [kind === "msi" ? this.#msi() : this.#intx()];
+    return [...this.#interrupts];
   }
 
-  #msix(count: number): Interrupt[] {
-    const msix = this.#tables.declaration.msix;
-    const capability = this.config.findCapability(CAPABILITY_MSIX);
-    if (msix === undefined || capability === 0) throw new RangeError(`${this.name} has no MSI-X`);
-    if (count < 1 || count > msix.vectorCount) {
-      throw new RangeError(`${this.name} has ${msix.vectorCount} MSI-X vectors, ${count} were asked for`);
-    }
-    const interrupts: Interrupt[] = [];
+  #msix(msix: MsixDeclaration, count: number): DriverInterrupt[] {
+    const interrupts: DriverInterrupt[] = [];
     for (let vector = 0; vector < count; vector++) {
-      const irq = this.#controller.allocate(this.cpu.index);
+      const irq = this.#messageIrq(vector);
       const entry = msix.tableOffset + 16 * vector;
       this.#link.write(msix.bar, entry + 12, 4, 1, 0);
       this.#link.write(msix.bar, entry, 4, MSI_WINDOW | (this.cpu.index << 12), 0);
@@ -85,26 +105,40 @@ export class DriverPciFunction implements PciFunction {
       const place = { bar: msix.bar, controlOffset: entry + 12 };
       interrupts.push(new DriverInterrupt("msix", vector, irq, this.cpu, this.#link, this.#controller, place));
     }
-    const control = this.config.read16(capability + MSIX_CONTROL);
-    this.config.write16(capability + MSIX_CONTROL, control | MSIX_CONTROL_ENABLE);
+    this.#setEnabled(CAPABILITY_MSIX, MSIX_CONTROL, MSIX_CONTROL_ENABLE, true);
     return interrupts;
   }
 
-  #msi(): Interrupt {
+  #msi(): DriverInterrupt {
     const capability = this.config.findCapability(CAPABILITY_MSI);
     if (capability === 0) throw new RangeError(`${this.name} has no MSI`);
-    const irq = this.#controller.allocate(this.cpu.index);
+    const irq = this.#messageIrq(0);
     this.config.write32(capability + MSI_ADDRESS_LOW, (MSI_WINDOW | (this.cpu.index << 12)) >>> 0);
     this.config.write32(capability + MSI_ADDRESS_HIGH, 0);
     this.config.write16(capability + MSI_DATA, irq);
-    this.config.write16(capability + MSI_CONTROL, this.config.read16(capability + MSI_CONTROL) | MSI_CONTROL_ENABLE);
+    this.#setEnabled(CAPABILITY_MSI, MSI_CONTROL, MSI_CONTROL_ENABLE, true);
     return new DriverInterrupt("msi", 0, irq, this.cpu, this.#link, this.#controller, undefined);
   }
 
-  #intx(): Interrupt {
+  #intx(): DriverInterrupt {
     const irq = this.#tables.functionIndex;
     this.#controller.direct(irq, this.cpu.index);
+    this.config.write16(COMMAND, this.config.read16(COMMAND) & ~COMMAND_INTX_DISABLE);
     return new DriverInterrupt("intx", 0, irq, this.cpu, this.#link, this.#controller, undefined);
+  }
+
+  #messageIrq(vector: number): number {
+    const irq = this.#irqs[vector] ?? this.#controller.allocate(this.cpu.index);
+    this.#irqs[vector] = irq;
+    return irq;
+  }
+
+  /** Sets or clears the enable bit of an interrupt capability; nothing where the function does not have it. */
+  #setEnabled(capabilityId: number, controlOffset: number, bit: number, enabled: boolean): void {
+    const capability = this.config.findCapability(capabilityId);
+    if (capability === 0) return;
+    const control = this.config.read16(capability + controlOffset);
+    this.config.write16(capability + controlOffset, enabled ? control | bit : control & ~bit);
   }
 }
 

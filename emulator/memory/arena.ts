@@ -65,8 +65,8 @@ export class Arena {
     const first = offset / ARENA_PAGE_BYTES;
     this.#lock();
     try {
-      const count = this.#pages[HEAD_WORDS + first] ?? 0;
-      if (!Number.isInteger(first) || count <= 0) throw new RangeError(`free of offset ${offset}: no buffer starts there`);
+      const count = first >= 0 ? (this.#pages[HEAD_WORDS + first] ?? 0) : 0;
+      if (count <= 0) throw new RangeError(`free of offset ${offset}: no buffer starts there`);
       this.#pages.fill(0, HEAD_WORDS + first, HEAD_WORDS + first + count);
     } finally {
       Atomics.store(this.#pages, HEAD_LOCK, 0);

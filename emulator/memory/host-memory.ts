@@ -34,16 +34,25 @@ export class HostMemory {
     return { arena, nextSegment };
   }
 
-  /** Numbers a SharedArrayBuffer of this thread. Telling the other threads is the caller's. */
+  /**
+   * Numbers a SharedArrayBuffer of this thread. Telling the other threads is the caller's. Throws RangeError for a length
+   * that is no multiple of 4.
+   */
   add(buffer: SharedArrayBuffer): number {
+    const view = new MemoryView(buffer);
     const segment = Atomics.add(this.#nextSegment, 0, 1);
-    this.install(segment, buffer);
+    this.#segments[segment] = view;
     return segment;
   }
 
   /** Makes a numbered segment known to this thread. */
   install(segment: number, buffer: SharedArrayBuffer): void {
     this.#segments[segment] = new MemoryView(buffer);
+  }
+
+  /** Forgets a segment, so that its memory can be collected. Its number is not given out again. */
+  remove(segment: number): void {
+    if (segment !== ARENA_SEGMENT) this.#segments[segment] = undefined;
   }
 
   /** The segment's memory, or undefined when no thread has announced it. */

@@ -1,4 +1,3 @@
-
 /** What a mapping lets the device do. */
 export const DMA_READ = 1;
 export const DMA_WRITE = 2;
@@ -6,6 +5,8 @@ export type DmaPermissions = 1 | 2 | 3;
 
 /** IOVA pages are 4 KiB; a mapping begins on a page of its own. */
 export const IOVA_PAGE_BYTES = 4096;
+/** Lengths and offsets in a mapping are int32, so that translating allocates nothing. */
+const LARGEST_MAPPING_BYTES = 2 ** 31 - 1;
 
 const ENTRY_WORDS = 16;
 const LABEL_BYTES = 32;
@@ -105,15 +106,24 @@ export class Iommu {
 
   /**
    * Maps `byteLength` bytes at `segmentOffset` of a host memory segment and returns the IOVA.
-   * `alignBytes` is a power of two. Throws RangeError when the window or the table is full.
+   * `alignBytes` is a power of two. Throws RangeError when the window or the table is full, or for a length that is not
+   * 1 to 2^31 - 1.
    */
   map(
     segment: number,
     segmentOffset: number,
     byteLength: number,
-    options: { readonly permissions?: DmaPermissions; readonly alignBytes?: number; readonly label?: string; readonly iova?: number } = {},
+    options: {
+      readonly permissions?: DmaPermissions;
+      readonly alignBytes?: number;
+      readonly label?: string;
+      readonly iova?: number;
+    } = {},
   ): number {
     const { permissions = 3, alignBytes = IOVA_PAGE_BYTES, label = "" } = options;
+    if (!Number.isInteger(byteLength) || byteLength < 1 || byteLength > LARGEST_MAPPING_BYTES) {
+      throw new RangeError(`mapping of ${byteLength} bytes: want 1 to ${LARGEST_MAPPING_BYTES}`);
+    }
     const pageCount = Math.ceil(byteLength / IOVA_PAGE_BYTES);
     return this.#locked(() => {
       const first =
@@ -168,8 +178,9 @@ export class Iommu {
     const within = (low - (entries[at + ENTRY_LOW] as number)) | 0;
     if (within < 0 || within + byteLength > (entries[at + ENTRY_LENGTH] as number)) return false;
     if (((entries[at + ENTRY_PERMISSIONS] as number) & direction) === 0) return false;
-    // The page index wraps for addresses 2^52 apart only; compare the high word so that not even those alias.
-    if (high !== (entries[at + ENTRY_HIGH] as number) + (low >>> 0 < (entries[at + ENTRY_LOW] as number) >>> 0 ? 1 : 0)) return false;
+    // The page index wraps for addresses 2^44 apart; comparing the high word keeps those from hitting each other's pages.
+    if (high !== (entries[at + ENTRY_HIGH] as number) + (low >>> 0 < (entries[at + ENTRY_LOW] as number) >>> 0 ? 1 : 0))
+      return false;
     this.segment = entries[at + ENTRY_SEGMENT] as number;
     this.offset = (entries[at + ENTRY_OFFSET] as number) + within;
     return true;
@@ -186,19 +197,21 @@ export class Iommu {
 
   /** Why an access faults and what lies nearest, as the second half of a sentence: "hits no mapping (nearest: …)". */
   explain(high: number, low: number, byteLength: number): string {
-    const iova = high * 2 ** 32 + (low >>> 0);
+    const iova = addressOf(high, low);
     const gone = this.#lastEntryCovering(iova);
     for (const mapping of this.mappings()) {
       const end = mapping.iova + mapping.byteLength;
       if (iova < mapping.iova || iova >= end) continue;
-      if (iova + byteLength > end) return `runs ${iova + byteLength - end} bytes past the end of ${mappingName(mapping)}`;
+      if (iova + byteLength > end)
+        return `runs ${iova + byteLength - end} bytes past the end of ${mappingName(mapping)}`;
       const may = mapping.permissions === DMA_READ ? "read" : "write";
       return `hits ${mappingName(mapping)}, which the device may only ${may}`;
     }
     if (gone !== undefined) return `hits ${mappingName(gone)}, which was unmapped`;
     const nearest = this.#nearest(iova);
     const forgotten = high === 0 && this.#nearestIgnoringHigh(low);
-    if (forgotten) return `hits no mapping; ${mappingName(forgotten)} has the same low 32 bits: was the high half of the address written?`;
+    if (forgotten)
+      return `hits no mapping; ${mappingName(forgotten)} has the same low 32 bits: was the high half of the address written?`;
     return `hits no mapping (${nearest === undefined ? "nothing is mapped" : `nearest: ${mappingName(nearest)}`})`;
   }
 
@@ -257,20 +270,22 @@ export class Iommu {
     }
   }
 
-  /** A run of pages whose entries are free or unmapped, from where the last one ended: freed IOVAs rest longest. */
+  /**
+   * A run of pages whose entries are free or unmapped, from where the last one ended: freed IOVAs rest longest. One page
+   * is left free on either side: a DMA that runs off a buffer faults instead of hitting the next one.
+   */
   #reservePages(pageCount: number, alignPages: number): number {
     const total = this.#pageCount;
     let from = this.#head[HEAD_NEXT_PAGE] as number;
     for (let attempt = 0; attempt < 2; attempt++) {
       let start = alignUp(from + this.#basePage, alignPages) - this.#basePage;
       while (start + pageCount <= total) {
-        const clash = this.#firstMapped(start, pageCount);
+        const clash = this.#firstMapped(start - 1, pageCount + 2);
         if (clash < 0) {
-          // One page is left free behind every mapping: a DMA that overruns a buffer faults instead of hitting the next.
           this.#head[HEAD_NEXT_PAGE] = start + pageCount + 1;
           return start;
         }
-        start = alignUp(clash + 1 + this.#basePage, alignPages) - this.#basePage;
+        start = alignUp(clash + 2 + this.#basePage, alignPages) - this.#basePage;
       }
       from = 0;
     }
@@ -289,7 +304,8 @@ export class Iommu {
   }
 
   #firstMapped(start: number, pageCount: number): number {
-    for (let page = start; page < start + pageCount; page++) {
+    const end = Math.min(start + pageCount, this.#pageCount);
+    for (let page = Math.max(start, 0); page < end; page++) {
       const entry = this.#pages[page] as number;
       if (entry !== 0 && this.#entries[entry * ENTRY_WORDS + ENTRY_STATE] === MAPPED) return page;
     }
@@ -307,7 +323,9 @@ export class Iommu {
       this.#forgetPages(next);
       return next;
     }
-    throw new RangeError(`the IOMMU holds ${total - 1} mappings and all are live: unmap buffers or ask for more (iommu.mappingCount)`);
+    throw new RangeError(
+      `the IOMMU holds ${total - 1} mappings and all are live: unmap buffers or ask for more (iommu.mappingCount)`,
+    );
   }
 
   /** A remembered entry is about to be reused: its pages must not lead to the new mapping. */
@@ -347,10 +365,14 @@ export function mappingName(mapping: Mapping): string {
 
 /** `DMA read of 64 bytes at IOVA 0x…`: the first half of every fault's sentence. */
 export function accessName(direction: DmaPermissions, byteLength: number, high: number, low: number): string {
-  return `DMA ${direction === DMA_READ ? "read" : "write"} of ${byteLength} bytes at IOVA ${iovaName(high * 2 ** 32 + (low >>> 0))}`;
+  return `DMA ${direction === DMA_READ ? "read" : "write"} of ${byteLength} bytes at IOVA ${iovaName(addressOf(high, low))}`;
+}
+
+/** Two int32 words as one number: for people, as it is rounded above 2^53. */
+function addressOf(high: number, low: number): number {
+  return (high >>> 0) * 2 ** 32 + (low >>> 0);
 }
 
 function alignUp(value: number, unit: number): number {
   return Math.ceil(value / unit) * unit;
 }
-

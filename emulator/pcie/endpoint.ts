@@ -1,10 +1,10 @@
 import type { Clock } from "../clock/clock.ts";
 import { Timers } from "../clock/timers.ts";
 import type { HostMemory } from "../memory/host-memory.ts";
-import { accessName, DMA_READ, DMA_WRITE, type Iommu } from "../memory/iommu.ts";
-import { copyMemory, type MemoryView } from "../memory/memory-view.ts";
+import { accessName, DMA_READ, DMA_WRITE, type Iommu, iovaName } from "../memory/iommu.ts";
+import { copyFlagLast, copyMemory, type MemoryView } from "../memory/memory-view.ts";
 import { hex } from "../registers/register-map.ts";
-import { FindingLog, type FindingKind } from "../run/findings.ts";
+import { type FindingKind, FindingLog } from "../run/findings.ts";
 import type { WireSink } from "../wire/wire.ts";
 import type { ConfigWidth } from "./config-image.ts";
 import { type ConfigListener, ConfigSpace } from "./config-space.ts";
@@ -117,6 +117,8 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
 
   configWrite(offset: number, byteLength: number, value: number): void {
     this.config.write(offset, byteLength as ConfigWidth, value >>> 0);
+    // Enabling or disabling MSI moves what is asserted off the line or onto it.
+    this.#driveLine();
   }
 
   // ---- the machine's turn ------------------------------------------------------------------------------------------
@@ -177,14 +179,21 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     this.#reads.put(high, low, byteLength, tag, context);
   }
 
-  dmaWrite(high: number, low: number, memory: MemoryView, offset: number, byteLength: number, flagOffset: number): void {
+  dmaWrite(
+    high: number,
+    low: number,
+    memory: MemoryView,
+    offset: number,
+    byteLength: number,
+    flagOffset: number,
+  ): void {
     const iommu = this.#iommu;
     if (this.config.busMasterEnabled && iommu.translate(high, low, byteLength, DMA_WRITE)) {
       const target = this.#memory.segment(iommu.segment);
       if (target !== undefined) {
         this.#counters[DMA_WRITES] = (this.#counters[DMA_WRITES] as number) + 1;
         if (flagOffset < 0) copyMemory(target, iommu.offset, memory, offset, byteLength);
-        else landFlagLast(target, iommu.offset, memory, offset, byteLength, flagOffset);
+        else copyFlagLast(target, iommu.offset, memory, offset, byteLength, flagOffset);
         return;
       }
     }
@@ -193,12 +202,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   }
 
   raise(vector: number): void {
-    this.#counters[INTERRUPTS] = (this.#counters[INTERRUPTS] as number) + 1;
-    if (this.msix?.raise(vector)) return;
-    this.record("violation", "vector-beyond-table", `vector ${vector}`, () => {
-      const count = this.msix?.vectorCount ?? 0;
-      return `${this.declaration.name} raised MSI-X vector ${vector}, but its table has ${count}. The interrupt is lost. Assign a vector below ${count}.`;
-    });
+    if (!this.msix?.raise(vector)) this.#reportVector(vector);
   }
 
   setLegacyInterrupt(asserted: boolean): void {
@@ -208,6 +212,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     if (this.config.msiEnabled) {
       if (rising) this.deliverMsi(this.config.msiAddressHigh, this.config.msiAddressLow, this.config.msiData);
     } else {
+      if (rising) this.#counters[INTERRUPTS] = (this.#counters[INTERRUPTS] as number) + 1;
       this.#driveLine();
     }
   }
@@ -269,14 +274,9 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       this.#reportBusMaster("interrupt message", "the interrupt is lost");
       return;
     }
-    if (InterruptController.isMessage(addressHigh, addressLow)) {
-      this.#slot.interrupts.arrive(data);
-      return;
-    }
-    this.record("violation", "message-outside-window", "MSI-X table", () => {
-      const address = `${hex(addressHigh >>> 0, 8)}_${(addressLow >>> 0).toString(16).padStart(8, "0")}`;
-      return `${this.declaration.name} sent an interrupt message to ${address}, which is not an interrupt address (0xfeexxxxx). The interrupt is lost. Write the vector's address and data before unmasking it.`;
-    });
+    this.#counters[INTERRUPTS] = (this.#counters[INTERRUPTS] as number) + 1;
+    if (InterruptController.isMessage(addressHigh, addressLow)) this.#slot.interrupts.arrive(data);
+    else this.#reportMessage(addressHigh, addressLow);
   }
 
   #driveLine(): void {
@@ -289,6 +289,13 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     const barLength = this.#barLengths[bar] ?? 0;
     const fits = offset >= 0 && offset + byteLength <= barLength && (offset & (byteLength - 1)) === 0;
     if (fits && this.config.memoryEnabled) return true;
+    this.#reportAccess(bar, offset, byteLength, what, fits);
+    return false;
+  }
+
+  // ---- findings: apart from the paths above, which a closure over their arguments would make allocate -----------------
+
+  #reportAccess(bar: number, offset: number, byteLength: number, what: "read" | "write", fits: boolean): void {
     const outcome = what === "read" ? "The read gave all ones." : "The write went nowhere.";
     const place = `BAR${bar}+${hex(offset)}`;
     if (fits) {
@@ -297,10 +304,23 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       });
     } else {
       this.record("violation", "bar-access", place, () => {
-        return `${byteLength}-byte ${what} of ${place} is misaligned or outside the BAR of ${barLength} bytes. ${outcome}`;
+        return `${byteLength}-byte ${what} of ${place} is misaligned or outside the BAR of ${this.#barLengths[bar] ?? 0} bytes. ${outcome}`;
       });
     }
-    return false;
+  }
+
+  #reportVector(vector: number): void {
+    this.record("violation", "vector-beyond-table", `vector ${vector}`, () => {
+      const count = this.msix?.vectorCount ?? 0;
+      return `${this.declaration.name} raised MSI-X vector ${vector}, but its table has ${count}. The interrupt is lost. Assign a vector below ${count}.`;
+    });
+  }
+
+  #reportMessage(addressHigh: number, addressLow: number): void {
+    this.record("violation", "message-outside-window", "MSI-X table", () => {
+      const address = `${hex(addressHigh >>> 0, 8)}_${(addressLow >>> 0).toString(16).padStart(8, "0")}`;
+      return `${this.declaration.name} sent an interrupt message to ${address}, which is not an interrupt address (0xfeexxxxx). The interrupt is lost. Write the vector's address and data before unmasking it.`;
+    });
   }
 
   #writeMsix(msix: MsixTable, offset: number, byteLength: number, low: number, high: number): void {
@@ -325,7 +345,8 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       this.#reportBusMaster(accessName(direction, byteLength, high, low), "nothing was transferred");
       return;
     }
-    this.record("violation", "dma-outside-map", accessName(direction, 0, high, low), () => {
+    const place = `IOVA ${iovaName((high >>> 0) * 2 ** 32 + (low >>> 0))}`;
+    this.record("violation", "dma-outside-map", place, () => {
       const why = this.#iommu.explain(high, low, byteLength);
       const did = direction === DMA_READ ? "got Unsupported Request and no data" : "wrote nothing";
       return `${accessName(direction, byteLength, high, low)} by ${name} ${why}. The card ${did}. Map the buffer, and write its whole address, before the doorbell.`;
@@ -340,32 +361,8 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   }
 }
 
-/** What an endpoint counts, in order. */
+/** What an endpoint counts, in order; of interrupts, the messages and rising lines that left it. */
 const COUNTER_NAMES: readonly string[] = ["dmaReads", "dmaWrites", "interrupts"];
 const DMA_READS = 0;
 const DMA_WRITES = 1;
 const INTERRUPTS = 2;
-
-/** Lands a DMA write so that the word at `flagOffset` is seen last. */
-function landFlagLast(
-  target: MemoryView,
-  targetOffset: number,
-  source: MemoryView,
-  offset: number,
-  byteLength: number,
-  flagOffset: number,
-): void {
-  if (((targetOffset | offset | flagOffset | byteLength) & 3) !== 0) {
-    // A misaligned descriptor cannot be stored word by word; the driver has been told about the alignment already.
-    copyMemory(target, targetOffset, source, offset, byteLength);
-    return;
-  }
-  const to = targetOffset >> 2;
-  const from = offset >> 2;
-  const flag = flagOffset >> 2;
-  const count = byteLength >> 2;
-  for (let index = 0; index < count; index++) {
-    if (index !== flag) target.words[to + index] = source.words[from + index] as number;
-  }
-  Atomics.store(target.words, to + flag, source.words[from + flag] as number);
-}

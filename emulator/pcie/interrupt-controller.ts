@@ -23,7 +23,7 @@ const WORD_COUNT = NEXT_IRQ + 16;
 export class InterruptController {
   readonly words: Int32Array;
 
-  /** Over shared memory from {@link createInterruptWords}; every thread makes its own. */
+  /** Over shared memory from {@link createWords}; every thread makes its own. */
   constructor(buffer: SharedArrayBuffer) {
     this.words = new Int32Array(buffer);
   }
@@ -56,10 +56,10 @@ export class InterruptController {
   arrive(irq: number): void {
     if (irq < 0 || irq >= IRQ_COUNT) return;
     const words = this.words;
-    const cpu = words[TARGETS + irq] as number;
+    const sequence = CPU_SEQUENCES + (words[TARGETS + irq] as number) * CPU_STRIDE;
     Atomics.add(words, COUNTS + irq, 1);
-    Atomics.add(words, CPU_SEQUENCES + cpu * CPU_STRIDE, 1);
-    Atomics.notify(words, COUNTS + irq);
+    Atomics.add(words, sequence, 1);
+    Atomics.notify(words, sequence);
   }
 
   /** Drives the INTx line of a function. A rising edge arrives; the level stays until the device takes it back. */
@@ -79,11 +79,11 @@ export class InterruptController {
 
   /** Changes whenever anything arrives for the CPU: one load tells a driver that there is nothing to do. */
   sequenceOf(cpu: number): number {
-    return Atomics.load(this.words, CPU_SEQUENCES + cpu * CPU_STRIDE);
+    return Atomics.load(this.words, InterruptController.sequenceIndex(cpu));
   }
 
-  /** Index into {@link words} to sleep on for one interrupt. */
-  static waitIndex(irq: number): number {
-    return COUNTS + irq;
+  /** Index into {@link words} that a CPU sleeps on: any interrupt that is directed at it wakes it. */
+  static sequenceIndex(cpu: number): number {
+    return CPU_SEQUENCES + cpu * CPU_STRIDE;
   }
 }

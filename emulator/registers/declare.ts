@@ -73,11 +73,11 @@ export interface RegisterOptions {
   readonly offset: number;
   /** Number of elements; 1 when absent. */
   readonly count?: number;
-  /** Bytes from one element to the next; 4 when absent. */
+  /** Bytes from one element to the next; the register's width when absent. */
   readonly stride?: number;
   /** Further ranges that continue the numbering: queues 64–127 of a card often live elsewhere. */
   readonly more?: readonly RegisterRange[];
-  /** Other byte offsets (of element 0) that reach the same elements with the same stride. */
+  /** Other byte offsets (of element 0) that reach the first `count` elements; all of them, at the same stride, when absent. */
   readonly aliases?: readonly { readonly offset: number; readonly count?: number; readonly stride?: number }[];
   readonly access: Access;
   readonly fields?: Readonly<Record<string, Field>>;
@@ -99,6 +99,9 @@ export interface RegisterRange {
   readonly count: number;
   readonly stride: number;
 }
+
+/** A register whose field names the compiler knows: a misspelt `CTRL.fields.RTS` does not compile. */
+export type FieldedRegister<Names extends string> = Register & { readonly fields: Readonly<Record<Names, Field>> };
 
 /** A declared register or family of registers. */
 export interface Register {
@@ -122,7 +125,8 @@ export interface Register {
 
 /** The bits `high` down to `low` of a register. */
 export function bits(high: number, low: number, access?: Access, about?: string): Field {
-  if (!(high >= low && low >= 0 && high < 32)) throw new RangeError(`bits(${high}, ${low}): want 31 >= high >= low >= 0`);
+  if (!(high >= low && low >= 0 && high < 32))
+    throw new RangeError(`bits(${high}, ${low}): want 31 >= high >= low >= 0`);
   const ones = high - low === 31 ? -1 : (1 << (high - low + 1)) - 1;
   return {
     high,
@@ -138,10 +142,13 @@ export function bit(position: number, access?: Access, about?: string): Field {
   return bits(position, position, access, about);
 }
 
-/** Declares a register, or a family of `count` registers. */
-export function register(name: string, options: RegisterOptions): Register {
+/** Declares a register, or a family of `count` registers. Throws RangeError for fields that overlap and aliases that are too long. */
+export function register<Names extends string = string>(
+  name: string,
+  options: RegisterOptions & { readonly fields?: Readonly<Record<Names, Field>> },
+): FieldedRegister<Names> {
   const count = options.count ?? 1;
-  const stride = options.stride ?? 4;
+  const stride = options.stride ?? (options.width ?? 32) / 8;
   const ranges: RegisterRange[] = [{ offset: options.offset, count, stride }, ...(options.more ?? [])];
   const total = ranges.reduce((sum, range) => sum + range.count, 0);
   const access = asModes(options.access);
@@ -151,13 +158,18 @@ export function register(name: string, options: RegisterOptions): Register {
     count: alias.count ?? total,
     stride: alias.stride ?? stride,
   }));
+  for (const alias of aliases) {
+    if (alias.count > total)
+      throw new RangeError(`${name}: an alias of ${alias.count} elements for a family of ${total}`);
+  }
+  checkFields(name, options.fields ?? {});
   return {
     name,
     ranges,
     aliases,
     count: total,
     access,
-    fields: options.fields ?? {},
+    fields: (options.fields ?? {}) as Readonly<Record<Names, Field>>,
     reset: typeof reset === "number" ? () => reset : reset,
     owner: options.owner ?? (access.includes("ro") ? "device" : "driver"),
     mirror: options.mirror ?? "control",
@@ -174,6 +186,15 @@ export function register(name: string, options: RegisterOptions): Register {
       throw new RangeError(`${name}(${index}): the family has ${total} registers`);
     },
   };
+}
+
+/** One bit has one meaning. Throws RangeError where two fields claim it. */
+function checkFields(name: string, fields: Readonly<Record<string, Field>>): void {
+  let taken = 0;
+  for (const [fieldName, field] of Object.entries(fields)) {
+    if ((taken & field.mask) !== 0) throw new RangeError(`${name}.${fieldName} overlaps another field of the register`);
+    taken |= field.mask;
+  }
 }
 
 /** The value of `field` in a register's value. */

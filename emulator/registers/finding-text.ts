@@ -16,6 +16,7 @@ const KINDS: Readonly<Record<RegisterFinding, FindingKind>> = {
   "reserved-bits-changed": "violation",
   "write-without-effect": "note",
   "not-modelled": "note",
+  "reserved-register": "violation",
   "no-register": "note",
 };
 
@@ -59,7 +60,12 @@ export function registerFindingText(
       return `${access}, which is read-only. The card ignored the write. Do not expect to read the value back.`;
     case "reserved-bits-changed":
       return `${access} changes reserved bits (${hex(masks.reserved, 8)}). The card kept them as they were. Read the register first and write those bits back unchanged.`;
+    case "reserved-register":
+      return `${access}, which the data sheet reserves. The card's answer is undefined. Leave the register alone.`;
     case "write-without-effect":
+      if (masks.writeOnce !== 0) {
+        return `${access} has no effect: it was written once since the last reset, which is all that counts.`;
+      }
       return `${access} has no effect: it is a register whose ${effectiveBits(masks)} act, and none of them was written. Write the bits that are meant.`;
     case "not-modelled":
       return `${access}: stored and read back, but nothing acts on it. ${map.registerOf(ordinal).about}`;

@@ -7,12 +7,19 @@ export type RegisterFinding =
   | "write-without-effect"
   | "reserved-bits-changed"
   | "not-modelled"
+  | "reserved-register"
   | "no-register";
 
 /** Who is told of findings. Called once for each (finding, register family); repeats are counted by the file. */
 export interface RegisterFindings {
   /** `ordinal` is {@link NO_REGISTER} for `no-register`; `value` is what was written, or undefined for a read. */
   registerFinding(finding: RegisterFinding, offset: number, ordinal: number, value: number | undefined): void;
+}
+
+/** Plain data, structured-cloneable. */
+export interface RegisterFileSnapshot {
+  readonly values: Int32Array;
+  readonly writtenOnce: Uint8Array;
 }
 
 /** Called after the declared side effects. `value` is the register's new value, `before` its old one, both int32. */
@@ -93,6 +100,7 @@ export class RegisterFile {
     const index = this.map.indexOf[ordinal] as number;
     const register = this.map.registers[family] as Register;
     if (register.modelled === "not-modelled") this.#report("not-modelled", family, offset, ordinal, undefined);
+    else if (register.modelled === "reserved") this.#report("reserved-register", family, offset, ordinal, undefined);
     const before = this.#readHooks[family];
     if (before !== undefined) before(index);
     const masks = this.map.masks[family] as AccessMasks;
@@ -118,12 +126,35 @@ export class RegisterFile {
     }
   }
 
-  /** A 64-bit write: both halves are stored before the hook runs. */
+  /**
+   * A 64-bit write. Both halves of a 64-bit register are stored before its hook runs; over two 32-bit registers it is
+   * two writes, the upper one first, so that a doorbell in the lower one sees its companion.
+   */
   write64(offset: number, low: number, high: number): void {
     const ordinal = this.map.ordinalAt(offset + 4);
-    if (ordinal === NO_REGISTER) this.#hole(offset + 4, high);
-    else this.#store(ordinal, this.map.familyOf[ordinal] as number, offset + 4, high | 0);
+    if (ordinal !== NO_REGISTER && this.map.upperHalf[ordinal] === 1) {
+      this.#store(ordinal, this.map.familyOf[ordinal] as number, offset + 4, high | 0);
+    } else {
+      this.write(offset + 4, high);
+    }
     this.write(offset, low);
+  }
+
+  /** All state, findings that were reported aside, as a copy that the caller owns. */
+  snapshot(): RegisterFileSnapshot {
+    return { values: this.values.slice(), writtenOnce: this.#writtenOnce.slice() };
+  }
+
+  /** Takes over a snapshot of a file of the same map. Hooks do not run. */
+  restore(snapshot: RegisterFileSnapshot): void {
+    this.values.set(snapshot.values);
+    this.#writtenOnce.set(snapshot.writtenOnce);
+  }
+
+  /** Reports findings anew that were reported before: what follows is another run. */
+  forgetFindings(): void {
+    this.#reported.fill(0);
+    this.#reportedHoles.clear();
   }
 
   /** Back to the declared reset values. Hooks do not run; write-once fields are open again. */
@@ -141,8 +172,11 @@ export class RegisterFile {
       after |= (written & masks.setByOne) | (~written & masks.setByZero) | masks.setByWrite;
       after &= ~((written & masks.clearedByOne) | (~written & masks.clearedByZero) | masks.clearedByWrite);
       after ^= (written & masks.toggledByOne) | (~written & masks.toggledByZero);
-      if (masks.writeOnce !== 0 && this.#writtenOnce[ordinal] === 0) {
-        after = (after & ~masks.writeOnce) | (written & masks.writeOnce);
+      if (masks.writeOnce !== 0) {
+        if (this.#writtenOnce[ordinal] === 0) after = (after & ~masks.writeOnce) | (written & masks.writeOnce);
+        else if (((written ^ before) & masks.writeOnce) !== 0) {
+          this.#report("write-without-effect", family, offset, ordinal, written);
+        }
         this.#writtenOnce[ordinal] = 1;
       }
     }
@@ -155,6 +189,7 @@ export class RegisterFile {
   #judge(masks: AccessMasks, ordinal: number, family: number, offset: number, before: number, written: number): void {
     const register = this.map.registers[family] as Register;
     if (register.modelled === "not-modelled") this.#report("not-modelled", family, offset, ordinal, written);
+    else if (register.modelled === "reserved") this.#report("reserved-register", family, offset, ordinal, written);
     if (register.harmless || masks.stored === -1) return;
     if (masks.writable === 0) {
       this.#report("write-to-read-only", family, offset, ordinal, written);
@@ -192,4 +227,5 @@ const FINDING_BITS: Readonly<Record<RegisterFinding, number>> = {
   "reserved-bits-changed": 2,
   "not-modelled": 3,
   "no-register": 4,
+  "reserved-register": 5,
 };

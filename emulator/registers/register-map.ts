@@ -129,15 +129,20 @@ export class RegisterMap {
 
   #placeAliases(register: Register, first: number): void {
     for (const alias of register.aliases) {
+      const wordsEach = register.width >>> 5;
       for (let index = 0; index < alias.count; index++) {
-        this.#claim(alias.offset + index * alias.stride, first + index * (register.width >>> 5), register);
+        for (let half = 0; half < wordsEach; half++) {
+          this.#claim(alias.offset + index * alias.stride + 4 * half, first + index * wordsEach + half, register);
+        }
       }
     }
   }
 
   #claim(offset: number, ordinal: number, register: Register): void {
     if (offset % 4 !== 0 || offset < 0 || offset + 4 > this.byteLength) {
-      throw new RangeError(`${register.name}: offset ${hex(offset, 5)} is not a word of a BAR of ${this.byteLength} bytes`);
+      throw new RangeError(
+        `${register.name}: offset ${hex(offset, 5)} is not a word of a BAR of ${this.byteLength} bytes`,
+      );
     }
     const taken = this.#ordinalOfWord[offset >>> 2] ?? NO_REGISTER;
     if (taken !== NO_REGISTER) {

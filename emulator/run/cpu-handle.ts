@@ -15,22 +15,36 @@ export interface CpuHandle {
   readonly status: SharedArrayBuffer;
   /** By function. */
   readonly rings: readonly SharedArrayBuffer[];
+  /** One double: the virtual time that this CPU waits for. */
+  readonly wantedNs: SharedArrayBuffer;
   /** Over which this CPU announces memory of its own. */
   readonly port: MessagePort;
 }
 
-/** Lays out a CPU: the handle for its own thread, and the port for the device thread. */
+/** A CPU as the device thread sees it. Structured-cloneable; the port is transferred. */
+export interface CpuSeat {
+  readonly cpuIndex: number;
+  readonly rings: readonly SharedArrayBuffer[];
+  readonly wantedNs: SharedArrayBuffer;
+  readonly port: MessagePort;
+}
+
+/** Lays out a CPU: the handle for its own thread, and the seat for the device thread. */
 export function createCpu(
   cpuIndex: number,
   machine: MachineTables,
   status: SharedArrayBuffer,
-): { handle: CpuHandle; devicePort: MessagePort } {
+): { handle: CpuHandle; seat: CpuSeat } {
   const { port1, port2 } = new MessageChannel();
   // Neither end keeps its thread alive: announcements are fetched, not listened for.
   port1.unref();
   port2.unref();
   const rings = machine.functions.map(() => createRequestRing());
-  return { handle: { cpuIndex, machine, status, rings, port: port1 }, devicePort: port2 };
+  const wantedNs = new SharedArrayBuffer(8);
+  return {
+    handle: { cpuIndex, machine, status, rings, wantedNs, port: port1 },
+    seat: { cpuIndex, rings, wantedNs, port: port2 },
+  };
 }
 
 /** What a person is told when a BAR is mapped; once for each BAR of a thread. */
@@ -42,19 +56,22 @@ export function openCpu(handle: CpuHandle, notice: Notice): PciFunction[] {
   const memory = new HostMemory(machine.memory);
   const status = new ThreadStatus(handle.status);
   const controller = new InterruptController(machine.interrupts);
-  return machine.functions.map((tables, index) => {
+  const functions: DriverPciFunction[] = [];
+  for (const [index, tables] of machine.functions.entries()) {
     const link = new RingLink({
       name: tables.declaration.name,
       ring: handle.rings[index] as SharedArrayBuffer,
       status,
       controller,
       clock: clockFor(machine),
+      wantedNs: handle.wantedNs,
       port: handle.port,
       bars: tables.bars,
       onMap: noticeOnce(tables, notice),
     });
-    return new DriverPciFunction(link, machine, tables, memory, handle.cpuIndex);
-  });
+    functions.push(new DriverPciFunction(link, machine, tables, memory, functions[0]?.cpu ?? handle.cpuIndex));
+  }
+  return functions;
 }
 
 function noticeOnce(tables: FunctionTables, notice: Notice): (bar: number) => void {
@@ -66,4 +83,3 @@ function noticeOnce(tables: FunctionTables, notice: Notice): (bar: number) => vo
     notice(limits);
   };
 }
-

@@ -1,12 +1,15 @@
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { DeviceModel, DevicePort, DeviceSpec } from "../pcie/device-model.ts";
 import type { Endpoint } from "../pcie/endpoint.ts";
-import type { Finding } from "./findings.ts";
+import type { CpuSeat } from "./cpu-handle.ts";
+import type { EventSource } from "./device-host.ts";
 import { runDeviceLoop } from "./device-loop.ts";
+import type { Finding } from "./findings.ts";
 import { type DeviceWrapper, loadDevice, Machine, type MachineTables } from "./machine.ts";
 import { Mirror } from "./mirror.ts";
 import { RequestRing } from "./request-ring.ts";
 import { STATUS_CLOSED, ThreadStatus } from "./thread-status.ts";
+import { TimeRequest } from "./time-request.ts";
 
 /** What a device thread is started with. Structured-cloneable. */
 export interface DeviceThreadData {
@@ -57,13 +60,6 @@ export interface DeviceStatistics {
   readonly sentFrameCount: number;
 }
 
-/** What came to rest, and what was found on the way. */
-export interface RestReport {
-  /** False when `limitMs` was over first. */
-  readonly atRest: boolean;
-  readonly findings: readonly Finding[];
-}
-
 /** Wraps a device in every attachment that wants to be around it, the first one innermost. */
 function wrapAll(attachments: readonly (readonly [Attachment, unknown])[]): DeviceWrapper {
   return (endpoint) => {
@@ -79,7 +75,7 @@ function wrapAll(attachments: readonly (readonly [Attachment, unknown])[]): Devi
 export class DeviceThread {
   readonly #machine: Machine;
   readonly #status: ThreadStatus;
-  readonly #ports: MessagePort[] = [];
+  readonly #cpus = new Map<number, { readonly port: MessagePort; readonly sources: readonly EventSource[] }>();
   readonly #parts: AttachedPart[] = [];
   readonly #mirrored = new Set<string>();
 
@@ -111,14 +107,33 @@ export class DeviceThread {
   }
 
   /** A CPU joins: one request ring for each function, and the port over which it announces memory. */
-  addCpu(rings: readonly SharedArrayBuffer[], port: MessagePort): void {
-    this.#ports.push(port);
-    for (const [index, ring] of rings.entries()) {
-      const endpoint = this.#machine.endpoints[index];
-      if (endpoint === undefined) throw new RangeError(`${rings.length} rings for ${this.#machine.endpoints.length} functions`);
-      this.#machine.host.sources.push(new RequestRing(ring, endpoint, (bar) => this.#mirror(index, bar)));
+  addCpu({ cpuIndex, rings, wantedNs, port }: CpuSeat): void {
+    const { endpoints, host } = this.#machine;
+    const sources: EventSource[] = endpoints.map((endpoint, index) => {
+      const ring = rings[index];
+      if (ring === undefined) throw new RangeError(`${rings.length} rings for ${endpoints.length} functions`);
+      return new RequestRing(ring, endpoint, (bar) => this.#mirror(index, bar));
+    });
+    if (host.clock.kind === "virtual") sources.push(new TimeRequest(host.clock, wantedNs));
+    this.#cpus.set(cpuIndex, { port, sources });
+    host.sources.push(...sources);
+    host.wake();
+  }
+
+  /** A CPU's thread has ended: what it posted still happens, then nobody looks at its rings any more. */
+  removeCpu(cpuIndex: number): void {
+    const cpu = this.#cpus.get(cpuIndex);
+    if (cpu === undefined) return;
+    const { sources } = this.#machine.host;
+    for (const source of cpu.sources) {
+      while (source.poll()) {
+        // A ring's worth at most: its producer is gone.
+      }
+      sources.splice(sources.indexOf(source), 1);
     }
-    this.#machine.host.wake();
+    this.#takeAnnouncements();
+    cpu.port.close();
+    this.#cpus.delete(cpuIndex);
   }
 
   statistics(): DeviceStatistics[] {
@@ -149,28 +164,30 @@ export class DeviceThread {
   /** Ends the loop. */
   close(): void {
     this.#status.status = STATUS_CLOSED;
-    for (const port of this.#ports) port.close();
+    for (const cpu of this.#cpus.values()) cpu.port.close();
   }
 
-  #mirror(functionIndex: number, bar: number): void {
+  /** False when the BAR has no registers, and so nothing that its memory could show. */
+  #mirror(functionIndex: number, bar: number): boolean {
     const key = `${functionIndex}:${bar}`;
-    if (this.#mirrored.has(key)) return;
+    if (this.#mirrored.has(key)) return true;
     const endpoint = this.#machine.endpoints[functionIndex];
     const memory = this.#machine.tables.functions[functionIndex]?.bars[bar];
     const file = endpoint?.device.registerFile?.(bar);
-    if (endpoint === undefined || memory === undefined || file === undefined) {
-      throw new RangeError(`function ${functionIndex} has no registers to mirror in BAR${bar}`);
-    }
+    if (endpoint === undefined || memory === undefined || file === undefined) return false;
     this.#mirrored.add(key);
     this.#machine.host.sources.push(new Mirror(bar, endpoint, file, memory));
+    return true;
   }
 
   /** Takes in the memory that drivers announced. Works while the driver never returns to its event loop. */
   #takeAnnouncements(): void {
-    for (const port of this.#ports) {
+    const { memory } = this.#machine;
+    for (const { port } of this.#cpus.values()) {
       for (let message = receiveMessageOnPort(port); message !== undefined; message = receiveMessageOnPort(port)) {
-        const { segment, buffer } = message.message as { segment: number; buffer: SharedArrayBuffer };
-        this.#machine.memory.install(segment, buffer);
+        const { segment, buffer } = message.message as { segment: number; buffer: SharedArrayBuffer | undefined };
+        if (buffer === undefined) memory.remove(segment);
+        else memory.install(segment, buffer);
       }
     }
   }

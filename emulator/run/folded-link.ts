@@ -1,15 +1,16 @@
 import type { CpuLink } from "../driver/cpu-link.ts";
-import { VirtualClock } from "../clock/clock.ts";
 import type { Endpoint } from "../pcie/endpoint.ts";
 import type { DeviceHost } from "./device-host.ts";
 import { TestbedError } from "./testbed-error.ts";
+import { RELAX_NS } from "./time-request.ts";
 
 /** What a non-posted read costs in virtual time: a poll on a register lets time pass (PCIe round trip of a NIC). */
 const READ_NS = 500;
-/** How far one `relax()` moves virtual time when nothing is planned sooner. */
-const RELAX_NS = 10_000;
 /** A planned event this near is what a relaxing CPU waits for. */
 const RELAX_REACH_NS = 10_000_000;
+/** On the wall clock: a thread with nothing due sooner sleeps this long at a time. */
+const NAP_MS = 1;
+const NAP_WORD = new Int32Array(new SharedArrayBuffer(4));
 
 /**
  * The device folded into the thread that makes the access: each access is followed by everything that it sets off.
@@ -31,11 +32,7 @@ export class FoldedLink implements CpuLink {
   }
 
   read(bar: number, offset: number, byteLength: number): number {
-    const { clock } = this.#host;
-    if (clock instanceof VirtualClock) {
-      clock.advanceBy(READ_NS);
-      this.#host.settle();
-    }
+    if (this.#isVirtual) this.delay(READ_NS);
     const low = this.#endpoint.read(bar, offset, byteLength);
     this.readHigh = this.#endpoint.readHigh;
     this.#host.settle();
@@ -65,27 +62,46 @@ export class FoldedLink implements CpuLink {
     const now = this.nowNs();
     if (this.#host.nextEventNs() <= now + RELAX_REACH_NS) this.#host.leap(now + RELAX_REACH_NS);
     else this.#host.leap(now + RELAX_NS);
+    this.#host.wake();
     this.#host.settle();
   }
 
-  waitForInterrupt(irq: number, seenCount: number, limitMs: number): void {
+  waitForInterrupt(cpu: number, seenSequence: number, limitMs: number): number {
     const deadline = this.nowNs() + limitMs * 1e6;
     const { interrupts } = this.#endpoint;
     this.#host.settle();
-    while (interrupts.countOf(irq) === seenCount && this.#host.leap(deadline)) {
-      // Each leap is one planned event; the loop ends at the deadline or when nothing is planned any more.
+    while (interrupts.sequenceOf(cpu) === seenSequence && this.#letPass(deadline)) {
+      // One planned event at a time; the loop ends at the deadline or, in virtual time, when nothing is planned any more.
     }
+    if (interrupts.sequenceOf(cpu) === seenSequence) return 0;
+    return Math.max(0, (deadline - this.nowNs()) / 1e6);
   }
 
   delay(durationNs: number): void {
     const deadline = this.nowNs() + durationNs;
-    while (this.#host.leap(deadline)) {
+    while (this.#letPass(deadline)) {
       // One planned event at a time, each settled, up to the deadline.
     }
     this.#host.settle();
   }
 
   nowNs(): number {
+    this.#host.clock.refresh();
     return this.#host.clock.now[0] as number;
+  }
+
+  get #isVirtual(): boolean {
+    return this.#host.clock.kind === "virtual";
+  }
+
+  /** Lets time pass up to the next planned event or the deadline. False when the deadline is there. */
+  #letPass(deadlineNs: number): boolean {
+    const host = this.#host;
+    if (this.#isVirtual) return host.leap(deadlineNs);
+    const leftNs = Math.min(deadlineNs, host.nextEventNs()) - this.nowNs();
+    if (leftNs > 2 * NAP_MS * 1e6) Atomics.wait(NAP_WORD, 0, 0, NAP_MS);
+    host.wake();
+    host.settle();
+    return this.nowNs() < deadlineNs;
   }
 }

@@ -10,8 +10,8 @@ import { Endpoint } from "../pcie/endpoint.ts";
 import { InterruptController } from "../pcie/interrupt-controller.ts";
 import { type FrameQueue, FrameQueue as Queue } from "../wire/frame-queue.ts";
 import { WireLane } from "../wire/wire.ts";
-import { mappedAccessLimits } from "./mirror.ts";
 import { DeviceHost } from "./device-host.ts";
+import { mappedAccessLimits } from "./mirror.ts";
 import { WireInjector } from "./wire-injector.ts";
 
 /** Up to 16 functions: INTx lines 0–15. */
@@ -45,8 +45,14 @@ export interface FunctionTables {
   readonly bars: Readonly<Record<number, SharedArrayBuffer>>;
   readonly iommu: IommuTables;
   readonly functionIndex: number;
-  /** By wire port; empty where a cable leads to another device. */
-  readonly ports: readonly { readonly inbound: SharedArrayBuffer; readonly outbound: SharedArrayBuffer }[];
+  /** By wire port; undefined where a cable leads to a device. */
+  readonly ports: readonly (WirePort | undefined)[];
+}
+
+/** The two queues between a wire port and the test: {@link FrameQueue}s. */
+export interface WirePort {
+  readonly inbound: SharedArrayBuffer;
+  readonly outbound: SharedArrayBuffer;
 }
 
 /** Everything that the threads of one testbed share. Structured-cloneable. */
@@ -76,7 +82,9 @@ export function declarationOf(device: LoadedDevice): DeviceDeclaration {
 export async function loadDevice(spec: DeviceSpec): Promise<LoadedDevice> {
   const module = (await import(spec.moduleUrl)) as Partial<DeviceModule>;
   if (typeof module.create !== "function" || module.declaration === undefined) {
-    throw new Error(`${spec.moduleUrl} is no device module: it must export \`declaration\` and \`create(port, options)\``);
+    throw new Error(
+      `${spec.moduleUrl} is no device module: it must export \`declaration\` and \`create(port, options)\``,
+    );
   }
   return { module: module as DeviceModule, options: spec.options };
 }
@@ -88,7 +96,10 @@ export function clockFor(tables: MachineTables): Clock {
 
 /** Lays out the shared memory of a testbed. */
 export function createTables(devices: readonly LoadedDevice[], options: MachineOptions): MachineTables {
-  if (devices.length > FUNCTION_LIMIT) throw new RangeError(`${devices.length} devices: a testbed takes ${FUNCTION_LIMIT}`);
+  if (devices.length > FUNCTION_LIMIT)
+    throw new RangeError(`${devices.length} devices: a testbed takes ${FUNCTION_LIMIT}`);
+  const functions = devices.map((device, index) => functionTables(declarationOf(device), index, options));
+  checkCables(functions, options);
   const arena = Arena.create(options.hostMemoryBytes ?? 64 << 20);
   return {
     options,
@@ -96,11 +107,15 @@ export function createTables(devices: readonly LoadedDevice[], options: MachineO
     memory: HostMemory.tablesFor(arena.tables.memory),
     interrupts: InterruptController.createWords(),
     clockNow: new SharedArrayBuffer(8),
-    functions: devices.map((device, functionIndex) => functionTables(declarationOf(device), functionIndex, options)),
+    functions,
   };
 }
 
-function functionTables(declaration: DeviceDeclaration, functionIndex: number, options: MachineOptions): FunctionTables {
+function functionTables(
+  declaration: DeviceDeclaration,
+  functionIndex: number,
+  options: MachineOptions,
+): FunctionTables {
   const queueBytes = options.wireQueueBytes ?? 4 << 20;
   const bars: Record<number, SharedArrayBuffer> = {};
   for (const bar of declaration.bars) bars[bar.index] = new SharedArrayBuffer(bar.byteLength);
@@ -115,11 +130,33 @@ function functionTables(declaration: DeviceDeclaration, functionIndex: number, o
     bars,
     functionIndex,
     iommu: Iommu.create(iommuOptionsFor(declaration, options)).tables,
-    ports: Array.from({ length: declaration.wirePortCount }, () => ({
-      inbound: Queue.createBuffer(queueBytes),
-      outbound: Queue.createBuffer(queueBytes),
-    })),
+    ports: Array.from({ length: declaration.wirePortCount }, (_, port) =>
+      isCabled(options, functionIndex, port)
+        ? undefined
+        : { inbound: Queue.createBuffer(queueBytes), outbound: Queue.createBuffer(queueBytes) },
+    ),
   };
+}
+
+function isCabled(options: MachineOptions, device: number, port: number): boolean {
+  return (options.cables ?? []).flat().some((end) => end[0] === device && end[1] === port);
+}
+
+/** Throws RangeError for a cable to a port that is not there, or to one that has a cable already. */
+function checkCables(functions: readonly FunctionTables[], options: MachineOptions): void {
+  const taken = new Set<string>();
+  for (const [near, far] of options.cables ?? []) {
+    // A cable from a port to itself is a loopback plug: one end, named twice.
+    const ends = near[0] === far[0] && near[1] === far[1] ? [near] : [near, far];
+    for (const [device, port] of ends) {
+      if (!(port >= 0 && port < (functions[device]?.declaration.wirePortCount ?? 0))) {
+        throw new RangeError(`a cable leads to port ${port} of device ${device}, which is not there`);
+      }
+      const name = `${device}:${port}`;
+      if (taken.has(name)) throw new RangeError(`two cables lead to port ${port} of device ${device}`);
+      taken.add(name);
+    }
+  }
 }
 
 /** A device with few address bits gets its IOVAs below them; the others start above 4 GiB. */
@@ -146,7 +183,9 @@ export class Machine {
     this.tables = tables;
     this.memory = new HostMemory(tables.memory);
     this.interrupts = new InterruptController(tables.interrupts);
-    this.endpoints = devices.map((device, index) => this.#plug(device, tables.functions[index] as FunctionTables, wrap));
+    this.endpoints = devices.map((device, index) =>
+      this.#plug(device, tables.functions[index] as FunctionTables, wrap),
+    );
     this.#layWires();
   }
 
@@ -174,42 +213,40 @@ export class Machine {
   }
 
   #layWires(): void {
-    const cables = this.tables.options.cables ?? [];
-    const cabled = new Set(cables.flat().map(([device, port]) => `${device}:${port}`));
-    for (const [near, far] of cables) {
+    for (const [near, far] of this.tables.options.cables ?? []) {
       this.#connect(near, far);
-      this.#connect(far, near);
+      if (near[0] !== far[0] || near[1] !== far[1]) this.#connect(far, near);
     }
-    for (const [device, endpoint] of this.endpoints.entries()) {
-      for (let port = 0; port < endpoint.declaration.wirePortCount; port++) {
-        if (!cabled.has(`${device}:${port}`)) this.#leadOutside(endpoint, device, port);
+    for (const [device, tables] of this.tables.functions.entries()) {
+      for (const [port, queues] of tables.ports.entries()) {
+        if (queues !== undefined) this.#leadOutside(queues, device, port);
       }
     }
   }
 
   #connect([fromDevice, fromPort]: PortName, [toDevice, toPort]: PortName): void {
-    const from = this.#endpointOf(fromDevice, fromPort);
-    const to = this.#endpointOf(toDevice, toPort);
+    const from = this.#endpointOf(fromDevice);
+    const to = this.#endpointOf(toDevice);
     const receiver = { deliver: receiverOf(to, toPort) };
     const lane = new WireLane(this.host.clock, receiver, lineRateOf(from.declaration));
     from.wires[fromPort] = lane;
-    this.host.sources.push({ poll: () => lane.pump(64), isIdle: () => lane.isEmpty, next: lane.times.subarray(1) });
+    this.host.sources.push({ poll: () => lane.pump(64), isIdle: () => lane.isIdle, next: lane.times.subarray(1) });
   }
 
-  #leadOutside(endpoint: Endpoint, device: number, port: number): void {
-    const shared = this.tables.functions[device]?.ports[port];
-    if (shared === undefined) throw new RangeError(`device ${device} has no wire port ${port}`);
-    const counter = new CountingSink(this.tables.options.sentFrames === "count" ? undefined : new Queue(shared.outbound));
+  #leadOutside(shared: WirePort, device: number, port: number): void {
+    const endpoint = this.#endpointOf(device);
+    const counter = new CountingSink(
+      this.tables.options.sentFrames === "count" ? undefined : new Queue(shared.outbound),
+    );
     this.#outbound.push({ device, sink: counter });
     endpoint.wires[port] = counter;
-    this.host.sources.push(new WireInjector(this.host.clock, new Queue(shared.inbound), endpoint, port));
+    const rate = lineRateOf(endpoint.declaration);
+    this.host.sources.push(new WireInjector(this.host.clock, new Queue(shared.inbound), endpoint, port, rate));
   }
 
-  #endpointOf(device: number, port: number): Endpoint {
+  #endpointOf(device: number): Endpoint {
     const endpoint = this.endpoints[device];
-    if (endpoint === undefined || port >= endpoint.declaration.wirePortCount) {
-      throw new RangeError(`a cable leads to port ${port} of device ${device}, which is not there`);
-    }
+    if (endpoint === undefined) throw new RangeError(`there is no device ${device}`);
     return endpoint;
   }
 }

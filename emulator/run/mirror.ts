@@ -8,8 +8,13 @@ import type { EventSource } from "./device-host.ts";
 const SLICE_COUNT = 48;
 /** Doorbells that have rung are looked at every turn, this many at most. */
 const HOT_LIMIT = 64;
+/**
+ * A driver on raw memory reads its own store back and cannot wait until a queue is up. So a doorbell that follows a
+ * control write is looked at this much later: longer than a card takes to enable a queue.
+ */
+const SETTLE_NS = 20_000;
 /** The registers of one ring usually stand in one block of this size; they are compared before its doorbell rings. */
-const RING_BLOCK_BYTES = 64;
+const RING_BLOCK_WORDS = 16;
 
 /**
  * A BAR as raw shared memory. The driver stores and loads without a call; the device compares the memory with what it
@@ -26,13 +31,19 @@ export class Mirror implements EventSource {
   readonly #bar: number;
   readonly #endpoint: Endpoint;
   readonly #file: RegisterFile;
-  readonly #map: RegisterMap;
   readonly #memory: Int32Array;
-  /** By ordinal: what the device last put into the memory. */
+  /** The words of the BAR that reach a register, aliases included: BAR word, ordinal and what the device last put there. */
+  readonly #words: Int32Array;
+  readonly #ordinals: Int32Array;
   readonly #shadow: Int32Array;
-  readonly #hot = new Int32Array(HOT_LIMIT);
   readonly #isDoorbell: Uint8Array;
+  /** BAR word → index into the arrays above, or -1. */
+  readonly #indexOfWord: Int32Array;
+  readonly #hot = new Int32Array(HOT_LIMIT);
   readonly #isHot: Uint8Array;
+  /** `[0]`: doorbells are held until the devices have had a turn at or after this time. */
+  readonly #settledNs = new Float64Array([Number.NEGATIVE_INFINITY]);
+  #holdsDoorbells = false;
   #hotCount = 0;
   #next = 0;
 
@@ -40,51 +51,61 @@ export class Mirror implements EventSource {
     this.#bar = bar;
     this.#endpoint = endpoint;
     this.#file = file;
-    this.#map = file.map;
     this.#memory = new Int32Array(memory);
-    this.#shadow = new Int32Array(this.#map.wordCount);
-    this.#isHot = new Uint8Array(this.#map.wordCount);
-    this.#isDoorbell = new Uint8Array(this.#map.wordCount);
-    for (let ordinal = 0; ordinal < this.#map.wordCount; ordinal++) {
-      this.#isDoorbell[ordinal] = this.#map.registerOf(ordinal).mirror === "doorbell" ? 1 : 0;
-      const value = file.visible(ordinal);
-      this.#shadow[ordinal] = value;
-      Atomics.store(this.#memory, this.#wordOf(ordinal), value);
+    const { map } = file;
+    const words: number[] = [];
+    this.#indexOfWord = new Int32Array(map.byteLength >>> 2).fill(-1);
+    for (let word = 0; word < map.byteLength >>> 2; word++) {
+      if (map.ordinalAt(word << 2) === NO_REGISTER) continue;
+      this.#indexOfWord[word] = words.length;
+      words.push(word);
     }
+    this.#words = Int32Array.from(words);
+    this.#ordinals = Int32Array.from(words, (word) => map.ordinalAt(word << 2));
+    this.#isDoorbell = Uint8Array.from(this.#ordinals, (ordinal) => +(map.registerOf(ordinal).mirror === "doorbell"));
+    this.#isHot = new Uint8Array(words.length);
+    this.#shadow = Int32Array.from(this.#ordinals, (ordinal) => file.visible(ordinal));
+    for (const [index, word] of words.entries()) Atomics.store(this.#memory, word, this.#shadow[index] as number);
   }
 
   poll(): boolean {
-    let busy = false;
-    for (let index = 0; index < this.#hotCount; index++) if (this.#compare(this.#hot[index] as number)) busy = true;
-    const count = this.#map.wordCount;
+    // Held for one look more: timers that are due run after this look, not before it.
+    const wasSettled = this.#isSettled();
+    let busy = this.#holdsDoorbells;
+    for (let at = 0; at < this.#hotCount; at++) if (this.#compare(this.#hot[at] as number)) busy = true;
+    const count = this.#words.length;
     for (let budget = Math.min(SLICE_COUNT, count); budget > 0; budget--) {
       if (this.#compare(this.#next)) busy = true;
       if (++this.#next === count) this.#next = 0;
     }
+    if (wasSettled && this.#isSettled()) this.#holdsDoorbells = false;
     return busy;
   }
 
   isIdle(): boolean {
-    for (let ordinal = 0; ordinal < this.#map.wordCount; ordinal++) {
-      if (this.#memory[this.#wordOf(ordinal)] !== this.#shadow[ordinal]) return false;
+    for (let index = 0; index < this.#words.length; index++) {
+      if (this.#memory[this.#words[index] as number] !== this.#shadow[index]) return false;
     }
     return true;
   }
 
-  /** True when the driver had written the register, or the device changed it. */
-  #compare(ordinal: number): boolean {
-    const word = this.#wordOf(ordinal);
+  /** True when the driver had written the word, or the device changed its register. */
+  #compare(index: number): boolean {
+    const word = this.#words[index] as number;
     const written = Atomics.load(this.#memory, word);
-    const shadow = this.#shadow[ordinal] as number;
+    const shadow = this.#shadow[index] as number;
     if (written !== shadow) {
-      if (this.#isDoorbell[ordinal] === 1) this.#compareBeforeDoorbell(ordinal);
-      this.#endpoint.write(this.#bar, this.#map.offsetOf[ordinal] as number, 4, written, 0);
-      this.#publish(ordinal, word, written);
+      if (this.#isDoorbell[index] === 0) this.#settleLater();
+      else {
+        this.#compareBeforeDoorbell(index);
+        if (this.#holdsDoorbells) return true;
+      }
+      this.#endpoint.write(this.#bar, word << 2, 4, written, 0);
+      this.#publish(index, word, written);
       return true;
     }
-    const value = this.#file.visible(ordinal);
-    if (value === shadow) return false;
-    this.#publish(ordinal, word, shadow);
+    if (this.#file.visible(this.#ordinals[index] as number) === shadow) return false;
+    this.#publish(index, word, shadow);
     return true;
   }
 
@@ -92,33 +113,36 @@ export class Mirror implements EventSource {
   #compareBeforeDoorbell(doorbell: number): void {
     if (this.#isHot[doorbell] === 0) {
       this.#heat(doorbell);
-      for (let ordinal = 0; ordinal < this.#map.wordCount; ordinal++) {
-        if (this.#isDoorbell[ordinal] === 0) this.#compare(ordinal);
-      }
+      for (let index = 0; index < this.#words.length; index++) if (this.#isDoorbell[index] === 0) this.#compare(index);
       return;
     }
-    const block = (this.#map.offsetOf[doorbell] as number) & ~(RING_BLOCK_BYTES - 1);
-    for (let offset = block; offset < block + RING_BLOCK_BYTES; offset += 4) {
-      const ordinal = this.#map.ordinalAt(offset);
-      if (ordinal !== NO_REGISTER && this.#isDoorbell[ordinal] === 0) this.#compare(ordinal);
+    const block = (this.#words[doorbell] as number) & ~(RING_BLOCK_WORDS - 1);
+    for (let word = block; word < block + RING_BLOCK_WORDS; word++) {
+      const index = this.#indexOfWord[word] as number;
+      if (index >= 0 && this.#isDoorbell[index] === 0) this.#compare(index);
     }
   }
 
   /** Puts out what a read gives now, unless the driver has written again since: that write is taken at the next look. */
-  #publish(ordinal: number, word: number, expected: number): void {
-    const value = this.#file.visible(ordinal);
-    this.#shadow[ordinal] = value;
+  #publish(index: number, word: number, expected: number): void {
+    const value = this.#file.visible(this.#ordinals[index] as number);
+    this.#shadow[index] = value;
     if (value !== expected) Atomics.compareExchange(this.#memory, word, expected, value);
   }
 
-  #heat(ordinal: number): void {
-    this.#isHot[ordinal] = 1;
-    if (this.#hotCount === HOT_LIMIT) return;
-    this.#hot[this.#hotCount++] = ordinal;
+  #isSettled(): boolean {
+    return (this.#settledNs[0] as number) <= (this.#endpoint.clock.now[0] as number);
   }
 
-  #wordOf(ordinal: number): number {
-    return (this.#map.offsetOf[ordinal] as number) >> 2;
+  #settleLater(): void {
+    this.#holdsDoorbells = true;
+    this.#settledNs[0] = (this.#endpoint.clock.now[0] as number) + SETTLE_NS;
+  }
+
+  #heat(index: number): void {
+    this.#isHot[index] = 1;
+    if (this.#hotCount === HOT_LIMIT) return;
+    this.#hot[this.#hotCount++] = index;
   }
 }
 

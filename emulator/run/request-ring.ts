@@ -47,12 +47,13 @@ export function lapOf(position: number): number {
 export class RequestRing implements EventSource {
   readonly #words: Int32Array;
   readonly #endpoint: Endpoint;
-  readonly #mapBar: (bar: number) => void;
+  readonly #mapBar: (bar: number) => boolean;
   #position = 0;
   #toldPosition = 0;
   #responses = 0;
 
-  constructor(buffer: SharedArrayBuffer, endpoint: Endpoint, mapBar: (bar: number) => void) {
+  /** `mapBar` mirrors a BAR into its shared memory from now on; false when the BAR has nothing to mirror. */
+  constructor(buffer: SharedArrayBuffer, endpoint: Endpoint, mapBar: (bar: number) => boolean) {
     this.#words = new Int32Array(buffer);
     this.#endpoint = endpoint;
     this.#mapBar = mapBar;
@@ -96,8 +97,7 @@ export class RequestRing implements EventSource {
     } else if (operation === OP_CONFIG_READ) {
       this.#respond(this.#endpoint.configRead(offset, byteLength) | 0, 0);
     } else if (operation === OP_MAP_BAR) {
-      this.#mapBar(bar);
-      this.#respond(0, 0);
+      this.#respond(this.#mapBar(bar) ? 1 : 0, 0);
     }
   }
 
@@ -107,7 +107,7 @@ export class RequestRing implements EventSource {
     words[RESPONSE_LOW] = low;
     words[RESPONSE_HIGH] = high;
     Atomics.store(words, RESPONSE_COUNT, this.#responses);
-    if (words[RESPONSE_WAITER] !== 0) Atomics.notify(words, RESPONSE_COUNT);
+    if (Atomics.load(words, RESPONSE_WAITER) !== 0) Atomics.notify(words, RESPONSE_COUNT);
   }
 
   #tell(): void {

@@ -1,5 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Clock } from "../clock/clock.ts";
+import { WallClock } from "../clock/wall-clock.ts";
 import type { CpuLink } from "../driver/cpu-link.ts";
 import { InterruptController } from "../pcie/interrupt-controller.ts";
 import {
@@ -19,9 +20,12 @@ import {
 } from "./request-ring.ts";
 import { DeviceGoneError, TestbedError } from "./testbed-error.ts";
 import { STATUS_DEAD, type ThreadStatus } from "./thread-status.ts";
+import { RELAX_NS } from "./time-request.ts";
 
 /** Looks at the response before the thread sleeps: a read crosses in a fraction of a microsecond. */
 const SPIN_COUNT = 20_000;
+/** Looks for an interrupt before the thread sleeps: a sleep costs a hundred times as much. */
+const INTERRUPT_SPIN_COUNT = 2000;
 /** The device thread may be held up by a collection or a busy machine; after this it is taken for stuck. */
 const ANSWER_LIMIT_MS = 5_000;
 const NAP_MS = 10;
@@ -37,6 +41,10 @@ export class RingLink implements CpuLink {
   readonly #port: MessagePort;
   readonly #barMemory: Readonly<Record<number, SharedArrayBuffer>>;
   readonly #onMap: (bar: number) => void;
+  /** Virtual time only, `[0]`: the time that this CPU asks for; see {@link TimeRequest}. */
+  readonly #wantedNs: Float64Array | undefined;
+  /** Limits count real time, whatever clock the testbed has. */
+  readonly #wall = new WallClock();
   #position = 0;
   #seenTaken = 0;
   #responses = 0;
@@ -47,6 +55,8 @@ export class RingLink implements CpuLink {
     readonly status: ThreadStatus;
     readonly controller: InterruptController;
     readonly clock: Clock;
+    /** One double, shared with the device thread; see {@link TimeRequest}. */
+    readonly wantedNs: SharedArrayBuffer;
     readonly port: MessagePort;
     readonly bars: Readonly<Record<number, SharedArrayBuffer>>;
     /** Told once for each BAR that is mapped. */
@@ -60,6 +70,7 @@ export class RingLink implements CpuLink {
     this.#port = parts.port;
     this.#barMemory = parts.bars;
     this.#onMap = parts.onMap;
+    if (parts.clock.kind === "virtual") this.#wantedNs = new Float64Array(parts.wantedNs);
   }
 
   write(bar: number, offset: number, byteLength: number, low: number, high: number): void {
@@ -78,14 +89,18 @@ export class RingLink implements CpuLink {
     this.#ask(OP_CONFIG_WRITE | (byteLength << 4), offset, value | 0);
   }
 
-  announce(segment: number, buffer: SharedArrayBuffer): void {
+  announce(segment: number, buffer: SharedArrayBuffer | undefined): void {
     this.#port.postMessage({ segment, buffer });
   }
 
   mapBar(bar: number): SharedArrayBuffer {
     const memory = this.#barMemory[bar];
     if (memory === undefined) throw new RangeError(`${this.#name} has no BAR${bar}`);
-    this.#ask(OP_MAP_BAR | (bar << 8), 0, 0);
+    if (this.#ask(OP_MAP_BAR | (bar << 8), 0, 0) === 0) {
+      throw new TestbedError(
+        `BAR${bar} of ${this.#name} has no register table, so nothing would come of a store to its raw memory. Use the accessors.`,
+      );
+    }
     this.#onMap(bar);
     return memory;
   }
@@ -93,22 +108,33 @@ export class RingLink implements CpuLink {
   relax(): void {
     (Atomics as { pause?: () => void }).pause?.();
     if (this.#status.status >= STATUS_DEAD) this.#throwGone();
+    if (this.#wantedNs !== undefined) this.#want(this.#wantedNs, this.nowNs() + RELAX_NS);
   }
 
-  waitForInterrupt(irq: number, seenCount: number, limitMs: number): void {
-    const index = InterruptController.waitIndex(irq);
-    for (let left = limitMs; left > 0; left -= NAP_MS) {
+  waitForInterrupt(cpu: number, seenSequence: number, limitMs: number): number {
+    const controller = this.#controller;
+    for (let spins = 0; spins < INTERRUPT_SPIN_COUNT; spins++) {
+      if (controller.sequenceOf(cpu) !== seenSequence) return limitMs;
+    }
+    const index = InterruptController.sequenceIndex(cpu);
+    const deadlineNs = this.#wallNs() + limitMs * 1e6;
+    for (let leftMs = limitMs; leftMs > 0; leftMs = (deadlineNs - this.#wallNs()) / 1e6) {
       // Short naps, because a thread that dies can no longer notify.
-      if (Atomics.wait(this.#controller.words, index, seenCount, Math.min(left, NAP_MS)) !== "timed-out") return;
+      if (Atomics.wait(controller.words, index, seenSequence, Math.min(leftMs, NAP_MS)) !== "timed-out") return leftMs;
       if (this.#status.status >= STATUS_DEAD) this.#throwGone();
     }
+    return 0;
   }
 
   delay(durationNs: number): void {
     const deadline = this.nowNs() + durationNs;
+    let spins = 0;
     for (let left = durationNs; left > 0; left = deadline - this.nowNs()) {
       if (this.#status.status >= STATUS_DEAD) this.#throwGone();
-      if (left > 2e6) Atomics.wait(this.#words, RESPONSE_COUNT, this.#responses, Math.min(left / 1e6 - 1, NAP_MS));
+      if (this.#wantedNs !== undefined) this.#want(this.#wantedNs, deadline);
+      // Virtual time is the device thread's to move: this thread gets out of its way when that takes long.
+      const napMs = this.#wantedNs === undefined ? left / 1e6 - 1 : ++spins < SPIN_COUNT ? 0 : 1;
+      if (napMs >= 1) Atomics.wait(this.#words, RESPONSE_COUNT, this.#responses, Math.min(napMs, NAP_MS));
       else (Atomics as { pause?: () => void }).pause?.();
     }
   }
@@ -138,45 +164,67 @@ export class RingLink implements CpuLink {
     const expected = (this.#responses + 1) | 0;
     this.#responses = expected;
     let spins = 0;
-    while (Atomics.load(words, RESPONSE_COUNT) !== expected) if (++spins === SPIN_COUNT) this.#awaitResponse(expected);
+    while (Atomics.load(words, RESPONSE_COUNT) !== expected) if (++spins >= SPIN_COUNT) this.#awaitResponse(expected);
     this.readHigh = words[RESPONSE_HIGH] as number;
     return words[RESPONSE_LOW] as number;
   }
 
+  /** Returns when the response is there. What arrives in between answers a read that was given up. */
   #awaitResponse(expected: number): void {
     const words = this.#words;
-    const before = (expected - 1) | 0;
+    const deadlineNs = this.#wallNs() + ANSWER_LIMIT_MS * 1e6;
     Atomics.store(words, RESPONSE_WAITER, 1);
     try {
-      for (let waitedMs = 0; waitedMs < ANSWER_LIMIT_MS; waitedMs += NAP_MS) {
-        this.#status.wakeIfAsleep();
-        if (Atomics.wait(words, RESPONSE_COUNT, before, NAP_MS) !== "timed-out") return;
+      for (
+        let count = Atomics.load(words, RESPONSE_COUNT);
+        count !== expected;
+        count = Atomics.load(words, RESPONSE_COUNT)
+      ) {
         if (this.#status.status >= STATUS_DEAD) this.#throwGone();
+        if (this.#wallNs() > deadlineNs) this.#throwStuck("did not answer a read");
+        this.#status.wakeIfAsleep();
+        Atomics.wait(words, RESPONSE_COUNT, count, NAP_MS);
       }
     } finally {
       Atomics.store(words, RESPONSE_WAITER, 0);
     }
-    throw new TestbedError(
-      `${this.#name} did not answer a read within ${ANSWER_LIMIT_MS} ms although its thread lives: its model loops, or the machine is overloaded`,
-    );
   }
 
   #waitForRoom(): void {
     const words = this.#words;
-    for (let waitedMs = 0, spins = 0; ; spins++) {
+    let deadlineNs = Number.POSITIVE_INFINITY;
+    for (let spins = 0; ; spins++) {
       this.#seenTaken = Atomics.load(words, CONTROL_TAKEN);
       if (((this.#position - this.#seenTaken) | 0) < RING_ENTRY_COUNT) return;
       if (spins < SPIN_COUNT) continue;
+      if (spins === SPIN_COUNT) deadlineNs = this.#wallNs() + ANSWER_LIMIT_MS * 1e6;
       this.#status.wakeIfAsleep();
       if (this.#status.status >= STATUS_DEAD) this.#throwGone();
+      if (this.#wallNs() > deadlineNs) this.#throwStuck("took no request");
       Atomics.wait(words, CONTROL_TAKEN, this.#seenTaken, 1);
-      if (++waitedMs > ANSWER_LIMIT_MS) {
-        throw new TestbedError(`${this.#name} took no request for ${ANSWER_LIMIT_MS} ms: its model loops, or the machine is overloaded`);
-      }
     }
+  }
+
+  /** Asks the device thread to let virtual time pass up to `timeNs`, unless an earlier time was asked for and is not there yet. */
+  #want(wantedNs: Float64Array, timeNs: number): void {
+    const wanted = wantedNs[0] as number;
+    if (wanted > this.nowNs() && wanted <= timeNs) return;
+    wantedNs[0] = timeNs;
+    this.#status.wakeIfAsleep();
+  }
+
+  #wallNs(): number {
+    this.#wall.refresh();
+    return this.#wall.now[0] as number;
   }
 
   #throwGone(): never {
     throw new DeviceGoneError(`${this.#name} is gone: ${this.#status.reason || "its testbed was closed"}`);
+  }
+
+  #throwStuck(what: string): never {
+    throw new TestbedError(
+      `${this.#name} ${what} for ${ANSWER_LIMIT_MS} ms although its thread lives: its model loops, or the machine is overloaded`,
+    );
   }
 }

@@ -1,9 +1,8 @@
 import type { Clock } from "../clock/clock.ts";
 import type { Endpoint } from "../pcie/endpoint.ts";
 import type { FrameQueue } from "../wire/frame-queue.ts";
-import { wireTimeNs } from "../wire/line-rate.ts";
+import { wireTimePs } from "../wire/line-rate.ts";
 import type { EventSource } from "./device-host.ts";
-import { lineRateOf } from "./machine.ts";
 
 /** Frames in one turn: a burst, after which doorbells are looked at again. */
 const FRAMES_PER_TURN = 64;
@@ -17,21 +16,27 @@ export class WireInjector implements EventSource {
   readonly #endpoint: Endpoint;
   readonly #port: number;
   readonly #gigabitsPerSecond: number;
-  /** `[0]`: when the wire is free. */
-  readonly #wire = new Float64Array(1);
+  /** `[0]`: when the wire is free, in picoseconds: whole ones at every Ethernet rate, so that sums do not drift. */
+  readonly #freePs = new Float64Array(1);
+  /** Nobody was waiting when last looked: the next frame cannot have begun before now. */
+  #wasEmpty = true;
 
-  constructor(clock: Clock, queue: FrameQueue, endpoint: Endpoint, port: number) {
+  constructor(clock: Clock, queue: FrameQueue, endpoint: Endpoint, port: number, gigabitsPerSecond: number) {
     this.#clock = clock;
     this.#queue = queue;
     this.#endpoint = endpoint;
     this.#port = port;
-    this.#gigabitsPerSecond = lineRateOf(endpoint.declaration);
+    this.#gigabitsPerSecond = gigabitsPerSecond;
   }
 
   poll(): boolean {
     const queue = this.#queue;
     let taken = false;
-    for (let budget = FRAMES_PER_TURN; budget > 0 && queue.peek(); budget--) {
+    for (let budget = FRAMES_PER_TURN; budget > 0; budget--) {
+      if (!queue.peek()) {
+        this.#wasEmpty = true;
+        break;
+      }
       if (this.#clock.kind === "virtual" && !this.#hasArrived(queue.byteLength)) break;
       this.#endpoint.device.onFrame(this.#port, queue.memory, queue.offset, queue.byteLength, queue.flags);
       queue.release();
@@ -41,18 +46,24 @@ export class WireInjector implements EventSource {
     return taken;
   }
 
+  /** A frame whose arrival is planned waits for time, not for this source. */
   isIdle(): boolean {
-    return this.#queue.isEmpty;
+    const arrival = this.next[0] as number;
+    return this.#queue.isEmpty || (arrival !== Number.POSITIVE_INFINITY && arrival > (this.#clock.now[0] as number));
   }
 
-  /** The frame's last bit is here. Sets the time of its arrival when it is first seen. */
+  /** The frame's last bit is here. Plans its arrival when it is first seen. */
   #hasArrived(byteLength: number): boolean {
     const now = this.#clock.now[0] as number;
     if (this.next[0] === Number.POSITIVE_INFINITY) {
-      this.next[0] = Math.max(now, this.#wire[0] as number) + wireTimeNs(byteLength, this.#gigabitsPerSecond);
+      // A frame that waited behind another began when that one ended, however far time has moved in one step since.
+      const freePs = this.#freePs[0] as number;
+      const startPs = this.#wasEmpty ? Math.max(now * 1000, freePs) : freePs;
+      this.#wasEmpty = false;
+      this.#freePs[0] = startPs + wireTimePs(byteLength, this.#gigabitsPerSecond);
+      this.next[0] = (this.#freePs[0] as number) / 1000;
     }
     if ((this.next[0] as number) > now) return false;
-    this.#wire[0] = this.next[0] as number;
     this.next[0] = Number.POSITIVE_INFINITY;
     return true;
   }

@@ -23,7 +23,7 @@ export class FrameFifo {
     this.#arrivals = new Float64Array(Math.max(1, byteLength >>> 6));
   }
 
-  /** Copies a frame in. False when it does not fit. */
+  /** Copies a frame in. False when it does not fit; up to half of the memory always fits when it is empty. */
   push(memory: MemoryView, offset: number, byteLength: number, flags: number, arrivalNs: number): boolean {
     const size = this.memory.byteLength;
     const need = HEADER_BYTES + ((byteLength + 3) & ~3);

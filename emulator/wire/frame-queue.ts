@@ -47,6 +47,11 @@ export class FrameQueue implements WireSink {
     return new SharedArrayBuffer(CONTROL_WORDS * 4 + byteLength);
   }
 
+  /** The longest frame that an empty queue takes wherever its positions stand: it may have to skip the end of the ring. */
+  get largestFrameBytes(): number {
+    return this.#size / 2 - HEADER_BYTES;
+  }
+
   // ---- producer ----
 
   /** Copies a frame in without showing it yet; false when it does not fit. {@link publish} shows all that were put. */

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock/clock.ts";
 import type { MemoryView } from "../memory/memory-view.ts";
 import { FrameFifo } from "./frame-fifo.ts";
-import { wireTimeNs } from "./line-rate.ts";
+import { wireTimePs } from "./line-rate.ts";
 
 /** Takes frames at the end of a wire. The memory is the sender's and must not be kept. */
 export interface WireSink {
@@ -18,7 +18,10 @@ export class WireLane implements WireSink {
   readonly #sink: WireSink;
   readonly #gigabitsPerSecond: number;
   readonly #fifo: FrameFifo;
-  /** `[0]`: when the wire is free again; `[1]`: arrival of the oldest frame, Infinity when there is none. */
+  /**
+   * `[0]`: when the wire is free again, in picoseconds: whole ones at every Ethernet rate, so that sums do not drift.
+   * `[1]`: arrival of the oldest frame in nanoseconds, Infinity when there is none.
+   */
   readonly #times = new Float64Array([0, Number.POSITIVE_INFINITY]);
   /** Frames that found the lane's buffer full. A sender faster than its wire loses them, as a card without a FIFO would. */
   lostCount = 0;
@@ -33,13 +36,14 @@ export class WireLane implements WireSink {
   deliver(memory: MemoryView, offset: number, byteLength: number, flags: number): void {
     const times = this.#times;
     const now = this.#clock.now[0] as number;
-    const start = Math.max(now, times[0] as number);
-    const arrival = this.#clock.kind === "virtual" ? start + wireTimeNs(byteLength, this.#gigabitsPerSecond) : now;
+    const startPs = Math.max(now * 1000, times[0] as number);
+    const freePs = startPs + wireTimePs(byteLength, this.#gigabitsPerSecond);
+    const arrival = this.#clock.kind === "virtual" ? freePs / 1000 : now;
     if (!this.#fifo.push(memory, offset, byteLength, flags, arrival)) {
       this.lostCount++;
       return;
     }
-    times[0] = arrival;
+    times[0] = freePs;
     if (arrival < (times[1] as number)) times[1] = arrival;
   }
 
@@ -62,12 +66,17 @@ export class WireLane implements WireSink {
     return delivered;
   }
 
-  /** Index 1 is when the oldest frame arrives; Infinity when the lane is empty. */
+  /** Index 1 is when the oldest frame arrives, in nanoseconds; Infinity when the lane is empty. */
   get times(): Float64Array {
     return this.#times;
   }
 
   get isEmpty(): boolean {
     return this.#fifo.count === 0;
+  }
+
+  /** True when it delivers nothing before time passes. */
+  get isIdle(): boolean {
+    return this.#fifo.count === 0 || (this.#times[1] as number) > (this.#clock.now[0] as number);
   }
 }

@@ -1,11 +1,98 @@
 #!/usr/bin/env node
-// Placeholder.
+/** The command line: a table of verbs, and what becomes of errors. Each verb is a thin shell around a library function. */
+
 import { readFileSync } from "node:fs";
+import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
+import { ReplayDriverError, ReplayInputError, ReplayStuckError } from "../replay/replay-errors.ts";
+import { devices } from "./devices.ts";
+import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_PASSED, EXIT_STUCK, EXIT_USAGE, UsageError } from "./exit-codes.ts";
+import { regs } from "./regs.ts";
+import { replay } from "./replay.ts";
+import { suggestion } from "./suggest.ts";
+import { helpOf, parseArguments, type Verb } from "./verb.ts";
+
+const VERBS: readonly Verb[] = [replay, devices, regs];
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(words: readonly string[]): Promise<number> {
+  process.stdout.on("error", leaveQuietly);
+  try {
+    return await runVerb(words);
+  } catch (error) {
+    return tell(error);
+  }
+}
+
+async function runVerb(words: readonly string[]): Promise<number> {
+  const [first, ...rest] = words;
+  if (first === "--version" || first === "-v") {
+    console.log(version());
+    return EXIT_PASSED;
+  }
+  const isHelp = first === "help" || first === "--help" || first === "-h";
+  const name = isHelp ? rest[0] : first;
+  if (name === undefined) {
+    process.stdout.write(overview());
+    return EXIT_PASSED;
+  }
+  const verb = verbNamed(name);
+  if (isHelp || rest.includes("--help")) {
+    process.stdout.write(helpOf(verb));
+    return EXIT_PASSED;
+  }
+  return verb.run(parseArguments(verb, rest));
+}
+
+function verbNamed(name: string): Verb {
+  const verb = VERBS.find((known) => known.name === name);
+  if (verb !== undefined) return verb;
+  const kind = name.startsWith("-") ? "flag" : "verb";
+  const known = [...VERBS.map((each) => each.name), "help"];
+  const hint = suggestion(name, known) || `; there are ${known.join(", ")}.`;
+  throw new UsageError(`There is no ${kind} "${name}"${hint}`);
+}
+
+function overview(): string {
+  const width = Math.max(...VERBS.map(({ name }) => name.length));
+  const lines = VERBS.map(({ name, about }) => `  ${name.padEnd(width)}  ${about}`);
+  return [
+    "softbar plugs simulated NICs and FPGAs into a driver.",
+    "",
+    "softbar VERB [flags]",
+    ...lines,
+    "",
+    "softbar VERB --help says more. Exit codes: 0 passed, 1 incorrect, 2 usage or input, 3 stuck, 70 a bug in softbar.",
+    "",
+  ].join("\n");
+}
+
+/** One sentence on standard error for what the user can mend; everything for what he cannot. Returns the exit code. */
+function tell(error: unknown): number {
+  if (error instanceof UsageError || error instanceof CaptureError || error instanceof ReplayInputError) {
+    console.error(`softbar: ${error.message}`);
+    return EXIT_USAGE;
+  }
+  if (error instanceof ReplayStuckError) {
+    console.error(`softbar: ${error.message}`);
+    return EXIT_STUCK;
+  }
+  if (error instanceof ReplayDriverError) {
+    console.error(`softbar: ${error.message}`);
+    return EXIT_INCORRECT;
+  }
+  console.error(`softbar: a bug in softbar, not in your driver; please report it.\n${error instanceof Error ? error.stack : error}`);
+  return EXIT_INTERNAL;
+}
+
+/** Whoever read our output has seen enough, as `head` has. */
+function leaveQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(EXIT_PASSED);
+}
 
 /** The manifest stands two folders up from the source and three up from dist. */
 function version(): string {
   const manifest = import.meta.url.endsWith(".ts") ? "../../package.json" : "../../../package.json";
   return (JSON.parse(readFileSync(new URL(manifest, import.meta.url), "utf8")) as { version: string }).version;
 }
-
-console.log(process.argv.includes("--version") ? version() : "softbar replay | explore | rerun | report | devices");

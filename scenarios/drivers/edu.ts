@@ -1,7 +1,5 @@
-/**
- * The tutorial driver: all that the edu offers, in the order of its data sheet (devices/edu/DATASHEET.md). It gets a PCI
- * function as a kernel hands one over, and knows nothing of what is behind it.
- */
+// The tutorial driver: what the edu offers, in the order of its data sheet (devices/edu/DATASHEET.md). It gets a PCI
+// function as a kernel hands one over, and knows nothing of what is behind it.
 
 import type { Bar, DmaBuffer, Interrupt, PciFunction } from "../../emulator/pcie/driver-view.ts";
 
@@ -99,10 +97,11 @@ export class EduDriver {
       }
       throw new Error(`the edu does not interrupt (cause 0x${cause.toString(16)})`);
     }
-    const deadlineNs = this.#pci.cpu.nowNs() + WAIT_LIMIT_MS * 1e6;
+    const { cpu } = this.#pci;
+    const deadlineNs = cpu.nowNs() + WAIT_LIMIT_MS * 1e6;
     while ((this.#bar.read32(register) & busyBit) !== 0) {
-      if (this.#pci.cpu.nowNs() > deadlineNs) throw new Error(`the edu stays busy (0x${register.toString(16)})`);
-      this.#pci.cpu.relax();
+      if (cpu.nowNs() > deadlineNs) throw new Error(`the edu stays busy (0x${register.toString(16)})`);
+      cpu.relax();
     }
   }
 

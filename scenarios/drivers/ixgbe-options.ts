@@ -10,7 +10,7 @@ export interface IxgbeOptions {
   readonly bufferBytes?: number;
   /** Packet buffers of the pool that all queues share. By default enough for all rings and 256 in the application's hands. */
   readonly bufferCount?: number;
-  /** Largest frame from the destination address to the end of the payload; a VLAN tag comes on top. Default 1,514. */
+  /** Largest frame from the destination address to the end of the payload; a VLAN tag comes on top. 1,514 (default) to 15,868. */
   readonly maxFrameBytes?: number;
   /** Takes every frame, whoever it is for. Default false: own address and broadcast. */
   readonly promiscuous?: boolean;
@@ -24,13 +24,18 @@ export interface IxgbeOptions {
   readonly linkLimitMs?: number;
 }
 
+/** What a card takes that was not told of jumbo frames, without FCS and VLAN tag. */
+export const STANDARD_FRAME_BYTES = 1514;
+/** 15.5 KiB with FCS (7.2.1.1). */
+const JUMBO_FRAME_BYTES = 15_868;
+
 /** Fills in the defaults. Throws RangeError for what the card or the driver cannot do. */
 export function checkedOptions(options: IxgbeOptions): Required<IxgbeOptions> {
   const { rxQueueCount = 1, txQueueCount = 1, ringSize = 512 } = options;
   const chosen: Required<IxgbeOptions> = {
     bufferBytes: 2048,
     bufferCount: (rxQueueCount + txQueueCount) * ringSize + 256,
-    maxFrameBytes: 1514,
+    maxFrameBytes: STANDARD_FRAME_BYTES,
     promiscuous: false,
     vlanStrip: false,
     interrupts: "none",
@@ -45,7 +50,7 @@ export function checkedOptions(options: IxgbeOptions): Required<IxgbeOptions> {
   checkRange("txQueueCount", txQueueCount, 1, 16);
   checkRange("ringSize", ringSize, 8, 4096, 8);
   checkRange("bufferBytes", chosen.bufferBytes, 1024, 16384, 1024);
-  checkRange("maxFrameBytes", chosen.maxFrameBytes, 60, 15_872 - 4);
+  checkRange("maxFrameBytes", chosen.maxFrameBytes, STANDARD_FRAME_BYTES, JUMBO_FRAME_BYTES);
   checkRange("interruptIntervalUs", chosen.interruptIntervalUs, 0, 1022, 2);
   // One spare buffer for each ring: a frame that came can only be taken when its descriptor gets another buffer.
   checkRange("bufferCount", chosen.bufferCount, rxQueueCount * (ringSize + 1), 2 ** 20);

@@ -46,8 +46,8 @@ export class TransmitQueue {
     this.#ring = pci.dma.alloc(ringSize * reg.DESCRIPTOR_BYTES, { align: 128, label: `tx ring ${index}` });
   }
 
-  /** The steps of 4.6.8 "for each transmit queue". DMATXCTL.TE is set. */
-  start(): void {
+  /** 4.6.8 "for each transmit queue", what comes before the transmit path is enabled. */
+  program(): void {
     const { index } = this;
     const { bar } = this.#registers;
     bar.write32(reg.TDBAL(index), this.#ring.iovaLow);
@@ -56,8 +56,13 @@ export class TransmitQueue {
     // WTHRESH stays 0: the card writes DD as soon as a descriptor with RS is done. Otherwise the last frames before a
     // pause would keep their buffers.
     const thresholds = (PREFETCH_THRESHOLD << reg.TXDCTL_PTHRESH_SHIFT) | (HOST_THRESHOLD << reg.TXDCTL_HTHRESH_SHIFT);
-    bar.write32(reg.TXDCTL(index), thresholds | reg.TXDCTL_ENABLE);
-    this.#registers.waitSet(reg.TXDCTL(index), reg.TXDCTL_ENABLE, `TXDCTL(${index}).ENABLE`);
+    bar.write32(reg.TXDCTL(index), thresholds);
+  }
+
+  /** And what comes after. The tail may not be moved before ENABLE reads 1. */
+  enable(): void {
+    this.#registers.set(reg.TXDCTL(this.index), reg.TXDCTL_ENABLE);
+    this.#registers.waitSet(reg.TXDCTL(this.index), reg.TXDCTL_ENABLE, `TXDCTL(${this.index}).ENABLE`);
   }
 
   /** True when all frames were sent, as far as {@link clean} has seen. */

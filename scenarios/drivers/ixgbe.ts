@@ -5,7 +5,7 @@
 
 import type { Bar, Interrupt, PciFunction } from "../../emulator/pcie/driver-view.ts";
 import { RegisterAccess } from "./ixgbe-access.ts";
-import { buffersPerFrame, checkedOptions, type IxgbeOptions } from "./ixgbe-options.ts";
+import { buffersPerFrame, checkedOptions, type IxgbeOptions, STANDARD_FRAME_BYTES } from "./ixgbe-options.ts";
 import { ReceiveQueue } from "./ixgbe-receive.ts";
 import * as reg from "./ixgbe-registers.ts";
 import { IxgbeCounters, type IxgbeStatistics } from "./ixgbe-statistics.ts";
@@ -147,7 +147,7 @@ export class IxgbeDriver {
   #initMac(): void {
     this.#registers.set(reg.HLREG0, reg.HLREG0_TXCRCEN | reg.HLREG0_TXPADEN | reg.HLREG0_RXCRCSTRP);
     const { maxFrameBytes } = this.options;
-    if (maxFrameBytes <= 1514) return;
+    if (maxFrameBytes === STANDARD_FRAME_BYTES) return;
     // 8.2.3.22.13: MFS counts the FCS but no VLAN tag, and means nothing until jumbo frames are enabled.
     this.#bar.write32(reg.MAXFRS, (maxFrameBytes + 4) << reg.MAXFRS_MFS_SHIFT);
     this.#registers.set(reg.HLREG0, reg.HLREG0_JUMBOEN);
@@ -199,8 +199,10 @@ export class IxgbeDriver {
     bar.write32(reg.TXPBSIZE(0), reg.TXPBSIZE_160KB);
     for (let buffer = 1; buffer < reg.PACKET_BUFFER_COUNT; buffer++) bar.write32(reg.TXPBSIZE(buffer), 0);
     this.#registers.clear(reg.RTTDCS, reg.RTTDCS_ARBDIS);
+    for (const queue of this.#txQueues) queue.program();
+    // Not before the rings are known: TE enables queue 0 by itself (8.2.3.9.2).
     this.#registers.set(reg.DMATXCTL, reg.DMATXCTL_TE);
-    for (const queue of this.#txQueues) queue.start();
+    for (const queue of this.#txQueues) queue.enable();
   }
 
   // ---- 4.6.6 interrupt initialization ------------------------------------------------------------------------------
@@ -210,10 +212,13 @@ export class IxgbeDriver {
     const { rxQueueCount, interruptIntervalUs } = this.options;
     this.#interrupts = this.#pci.interrupts("msix", rxQueueCount);
     this.#registers.set(reg.GPIE, reg.GPIE_MULTIPLE_MSIX | reg.GPIE_PBA_SUPPORT);
-    for (let index = 0; index < rxQueueCount; index++) {
-      this.#registers.set(reg.IVAR(index >> 1), (index | reg.IVAR_INT_ALLOC_VAL) << (16 * (index & 1)));
-      this.#bar.write32(reg.EITR(index), (interruptIntervalUs >> 1) << reg.EITR_ITR_INTERVAL_SHIFT);
+    // Written whole, for two queues at a time: the vectors have no reset value (8.2.3.5.16).
+    for (let even = 0; even < rxQueueCount; even += 2) {
+      const odd = even + 1 < rxQueueCount ? (even + 1) | reg.IVAR_INT_ALLOC_VAL : 0;
+      this.#bar.write32(reg.IVAR(even / 2), even | reg.IVAR_INT_ALLOC_VAL | (odd << 16));
     }
+    const throttle = (interruptIntervalUs >> 1) << reg.EITR_ITR_INTERVAL_SHIFT;
+    for (let vector = 0; vector < rxQueueCount; vector++) this.#bar.write32(reg.EITR(vector), throttle);
     // The message itself clears its cause: nobody has to read EICR.
     this.#bar.write32(reg.EIAC, (1 << rxQueueCount) - 1);
   }
@@ -284,7 +289,7 @@ export class IxgbeDriver {
   transmit(frame: Uint8Array, queueIndex = 0): boolean {
     const { pool } = this;
     const queue = queueAt(this.#txQueues, queueIndex);
-    const count = Math.ceil(frame.byteLength / pool.bufferBytes);
+    const count = Math.max(1, Math.ceil(frame.byteLength / pool.bufferBytes));
     if (count > this.#outbox.capacity)
       throw new RangeError(`frame of ${frame.byteLength} bytes: want up to maxFrameBytes`);
     queue.clean();

@@ -12,7 +12,12 @@ export const COMPLETION_LOW = 0x0004;
 export const COMPLETION_HIGH = 0x0008;
 
 const map = new RegisterMap(4096, [
-  register("DOORBELL", { offset: DOORBELL, access: "wo", mirror: "doorbell", about: "Rings; the value is the completion." }),
+  register("DOORBELL", {
+    offset: DOORBELL,
+    access: "wo",
+    mirror: "doorbell",
+    about: "Rings; the value is the completion.",
+  }),
   register("COMPLETION_LOW", { offset: COMPLETION_LOW, access: "rw", about: "Where completions go, low word." }),
   register("COMPLETION_HIGH", { offset: COMPLETION_HIGH, access: "rw", about: "Where completions go, high word." }),
 ]);

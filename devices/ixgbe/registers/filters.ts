@@ -228,9 +228,14 @@ export const ETQS: Register = stored(
   },
 );
 
-export const RXFECCERR0: Register = stored("RXFECCERR0", 0x051b8, "Receive filter ECC error insertion (8.2.3.7.23).", {
-  fields: { ECCFLT_EN: bit(9) },
-});
+export const RXFECCERR0: Register = stored(
+  "RXFECCERR0",
+  0x051b8,
+  "Receive filter ECC error insertion (8.2.3.7.23). Stored.",
+  {
+    fields: { ECCFLT_EN: bit(9) },
+  },
+);
 
 function fiveTuple(name: string, offset: number, about: string): Register {
   return stored(name, offset, `${about} Clearing it is fine; the filters are not modelled.`, { count: 128 });

@@ -130,7 +130,11 @@ export const EIAM_EX: Register = register("EIAM_EX", {
   about: "EIAM for MSI-X vectors 0–31, 32–63 (8.2.3.5.10: EIAM[1], EIAM[2]).",
 });
 
-export const EITRSEL: Register = absent("EITRSEL", 0x00894, "Which virtual functions use EITR 24–63 (8.2.3.5.11).");
+export const EITRSEL: Register = absent(
+  "EITRSEL",
+  0x00894,
+  "Which virtual functions use EITR 24–63 (8.2.3.5.11). There are none.",
+);
 
 export const EITR: FieldedRegister<"ITR_INTERVAL" | "LLI_MODERATION" | "LLI_CREDIT" | "ITR_COUNTER" | "CNT_WDIS"> =
   fielded("EITR", {
@@ -170,11 +174,16 @@ export const L34TIMIR: Register = stored(
   },
 );
 
-export const LLITHRESH: Register = absent("LLITHRESH", 0x0ec90, "Frame size for low latency interrupts (8.2.3.5.14).", {
-  fields: { SIZE_THRESH: bits(11, 0) },
-});
+export const LLITHRESH: Register = absent(
+  "LLITHRESH",
+  0x0ec90,
+  "Frame size for low latency interrupts (8.2.3.5.14): none.",
+  {
+    fields: { SIZE_THRESH: bits(11, 0) },
+  },
+);
 
-export const IMIRVP: Register = absent("IMIRVP", 0x0ec60, "VLAN priority for low latency interrupts (8.2.3.5.15).", {
+export const IMIRVP: Register = absent("IMIRVP", 0x0ec60, "Priority for low latency interrupts (8.2.3.5.15): none.", {
   fields: { VLAN_PRI: bits(2, 0), VLAN_PRI_EN: bit(3) },
 });
 

@@ -10,7 +10,9 @@ export const PCS1GCFIG: Register = stored("PCS1GCFIG", 0x04200, `PCS_1G global c
   fields: { PCS_ISOLATE: bit(30) },
 });
 
-export const PCS1GLCTL: Register = stored("PCS1GLCTL", 0x04208, `PCS_1G link control (8.2.3.22.2). ${pcs}`, {
+export const PCS1GLCTL: FieldedRegister<"AN_RESTART"> = fielded("PCS1GLCTL", {
+  offset: 0x04208,
+  access: "rw",
   fields: {
     FLV: bit(0),
     FORCE_LINK: bit(5),
@@ -21,6 +23,8 @@ export const PCS1GLCTL: Register = stored("PCS1GLCTL", 0x04208, `PCS_1G link con
     LINK_OK_FIX_EN: bit(25),
   },
   reset: 0x02040000,
+  modelled: "partly",
+  about: `PCS_1G link control (8.2.3.22.2). ${pcs}`,
 });
 
 export const PCS1GLSTA: Register = stored("PCS1GLSTA", 0x0420c, `PCS_1G link status (8.2.3.22.3). ${pcs}`, {
@@ -86,7 +90,7 @@ export const PAP: Register = stored("PAP", 0x04248, "Pause and pace (8.2.3.22.10
   reset: 0x0000ffff,
 });
 
-export const MACA: Register = absent("MACA", 0x0424c, "MDI autoscan command, 82598 only, not in the data sheet.");
+export const MACA: Register = absent("MACA", 0x0424c, "MDI autoscan, not in the data sheet. 82598 only.");
 
 /** The device takes the command, looks in vain for a PHY, clears MDICMD and answers 0xffff. */
 export const MSCA: FieldedRegister<"MDIADD" | "DEVADD" | "PHYADD" | "OPCODE" | "STCODE" | "MDICMD"> = fielded("MSCA", {
@@ -283,7 +287,7 @@ export const CORECTL: Register = stored("CORECTL", 0x14f00, "Core analog configu
 export const SMADARCTL: Register = stored("SMADARCTL", 0x14f10, "Core common configuration (8.2.3.22.33). Stored.");
 export const SGMIIC: Register = stored("SGMIIC", 0x04314, "SGMII control (8.2.3.22.35). Stored.");
 export const MACC: Register = stored("MACC", 0x04330, "MAC control, not in the data sheet. Stored.");
-export const ATLASCTL: Register = stored("ATLASCTL", 0x04800, "Analog control, 82598 only, not in the data sheet.");
+export const ATLASCTL: Register = stored("ATLASCTL", 0x04800, "Analog control, not in the data sheet. Stored.");
 
 const pcs1g = [PCS1GCFIG, PCS1GLCTL, PCS1GLSTA, PCS1GANA, PCS1GANLP, PCS1GANNP, PCS1GANLPNP];
 const mac = [HLREG0, HLREG1, PAP, MACA, MSCA, MSRWD, MAXFRS, PCSS1, PCSS2, XPCSS, SERDESC, MACS];

@@ -71,12 +71,12 @@ export const EEMNGCTL: Register = stored("EEMNGCTL", 0x10110, "EEPROM control of
   reset: 0x800c0000,
 });
 
-export const EEMNGDATA: Register = absent("EEMNGDATA", 0x10114, "EEPROM data of manageability (8.2.3.2.5).", {
+export const EEMNGDATA: Register = absent("EEMNGDATA", 0x10114, "EEPROM data of manageability (8.2.3.2.5). None.", {
   fields: { WRDATA: bits(15, 0), RDDATA: bits(31, 16, "ro") },
 });
-export const FLMNGCTL: Register = absent("FLMNGCTL", 0x10118, "Flash control of manageability (8.2.3.2.6).");
-export const FLMNGDATA: Register = absent("FLMNGDATA", 0x1011c, "Flash data of manageability (8.2.3.2.7).");
-export const FLMNGCNT: Register = absent("FLMNGCNT", 0x10120, "Flash read counter, not in the data sheet.");
+export const FLMNGCTL: Register = absent("FLMNGCTL", 0x10118, "Flash control of manageability (8.2.3.2.6). None.");
+export const FLMNGDATA: Register = absent("FLMNGDATA", 0x1011c, "Flash data of manageability (8.2.3.2.7). None.");
+export const FLMNGCNT: Register = absent("FLMNGCNT", 0x10120, "Flash read counter, not in the data sheet. None.");
 export const FLOP: Register = absent("FLOP", 0x1013c, "Flash opcodes (8.2.3.2.8). There is no flash.", {
   fields: { SERASE: bits(7, 0), DERASE: bits(15, 8) },
 });

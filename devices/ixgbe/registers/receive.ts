@@ -3,11 +3,11 @@
 import { bit, bits, type Register, register } from "../../../emulator/registers/declare.ts";
 import { type FieldedRegister, fielded, receiveQueues, stored } from "./shapes.ts";
 
-/** Bits 6–0 read as 0 and ignore writes, so a ring that is not 128-byte aligned is a change of reserved bits. */
+/** A ring that is not 128-byte aligned is silently taken to begin below: the device says so, the table lets it through. */
 export const RDBAL: FieldedRegister<"RDBAL"> = fielded("RDBAL", {
   ...receiveQueues(0x01000),
   access: "rw",
-  fields: { RDBAL: bits(31, 7) },
+  fields: { ZERO: bits(6, 0, "ro", "Writes are ignored."), RDBAL: bits(31, 7) },
   about: "Receive descriptor base address, low (8.2.3.8.1). 128-byte aligned.",
 });
 
@@ -17,11 +17,11 @@ export const RDBAH: Register = register("RDBAH", {
   about: "Receive descriptor base address, high (8.2.3.8.2).",
 });
 
-/** Bytes: use the register's value; the field excludes the seven bits that must be zero. */
+/** Bytes: use the register's value, whose lowest seven bits are always 0. */
 export const RDLEN: FieldedRegister<"LEN"> = fielded("RDLEN", {
   ...receiveQueues(0x01008),
   access: "rw",
-  fields: { LEN: bits(19, 7, "rw", "In units of 128 bytes, 8 descriptors.") },
+  fields: { ZERO: bits(6, 0, "ro", "Must be 0."), LEN: bits(19, 7, "rw", "In units of 128 bytes, 8 descriptors.") },
   about: "Receive descriptor ring length in bytes, a multiple of 128 (8.2.3.8.3).",
 });
 

@@ -17,7 +17,7 @@ export const SECTXCTRL: FieldedRegister<"SECTX_DIS" | "TX_DIS"> = fielded("SECTX
   },
   reset: 0x00000001,
   modelled: "partly",
-  about: "Security transmit control (8.2.3.12.1).",
+  about: "Security transmit control (8.2.3.12.1). There is no offload.",
 });
 
 export const SECTXSTAT: FieldedRegister<"SECTX_RDY" | "SECTX_OFF_DIS"> = fielded("SECTXSTAT", {
@@ -30,7 +30,7 @@ export const SECTXSTAT: FieldedRegister<"SECTX_RDY" | "SECTX_OFF_DIS"> = fielded
   },
   reset: 0x00000003,
   modelled: "partly",
-  about: "Security transmit status (8.2.3.12.2).",
+  about: "Security transmit status (8.2.3.12.2). Ready, and without offload.",
 });
 
 export const SECTXBUFFAF: Register = stored(
@@ -57,7 +57,7 @@ export const SECRXCTRL: FieldedRegister<"SECRX_DIS" | "RX_DIS"> = fielded("SECRX
   },
   reset: 0x00000001,
   modelled: "partly",
-  about: "Security receive control (8.2.3.12.5).",
+  about: "Security receive control (8.2.3.12.5). There is no offload.",
 });
 
 export const SECRXSTAT: FieldedRegister<"SECRX_RDY" | "SECRX_OFF_DIS"> = fielded("SECRXSTAT", {
@@ -70,7 +70,7 @@ export const SECRXSTAT: FieldedRegister<"SECRX_RDY" | "SECRX_OFF_DIS"> = fielded
   },
   reset: 0x00000003,
   modelled: "partly",
-  about: "Security receive status (8.2.3.12.6).",
+  about: "Security receive status (8.2.3.12.6). Ready, and without offload.",
 });
 
 export const LSECTXCAP: Register = linkSec("LSECTXCAP", 0x08a00, "transmit capabilities (8.2.3.13.1)", {

@@ -36,11 +36,31 @@ export const PXOFFTXCNT: Register = priority("PXOFFTXCNT", 0x03f20, "Priority XO
 export const PXOFFRXCNT: Register = priority("PXOFFRXCNT", 0x04160, "Priority XOFF received (8.2.3.23.16): none.");
 export const PXON2OFFCNT: Register = priority("PXON2OFFCNT", 0x03240, "Priority XON to XOFF (8.2.3.23.17): none.");
 export const PRC64: Register = counter("PRC64", 0x0405c, "Packets received of 64 bytes (8.2.3.23.18).", writable);
-export const PRC127: Register = counter("PRC127", 0x04060, "Of 65–127 bytes (8.2.3.23.19).", writable);
-export const PRC255: Register = counter("PRC255", 0x04064, "Of 128–255 bytes (8.2.3.23.20).", writable);
-export const PRC511: Register = counter("PRC511", 0x04068, "Of 256–511 bytes (8.2.3.23.21).", writable);
-export const PRC1023: Register = counter("PRC1023", 0x0406c, "Of 512–1,023 bytes (8.2.3.23.22).", writable);
-export const PRC1522: Register = counter("PRC1522", 0x04070, "Of 1,024 bytes and more (8.2.3.23.23).", writable);
+export const PRC127: Register = counter("PRC127", 0x04060, "Packets received of 65–127 bytes (8.2.3.23.19).", writable);
+export const PRC255: Register = counter(
+  "PRC255",
+  0x04064,
+  "Packets received of 128–255 bytes (8.2.3.23.20).",
+  writable,
+);
+export const PRC511: Register = counter(
+  "PRC511",
+  0x04068,
+  "Packets received of 256–511 bytes (8.2.3.23.21).",
+  writable,
+);
+export const PRC1023: Register = counter(
+  "PRC1023",
+  0x0406c,
+  "Packets received of 512–1,023 bytes (8.2.3.23.22).",
+  writable,
+);
+export const PRC1522: Register = counter(
+  "PRC1522",
+  0x04070,
+  "Packets received of 1,024 bytes and more (8.2.3.23.23).",
+  writable,
+);
 export const BPRC: Register = counter("BPRC", 0x04078, "Broadcast packets received (8.2.3.23.24).");
 export const MPRC: Register = counter("MPRC", 0x0407c, "Multicast packets received (8.2.3.23.25).");
 export const GPRC: Register = counter("GPRC", 0x04074, "Good packets received (8.2.3.23.26).");
@@ -48,27 +68,47 @@ export const GORCL: Register = counterLow("GORCL", 0x04088, "Good octets receive
 export const GORCH: Register = counter("GORCH", 0x0408c, "Good octets received, high (8.2.3.23.28).", high);
 
 export const RXNFGPC: Register = counter("RXNFGPC", 0x041b0, "Good received, before filters (8.2.3.23.29).");
-export const RXNFGBCL: Register = counterLow("RXNFGBCL", 0x041b4, "Their octets, low (8.2.3.23.30).");
-export const RXNFGBCH: Register = counter("RXNFGBCH", 0x041b8, "Their octets, high (8.2.3.23.31).", high);
+export const RXNFGBCL: Register = counterLow("RXNFGBCL", 0x041b4, "Octets of RXNFGPC, low (8.2.3.23.30).");
+export const RXNFGBCH: Register = counter("RXNFGBCH", 0x041b8, "Octets of RXNFGPC, high (8.2.3.23.31).", high);
 export const RXDGPC: Register = counter("RXDGPC", 0x02f50, "Good packets written to host memory (8.2.3.23.32).");
-export const RXDGBCL: Register = counterLow("RXDGBCL", 0x02f54, "Their octets, low (8.2.3.23.33).");
-export const RXDGBCH: Register = counter("RXDGBCH", 0x02f58, "Their octets, high (8.2.3.23.34).", high);
+export const RXDGBCL: Register = counterLow("RXDGBCL", 0x02f54, "Octets of RXDGPC, low (8.2.3.23.33).");
+export const RXDGBCH: Register = counter("RXDGBCH", 0x02f58, "Octets of RXDGPC, high (8.2.3.23.34).", high);
 export const RXDDPC: Register = counter("RXDDPC", 0x02f5c, "Replicated for another pool (8.2.3.23.35): none.", never);
-export const RXDDBCL: Register = counterLow("RXDDBCL", 0x02f60, "Their octets, low (8.2.3.23.36).", never);
-export const RXDDBCH: Register = counter("RXDDBCH", 0x02f64, "Their octets, high (8.2.3.23.37).", neverHigh);
+export const RXDDBCL: Register = counterLow("RXDDBCL", 0x02f60, "Octets of RXDDPC, low (8.2.3.23.36): none.", never);
+export const RXDDBCH: Register = counter("RXDDBCH", 0x02f64, "Octets of RXDDPC, high (8.2.3.23.37): none.", neverHigh);
 export const RXLPBKPC: Register = counter("RXLPBKPC", 0x02f68, "From a local pool (8.2.3.23.38): none.", never);
-export const RXLPBKBCL: Register = counterLow("RXLPBKBCL", 0x02f6c, "Their octets, low (8.2.3.23.39).", never);
-export const RXLPBKBCH: Register = counter("RXLPBKBCH", 0x02f70, "Their octets, high (8.2.3.23.40).", neverHigh);
+export const RXLPBKBCL: Register = counterLow(
+  "RXLPBKBCL",
+  0x02f6c,
+  "Octets of RXLPBKPC, low (8.2.3.23.39): none.",
+  never,
+);
+export const RXLPBKBCH: Register = counter(
+  "RXLPBKBCH",
+  0x02f70,
+  "Octets of RXLPBKPC, high (8.2.3.23.40): none.",
+  neverHigh,
+);
 export const RXDLPBKPC: Register = counter("RXDLPBKPC", 0x02f74, "Those replicated (8.2.3.23.41): none.", never);
-export const RXDLPBKBCL: Register = counterLow("RXDLPBKBCL", 0x02f78, "Their octets, low (8.2.3.23.42).", never);
-export const RXDLPBKBCH: Register = counter("RXDLPBKBCH", 0x02f7c, "Their octets, high (8.2.3.23.43).", neverHigh);
+export const RXDLPBKBCL: Register = counterLow(
+  "RXDLPBKBCL",
+  0x02f78,
+  "Octets of RXDLPBKPC, low (8.2.3.23.42): none.",
+  never,
+);
+export const RXDLPBKBCH: Register = counter(
+  "RXDLPBKBCH",
+  0x02f7c,
+  "Octets of RXDLPBKPC, high (8.2.3.23.43): none.",
+  neverHigh,
+);
 
 export const GPTC: Register = counter("GPTC", 0x04080, "Good packets transmitted (8.2.3.23.44).");
 export const GOTCL: Register = counterLow("GOTCL", 0x04090, "Good octets transmitted, low (8.2.3.23.45).");
 export const GOTCH: Register = counter("GOTCH", 0x04094, "Good octets transmitted, high (8.2.3.23.46).", high);
 export const TXDGPC: Register = counter("TXDGPC", 0x087a0, "Good packets read from host memory (8.2.3.23.47).");
-export const TXDGBCL: Register = counterLow("TXDGBCL", 0x087a4, "Their octets, low (8.2.3.23.48).");
-export const TXDGBCH: Register = counter("TXDGBCH", 0x087a8, "Their octets, high (8.2.3.23.49).", high);
+export const TXDGBCL: Register = counterLow("TXDGBCL", 0x087a4, "Octets of TXDGPC, low (8.2.3.23.48).");
+export const TXDGBCH: Register = counter("TXDGBCH", 0x087a8, "Octets of TXDGPC, high (8.2.3.23.49).", high);
 export const RUC: Register = counter("RUC", 0x040a4, "Undersize: short, with a good CRC (8.2.3.23.50).");
 export const RFC: Register = counter("RFC", 0x040a8, "Fragments: short, with a bad CRC (8.2.3.23.51).");
 export const ROC: Register = counter("ROC", 0x040ac, "Oversize: longer than MAXFRS, with a good CRC (8.2.3.23.52).");
@@ -81,11 +121,15 @@ export const TORH: Register = counter("TORH", 0x040c4, "Total octets received, h
 export const TPR: Register = counter("TPR", 0x040d0, "Total packets received (8.2.3.23.59).");
 export const TPT: Register = counter("TPT", 0x040d4, "Total packets transmitted (8.2.3.23.60).");
 export const PTC64: Register = counter("PTC64", 0x040d8, "Packets transmitted of 64 bytes (8.2.3.23.61).");
-export const PTC127: Register = counter("PTC127", 0x040dc, "Of 65–127 bytes (8.2.3.23.62).");
-export const PTC255: Register = counter("PTC255", 0x040e0, "Of 128–255 bytes (8.2.3.23.63).");
-export const PTC511: Register = counter("PTC511", 0x040e4, "Of 256–511 bytes (8.2.3.23.64).");
-export const PTC1023: Register = counter("PTC1023", 0x040e8, "Of 512–1,023 bytes (8.2.3.23.65).");
-export const PTC1522: Register = counter("PTC1522", 0x040ec, "Of 1,024 bytes and more (8.2.3.23.66).");
+export const PTC127: Register = counter("PTC127", 0x040dc, "Packets transmitted of 65–127 bytes (8.2.3.23.62).");
+export const PTC255: Register = counter("PTC255", 0x040e0, "Packets transmitted of 128–255 bytes (8.2.3.23.63).");
+export const PTC511: Register = counter("PTC511", 0x040e4, "Packets transmitted of 256–511 bytes (8.2.3.23.64).");
+export const PTC1023: Register = counter("PTC1023", 0x040e8, "Packets transmitted of 512–1,023 bytes (8.2.3.23.65).");
+export const PTC1522: Register = counter(
+  "PTC1522",
+  0x040ec,
+  "Packets transmitted of 1,024 bytes and more (8.2.3.23.66).",
+);
 export const MPTC: Register = counter("MPTC", 0x040f0, "Multicast packets transmitted (8.2.3.23.67).");
 export const BPTC: Register = counter("BPTC", 0x040f4, "Broadcast packets transmitted (8.2.3.23.68).");
 export const MSPDC: Register = counter("MSPDC", 0x04010, "MAC short packets discarded (8.2.3.23.69).");

@@ -63,13 +63,22 @@ export const GCR: Register = stored("GCR", 0x11000, "PCIe control (8.2.3.4.1). S
 });
 export const GSCL_1: Register = absent("GSCL_1", 0x11010, "PCIe statistics control 1 (8.2.3.4.2). Nothing is counted.");
 export const GSCL_2: Register = absent("GSCL_2", 0x11014, "PCIe statistics control 2 (8.2.3.4.3). Nothing is counted.");
-export const GSCL_5_8: Register = absent("GSCL_5_8", 0x11030, "PCIe statistics control 5–8 (8.2.3.4.4).", { count: 4 });
+export const GSCL_5_8: Register = absent(
+  "GSCL_5_8",
+  0x11030,
+  "PCIe statistics control 5–8 (8.2.3.4.4). Nothing is counted.",
+  { count: 4 },
+);
 export const GSCN_0_3: Register = absent("GSCN_0_3", 0x11020, "PCIe statistics counters (8.2.3.4.5). Always 0.", {
   access: "ro",
   count: 4,
 });
-export const PCIEPHYADR: Register = absent("PCIEPHYADR", 0x11040, "PCIe analog configuration (8.2.3.4.7).");
-export const PCIEPHYDAT: Register = absent("PCIEPHYDAT", 0x11044, "PCIe PHY data (8.2.3.4.8).");
+export const PCIEPHYADR: Register = absent(
+  "PCIEPHYADR",
+  0x11040,
+  "PCIe analog configuration (8.2.3.4.7). There is none.",
+);
+export const PCIEPHYDAT: Register = absent("PCIEPHYDAT", 0x11044, "PCIe PHY data (8.2.3.4.8). There is none.");
 
 export const GCR_EXT: FieldedRegister<"BUFFERS_CLEAR_FUNC"> = fielded("GCR_EXT", {
   offset: 0x11050,
@@ -97,17 +106,6 @@ export const PICAUSE: Register = stored("PICAUSE", 0x110b0, "PCIe interrupt caus
 export const PIENA: Register = stored("PIENA", 0x110b8, "PCIe interrupt enable (8.2.3.4.15). None is raised.", {
   fields: picause,
 });
-
-const undocumented = "Not in the data sheet.";
-export const CIAA: Register = absent("CIAA", 0x11088, `Configuration space by address. ${undocumented}`);
-export const CIAD: Register = absent("CIAD", 0x1108c, `Configuration space, data. ${undocumented}`);
-export const PCIE_DIAG: Register = absent("PCIE_DIAG", 0x11090, `PCIe diagnostics. ${undocumented}`, { count: 8 });
-export const CDQ_MBR: Register = absent("CDQ_MBR", 0x110b4, `Configuration queue. ${undocumented}`);
-export const PCIESPARE: Register = absent("PCIESPARE", 0x110bc, `Spare bits. ${undocumented}`);
-export const ECC_STATUS: Register = absent("ECC_STATUS", 0x110e0, `ECC status. ${undocumented}`);
-export const MISC_REG: Register = absent("MISC_REG", 0x110f0, `Miscellaneous. ${undocumented}`);
-export const BARCTRL: Register = absent("BARCTRL", 0x110f4, `Sizes of the BARs. ${undocumented}`);
-export const ECC_CTRL: Register = absent("ECC_CTRL", 0x11100, `ECC control. ${undocumented}`, { count: 2 });
 
 const oneClass = "Stored; there is one traffic class.";
 export const RTRPCS: Register = stored(
@@ -183,7 +181,11 @@ export const RTTBCNRC: Register = stored(
 export const RTTBCNRM: Register = stored("RTTBCNRM", 0x04980, "Rate scheduler memory window (8.2.3.10). Stored.");
 export const RTTBCNRS: Register = stored("RTTBCNRS", 0x04988, "Rate scheduler status (8.2.3.10). Stored.");
 export const RTTBCNRD: Register = stored("RTTBCNRD", 0x0498c, "Rate drift (8.2.3.10). Stored.");
-export const RTTDTECC: Register = stored("RTTDTECC", 0x04990, `Transmit descriptor ECC. ${undocumented}`);
+export const RTTDTECC: Register = stored(
+  "RTTDTECC",
+  0x04990,
+  "Transmit descriptor ECC, not in the data sheet. Stored.",
+);
 export const RTTBCNTG: Register = stored("RTTBCNTG", 0x04a90, "Congestion tagging (8.2.3.10). Stored.");
 export const RTTBCNCR: Register = stored("RTTBCNCR", 0x08b00, "Congestion control (8.2.3.10). Stored.");
 
@@ -204,16 +206,8 @@ function eight(name: string, offset: number, about: string): Register {
 
 const flowControl = [PFCTOP, FCTTV, FCRTL, FCRTH, FCRTV, TFCS, FCCFG];
 const pcie = [GCR, GSCL_1, GSCL_2, GSCL_5_8, GSCN_0_3, PCIEPHYADR, PCIEPHYDAT, GCR_EXT, MREVID, PICAUSE, PIENA];
-const pcieHidden = [CIAA, CIAD, PCIE_DIAG, CDQ_MBR, PCIESPARE, ECC_STATUS, MISC_REG, BARCTRL, ECC_CTRL];
 const dcbPlanes = [RTRPCS, RTTDCS, RTTPCS, RTRUP2TC, RTTUP2TC, RTRPT4C, RTRPT4S, RTTDT2C, RTTDT2S, RTTPT2C, RTTPT2S];
 const dcbQueues = [TXLLQ, RTTDQSEL, RTTDT1C, RTTDT1S, RTTBCNRC, RTTBCNRM, RTTBCNRS, RTTBCNRD, RTTDTECC, RTTBCNTG];
 const dca = [RTTBCNCR, DCA_ID, DCA_CTRL];
 
-export const STORAGE_REGISTERS: readonly Register[] = [
-  ...flowControl,
-  ...pcie,
-  ...pcieHidden,
-  ...dcbPlanes,
-  ...dcbQueues,
-  ...dca,
-];
+export const STORAGE_REGISTERS: readonly Register[] = [...flowControl, ...pcie, ...dcbPlanes, ...dcbQueues, ...dca];

@@ -3,12 +3,14 @@
 import { bit, bits, type Register, register } from "../../../emulator/registers/declare.ts";
 import { type FieldedRegister, fielded, stored, transmitQueues } from "./shapes.ts";
 
+/** Harmless: published drivers write 0xffff, four bits more than there are. */
 export const DTXMXSZRQ: FieldedRegister<"MAX_BYTES_NUM_REQ"> = fielded("DTXMXSZRQ", {
   offset: 0x08100,
   access: "rw",
   fields: { MAX_BYTES_NUM_REQ: bits(11, 0, "rw", "In 256 bytes; 0xfff without DCB (4.6.11.3.4).") },
   reset: 0x00000010,
   modelled: "partly",
+  harmless: true,
   about: "Most bytes that may be asked of host memory at a time (8.2.3.9.1). Stored; the link sets the pace.",
 });
 
@@ -41,11 +43,11 @@ export const DTXTCPFLGH: FieldedRegister<"TCP_FLG_LST_SEG"> = fielded("DTXTCPFLG
   about: "TCP flags that segmentation keeps in the last segment (8.2.3.9.4).",
 });
 
-/** Bits 6–0 read as 0 and ignore writes, so a ring that is not 128-byte aligned is a change of reserved bits. */
+/** A ring that is not 128-byte aligned is silently taken to begin below: the device says so, the table lets it through. */
 export const TDBAL: FieldedRegister<"TDBAL"> = fielded("TDBAL", {
   ...transmitQueues(0x06000),
   access: "rw",
-  fields: { TDBAL: bits(31, 7) },
+  fields: { ZERO: bits(6, 0, "ro", "Writes are ignored."), TDBAL: bits(31, 7) },
   about: "Transmit descriptor base address, low (8.2.3.9.5). 128-byte aligned.",
 });
 
@@ -55,11 +57,11 @@ export const TDBAH: Register = register("TDBAH", {
   about: "Transmit descriptor base address, high (8.2.3.9.6).",
 });
 
-/** Bytes: use the register's value; the field excludes the seven bits that must be zero. */
+/** Bytes: use the register's value, whose lowest seven bits are always 0. */
 export const TDLEN: FieldedRegister<"LEN"> = fielded("TDLEN", {
   ...transmitQueues(0x06008),
   access: "rw",
-  fields: { LEN: bits(19, 7, "rw", "In units of 128 bytes, 8 descriptors.") },
+  fields: { ZERO: bits(6, 0, "ro", "Must be 0."), LEN: bits(19, 7, "rw", "In units of 128 bytes, 8 descriptors.") },
   about: "Transmit descriptor ring length in bytes, a multiple of 128 (8.2.3.9.7).",
 });
 

@@ -6,7 +6,7 @@ export const PCAPNG_SECTION_HEADER = 0x0a0d_0d0a;
 export const PCAPNG_BYTE_ORDER_MAGIC = 0x1a2b_3c4d;
 export const PCAPNG_INTERFACE_DESCRIPTION = 0x0000_0001;
 /** Of 2004; interface and drop count share the first word. Some old files still have it. */
-export const PCAPNG_OBSOLETE_PACKET = 0x0000_0002;
+const PCAPNG_OBSOLETE_PACKET = 0x0000_0002;
 export const PCAPNG_SIMPLE_PACKET = 0x0000_0003;
 export const PCAPNG_ENHANCED_PACKET = 0x0000_0006;
 

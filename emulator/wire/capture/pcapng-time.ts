@@ -7,8 +7,8 @@ const NS_PER_SECOND = 1_000_000_000;
 const NS_PER_SECOND_BIG = 1_000_000_000n;
 /** Up to here every step of the 16-bit long division stays below 2^53. */
 const FAST_DECIMAL_EXPONENT_MAX = 11;
-/** Up to here remainder times 10^9 stays below 2^53. */
-const FAST_BINARY_EXPONENT_MAX = 23;
+/** Up to here remainder times 10^9 has at most 53 significant bits: 32 of the remainder, 21 of 5^9. */
+const FAST_BINARY_EXPONENT_MAX = 32;
 /** Interfaces without the option count microseconds. */
 export const DEFAULT_TIME_RESOLUTION = 6;
 
@@ -21,13 +21,13 @@ export class PcapngClock {
   readonly #isBinary: boolean;
   readonly #offsetSeconds: number;
   readonly #isFast: boolean;
-  /** Nanoseconds of a rest of ticks = rest * multiplier / divisor, with every product below 2^53. */
+  /** Nanoseconds of a rest of ticks = rest * multiplier / divisor, with every product exact. */
   readonly #nsMultiplier: number;
   readonly #nsDivisor: number;
 
   /**
    * `resolution` is the byte of if_tsresol (high bit set: a power of two), `offsetSeconds` that of if_tsoffset.
-   * Up to 10^-11 and 2^-23 s nothing is allocated per time stamp; beyond, BigInt does the work.
+   * Up to 10^-11 and 2^-32 s nothing is allocated per time stamp; beyond, BigInt does the work.
    */
   constructor(resolution: number, offsetSeconds: number) {
     this.#isBinary = (resolution & 0x80) !== 0;
@@ -39,7 +39,10 @@ export class PcapngClock {
     this.#nsDivisor = this.#isBinary ? this.#ticksPerSecond : 10 ** Math.max(0, this.#exponent - 9);
   }
 
-  /** Ticks as two unsigned words into {@link seconds} and {@link nanoseconds}; seconds are exact below 2^53. */
+  /**
+   * The 64-bit count of ticks, as two words of any sign, into {@link seconds} and {@link nanoseconds}; seconds are exact
+   * below 2^53. (Signed words come without a heap number.)
+   */
   convert(high: number, low: number): void {
     if (!this.#isFast) {
       this.#convertSlowly(high, low);
@@ -47,8 +50,9 @@ export class PcapngClock {
     }
     // Long division by ticks a second, in digits of 32, 16 and 16 bits: exact for all 64 bits of the count.
     const divisor = this.#ticksPerSecond;
-    const quotient32 = Math.floor(high / divisor);
-    let rest = (high - quotient32 * divisor) * 0x1_0000 + (low >>> 16);
+    const high32 = high >>> 0;
+    const quotient32 = Math.floor(high32 / divisor);
+    let rest = (high32 - quotient32 * divisor) * 0x1_0000 + (low >>> 16);
     const quotient16 = Math.floor(rest / divisor);
     rest = (rest - quotient16 * divisor) * 0x1_0000 + (low & 0xffff);
     const quotient0 = Math.floor(rest / divisor);

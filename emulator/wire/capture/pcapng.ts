@@ -153,7 +153,7 @@ export class PcapngParser implements CaptureParser {
     if (byteLength > totalByteLength - PACKET_MIN_BYTE_LENGTH) {
       throw this.#lengthError(window, type, totalByteLength, ` with ${byteLength} captured bytes in it`);
     }
-    description.clock.convert(view.getUint32(start + 12, littleEndian), view.getUint32(start + 16, littleEndian));
+    description.clock.convert(view.getInt32(start + 12, littleEndian), view.getInt32(start + 16, littleEndian));
     record.seconds = description.clock.seconds;
     record.nanoseconds = description.clock.nanoseconds;
     record.timed = true;

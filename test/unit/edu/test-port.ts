@@ -1,13 +1,13 @@
+import { create, type EduOptions } from "../../../devices/edu/edu.ts";
 import { VirtualClock } from "../../../emulator/clock/clock.ts";
 import { Timers } from "../../../emulator/clock/timers.ts";
 import { copyMemory, MemoryView } from "../../../emulator/memory/memory-view.ts";
-import { create, type EduOptions } from "../../../devices/edu/edu.ts";
 import type { DeviceModel, DevicePort } from "../../../emulator/pcie/device-model.ts";
 import { type FindingKind, FindingLog } from "../../../emulator/run/findings.ts";
 
 /** Where host memory begins for the card, and how much of it is mapped. */
 export const HOST_IOVA = 0x0100_0000;
-export const HOST_BYTE_LENGTH = 0x1_0000;
+export const HOST_BYTE_LENGTH = 0x4000;
 
 interface Read {
   readonly address: number;
@@ -21,18 +21,18 @@ interface Read {
  * when the test says so. Writes land at once.
  */
 export class TestPort implements DevicePort {
-  readonly clock = new VirtualClock();
-  readonly timers = new Timers(2);
+  readonly clock: VirtualClock = new VirtualClock();
+  readonly timers: Timers = new Timers(2);
   readonly host: MemoryView = MemoryView.ofSize(HOST_BYTE_LENGTH);
-  readonly log = new FindingLog("edu", this.clock.now);
+  readonly log: FindingLog = new FindingLog("edu", this.clock.now);
   readonly device: DeviceModel;
   busMasterEnabled = true;
   mode: "intx" | "msi" = "msi";
   lineAsserted = false;
   messageCount = 0;
   reads: Read[] = [];
-  /** Lengths of all requests, in order. */
-  readonly requestLengths: number[] = [];
+  /** All requests, in order. */
+  readonly requests: { readonly address: number; readonly byteLength: number }[] = [];
 
   constructor(options: EduOptions = {}) {
     this.device = create(this, options);
@@ -134,14 +134,22 @@ export class TestPort implements DevicePort {
   }
 
   dmaRead(high: number, low: number, byteLength: number, tag: number, context: number): void {
-    this.requestLengths.push(byteLength);
-    this.reads.push({ address: addressOf(high, low), byteLength, tag, context });
+    const address = addressOf(high, low);
+    this.requests.push({ address, byteLength });
+    this.reads.push({ address, byteLength, tag, context });
   }
 
-  dmaWrite(high: number, low: number, memory: MemoryView, offset: number, byteLength: number, flagOffset: number): void {
+  dmaWrite(
+    high: number,
+    low: number,
+    memory: MemoryView,
+    offset: number,
+    byteLength: number,
+    flagOffset: number,
+  ): void {
     if (flagOffset >= 0) throw new RangeError("the edu has no flag to store last");
-    this.requestLengths.push(byteLength);
     const address = addressOf(high, low);
+    this.requests.push({ address, byteLength });
     if (this.#isMapped(address, byteLength)) copyMemory(this.host, address - HOST_IOVA, memory, offset, byteLength);
     else this.device.onDmaWriteError();
   }

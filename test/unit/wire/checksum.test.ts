@@ -3,6 +3,8 @@ import { describe, expect, test } from "vitest";
 import {
   checkL4Checksum,
   checksumOf,
+  ipv4PseudoHeaderSum,
+  ipv6PseudoHeaderSum,
   isIpv4HeaderChecksumValid,
   onesComplementSum,
   writeIpv4HeaderChecksum,
@@ -123,6 +125,21 @@ describe("headers", () => {
           expect(checkL4Checksum(headers, frame, 0)).toBe("wrong");
         },
       ),
+    );
+  });
+
+  test("the pseudo header alone, which drivers leave in the checksum field for the card, covers addresses, length and protocol", () => {
+    const addresses = fc.uint8Array({ minLength: 32, maxLength: 32 });
+    fc.assert(
+      fc.property(addresses, protocols, fc.nat(0xffff), (seed, protocol, l4ByteLength) => {
+        const tail = [l4ByteLength >> 8, l4ByteLength & 0xff, 0, protocol];
+        const v4 = frameAround("4", protocol, new Uint8Array(4), seed);
+        const v4Oracle = sumOracle(Uint8Array.from([...v4.subarray(26, 34), ...tail]));
+        expect(ipv4PseudoHeaderSum(v4, 14, protocol, l4ByteLength)).toBe(v4Oracle);
+        const v6 = frameAround("6", protocol, new Uint8Array(4), seed);
+        const v6Oracle = sumOracle(Uint8Array.from([...v6.subarray(22, 54), ...tail]));
+        expect(ipv6PseudoHeaderSum(v6, 14, protocol, l4ByteLength)).toBe(v6Oracle);
+      }),
     );
   });
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  ETHERTYPE_ARP,
   ETHERTYPE_IPV4,
   ETHERTYPE_IPV6,
   ETHERTYPE_QINQ,
@@ -188,7 +189,7 @@ describe("headers by construction", () => {
   });
 
   test.each([
-    { name: "ARP", etherType: 0x0806 },
+    { name: "ARP", etherType: ETHERTYPE_ARP },
     { name: "PTP", etherType: 0x88f7 },
     { name: "an 802.3 length", etherType: 0x0100 },
   ])("$name is no IP: everything behind it is payload", ({ etherType }) => {
@@ -266,6 +267,19 @@ describe("short frames", () => {
         port: snap >= 46 ? 6000 : -1,
       });
     }
+  });
+
+  test("a frame cut inside the IPv4 options has no IP layer", () => {
+    const withOptions = ethernet(ETHERTYPE_IPV4, ipv4(udp([1]), { options: 40 }));
+    for (let snap = 34; snap < 74; snap++) {
+      expect(parsed(withOptions, snap)).toMatchObject({
+        ipVersion: 0,
+        ipProtocol: -1,
+        truncated: true,
+        payloadOffset: 14,
+      });
+    }
+    expect(parsed(withOptions, 74)).toMatchObject({ ipVersion: 4, payloadOffset: 74, payloadByteLength: 0 });
   });
 
   test("any bytes of any length are parsed without a read outside, and offsets stay inside", () => {

@@ -117,6 +117,16 @@ describe("what is drawn from it", () => {
     expect([...twin.state]).toEqual([...rng.state]);
   });
 
+  test("chance is no even for the draw 0 when the probability is 0, and yes for the smallest one above", () => {
+    // The second draw of the state 1, 2, 3, 4 is 0.
+    const rng = Rng.resume(Uint32Array.of(1, 2, 3, 4));
+    rng.nextU32();
+    expect(rng.chance(0)).toBe(false);
+    const again = Rng.resume(Uint32Array.of(1, 2, 3, 4));
+    again.nextU32();
+    expect(again.chance(2 ** -32)).toBe(true);
+  });
+
   test.each([-0.1, 1.1, Number.NaN])("chance refuses the probability %s", (probability) => {
     expect(() => new Rng(1).chance(probability)).toThrow(/probability is from 0 to 1/);
   });

@@ -108,6 +108,7 @@ describe("what is no capture is refused in a sentence", () => {
     { start: "28b52ffd", says: /starts with 0x28b52ffd \(zstd\), neither pcap, pcapng nor gzip of one/ },
     { start: "425a6839", says: /0x425a6839 \(bzip2\), neither/ },
     { start: "7b0a2020", says: /starts with 0x7b0a2020, neither pcap, pcapng nor gzip of one\.$/ },
+    { start: "1f000000", says: /starts with 0x1f000000, neither/ },
     { start: "00000000", says: /starts with 0x00000000, neither/ },
   ])("$start", ({ start, says }) => {
     const file = new Uint8Array(64);
@@ -130,6 +131,18 @@ describe("what is no capture is refused in a sentence", () => {
       expect(again).toThrow(first as CaptureError);
     }
   });
+});
+
+test("a record that cannot be stays an error: next and end throw it again", () => {
+  const damaged = pcap.slice();
+  new DataView(damaged.buffer).setUint32((pcapEnds[0] as number) + 8, 0xffff_ffff, true);
+  const reader = new CaptureReader();
+  const record = new CaptureRecord();
+  reader.push(damaged);
+  expect(reader.next(record)).toBe(true);
+  expect(() => reader.next(record)).toThrow(CaptureError);
+  expect(() => reader.next(record)).toThrow(CaptureError);
+  expect(() => reader.end()).toThrow(/record 2 at file offset/);
 });
 
 describe("the caller's side", () => {

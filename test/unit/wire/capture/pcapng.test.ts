@@ -160,6 +160,17 @@ describe("pcapng", () => {
     expect(readChunks([file]).records[0]?.fcsByteLength).toBe(4);
   });
 
+  test("an option that runs over the end of its block is not read", () => {
+    const section = new PcapngSection(true);
+    // if_tsresol with a length of 200: its value would be the block's own trailing length.
+    const description = section.block(1, Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 200, 0));
+    // EPB flags with a length of 4 where only the trailing length is left.
+    const packet = section.enhancedPacket(0, 1_000_000n, Uint8Array.of(2, 0, 4, 0), 4);
+    new DataView(packet.buffer).setUint32(20, 0, true);
+    const { records } = readChunks([concatenate([section.header(), description, packet])]);
+    expect(records).toMatchObject([{ seconds: 1, nanoseconds: 0, fcsByteLength: 0, bytes: [] }]);
+  });
+
   test("a block of 40 MB that nobody needs streams past without being held", () => {
     const section = new PcapngSection(true);
     const start = concatenate([section.header(), section.description(1, 0)]);

@@ -98,7 +98,7 @@ describe("a made-up ITCH session", () => {
     const directory = new Set<number>();
     let lastStamp = 0n;
     let lastReference = 0n;
-    play(new ItchSession({ seed: 21, frameCount: 40_000 }), (message) => {
+    play(new ItchSession({ seed: 21, frameCount: 10_000 }), (message) => {
       const type = String.fromCharCode(message.getUint8(0));
       const stock = message.getUint16(1);
       const stamp = (BigInt(message.getUint16(5)) << 32n) | BigInt(message.getUint32(7));
@@ -135,7 +135,7 @@ describe("a made-up ITCH session", () => {
         if (order.shares === 0) open.delete(reference);
       }
     });
-    expect(open.size).toBeGreaterThan(500);
+    expect(open.size).toBeGreaterThan(100);
   });
 
   test("has every kind of message that trading has, and the six system events in their order", () => {

@@ -1,0 +1,386 @@
+/**
+ * The Intel 82599 10 GbE controller. This file puts the parts together and hands each event to the one it is for;
+ * DATASHEET.md says what is modelled, registers.ts what an access does by itself. A frame's way in is receive.ts,
+ * packet-buffer.ts, receive-dma.ts; its way out transmit.ts, transmit-offload.ts, transmit-mac.ts.
+ */
+
+import type { MemoryView } from "../../emulator/memory/memory-view.ts";
+import type { DeviceDeclaration, DeviceModel, DevicePort, ResetKind } from "../../emulator/pcie/device-model.ts";
+import { recordRegisterFindings } from "../../emulator/registers/finding-text.ts";
+import { RegisterFile } from "../../emulator/registers/register-file.ts";
+import { Eeprom, parseMacAddress } from "./eeprom.ts";
+import { Filters } from "./filters.ts";
+import { recordWrongWidth } from "./findings.ts";
+import { Interrupts } from "./interrupts.ts";
+import { Link } from "./link.ts";
+import { PacketBuffer } from "./packet-buffer.ts";
+import { QUEUE_COUNT, Rings } from "./queues.ts";
+import { Receive } from "./receive.ts";
+import { RECEIVE_CACHE_SLOTS, ReceiveDma } from "./receive-dma.ts";
+import * as reg from "./registers.ts";
+import { MasterControl } from "./reset.ts";
+import { Rss } from "./rss.ts";
+import { Segmentation } from "./segmentation.ts";
+import * as statistics from "./statistics.ts";
+import { Statistics } from "./statistics.ts";
+import * as timers from "./timers.ts";
+import { TRANSMIT_CACHE_SLOTS, Transmit } from "./transmit.ts";
+import { TransmitBuffer } from "./transmit-buffer.ts";
+import { TransmitMac } from "./transmit-mac.ts";
+import { TransmitOffload } from "./transmit-offload.ts";
+import { TransmitWriteBack } from "./transmit-write-back.ts";
+
+export interface IxgbeOptions {
+  /** 0x10fb: SFP+ (the default). 0x10f7: KX4 backplane, for drivers that would look for an optical module. */
+  readonly deviceId?: 0x10fb | 0x10f7;
+  /** Station address in the EEPROM. Default 02:00:00:82:59:90. */
+  readonly macAddress?: string;
+  /** From power-on, a link reset or AUTOC.RESTART_AN until the link is up, in nanoseconds. Default 2 ms. */
+  readonly linkUpNs?: number;
+  /** How long CTRL.RST and LRST read 1, in nanoseconds. Default 0.9 ms: drivers wait 1 ms and poll for µs then. */
+  readonly resetNs?: number;
+}
+
+export function declaration({ deviceId = 0x10fb }: IxgbeOptions = {}): DeviceDeclaration {
+  return {
+    name: "ixgbe",
+    about: "Intel 82599 10 GbE controller: 128 + 128 queues, RSS, MSI-X, offloads",
+    identity: {
+      vendorId: 0x8086,
+      deviceId,
+      revisionId: 0x01,
+      classCode: 0x020000,
+      subsystemVendorId: 0x8086,
+      subsystemId: 0x0003,
+      interruptPin: 1,
+    },
+    bars: [
+      { index: 0, byteLength: reg.BAR0_BYTE_LENGTH, kind: "memory64", prefetchable: true, about: "registers" },
+      { index: 4, byteLength: 0x4000, kind: "memory64", prefetchable: true, about: "MSI-X" },
+    ],
+    msix: { vectorCount: timers.VECTOR_COUNT, bar: 4, tableOffset: 0, pendingBitsOffset: 0x2000 },
+    registerMaps: { 0: reg.IXGBE_REGISTER_MAP },
+    timerCount: timers.TIMER_COUNT,
+    wirePortCount: 1,
+    gigabitsPerSecond: 10,
+  };
+}
+
+/** Throws RangeError for a MAC address that is none. */
+export function create(port: DevicePort, options: IxgbeOptions = {}): DeviceModel {
+  return new Ixgbe(port, options);
+}
+
+/** What a DMA read was for. */
+const RECEIVE_DESCRIPTORS = 0;
+const TRANSMIT_DESCRIPTORS = 1;
+const TRANSMIT_DATA = 2;
+
+const ALL_ONES = -1;
+const EICS_AT = reg.EICS.at();
+const CTRL_AT = reg.CTRL.at();
+const TRANSMIT_ENABLE = reg.DMATXCTL.fields.TE.mask;
+
+class Ixgbe implements DeviceModel {
+  readHigh = 0;
+  readonly #port: DevicePort;
+  readonly #registers: RegisterFile;
+  readonly #master: MasterControl;
+  readonly #interrupts: Interrupts;
+  readonly #link: Link;
+  readonly #eeprom: Eeprom;
+  readonly #filters: Filters;
+  readonly #rss: Rss;
+  readonly #statistics: Statistics;
+  readonly #packetBuffer = new PacketBuffer();
+  readonly #receiveRings: Rings;
+  readonly #receiveDma: ReceiveDma;
+  readonly #receive: Receive;
+  readonly #transmitRings: Rings;
+  readonly #transmitBuffer = new TransmitBuffer();
+  readonly #mac: TransmitMac;
+  readonly #offload: TransmitOffload;
+  readonly #writeBack: TransmitWriteBack;
+  readonly #transmit: Transmit;
+
+  constructor(port: DevicePort, options: IxgbeOptions) {
+    const { macAddress = "02:00:00:82:59:90", linkUpNs = 2_000_000, resetNs = 900_000 } = options;
+    const registers = new RegisterFile(reg.IXGBE_REGISTER_MAP, recordRegisterFindings(port, reg.IXGBE_REGISTER_MAP));
+    this.#port = port;
+    this.#registers = registers;
+    const master = new MasterControl(port, registers, resetNs);
+    const interrupts = new Interrupts(port, registers);
+    const link = new Link(port, registers, interrupts, linkUpNs);
+    const filters = new Filters(registers);
+    const rss = new Rss(registers);
+    const stats = new Statistics(registers);
+    const buffer = this.#packetBuffer;
+    this.#eeprom = new Eeprom(port, registers, parseMacAddress(macAddress));
+
+    this.#receiveRings = new Rings(port, registers, master, RECEIVE_RINGS, RECEIVE_RING_OPTIONS);
+    const receiveParts = { rings: this.#receiveRings, buffer, interrupts, statistics: stats, master };
+    const dma = new ReceiveDma(port, registers, receiveParts);
+    const receive = new Receive(registers, { master, link, filters, rss, buffer, dma, interrupts, statistics: stats });
+
+    this.#transmitRings = new Rings(port, registers, master, TRANSMIT_RINGS, TRANSMIT_RING_OPTIONS);
+    this.#mac = new TransmitMac(port, registers, receive, stats);
+    this.#offload = new TransmitOffload(port, this.#mac, new Segmentation(registers, this.#mac));
+    this.#writeBack = new TransmitWriteBack(port, registers, this.#transmitRings, interrupts);
+    this.#transmit = new Transmit(port, registers, {
+      rings: this.#transmitRings,
+      buffer: this.#transmitBuffer,
+      offload: this.#offload,
+      writeBack: this.#writeBack,
+      master,
+      link,
+      receive,
+      statistics: stats,
+      dataTag: TRANSMIT_DATA,
+    });
+    [this.#master, this.#interrupts, this.#link, this.#filters] = [master, interrupts, link, filters];
+    [this.#rss, this.#statistics, this.#receiveDma, this.#receive] = [rss, stats, dma, receive];
+    master.owner = {
+      onSoftwareReset: (isLinkReset) => this.#softwareReset(isLinkReset),
+      onAutoRead: () => this.#onAutoRead(),
+      onDmaAllowed: () => this.#resume(),
+    };
+    link.owner = { onLinkUp: () => this.#transmit.resume() };
+    registers.onWrite(reg.HLREG0, () => {
+      receive.refresh();
+      this.#mac.refresh();
+      this.#transmit.resume();
+    });
+    registers.onWrite(reg.DMATXCTL, (_index, value, before) => this.#writeTransmitControl(value, before));
+  }
+
+  // ---- accesses --------------------------------------------------------------------------------------------------------
+
+  onRead(_bar: number, offset: number, byteLength: number): number {
+    if (byteLength !== 4) {
+      recordWrongWidth(this.#port, offset, byteLength, false);
+      this.readHigh = ALL_ONES;
+      return ALL_ONES;
+    }
+    const value = this.#registers.read(offset);
+    // EICS is write-only on paper. Cards give the causes without clearing them, and a driver lives on that.
+    return offset === EICS_AT ? this.#interrupts.peek() : value;
+  }
+
+  onWrite(_bar: number, offset: number, byteLength: number, low: number, _high: number): void {
+    if (byteLength !== 4) recordWrongWidth(this.#port, offset, byteLength, true);
+    else if (this.#master.inReset && offset !== CTRL_AT) this.#master.recordWriteInReset(offset, low);
+    else this.#registers.write(offset, low);
+  }
+
+  registerFile(bar: number): RegisterFile | undefined {
+    return bar === 0 ? this.#registers : undefined;
+  }
+
+  // ---- events ----------------------------------------------------------------------------------------------------------
+
+  onDmaRead(tag: number, context: number, memory: MemoryView, offset: number, byteLength: number): void {
+    if (tag === TRANSMIT_DATA) this.#transmit.onData(context, memory, offset, byteLength);
+    else if (tag === TRANSMIT_DESCRIPTORS) this.#transmit.onDescriptors(context, memory, offset, byteLength);
+    else this.#receiveDma.onDescriptors(context, memory, offset, byteLength);
+    this.#master.afterDma();
+  }
+
+  onDmaReadError(tag: number, context: number): void {
+    this.#statistics.dropped(statistics.DMA_READ_ERRORS);
+    if (tag === TRANSMIT_DATA) this.#transmit.onDataError(context);
+    else if (tag === TRANSMIT_DESCRIPTORS) this.#transmit.onDescriptorError(context);
+    else this.#receiveDma.onDescriptorError(context);
+    this.#interrupts.otherCause(reg.EICR.fields.PCI_EXCEPTION.mask);
+    this.#master.afterDma();
+  }
+
+  onDmaWriteError(): void {
+    this.#statistics.dropped(statistics.DMA_WRITE_ERRORS);
+  }
+
+  onFrame(_port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
+    this.#receive.onFrame(memory, offset, byteLength, flags);
+  }
+
+  hasRoomForFrame(_port: number, byteLength: number): boolean {
+    return this.#receive.hasRoom(byteLength);
+  }
+
+  onTimer(timer: number): void {
+    if (timer >= timers.FIRST_THROTTLE_TIMER) this.#interrupts.onTimer(timer);
+    else if (timer === timers.RECEIVE_ENABLE_TIMER) this.#receiveRings.onTimer();
+    else if (timer === timers.TRANSMIT_ENABLE_TIMER) this.#transmitRings.onTimer();
+    else if (timer === timers.LINK_TIMER) this.#link.onTimer();
+    else if (timer === timers.EEPROM_TIMER || timer === timers.MDIO_TIMER) this.#eeprom.onTimer(timer);
+    else this.#master.onTimer(timer);
+  }
+
+  onConfigChanged(): void {
+    this.#master.refresh();
+    this.#interrupts.onConfigChanged();
+  }
+
+  // ---- resets ----------------------------------------------------------------------------------------------------------
+
+  onReset(kind: ResetKind): void {
+    this.#abort();
+    this.#registers.reset();
+    this.#clear();
+    if (kind === "power-on") this.#master.powerOn();
+    else this.#master.beginReset();
+    this.#link.negotiate();
+  }
+
+  /** CTRL.RST leaves the link alone, CTRL.LRST does not (4.2.1.7). */
+  #softwareReset(isLinkReset: boolean): void {
+    const linkIsComing = this.#port.isTimerArmed(timers.LINK_TIMER);
+    this.#abort();
+    if (isLinkReset) this.#registers.reset();
+    else this.#link.resetRegistersAround();
+    this.#clear();
+    if (isLinkReset || linkIsComing) this.#link.negotiate();
+  }
+
+  /** What is under way does not land any more. */
+  #abort(): void {
+    this.#port.cancelDma();
+    for (let timer = 0; timer < timers.TIMER_COUNT; timer++) this.#port.stopTimer(timer);
+  }
+
+  /** The registers have their defaults; everything that follows from registers and everything inside does too. */
+  #clear(): void {
+    this.#receiveRings.reset();
+    this.#transmitRings.reset();
+    this.#packetBuffer.clear();
+    this.#transmit.reset();
+    this.#offload.reset();
+    this.#writeBack.reset();
+    this.#interrupts.reset();
+    this.#refreshAll();
+  }
+
+  #refreshAll(): void {
+    this.#filters.refresh();
+    this.#rss.refresh();
+    this.#statistics.refresh();
+    this.#receive.refresh();
+    this.#receiveDma.refresh();
+    this.#mac.refresh();
+    this.#writeBack.refresh();
+    this.#transmit.refresh();
+  }
+
+  #onAutoRead(): void {
+    this.#eeprom.loadStationAddress();
+    this.#filters.refresh();
+  }
+
+  #resume(): void {
+    this.#receiveDma.resume();
+    this.#transmit.resume();
+  }
+
+  #writeTransmitControl(value: number, before: number): void {
+    this.#mac.refresh();
+    this.#transmit.refresh();
+    if ((value & ~before & TRANSMIT_ENABLE) === 0) return;
+    // TE enables queue 0 by itself (8.2.3.9.2); without a ring there is nothing to enable.
+    if (this.#registers.get(reg.TDLEN) !== 0) this.#transmitRings.enable(0);
+    this.#transmit.resume();
+  }
+
+  // ---- what others ask -------------------------------------------------------------------------------------------------
+
+  isIdle(): boolean {
+    return this.#transmit.isIdle() && !this.#receiveRings.isFetching() && !this.#transmitRings.isFetching();
+  }
+
+  statistics(): Record<string, number> {
+    const result: Record<string, number> = {};
+    for (const [index, name] of statistics.TOTAL_NAMES.entries()) result[name] = this.#statistics.totals[index] ?? 0;
+    result["rxInPacketBuffer"] = this.#packetBuffer.frameCount;
+    result["txUnderWay"] = this.#transmitBuffer.count;
+    return result;
+  }
+
+  snapshot(): unknown {
+    return {
+      registers: this.#registers.values.slice(),
+      totals: this.#statistics.totals.slice(),
+      linkIsUp: this.#link.isUp,
+      master: this.#master.snapshot(),
+      interrupts: this.#interrupts.snapshot(),
+      receiveRings: this.#receiveRings.snapshot(),
+      packetBuffer: this.#packetBuffer.snapshot(),
+      transmitRings: this.#transmitRings.snapshot(),
+      transmitBuffer: this.#transmitBuffer.snapshot(),
+      transmit: this.#transmit.snapshot(),
+      offload: this.#offload.snapshot(),
+      writeBack: this.#writeBack.snapshot(),
+    } satisfies IxgbeState;
+  }
+
+  restore(state: unknown): void {
+    const saved = state as IxgbeState;
+    this.#registers.values.set(saved.registers);
+    this.#statistics.totals.set(saved.totals);
+    this.#link.isUp = saved.linkIsUp;
+    this.#master.restore(saved.master);
+    this.#interrupts.restore(saved.interrupts);
+    this.#receiveRings.restore(saved.receiveRings);
+    this.#packetBuffer.restore(saved.packetBuffer);
+    this.#transmitRings.restore(saved.transmitRings);
+    this.#transmitBuffer.restore(saved.transmitBuffer);
+    this.#transmit.restore(saved.transmit);
+    this.#offload.restore(saved.offload);
+    this.#writeBack.restore(saved.writeBack);
+    this.#refreshAll();
+  }
+}
+
+interface IxgbeState {
+  readonly registers: Int32Array;
+  readonly totals: Float64Array;
+  readonly linkIsUp: boolean;
+  readonly master: unknown;
+  readonly interrupts: unknown;
+  readonly receiveRings: readonly (Int32Array | Uint8Array)[];
+  readonly packetBuffer: unknown;
+  readonly transmitRings: readonly (Int32Array | Uint8Array)[];
+  readonly transmitBuffer: unknown;
+  readonly transmit: unknown;
+  readonly offload: unknown;
+  readonly writeBack: unknown;
+}
+
+const RECEIVE_RINGS = {
+  baseLow: reg.RDBAL,
+  baseHigh: reg.RDBAH,
+  length: reg.RDLEN,
+  head: reg.RDH,
+  tail: reg.RDT,
+  control: reg.RXDCTL,
+  enable: reg.RXDCTL.fields.ENABLE,
+};
+const RECEIVE_RING_OPTIONS = {
+  cacheSlots: RECEIVE_CACHE_SLOTS,
+  tag: RECEIVE_DESCRIPTORS,
+  timer: timers.RECEIVE_ENABLE_TIMER,
+};
+const TRANSMIT_RINGS = {
+  baseLow: reg.TDBAL,
+  baseHigh: reg.TDBAH,
+  length: reg.TDLEN,
+  head: reg.TDH,
+  tail: reg.TDT,
+  control: reg.TXDCTL,
+  enable: reg.TXDCTL.fields.ENABLE,
+};
+const TRANSMIT_RING_OPTIONS = {
+  cacheSlots: TRANSMIT_CACHE_SLOTS,
+  tag: TRANSMIT_DESCRIPTORS,
+  timer: timers.TRANSMIT_ENABLE_TIMER,
+};
+
+/** Queues of each direction. */
+export const ixgbeQueueCount: number = QUEUE_COUNT;

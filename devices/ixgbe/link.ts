@@ -1,0 +1,99 @@
+import type { DevicePort } from "../../emulator/pcie/device-model.ts";
+import { placed } from "../../emulator/registers/declare.ts";
+import type { RegisterFile } from "../../emulator/registers/register-file.ts";
+import type { Interrupts } from "./interrupts.ts";
+import * as reg from "./registers.ts";
+import { LINK_TIMER } from "./timers.ts";
+
+/** A forced link needs no partner. */
+const FORCED_LINK_NS = 10_000;
+const { LINK_UP, LINK_STATUS, LINK_SPEED, KX_AN_COMP } = reg.LINKS.fields;
+const SPEED_10_GIGABIT = placed(LINK_SPEED, 3);
+const { RESTART_AN, FLU } = reg.AUTOC.fields;
+const ANAS = reg.ANLP1.fields.ANAS;
+/** The arbitration state of a negotiation that has ended well. */
+const ANAS_DONE = placed(ANAS, 8);
+
+/** Registers of the link, which a device reset (CTRL.RST) leaves as they are. */
+const KEPT_BY_RESET = [reg.AUTOC, reg.AUTOC2, reg.AUTOC3, reg.LINKS, reg.LINKS2, reg.ANLP1] as const;
+
+/** What the rest of the card does when the link comes up. */
+export interface LinkOwner {
+  onLinkUp(): void;
+}
+
+/** AUTOC, LINKS and their neighbours: a link partner at 10 Gb/s that agrees to everything, some time later (3.7). */
+export class Link {
+  isUp = false;
+  owner: LinkOwner | undefined;
+  readonly #port: DevicePort;
+  readonly #registers: RegisterFile;
+  readonly #interrupts: Interrupts;
+  readonly #linkUpNs: number;
+
+  constructor(port: DevicePort, registers: RegisterFile, interrupts: Interrupts, linkUpNs: number) {
+    this.#port = port;
+    this.#registers = registers;
+    this.#interrupts = interrupts;
+    this.#linkUpNs = linkUpNs;
+    registers.onWrite(reg.AUTOC, (_index, value) => this.#writeControl(value));
+    registers.afterRead(reg.LINKS, () => this.#latchStatus());
+    // A bit of the 82598 that drivers for both set; nothing negotiates here.
+    registers.onWrite(reg.PCS1GLCTL, (_index, value) => {
+      registers.set(reg.PCS1GLCTL, value & ~(reg.PCS1GLCTL.fields["AN_RESTART"]?.mask ?? 0));
+    });
+  }
+
+  /** Negotiation begins: after power-on, a link reset, or AUTOC.RESTART_AN. */
+  negotiate(): void {
+    this.#goDown();
+    const forced = (this.#registers.get(reg.AUTOC) & FLU.mask) !== 0;
+    this.#port.startTimer(LINK_TIMER, forced ? FORCED_LINK_NS : this.#linkUpNs);
+  }
+
+  onTimer(): void {
+    this.isUp = true;
+    this.#registers.set(reg.LINKS, LINK_UP.mask | KX_AN_COMP.mask | SPEED_10_GIGABIT);
+    this.#registers.set(reg.LINKS2, reg.LINKS2.fields.LP_AN.mask);
+    this.#registers.set(reg.ANLP1, ANAS_DONE);
+    this.#registers.set(reg.STATUS, this.#registers.get(reg.STATUS) | reg.STATUS.fields.LINK_UP.mask);
+    this.#interrupts.otherCause(reg.EICR.fields.LSC.mask);
+    this.owner?.onLinkUp();
+  }
+
+  /** Puts all registers to their defaults except those of the link. */
+  resetRegistersAround(): void {
+    const registers = this.#registers;
+    const kept = KEPT_BY_RESET.map((register) => registers.get(register));
+    const linkUp = registers.get(reg.STATUS) & reg.STATUS.fields.LINK_UP.mask;
+    registers.reset();
+    for (const [index, register] of KEPT_BY_RESET.entries()) registers.set(register, kept[index] as number);
+    registers.set(reg.STATUS, registers.get(reg.STATUS) | linkUp);
+  }
+
+  #writeControl(value: number): void {
+    if ((value & RESTART_AN.mask) !== 0) {
+      // Self-clearing: the command is taken with the write, the link follows later.
+      this.#registers.set(reg.AUTOC, value & ~RESTART_AN.mask);
+      this.negotiate();
+    } else if ((value & FLU.mask) !== 0 && !this.isUp && !this.#port.isTimerArmed(LINK_TIMER)) {
+      this.negotiate();
+    }
+  }
+
+  #goDown(): void {
+    const wasUp = this.isUp;
+    this.isUp = false;
+    this.#registers.set(reg.LINKS, 0);
+    this.#registers.set(reg.LINKS2, 0);
+    this.#registers.set(reg.ANLP1, 0);
+    this.#registers.set(reg.STATUS, this.#registers.get(reg.STATUS) & ~reg.STATUS.fields.LINK_UP.mask);
+    if (wasUp) this.#interrupts.otherCause(reg.EICR.fields.LSC.mask);
+  }
+
+  /** LINK_STATUS says "up, and not down since the last read": the read itself lets it follow the link again. */
+  #latchStatus(): void {
+    const links = this.#registers.get(reg.LINKS);
+    this.#registers.set(reg.LINKS, this.isUp ? links | LINK_STATUS.mask : links & ~LINK_STATUS.mask);
+  }
+}

@@ -1,0 +1,258 @@
+import { MemoryView } from "../../emulator/memory/memory-view.ts";
+import type { DevicePort } from "../../emulator/pcie/device-model.ts";
+import { fieldOf } from "../../emulator/registers/declare.ts";
+import type { RegisterFile } from "../../emulator/registers/register-file.ts";
+import * as bits from "./descriptors.ts";
+import * as findings from "./findings.ts";
+import type { Interrupts } from "./interrupts.ts";
+import * as record from "./packet-buffer.ts";
+import type { PacketBuffer } from "./packet-buffer.ts";
+import { DRAINING, QUEUE_COUNT, type RingOwner, type Rings, RUNNING } from "./queues.ts";
+import * as reg from "./registers.ts";
+import type { MasterControl } from "./reset.ts";
+import * as statistics from "./statistics.ts";
+import type { Statistics } from "./statistics.ts";
+
+/** Descriptors of one read, and how few on the card ask for the next (7.1.9). */
+const BURST = 32;
+/** Descriptors that the card keeps for each queue. */
+export const RECEIVE_CACHE_SLOTS = 64;
+const VLAN_STRIP = reg.RXDCTL.fields.VME.mask;
+const { BSIZEPACKET, DESCTYPE, DROP_EN } = reg.SRRCTL.fields;
+const BUFFER_KIBIBYTES_MAX = 16;
+
+export interface ReceiveDmaParts {
+  readonly rings: Rings;
+  readonly buffer: PacketBuffer;
+  readonly interrupts: Interrupts;
+  readonly statistics: Statistics;
+  readonly master: MasterControl;
+}
+
+/**
+ * The receive queues (data sheet 7.1.5–7.1.10): fetches descriptors in bursts, writes frames to host memory and then
+ * their descriptors back. A frame whose queue has no descriptors waits at the head of the packet buffer, and all behind
+ * it wait too, unless the queue drops (SRRCTL.DROP_EN).
+ */
+export class ReceiveDma implements RingOwner {
+  readonly #bufferBytes: Int32Array = new Int32Array(QUEUE_COUNT);
+  readonly #isLegacy: Uint8Array = new Uint8Array(QUEUE_COUNT);
+  readonly #drops: Uint8Array = new Uint8Array(QUEUE_COUNT);
+  readonly #strips: Uint8Array = new Uint8Array(QUEUE_COUNT);
+  /** The write-back being put together. */
+  readonly #writeBack: MemoryView = MemoryView.ofSize(bits.DESCRIPTOR_BYTE_LENGTH);
+  readonly #port: DevicePort;
+  readonly #registers: RegisterFile;
+  readonly #parts: ReceiveDmaParts;
+  readonly #rings: Rings;
+
+  constructor(port: DevicePort, registers: RegisterFile, parts: ReceiveDmaParts) {
+    this.#port = port;
+    this.#registers = registers;
+    this.#parts = parts;
+    this.#rings = parts.rings;
+    parts.rings.owner = this;
+    registers.onWrite(reg.SRRCTL, (queue, value) => this.#configure(queue, value));
+  }
+
+  /** Takes over the registers of all queues. */
+  refresh(): void {
+    for (let queue = 0; queue < QUEUE_COUNT; queue++) {
+      this.#configure(queue, this.#registers.get(reg.SRRCTL, queue));
+      this.#strips[queue] = (this.#registers.get(reg.RXDCTL, queue) & VLAN_STRIP) === 0 ? 0 : 1;
+    }
+  }
+
+  stripsTag(queue: number): boolean {
+    return this.#strips[queue] === 1;
+  }
+
+  /** The bus may be used again. */
+  resume(): void {
+    for (let queue = 0; queue < QUEUE_COUNT; queue++) this.#refill(queue);
+    this.pump();
+  }
+
+  // ---- descriptors -----------------------------------------------------------------------------------------------------
+
+  onDoorbell(queue: number): void {
+    this.#refill(queue);
+  }
+
+  onControl(queue: number, written: number): void {
+    this.#strips[queue] = (written & VLAN_STRIP) === 0 ? 0 : 1;
+  }
+
+  isDrained(_queue: number): boolean {
+    return true;
+  }
+
+  onStopped(_queue: number): void {
+    // Frames for the queue that are still in the packet buffer are dropped when their turn comes; it may be now.
+    this.pump();
+  }
+
+  /** A burst of descriptors arrived. */
+  onDescriptors(queue: number, memory: MemoryView, offset: number, byteLength: number): void {
+    const rings = this.#rings;
+    const known = rings.cached[queue] as number;
+    const count = rings.store(queue, memory, offset, byteLength);
+    for (let nth = known; nth < known + count; nth++) this.#checkDescriptor(queue, nth);
+    this.#refill(queue);
+    if (this.#parts.buffer.frameCount !== 0) this.pump();
+  }
+
+  onDescriptorError(queue: number): void {
+    this.#rings.fetchFailed(queue);
+    this.pump();
+  }
+
+  /** Asks for the next burst when few descriptors are left on the card. */
+  #refill(queue: number): void {
+    const rings = this.#rings;
+    if (rings.fetching[queue] !== 0 || (rings.cached[queue] as number) > RECEIVE_CACHE_SLOTS - BURST) return;
+    if (rings.state[queue] !== RUNNING || !this.#parts.master.dmaAllowed) return;
+    rings.fetch(queue, BURST);
+  }
+
+  /** DD shares its place with address bits that must be 0 (7.1.6.1), or is in the status that must be cleared. */
+  #checkDescriptor(queue: number, nth: number): void {
+    const at = this.#rings.cacheAt(queue, nth) + (this.#isLegacy[queue] === 1 ? 3 : 2);
+    if (((this.#rings.cache[at] as number) & bits.RX_DD) === 0) return;
+    const index = ((this.#rings.firstCachedIndex(queue) + nth) % (this.#rings.slotCount[queue] as number)) | 0;
+    findings.recordDescriptorDone(this.#port, reg.RDT, queue, index);
+  }
+
+  #configure(queue: number, value: number): void {
+    const type = fieldOf(value, DESCTYPE);
+    const kibibytes = fieldOf(value, BSIZEPACKET);
+    if (type > bits.DESCTYPE_ADVANCED_ONE_BUFFER) findings.recordHeaderSplit(this.#port, reg.SRRCTL, queue, type);
+    const isLegal = kibibytes >= 1 && kibibytes <= BUFFER_KIBIBYTES_MAX;
+    if (!isLegal) findings.recordBufferSize(this.#port, reg.SRRCTL, queue, kibibytes);
+    this.#bufferBytes[queue] = Math.min(Math.max(kibibytes, 1), BUFFER_KIBIBYTES_MAX) * 1024;
+    this.#isLegacy[queue] = type === bits.DESCTYPE_LEGACY ? 1 : 0;
+    this.#drops[queue] = (value & DROP_EN.mask) === 0 ? 0 : 1;
+  }
+
+  // ---- frames ----------------------------------------------------------------------------------------------------------
+
+  /**
+   * Writes a frame that fits one buffer straight from the wire to its queue. False when it has to go through the packet
+   * buffer. `frame` is its record.
+   */
+  deliverWhole(frame: Int32Array, memory: MemoryView, offset: number): boolean {
+    const queue = frame[record.RECORD_QUEUE] as number;
+    const byteLength = frame[record.RECORD_LENGTH] as number;
+    const rings = this.#rings;
+    if (rings.state[queue] !== RUNNING || rings.cached[queue] === 0) return false;
+    if (byteLength > (this.#bufferBytes[queue] as number) || !this.#parts.master.dmaAllowed) return false;
+    this.#deliver(frame, 0, queue, memory, offset, byteLength, true);
+    this.#parts.statistics.delivered(queue, byteLength);
+    this.#refill(queue);
+    return true;
+  }
+
+  /** Moves frames from the packet buffer to their queues as far as descriptors reach. */
+  pump(): void {
+    const { buffer, master } = this.#parts;
+    if (!master.dmaAllowed) return;
+    while (buffer.frameCount !== 0 && this.#moveHead()) buffer.pop();
+  }
+
+  /** Moves the oldest frame. False when it has to wait. */
+  #moveHead(): boolean {
+    const { buffer, statistics: stats } = this.#parts;
+    const rings = this.#rings;
+    const words = buffer.memory.words;
+    const at = buffer.headWord;
+    const queue = words[at + record.RECORD_QUEUE] as number;
+    const byteLength = words[at + record.RECORD_LENGTH] as number;
+    let done = words[at + record.RECORD_DONE] as number;
+    const state = rings.state[queue];
+    // A frame that has begun is finished while there are descriptors on the card: disabling drains.
+    if (state !== RUNNING && (state !== DRAINING || done === 0 || rings.cached[queue] === 0)) {
+      stats.dropped(statistics.RX_DROP_QUEUE_OFF);
+      return true;
+    }
+    const bufferBytes = this.#bufferBytes[queue] as number;
+    if (done === 0 && this.#drops[queue] === 1 && rings.available(queue) * bufferBytes < byteLength) {
+      stats.droppedForDescriptors(queue);
+      return true;
+    }
+    while (done < byteLength) {
+      if (rings.cached[queue] === 0) {
+        words[at + record.RECORD_DONE] = done;
+        this.#refill(queue);
+        return false;
+      }
+      const rest = byteLength - done;
+      const length = rest < bufferBytes ? rest : bufferBytes;
+      this.#deliver(words, at, queue, buffer.memory, buffer.headData + done, length, length === rest);
+      done += length;
+    }
+    stats.delivered(queue, byteLength);
+    this.#refill(queue);
+    return true;
+  }
+
+  /** One buffer of a frame: payload first, then its descriptor, then the cause. `frame[at…]` is the record. */
+  #deliver(
+    frame: Int32Array,
+    at: number,
+    queue: number,
+    memory: MemoryView,
+    offset: number,
+    byteLength: number,
+    isLast: boolean,
+  ): void {
+    const rings = this.#rings;
+    const slot = rings.cacheAt(queue, 0);
+    const cache = rings.cache;
+    this.#port.dmaWrite(cache[slot + 1] as number, cache[slot] as number, memory, offset, byteLength, -1);
+    let flagOffset = bits.RX_FLAG_OFFSET;
+    if (this.#isLegacy[queue] === 1) flagOffset = this.#composeLegacy(frame, at, byteLength, isLast);
+    else this.#compose(frame, at, byteLength, isLast);
+    const index = rings.head[queue] as number;
+    const high = rings.addressHigh(queue, index);
+    this.#port.dmaWrite(high, rings.addressLow(queue, index), this.#writeBack, 0, bits.DESCRIPTOR_BYTE_LENGTH, flagOffset);
+    rings.consume(queue, 1);
+    rings.moveHead(queue, index + 1 === rings.slotCount[queue] ? 0 : index + 1);
+    if (isLast) this.#parts.interrupts.queueCause(this.#parts.interrupts.receiveVector[queue] as number);
+  }
+
+  /** Advanced write-back (7.1.6.2). All but length and DD is valid in the last descriptor of a frame only. */
+  #compose(frame: Int32Array, at: number, byteLength: number, isLast: boolean): void {
+    const words = this.#writeBack.words;
+    if (!isLast) {
+      words[0] = 0;
+      words[1] = 0;
+      words[2] = bits.RX_DD;
+      words[3] = byteLength;
+      return;
+    }
+    words[0] = frame[at + record.RECORD_TYPE] as number;
+    words[1] = frame[at + record.RECORD_HASH] as number;
+    words[2] = (frame[at + record.RECORD_STATUS] as number) | bits.RX_DD | bits.RX_EOP;
+    words[3] = (frame[at + record.RECORD_TAG] as number) | byteLength;
+  }
+
+  /** Legacy write-back (7.1.5): the address stays, length and fragment checksum in word 2, status and errors in word 3. */
+  #composeLegacy(frame: Int32Array, at: number, byteLength: number, isLast: boolean): number {
+    const words = this.#writeBack.words;
+    const slot = this.#rings.cacheAt(frame[at + record.RECORD_QUEUE] as number, 0);
+    words[0] = this.#rings.cache[slot] as number;
+    words[1] = this.#rings.cache[slot + 1] as number;
+    words[2] = byteLength;
+    words[3] = bits.RX_DD;
+    if (isLast) {
+      const status = frame[at + record.RECORD_STATUS] as number;
+      let errors = 0;
+      if ((status & bits.RX_RXE) !== 0) errors |= bits.RX_LEGACY_RXE;
+      if ((status & bits.RX_TCPE) !== 0) errors |= bits.RX_LEGACY_TCPE;
+      if ((status & bits.RX_IPE) !== 0) errors |= bits.RX_LEGACY_IPE;
+      const flags = (status & bits.RX_LEGACY_STATUS_MASK) | bits.RX_DD | bits.RX_EOP;
+      words[3] = (frame[at + record.RECORD_TAG] as number) | errors | flags;
+    }
+    return bits.RX_LEGACY_FLAG_OFFSET;
+  }
+}

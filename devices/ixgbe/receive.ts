@@ -1,0 +1,230 @@
+import type { MemoryView } from "../../emulator/memory/memory-view.ts";
+import { FRAME_BAD_FCS } from "../../emulator/pcie/device-model.ts";
+import type { RegisterFile } from "../../emulator/registers/register-file.ts";
+import { crc32, FCS_BYTE_LENGTH } from "../../emulator/wire/crc32.ts";
+import { ETHERNET_HEADER_BYTE_LENGTH, FrameHeaders, IP_PROTOCOL_TCP, IP_PROTOCOL_UDP, VLAN_TAG_BYTE_LENGTH } from "../../emulator/wire/frame.ts";
+import { MIN_FRAME_BYTE_LENGTH } from "../../emulator/wire/line-rate.ts";
+import { receiveChecksumStatus } from "./checksum-offload.ts";
+import * as bits from "./descriptors.ts";
+import { type Filters, INEXACT, REJECTED } from "./filters.ts";
+import type { Interrupts } from "./interrupts.ts";
+import type { Link } from "./link.ts";
+import * as record from "./packet-buffer.ts";
+import type { PacketBuffer } from "./packet-buffer.ts";
+import type { ReceiveDma } from "./receive-dma.ts";
+import * as reg from "./registers.ts";
+import type { MasterControl } from "./reset.ts";
+import type { Rss } from "./rss.ts";
+import * as statistics from "./statistics.ts";
+import type { Statistics } from "./statistics.ts";
+import { tagOf } from "./vlan.ts";
+
+const { JUMBOEN, RXCRCSTRP, LPBK, RXLNGTHERREN } = reg.HLREG0.fields;
+const MIN_WIRE_LENGTH = MIN_FRAME_BYTE_LENGTH + FCS_BYTE_LENGTH;
+const STANDARD_WIRE_LENGTH = 1518;
+/** EtherTypes begin here; below, it is the length of an 802.3 frame. */
+const FIRST_ETHER_TYPE = 0x0600;
+const IP_PROTOCOL_SCTP = 132;
+
+/** The parts of the card that a frame meets on its way in. */
+export interface ReceiveParts {
+  readonly master: MasterControl;
+  readonly link: Link;
+  readonly filters: Filters;
+  readonly rss: Rss;
+  readonly buffer: PacketBuffer;
+  readonly dma: ReceiveDma;
+  readonly interrupts: Interrupts;
+  readonly statistics: Statistics;
+}
+
+/**
+ * The receive path from the wire to the packet buffer (data sheet 7.1.1–7.1.4): lengths, FCS and filters, what the frame
+ * is, which queue it goes to. A frame that finds the buffer empty and descriptors at hand goes straight on to its queue.
+ */
+export class Receive {
+  /** HLREG0.LPBK: what is sent comes back here, whatever the link. */
+  loopback = false;
+  #enabled = false;
+  #limit = STANDARD_WIRE_LENGTH;
+  #keepsFcs = false;
+  #checksLength = false;
+  #hashInDescriptor = false;
+  readonly #headers = new FrameHeaders();
+  readonly #record: Int32Array = new Int32Array(record.RECORD_WORDS);
+  readonly #registers: RegisterFile;
+  readonly #parts: ReceiveParts;
+
+  constructor(registers: RegisterFile, parts: ReceiveParts) {
+    this.#registers = registers;
+    this.#parts = parts;
+    const refresh = (): void => this.refresh();
+    for (const register of [reg.RXCTRL, reg.MAXFRS, reg.RDRXCTL, reg.RXCSUM, reg.RXPBSIZE]) {
+      registers.onWrite(register, refresh);
+    }
+  }
+
+  /** Takes over all registers; HLREG0 is the transmit side's too, so whoever owns both calls this when it is written. */
+  refresh(): void {
+    const registers = this.#registers;
+    const mac = registers.get(reg.HLREG0);
+    this.#enabled = (registers.get(reg.RXCTRL) & reg.RXCTRL.fields.RXEN.mask) !== 0;
+    this.#limit = (mac & JUMBOEN.mask) !== 0 ? registers.get(reg.MAXFRS) >>> 16 : STANDARD_WIRE_LENGTH;
+    const strips = (mac & RXCRCSTRP.mask) | (registers.get(reg.RDRXCTL) & reg.RDRXCTL.fields.CRC_STRIP.mask);
+    this.#keepsFcs = strips === 0;
+    this.#checksLength = (mac & RXLNGTHERREN.mask) !== 0;
+    this.loopback = (mac & LPBK.mask) !== 0;
+    this.#hashInDescriptor = (registers.get(reg.RXCSUM) & reg.RXCSUM.fields.PCSD.mask) !== 0;
+    this.#parts.buffer.setLimit(registers.get(reg.RXPBSIZE) & reg.RXPBSIZE.fields.SIZE.mask);
+  }
+
+  /** A frame of `byteLength` bytes without FCS arrived. The memory is the wire's. */
+  onFrame(memory: MemoryView, offset: number, byteLength: number, flags: number): void {
+    const { master, link, statistics: stats } = this.#parts;
+    const wireLength = byteLength + FCS_BYTE_LENGTH;
+    stats.arrived(wireLength);
+    if (!this.#enabled || master.inReset || !(link.isUp || this.loopback)) {
+      stats.dropped(statistics.RX_DROP_NOT_READY);
+      return;
+    }
+    const tag = tagOf(memory.bytes, offset, byteLength, this.#parts.filters.vlanType);
+    const verdict = this.#judge(memory.bytes, offset, byteLength, tag);
+    const isBad = this.#countErrors(memory.bytes, offset, byteLength, flags, tag, verdict);
+    if (!isBad) stats.legal(wireLength);
+    if (verdict === REJECTED) {
+      stats.dropped(statistics.RX_DROP_FILTER);
+    } else if (isBad && !this.#parts.filters.storesBadFrames) {
+      stats.dropped(statistics.RX_DROP_ERROR);
+    } else {
+      this.#classify(memory, offset, byteLength, tag);
+      if (verdict === INEXACT) this.#addStatus(bits.RX_PIF);
+      if (isBad) this.#addStatus(bits.RX_RXE);
+      this.#place(memory, offset, byteLength, tag, isBad, (flags & FRAME_BAD_FCS) !== 0);
+    }
+  }
+
+  /** True when a frame of that length would find room in the packet buffer. */
+  hasRoom(byteLength: number): boolean {
+    return this.#parts.buffer.hasRoom(byteLength);
+  }
+
+  #judge(bytes: Uint8Array, offset: number, byteLength: number, tag: number): number {
+    if (byteLength < ETHERNET_HEADER_BYTE_LENGTH) return REJECTED;
+    if (tag >= 0 && !this.#parts.filters.acceptsTag(tag)) return REJECTED;
+    return this.#parts.filters.judgeAddress(bytes, offset);
+  }
+
+  /** Counts what is wrong with a frame; true when something is. All but CRC errors count only for frames that pass. */
+  #countErrors(
+    bytes: Uint8Array,
+    offset: number,
+    byteLength: number,
+    flags: number,
+    tag: number,
+    verdict: number,
+  ): boolean {
+    const wireLength = byteLength + FCS_BYTE_LENGTH;
+    const isShort = wireLength < MIN_WIRE_LENGTH;
+    const isLong = wireLength > (tag < 0 ? this.#limit : this.#limit + VLAN_TAG_BYTE_LENGTH);
+    const hasBadFcs = (flags & FRAME_BAD_FCS) !== 0;
+    const hasWrongLength = this.#checksLength && !isShort && isLengthWrong(bytes, offset, byteLength);
+    if (!isShort && !isLong && !hasBadFcs && !hasWrongLength) return false;
+    const stats = this.#parts.statistics;
+    if (isShort) stats.count(reg.MSPDC);
+    if (hasBadFcs && !isShort && !isLong) stats.count(reg.CRCERRS);
+    else if (verdict === REJECTED) return true;
+    else if (isShort) stats.count(hasBadFcs ? reg.RFC : reg.RUC);
+    else if (isLong) stats.count(hasBadFcs ? reg.RJC : reg.ROC);
+    else stats.count(reg.RLEC);
+    return true;
+  }
+
+  /** Fills in the record: queue, hash, packet type, checksum status. */
+  #classify(memory: MemoryView, offset: number, byteLength: number, tag: number): void {
+    const { bytes } = memory;
+    const headers = this.#headers;
+    const { rss } = this.#parts;
+    headers.parse(bytes, offset, byteLength);
+    // The card knows one tag, of VLNCTRL's type; behind other tags it sees an unknown EtherType.
+    const isUnderstood = headers.vlanTagCount === (tag < 0 ? 0 : 1);
+    if (!isUnderstood) headers.ipVersion = 0;
+    const words = this.#record;
+    words[record.RECORD_QUEUE] = rss.select(headers, bytes, offset);
+    words[record.RECORD_TYPE] = this.#hashInDescriptor ? rss.type : bits.RSS_TYPE_NONE;
+    words[record.RECORD_HASH] = this.#hashInDescriptor ? rss.hash : 0;
+    words[record.RECORD_STATUS] = 0;
+    words[record.RECORD_TAG] = 0;
+    if (headers.ipVersion === 0) return;
+    words[record.RECORD_TYPE] = (words[record.RECORD_TYPE] as number) | packetType(headers, bytes, offset);
+    const status = receiveChecksumStatus(headers, memory, offset);
+    words[record.RECORD_STATUS] = status;
+    if ((status & (bits.RX_IPE | bits.RX_TCPE)) !== 0) this.#parts.statistics.checksumError();
+  }
+
+  #addStatus(status: number): void {
+    this.#record[record.RECORD_STATUS] = (this.#record[record.RECORD_STATUS] as number) | status;
+  }
+
+  /** Straight to the queue where that changes nothing, else into the packet buffer. */
+  #place(
+    memory: MemoryView,
+    offset: number,
+    byteLength: number,
+    tag: number,
+    isBad: boolean,
+    hasBadFcs: boolean,
+  ): void {
+    const { buffer, dma, interrupts, statistics: stats } = this.#parts;
+    const words = this.#record;
+    const stripsTag = tag >= 0 && dma.stripsTag(words[record.RECORD_QUEUE] as number);
+    if (stripsTag) {
+      words[record.RECORD_TAG] = tag << 16;
+      this.#addStatus(bits.RX_VP);
+    }
+    words[record.RECORD_LENGTH] = byteLength;
+    const isPlain = !stripsTag && !this.#keepsFcs && buffer.frameCount === 0;
+    if (!isPlain || !dma.deliverWhole(words, memory, offset)) {
+      const fcs = this.#keepsFcs ? crc32(memory.bytes, offset, byteLength) : 0;
+      if (!buffer.push(words, memory, offset, byteLength, stripsTag, this.#keepsFcs, hasBadFcs ? ~fcs : fcs)) {
+        stats.count(reg.RXMPC);
+        stats.dropped(statistics.RX_DROP_PACKET_BUFFER_FULL);
+        interrupts.otherCause(reg.EICR.fields.RX_MISS.mask);
+        return;
+      }
+      dma.pump();
+    }
+    if (isBad) return;
+    const isMulticast = ((memory.bytes[offset] as number) & 1) !== 0;
+    stats.accepted(byteLength + FCS_BYTE_LENGTH, isMulticast, isMulticast && isBroadcast(memory.bytes, offset));
+  }
+}
+
+/** Bits 16:4 of word 0 (7.1.6.2): the headers that were recognized. */
+function packetType(headers: FrameHeaders, bytes: Uint8Array, offset: number): number {
+  let type = 0;
+  const at = offset + headers.l3Offset;
+  if (headers.ipVersion === 4) {
+    type = bits.PACKET_TYPE_IPV4;
+    if (((bytes[at] as number) & 0x0f) > 5) type |= bits.PACKET_TYPE_IPV4_OPTIONS;
+  } else {
+    type = bits.PACKET_TYPE_IPV6;
+    if ((bytes[at + 6] as number) !== headers.ipProtocol) type |= bits.PACKET_TYPE_IPV6_EXTENSIONS;
+  }
+  if (headers.l4Offset < 0) return type;
+  if (headers.ipProtocol === IP_PROTOCOL_UDP) return type | bits.PACKET_TYPE_UDP;
+  if (headers.ipProtocol === IP_PROTOCOL_TCP) return type | bits.PACKET_TYPE_TCP;
+  return headers.ipProtocol === IP_PROTOCOL_SCTP ? type | bits.PACKET_TYPE_SCTP : type;
+}
+
+export function isBroadcast(bytes: Uint8Array, offset: number): boolean {
+  for (let index = 0; index < 6; index++) if (bytes[offset + index] !== 0xff) return false;
+  return true;
+}
+
+/** An 802.3 length field that promises more than there is, or less although nothing was padded. */
+function isLengthWrong(bytes: Uint8Array, offset: number, byteLength: number): boolean {
+  const field = ((bytes[offset + 12] as number) << 8) | (bytes[offset + 13] as number);
+  if (field >= FIRST_ETHER_TYPE) return false;
+  const payload = byteLength - ETHERNET_HEADER_BYTE_LENGTH;
+  return field > payload || (field < payload && byteLength > MIN_FRAME_BYTE_LENGTH);
+}

@@ -1,0 +1,140 @@
+import type { DevicePort } from "../../emulator/pcie/device-model.ts";
+import type { RegisterFile } from "../../emulator/registers/register-file.ts";
+import { hex } from "../../emulator/registers/register-map.ts";
+import * as reg from "./registers.ts";
+import { AUTO_READ_TIMER, RESET_TIMER } from "./timers.ts";
+
+/** From the end of a reset until the EEPROM has been read and the receive DMA is initialized (4.6.3). */
+const AUTO_READ_NS = 50_000;
+
+const MASTER_DISABLE = reg.CTRL.fields.MASTER_DISABLE.mask;
+const RESET_BITS = reg.CTRL.fields.RST.mask | reg.CTRL.fields.LRST.mask;
+const LINK_RESET = reg.CTRL.fields.LRST.mask;
+const MASTER_ENABLE = reg.STATUS.fields.MASTER_ENABLE.mask;
+const AUTO_RD = reg.EEC.fields.AUTO_RD.mask;
+const DMAIDONE = reg.RDRXCTL.fields.DMAIDONE.mask;
+
+/** What the rest of the card does about a reset and about the bus. */
+export interface ResetOwner {
+  /** Everything goes back to its defaults; with `link`, auto-negotiation starts over as well. */
+  onSoftwareReset(link: boolean): void;
+  /** The EEPROM has been read: what comes from it is in its registers. */
+  onAutoRead(): void;
+  /** The card may ask for host memory again. */
+  onDmaAllowed(): void;
+}
+
+/**
+ * CTRL and STATUS: software reset (4.2.1.7), master disable (5.2.5.3.2), and whether the card may use the bus.
+ * A reset takes effect with the write; RST and LRST read 1 until it is over, and the EEPROM is read after that.
+ */
+export class MasterControl {
+  /** The card may issue requests: Bus Master Enable is set, CTRL.MASTER_DISABLE is not, and no reset is under way. */
+  dmaAllowed = false;
+  /** RST or LRST reads 1. */
+  inReset = false;
+  owner: ResetOwner | undefined;
+  #disabling = false;
+  readonly #port: DevicePort;
+  readonly #registers: RegisterFile;
+  readonly #resetNs: number;
+
+  constructor(port: DevicePort, registers: RegisterFile, resetNs: number) {
+    this.#port = port;
+    this.#registers = registers;
+    this.#resetNs = resetNs;
+    registers.onWrite(reg.CTRL, (_index, value) => this.#writeControl(value));
+  }
+
+  /** Says that a register was written during a reset. The write is lost. */
+  recordWriteInReset(offset: number, value: number): void {
+    this.#port.record("violation", "write-during-reset", `BAR0+${hex(offset, 5)}`, () => {
+      return `${hex(value, 8)} was written to offset ${hex(offset, 5)} while CTRL 0x00000 still reads RST or LRST as 1. The card lost the write. Wait 1 ms after setting the bit and poll until it reads 0 (data sheet 8.2.3.1.1).`;
+    });
+  }
+
+  /** A DMA read was answered: a master disable that waited for it may be done. */
+  afterDma(): void {
+    if (this.#disabling && this.#port.outstandingReads === 0) {
+      this.#disabling = false;
+      this.#registers.set(reg.STATUS, this.#registers.get(reg.STATUS) & ~MASTER_ENABLE);
+    }
+  }
+
+  /** Bus Master Enable or CTRL has changed. */
+  refresh(): void {
+    const disabled = (this.#registers.get(reg.CTRL) & MASTER_DISABLE) !== 0;
+    const before = this.dmaAllowed;
+    this.dmaAllowed = this.#port.busMasterEnabled && !disabled && !this.inReset;
+    if (this.dmaAllowed && !before) this.owner?.onDmaAllowed();
+  }
+
+  /** Power-on: the card has long been ready when the first driver looks at it. */
+  powerOn(): void {
+    this.inReset = false;
+    this.#disabling = false;
+    this.#finishAutoRead();
+    this.refresh();
+  }
+
+  /** A function-level reset, or a software reset, has put everything to its defaults: the card needs time to come back. */
+  beginReset(): void {
+    this.inReset = true;
+    this.#disabling = false;
+    this.refresh();
+    this.#registers.set(reg.EEC, this.#registers.get(reg.EEC) & ~AUTO_RD);
+    this.#registers.set(reg.RDRXCTL, this.#registers.get(reg.RDRXCTL) & ~DMAIDONE);
+    this.#port.startTimer(RESET_TIMER, this.#resetNs);
+  }
+
+  onTimer(timer: number): void {
+    if (timer === RESET_TIMER) {
+      this.inReset = false;
+      this.#registers.set(reg.CTRL, this.#registers.get(reg.CTRL) & ~RESET_BITS);
+      this.refresh();
+      this.#port.startTimer(AUTO_READ_TIMER, AUTO_READ_NS);
+    } else {
+      this.#finishAutoRead();
+    }
+  }
+
+  snapshot(): unknown {
+    return { dmaAllowed: this.dmaAllowed, inReset: this.inReset, disabling: this.#disabling };
+  }
+
+  restore(state: unknown): void {
+    const { dmaAllowed, inReset, disabling } = state as { dmaAllowed: boolean; inReset: boolean; disabling: boolean };
+    this.dmaAllowed = dmaAllowed;
+    this.inReset = inReset;
+    this.#disabling = disabling;
+  }
+
+  #finishAutoRead(): void {
+    this.#registers.set(reg.EEC, this.#registers.get(reg.EEC) | AUTO_RD);
+    this.#registers.set(reg.RDRXCTL, this.#registers.get(reg.RDRXCTL) | DMAIDONE);
+    this.owner?.onAutoRead();
+  }
+
+  #writeControl(value: number): void {
+    if ((value & RESET_BITS) !== 0 && !this.inReset) {
+      this.owner?.onSoftwareReset((value & LINK_RESET) !== 0);
+      // The reset has cleared CTRL too; the bits that were set are seen until it is over.
+      this.#registers.set(reg.CTRL, value & RESET_BITS);
+      this.beginReset();
+      return;
+    }
+    if (this.inReset) {
+      this.#registers.set(reg.CTRL, this.#registers.get(reg.CTRL) | RESET_BITS);
+      return;
+    }
+    if ((value & MASTER_DISABLE) !== 0) {
+      this.#disabling = true;
+      this.refresh();
+      this.afterDma();
+    } else {
+      this.#disabling = false;
+      this.#registers.set(reg.STATUS, this.#registers.get(reg.STATUS) | MASTER_ENABLE);
+      this.refresh();
+    }
+  }
+}

@@ -1,0 +1,14 @@
+/** The timers of the card, by number. */
+export const RESET_TIMER = 0;
+/** The auto-read of the EEPROM and the initialization of the receive DMA end. */
+export const AUTO_READ_TIMER = 1;
+export const LINK_TIMER = 2;
+/** Receive queues that were enabled or disabled. */
+export const RECEIVE_ENABLE_TIMER = 3;
+export const TRANSMIT_ENABLE_TIMER = 4;
+export const EEPROM_TIMER = 5;
+export const MDIO_TIMER = 6;
+/** Interrupt moderation: one timer for each of the 64 vectors. */
+export const FIRST_THROTTLE_TIMER = 8;
+export const VECTOR_COUNT = 64;
+export const TIMER_COUNT: number = FIRST_THROTTLE_TIMER + VECTOR_COUNT;

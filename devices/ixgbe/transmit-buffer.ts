@@ -1,0 +1,119 @@
+import { MemoryView } from "../../emulator/memory/memory-view.ts";
+
+/** On-card memory for frames that are being fetched. The card has 160 KiB; a segmented frame is gathered whole here. */
+export const TRANSMIT_BUFFER_BYTES = 0x0008_0000;
+/** Frames under way at the same time. */
+export const FRAME_SLOTS = 256;
+/** Free bytes in front of each frame: room for a VLAN tag, and a start on a word. */
+const HEADROOM_BYTES = 16;
+/** Free bytes behind: padding to the shortest frame. */
+const TAILROOM_BYTES = 64;
+const LINE_BYTES = 16;
+
+/** What the card knows of a frame under way, as words. */
+const FRAME_WORDS = 16;
+export const FRAME_QUEUE = 0;
+/** Byte offset of the frame in the buffer. */
+export const FRAME_OFFSET = 1;
+export const FRAME_LENGTH = 2;
+/** DMA reads that have not been answered. */
+export const FRAME_PENDING = 3;
+/** Words 2 and 3 of the first descriptor: what to do with the frame. */
+export const FRAME_COMMAND = 4;
+export const FRAME_OPTIONS = 5;
+/** Index in the ring of the last descriptor, and its word 2 (RS). */
+export const FRAME_LAST = 6;
+export const FRAME_LAST_COMMAND = 7;
+/** Not 0: a read failed, or a rule was broken; nothing is sent. */
+export const FRAME_DEAD = 8;
+/** Not 0: one buffer and nothing to change, so that it can be sent from where the read found it. */
+export const FRAME_PLAIN = 9;
+/** Words 0, 2 and 3 of the context (offload parameters) as of when the frame was begun. */
+export const FRAME_CONTEXT = 10;
+/** Bytes of the buffer to give back. */
+const FRAME_SIZE = 13;
+/** 0, or word 3 of a legacy descriptor with DD set, as it is written back. */
+export const FRAME_KEPT = 14;
+
+interface State {
+  readonly count: number;
+  readonly first: number;
+  readonly usedBytes: number;
+  readonly nextOffset: number;
+  readonly frames: Int32Array;
+  readonly memory: Uint8Array;
+}
+
+/** The frames of all queues that are under way from host memory to the wire, oldest first. */
+export class TransmitBuffer {
+  readonly memory: MemoryView = MemoryView.ofSize(TRANSMIT_BUFFER_BYTES);
+  /** Frame `slot`, word `w`: at `slot` × 16 + `w`. */
+  readonly frames: Int32Array = new Int32Array(FRAME_SLOTS * FRAME_WORDS);
+  count = 0;
+  /** Slot of the oldest frame. */
+  first = 0;
+  #usedBytes = 0;
+  #nextOffset = 0;
+
+  /** Longest frame that an empty buffer takes. */
+  static readonly frameByteLengthMax: number = TRANSMIT_BUFFER_BYTES / 2;
+
+  /** Index of word 0 of a slot's frame. */
+  at(slot: number): number {
+    return slot * FRAME_WORDS;
+  }
+
+  /**
+   * Begins a frame of `byteLength` bytes and returns its slot; -1 when there is no room now. Offset and length are
+   * filled in, the rest is the caller's.
+   */
+  begin(byteLength: number): number {
+    if (this.count === FRAME_SLOTS) return -1;
+    if (this.count === 0) this.#nextOffset = 0;
+    const need = (HEADROOM_BYTES + byteLength + TAILROOM_BYTES + LINE_BYTES - 1) & -LINE_BYTES;
+    const rest = TRANSMIT_BUFFER_BYTES - this.#nextOffset;
+    const size = need <= rest ? need : need + rest;
+    if (this.#usedBytes + size > TRANSMIT_BUFFER_BYTES) return -1;
+    const offset = need <= rest ? this.#nextOffset : 0;
+    const slot = (this.first + this.count) & (FRAME_SLOTS - 1);
+    const at = slot * FRAME_WORDS;
+    this.frames[at + FRAME_OFFSET] = offset + HEADROOM_BYTES;
+    this.frames[at + FRAME_LENGTH] = byteLength;
+    this.frames[at + FRAME_SIZE] = size;
+    this.#nextOffset = offset + need;
+    this.#usedBytes += size;
+    this.count++;
+    return slot;
+  }
+
+  /** Gives the oldest frame's place back. */
+  release(): void {
+    this.#usedBytes -= this.frames[this.first * FRAME_WORDS + FRAME_SIZE] as number;
+    this.first = (this.first + 1) & (FRAME_SLOTS - 1);
+    this.count--;
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.first = 0;
+    this.#usedBytes = 0;
+    this.#nextOffset = 0;
+  }
+
+  snapshot(): unknown {
+    const memory = this.count === 0 ? new Uint8Array(0) : this.memory.bytes.slice();
+    const { count, first, frames } = this;
+    const usedBytes = this.#usedBytes;
+    return { count, first, usedBytes, nextOffset: this.#nextOffset, frames: frames.slice(), memory } satisfies State;
+  }
+
+  restore(state: unknown): void {
+    const { count, first, usedBytes, nextOffset, frames, memory } = state as State;
+    this.count = count;
+    this.first = first;
+    this.#usedBytes = usedBytes;
+    this.#nextOffset = nextOffset;
+    this.frames.set(frames);
+    this.memory.bytes.set(memory);
+  }
+}

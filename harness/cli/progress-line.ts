@@ -1,0 +1,42 @@
+import type { ReplayProgress } from "../replay/replay-progress.ts";
+import { grouped, painter } from "./terminal.ts";
+
+const BAR_WIDTH = 24;
+const CLEAR_LINE = "\r\u001b[2K";
+
+/** One line on the terminal that says how far a replay is. Writes nothing where there is no terminal. */
+export class ProgressLine {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #paint: ReturnType<typeof painter>;
+  readonly #isShown: boolean;
+  #isDirty = false;
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+    this.#paint = painter(stream);
+    this.#isShown = stream.isTTY === true;
+  }
+
+  show(progress: ReplayProgress): void {
+    if (!this.#isShown) return;
+    const { fraction, elapsedMs, deliveredCount, droppedCount } = progress;
+    const rate = elapsedMs > 0 ? (deliveredCount * 1000) / elapsedMs : 0;
+    const counts = `${grouped(deliveredCount)} frames  ${grouped(rate)}/s${droppedCount > 0 ? `  ${grouped(droppedCount)} dropped` : ""}`;
+    const line = `${fraction === undefined ? "" : `${this.#bar(fraction)}  `}${counts}`;
+    this.#stream.write(`${CLEAR_LINE}${line}`);
+    this.#isDirty = true;
+  }
+
+  /** Takes the line away, so that other text can be written. */
+  clear(): void {
+    if (!this.#isDirty) return;
+    this.#isDirty = false;
+    this.#stream.write(CLEAR_LINE);
+  }
+
+  #bar(fraction: number): string {
+    const filled = Math.round(Math.min(1, Math.max(0, fraction)) * BAR_WIDTH);
+    const percent = `${Math.floor(fraction * 100)}`.padStart(3);
+    return `${this.#paint("green", "━".repeat(filled))}${this.#paint("dim", "─".repeat(BAR_WIDTH - filled))} ${percent} %`;
+  }
+}

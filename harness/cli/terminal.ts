@@ -1,0 +1,38 @@
+import { styleText } from "node:util";
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Colours text, unless nobody would see it: the stream is no terminal, or NO_COLOR is set (no-color.org). */
+export function painter(stream: { readonly isTTY?: boolean }): (style: Style, text: string) => string {
+  const isColoured = stream.isTTY === true && (process.env["NO_COLOR"] ?? "") === "";
+  return (style, text) => (isColoured ? styleText(style, text, { validateStream: false }) : text);
+}
+
+/** "1,234,567". */
+export function grouped(count: number): string {
+  return Math.round(count).toLocaleString("en-US");
+}
+
+/** "850 ns", "12.3 µs", "4.56 ms", "1.23 s", "5 min 3 s": three digits of what matters. */
+export function durationText(durationNs: number): string {
+  if (durationNs < 1000) return `${Math.round(durationNs)} ns`;
+  if (durationNs < 1e6) return `${threeDigits(durationNs / 1e3)} µs`;
+  if (durationNs < 1e9) return `${threeDigits(durationNs / 1e6)} ms`;
+  if (durationNs < 120e9) return `${threeDigits(durationNs / 1e9)} s`;
+  const seconds = Math.round(durationNs / 1e9);
+  if (seconds < 7200) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+}
+
+/** "31.2 MB": decimal, as links are measured. */
+export function bytesText(byteCount: number): string {
+  if (byteCount < 1000) return `${byteCount} B`;
+  if (byteCount < 1e6) return `${threeDigits(byteCount / 1e3)} kB`;
+  return byteCount < 1e9 ? `${threeDigits(byteCount / 1e6)} MB` : `${threeDigits(byteCount / 1e9)} GB`;
+}
+
+/** Three significant digits without an exponent, more where the whole part has more. */
+export function threeDigits(value: number): string {
+  if (value >= 100) return grouped(value);
+  return value.toFixed(value >= 10 ? 1 : 2);
+}

@@ -1,0 +1,118 @@
+import type { Finding } from "../../emulator/run/findings.ts";
+import type { FrameReaderReport } from "./frame-reader.ts";
+import type { ReplayerReport } from "./replayer.ts";
+import type { SinkReport } from "./replay-sink.ts";
+import type { DropPlace, ReplayTarget } from "./replay-target.ts";
+
+/** What a replay driver module returns: the sink's report, and what the driver read from the card's counters. */
+export interface ReplayDriverResult extends SinkReport {
+  /** Registers that the driver read at the end, by name. */
+  readonly registers?: Readonly<Record<string, number>>;
+}
+
+/** Frames that were lost at one place. */
+export interface DropCount {
+  /** "packet buffer full". */
+  readonly about: string;
+  /** The register that counts them, where the card has one. */
+  readonly register: string | undefined;
+  readonly count: number;
+}
+
+/** What was replayed. */
+export interface ReplaySourceReport extends FrameReaderReport {
+  readonly kind: "capture" | "session";
+  readonly name: string;
+  /** "pcap", "pcapng" or "generated". */
+  readonly format: string;
+  /** Why not all of the file was replayed, in a sentence: it is cut or damaged. */
+  readonly damage: string | undefined;
+}
+
+/** The outcome of a replay. Plain data. */
+export interface ReplayReport {
+  readonly source: ReplaySourceReport;
+  readonly device: string;
+  readonly speed: "max" | number;
+  readonly lossless: boolean;
+  /** True when it was stopped early. */
+  readonly interrupted: boolean;
+  readonly sentCount: number;
+  readonly sentBytes: number;
+  readonly deliveredCount: number;
+  readonly deliveredBytes: number;
+  readonly droppedCount: number;
+  readonly drops: readonly DropCount[];
+  /** `sent = delivered + dropped`. */
+  readonly balance: ReplayBalance;
+  /** From the first frame on the wire to the last at the consumer. */
+  readonly elapsedNs: number;
+  readonly framesPerSecond: number;
+  /** Bits of frames (without FCS, preamble and gap) that were delivered. */
+  readonly gigabitsPerSecond: number;
+  readonly latency: SinkReport["latency"];
+  readonly unmeasuredCount: number;
+  /** Times that a frame waited for room in the card, where it may; undefined where the wire does not wait. */
+  readonly roomWaits: { readonly count: number; readonly totalNs: number } | undefined;
+  /** How late frames were against their recorded time; undefined at maximal speed. */
+  readonly lateness: { readonly meanNs: number; readonly maxNs: number } | undefined;
+  readonly feed: SinkReport["feed"];
+  readonly violations: readonly Finding[];
+  readonly notes: readonly Finding[];
+}
+
+/** Where frames went that neither arrived nor were counted as dropped. Both numbers are 0 in a run that is right. */
+export interface ReplayBalance {
+  readonly holds: boolean;
+  /** Sent and not accounted for by the card: a bug of the model. */
+  readonly lostInCard: number;
+  /** In host memory by the card's account, and not seen by the consumer: the driver lost them. */
+  readonly lostInDriver: number;
+}
+
+/** Everything that was counted about one replay. */
+export interface ReplayCounts {
+  readonly replayer: ReplayerReport;
+  readonly driver: ReplayDriverResult;
+  /** The device's statistics before the first frame and after the last. */
+  readonly before: Readonly<Record<string, number>>;
+  readonly after: Readonly<Record<string, number>>;
+}
+
+/** Where frames were dropped: the card's places, split by register where the driver read them, then the driver's own. */
+export function dropsOf(target: ReplayTarget, counts: ReplayCounts): DropCount[] {
+  const drops = target.drops.flatMap((place) => splitByRegister(place, change(counts, place.counter), counts.driver));
+  drops.push({ about: "thrown away by the driver", register: undefined, count: counts.driver.rejectedCount });
+  return drops.filter(({ count }) => count !== 0);
+}
+
+/** Who lost what. Where the card does not count what it delivered, its share and the driver's are one. */
+export function balanceOf(target: ReplayTarget, counts: ReplayCounts): ReplayBalance {
+  const { driver, replayer } = counts;
+  const seen = driver.deliveredCount + driver.rejectedCount;
+  const dropped = target.drops.reduce((sum, place) => sum + change(counts, place.counter), 0);
+  const delivered = target.deliveredCounter === undefined ? seen : change(counts, target.deliveredCounter);
+  const lostInCard = replayer.sentCount - dropped - delivered;
+  const lostInDriver = delivered - seen;
+  return { holds: lostInCard === 0 && lostInDriver === 0, lostInCard, lostInDriver };
+}
+
+function change(counts: ReplayCounts, counter: string): number {
+  return (counts.after[counter] ?? 0) - (counts.before[counter] ?? 0);
+}
+
+/** One line for each register that counted something; what no register explains keeps the place's own words. */
+function splitByRegister(place: DropPlace, total: number, driver: ReplayDriverResult): DropCount[] {
+  const registers = Object.entries(place.registers ?? {});
+  const only = registers.length === 1 ? registers[0] : undefined;
+  if (only !== undefined) return [{ about: place.about, register: only[0], count: total }];
+  const drops: DropCount[] = [];
+  let rest = total;
+  for (const [register, about] of registers) {
+    const count = Math.min(rest, driver.registers?.[register] ?? 0);
+    drops.push({ about, register, count });
+    rest -= count;
+  }
+  drops.push({ about: place.about, register: undefined, count: rest });
+  return drops;
+}

@@ -1,0 +1,207 @@
+import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
+import type { ThreadedTestbed } from "../threaded-testbed.ts";
+import type { LiveTrace } from "../trace/live-trace.ts";
+import type { FrameReader } from "./frame-reader.ts";
+import type { ReplayChannel } from "./replay-channel.ts";
+import { ReplayDriverError, ReplayStuckError } from "./replay-errors.ts";
+import type { ReplayOptions } from "./replay-options.ts";
+import { balanceOf, dropsOf, type ReplayDriverResult, type ReplayReport } from "./replay-report.ts";
+import type { ReplayDriverArgument } from "./replay-sink.ts";
+import type { OpenSource } from "./replay-source.ts";
+import type { ReplayerReport } from "./replayer.ts";
+import { limitUnderDebugger, ReplayWatch } from "./watch.ts";
+
+/** The reader's turn: short enough that a queue which was full does not run empty. */
+const TURN_MS = 5;
+const PROGRESS_INTERVAL_MS = 100;
+/** How long a driver may take to come to its end once the user wants to stop. */
+const STOP_LIMIT_MS = 2_000;
+/** What the sink waits for frames that are missing, and the longest that a driver may be stuck. */
+const DRAIN_LIMIT_MS = 2_000;
+
+/** Frames on their way into a replay. */
+export interface ReplayInput {
+  readonly source: OpenSource;
+  readonly reader: FrameReader;
+  readonly queue: SharedArrayBuffer;
+  readonly channel: ReplayChannel;
+  /** Why the file could not be read to its end. */
+  damage: string | undefined;
+}
+
+type Outcome = { readonly result: ReplayDriverResult } | { readonly error: Error };
+
+/** One replay on a testbed that is plugged in: the main thread's part, which reads, watches and asks for the results. */
+export class ReplayRun {
+  readonly #bed: ThreadedTestbed;
+  readonly #input: ReplayInput;
+  readonly #options: ReplayOptions;
+  readonly #trace: LiveTrace | undefined;
+  readonly #watch: ReplayWatch;
+  readonly #startedAtMs = performance.now();
+  #outcome: Outcome | undefined;
+  #before: Readonly<Record<string, number>> = {};
+  #isStarted = false;
+  #stoppedAtMs: number | undefined;
+  #progressAtMs = 0;
+
+  constructor(bed: ThreadedTestbed, input: ReplayInput, options: ReplayOptions, trace: LiveTrace | undefined) {
+    this.#bed = bed;
+    this.#input = input;
+    this.#options = options;
+    this.#trace = trace;
+    this.#watch = new ReplayWatch(input.channel, limitUnderDebugger(options.limitMs), performance.now());
+  }
+
+  async run(): Promise<ReplayReport> {
+    const { target } = this.#options;
+    const argument: ReplayDriverArgument = {
+      channel: this.#input.channel.tables,
+      drainLimitMs: limitUnderDebugger(DRAIN_LIMIT_MS),
+      options: target.driverOptions,
+    };
+    const driver = this.#bed.cpu(1).run<ReplayDriverResult>(target.driverUrl, argument);
+    const settled = driver.then(
+      (result) => this.#settle({ result }),
+      (error: Error) => this.#settle({ error }),
+    );
+    while (this.#outcome === undefined) {
+      await Promise.race([settled, sleepMs(TURN_MS)]);
+      await this.#turn();
+    }
+    return this.#finish(this.#outcome);
+  }
+
+  #settle(outcome: Outcome): void {
+    this.#outcome = outcome;
+  }
+
+  async #turn(): Promise<void> {
+    const nowMs = performance.now();
+    this.#printTrace();
+    if (this.#options.signal?.aborted === true) this.#stop(nowMs);
+    if (!this.#isStarted) await this.#startIfReady();
+    await this.#read();
+    if (this.#outcome === undefined) this.#watch.look(nowMs);
+    if (nowMs - this.#progressAtMs >= PROGRESS_INTERVAL_MS) this.#tellProgress(nowMs);
+  }
+
+  async #startIfReady(): Promise<void> {
+    if (!this.#input.channel.isReady) return;
+    this.#isStarted = true;
+    this.#before = await this.#cardCounters();
+    this.#input.channel.start();
+  }
+
+  async #read(): Promise<void> {
+    const { reader } = this.#input;
+    if (reader.isDone) return;
+    try {
+      await reader.fill();
+    } catch (error) {
+      if (!(error instanceof CaptureError)) throw error;
+      this.#input.damage = error.message;
+    }
+  }
+
+  /** Sends nothing more; what was sent is still delivered. */
+  #stop(nowMs: number): void {
+    if (this.#stoppedAtMs === undefined) {
+      this.#stoppedAtMs = nowMs;
+      this.#input.channel.stop();
+      this.#input.channel.start();
+    } else if (nowMs - this.#stoppedAtMs > limitUnderDebugger(STOP_LIMIT_MS)) {
+      throw new ReplayStuckError(`The replay was stopped, and the driver did not end within ${STOP_LIMIT_MS / 1000} s.`);
+    }
+  }
+
+  async #finish(outcome: Outcome): Promise<ReplayReport> {
+    if ("error" in outcome) throw driverError(outcome.error);
+    const driver = checkedResult(outcome.result);
+    await this.#bed.quiesce();
+    const [replayer] = (await this.#bed.reports()) as [ReplayerReport];
+    const after = await this.#cardCounters();
+    this.#tellProgress(performance.now());
+    this.#printTrace();
+    return this.#report({ replayer, driver, before: this.#before, after });
+  }
+
+  #report(counts: Parameters<typeof dropsOf>[1]): ReplayReport {
+    const { replayer, driver } = counts;
+    const { target, speed = "max", lossless = false } = this.#options;
+    const { reader, source, damage } = this.#input;
+    const drops = dropsOf(target, counts);
+    const elapsedNs = Math.max(1, driver.lastNs - replayer.firstNs);
+    const { roomWaitCount, roomWaitNs, lateSumNs, lateMaxNs } = replayer;
+    return {
+      source: {
+        ...reader.report(),
+        kind: source.kind,
+        name: source.name,
+        format: source.format,
+        damage: damage ?? source.frames.end?.cut?.message,
+      },
+      device: target.device.name,
+      speed,
+      lossless: lossless || speed === "max",
+      interrupted: this.#stoppedAtMs !== undefined,
+      sentCount: replayer.sentCount,
+      sentBytes: replayer.sentBytes,
+      deliveredCount: driver.deliveredCount,
+      deliveredBytes: driver.deliveredBytes,
+      droppedCount: drops.reduce((sum, { count }) => sum + count, 0),
+      drops,
+      balance: balanceOf(target, counts),
+      elapsedNs,
+      framesPerSecond: (driver.deliveredCount * 1e9) / elapsedNs,
+      gigabitsPerSecond: (driver.deliveredBytes * 8) / elapsedNs,
+      latency: driver.latency,
+      unmeasuredCount: driver.unmeasuredCount,
+      roomWaits: lossless || speed === "max" ? { count: roomWaitCount, totalNs: roomWaitNs } : undefined,
+      lateness: speed === "max" ? undefined : { meanNs: lateSumNs / Math.max(1, replayer.sentCount), maxNs: lateMaxNs },
+      feed: driver.feed,
+      violations: this.#bed.violations,
+      notes: this.#bed.notes,
+    };
+  }
+
+  #tellProgress(nowMs: number): void {
+    this.#progressAtMs = nowMs;
+    const { source, reader, channel } = this.#input;
+    const sentCount = this.#watch.sent.total;
+    const { frameCount, byteCount } = reader.report();
+    const sentBytes = frameCount === 0 ? 0 : (byteCount * sentCount) / frameCount;
+    this.#options.onProgress?.({
+      sentCount,
+      deliveredCount: this.#watch.delivered.total,
+      droppedCount: channel.droppedCount,
+      elapsedMs: nowMs - this.#startedAtMs,
+      frameCount: reader.isDone ? frameCount : source.frameCount,
+      fraction: reader.isDone ? sentCount / Math.max(1, frameCount) : source.fractionOf(sentCount, sentBytes),
+    });
+  }
+
+  #printTrace(): void {
+    const text = this.#trace?.drain() ?? "";
+    if (text !== "") this.#options.onTrace?.(text);
+  }
+
+  async #cardCounters(): Promise<Readonly<Record<string, number>>> {
+    return (await this.#bed.statistics())[0]?.counters ?? {};
+  }
+}
+
+/** Errors of the testbed stay what they are; everything else a driver module throws is the driver's. */
+function driverError(error: Error): Error {
+  if (error.name === "DeviceGoneError" || error.name === "TestbedError") return error;
+  return new ReplayDriverError(`The driver threw ${error.stack ?? `${error.name}: ${error.message}`}`, { cause: error });
+}
+
+function checkedResult(result: ReplayDriverResult | undefined): ReplayDriverResult {
+  if (typeof result?.deliveredCount === "number") return result;
+  throw new ReplayDriverError("The driver returned no report: its default export must return what `sink.report()` gives.");
+}
+
+function sleepMs(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs));
+}

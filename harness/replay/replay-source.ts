@@ -1,0 +1,53 @@
+import { stat } from "node:fs/promises";
+import { openCapture } from "../../emulator/wire/capture/open-capture.ts";
+import { ItchSession } from "../../emulator/wire/feeds/itch-session.ts";
+import type { FrameSource } from "./frame-reader.ts";
+import { DEFAULT_SESSION_FRAME_COUNT, type ReplayOptions } from "./replay-options.ts";
+
+/** Per-record overhead of the file formats, for the progress bar alone: 16 bytes in pcap, 32 in pcapng. */
+const RECORD_OVERHEAD_BYTES = { pcap: 16, pcapng: 32 } as const;
+
+/** An open source of frames, and how to name and measure it. */
+export interface OpenSource {
+  readonly frames: FrameSource;
+  readonly kind: "capture" | "session";
+  readonly name: string;
+  readonly format: string;
+  readonly frameCount: number | undefined;
+  /** Which part of the source so many frames of so many bytes are; undefined when nobody knows. */
+  fractionOf(frameCount: number, byteCount: number): number | undefined;
+}
+
+/** Opens the file, or begins a session. Rejects with CaptureError when the file is no capture. */
+export async function openSource(options: ReplayOptions): Promise<OpenSource> {
+  return options.file === undefined ? beginSession(options) : openFile(options.file);
+}
+
+function beginSession(options: ReplayOptions): OpenSource {
+  const { seed = 1, frameCount = DEFAULT_SESSION_FRAME_COUNT } = options.session ?? {};
+  return {
+    frames: new ItchSession({ seed, frameCount }),
+    kind: "session",
+    name: `a generated session (seed ${seed})`,
+    format: "generated",
+    frameCount,
+    fractionOf: (sentCount) => Math.min(1, sentCount / frameCount),
+  };
+}
+
+async function openFile(path: string): Promise<OpenSource> {
+  const capture = await openCapture(path);
+  const { size } = await stat(path);
+  const overhead = RECORD_OVERHEAD_BYTES[capture.format];
+  return {
+    frames: capture,
+    kind: "capture",
+    name: path,
+    format: capture.isGzip ? `${capture.format}, gzip` : capture.format,
+    frameCount: undefined,
+    fractionOf(frameCount, byteCount) {
+      if (capture.isGzip || size === 0) return undefined;
+      return Math.min(1, (byteCount + overhead * frameCount) / size);
+    },
+  };
+}

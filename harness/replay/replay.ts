@@ -1,0 +1,109 @@
+import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
+import { FrameQueue } from "../../emulator/wire/frame-queue.ts";
+import { createTables, declarationOf, type LoadedDevice, loadDevice } from "../../emulator/run/machine.ts";
+import { callerLine } from "../open-testbeds.ts";
+import { ThreadedTestbed } from "../threaded-testbed.ts";
+import { LiveTrace } from "../trace/live-trace.ts";
+import { FrameReader } from "./frame-reader.ts";
+import { ReplayChannel } from "./replay-channel.ts";
+import { ReplayInputError } from "./replay-errors.ts";
+import type { ReplayOptions } from "./replay-options.ts";
+import type { ReplayReport } from "./replay-report.ts";
+import { type ReplayInput, ReplayRun } from "./replay-run.ts";
+import { type OpenSource, openSource } from "./replay-source.ts";
+import type { ReplayerOptions } from "./replayer.ts";
+
+const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
+const REPLAYER = new URL(`./replayer${EXTENSION}`, import.meta.url).href;
+const READ_AHEAD_BYTES = 64 << 20;
+const IN_FLIGHT_LIMIT = 256;
+
+/**
+ * Replays a capture, or a session that it makes up, through a simulated card into a driver, and says what came of it.
+ * Three threads: this one reads and sleeps, the card's thread injects, the driver's consumes.
+ *
+ * ```ts
+ * const report = await replay({ target: ixgbeTarget(), file: "session.pcap", speed: 10 });
+ * console.log(report.deliveredCount, report.latency?.p99Ns);
+ * ```
+ *
+ * Rejects with CaptureError or ReplayInputError when the input cannot be replayed, ReplayStuckError when nothing moves
+ * for the limit, ReplayDriverError when the driver throws, and TestbedError when the testbed itself fails. All threads
+ * have ended when it settles.
+ */
+export async function replay(options: ReplayOptions): Promise<ReplayReport> {
+  const openedAt = callerLine();
+  const device = await loadDevice(options.target.device);
+  checkWire(device, options.target.port ?? 0);
+  const source = await openSource(options);
+  try {
+    const input = await readAhead(source, options);
+    const bed = await plugIn(device, input, options, openedAt);
+    try {
+      return await new ReplayRun(bed.testbed, input, options, bed.trace).run();
+    } finally {
+      await bed.testbed.close();
+      drainTo(options, bed.trace);
+    }
+  } finally {
+    await source.frames.close?.();
+  }
+}
+
+/** Fills the queue before anything else starts: bad input is told without a thread, and small captures wait for no disk. */
+async function readAhead(source: OpenSource, options: ReplayOptions): Promise<ReplayInput> {
+  const queue = FrameQueue.createBuffer(options.readAheadBytes ?? READ_AHEAD_BYTES);
+  const { fcs = "auto", limit = Number.POSITIVE_INFINITY } = options;
+  const reader = new FrameReader(source.frames, new FrameQueue(queue), { fcs, limit });
+  const input: ReplayInput = { source, reader, queue, channel: new ReplayChannel(ReplayChannel.createTables()), damage: undefined };
+  try {
+    while (!reader.isDone && (await reader.fill())) if (options.signal?.aborted === true) break;
+  } catch (error) {
+    if (!(error instanceof CaptureError) || reader.frameCount === 0) throw error;
+    input.damage = error.message;
+  }
+  if (reader.isDone && reader.frameCount === 0) {
+    throw new ReplayInputError(source.frames.end?.cut?.message ?? `${source.name}: the capture holds no frames.`);
+  }
+  return input;
+}
+
+async function plugIn(
+  device: LoadedDevice,
+  input: ReplayInput,
+  options: ReplayOptions,
+  openedAt: string,
+): Promise<{ testbed: ThreadedTestbed; trace: LiveTrace | undefined }> {
+  const tables = createTables([device], { sentFrames: "count" });
+  const trace = options.onTrace === undefined ? undefined : new LiveTrace([device], tables);
+  const { target, speed = "max", lossless = false, inFlightLimit = IN_FLIGHT_LIMIT } = options;
+  const replayer: ReplayerOptions = {
+    channel: input.channel.tables,
+    queue: input.queue,
+    device: 0,
+    port: target.port ?? 0,
+    factor: speed === "max" ? 0 : speed,
+    lossless,
+    inFlightLimit,
+    dropCounters: target.drops.map(({ counter }) => counter),
+  };
+  const attachments = [{ moduleUrl: REPLAYER, options: replayer }];
+  const testbed = await ThreadedTestbed.start([target.device], tables, {}, {
+    attachments: trace === undefined ? attachments : [...attachments, trace.attachment],
+    openedAt,
+    notice: () => {},
+  });
+  return { testbed, trace };
+}
+
+function checkWire(device: LoadedDevice, port: number): void {
+  const { name, wirePortCount } = declarationOf(device);
+  if (port < wirePortCount) return;
+  const has = wirePortCount === 0 ? "no wire" : `no port ${port} (it has ${wirePortCount})`;
+  throw new ReplayInputError(`${name} has ${has} to replay into.`);
+}
+
+/** What the tracer wrote last, after its thread has ended. */
+function drainTo(options: ReplayOptions, trace: LiveTrace | undefined): void {
+  for (let text = trace?.drain() ?? ""; text !== ""; text = trace?.drain() ?? "") options.onTrace?.(text);
+}

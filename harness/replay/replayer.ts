@@ -1,0 +1,292 @@
+import type { Clock } from "../../emulator/clock/clock.ts";
+import type { DeviceModel } from "../../emulator/pcie/device-model.ts";
+import type { EventSource } from "../../emulator/run/device-host.ts";
+import type { AttachedPart } from "../../emulator/run/device-thread.ts";
+import type { Machine } from "../../emulator/run/machine.ts";
+import { FrameQueue } from "../../emulator/wire/frame-queue.ts";
+import { ArrivalLog } from "./arrival-log.ts";
+import {
+  REPLAY_FINISHED,
+  REPLAY_RUNS,
+  REPLAY_WAITS_FOR_ROOM,
+  REPLAY_WAITS_FOR_START,
+  REPLAY_WAITS_FOR_TIME,
+  ReplayChannel,
+  type ReplayChannelTables,
+} from "./replay-channel.ts";
+
+/** Frames in one turn: a burst, after which doorbells are looked at again. */
+const FRAMES_PER_TURN = 64;
+/** The clock is read once for so many frames of a burst: reading it costs as much as a small frame. */
+const FRAMES_PER_LOOK = 8;
+/** An empty queue is looked at again after this; longer than the device loop spins ahead, so that the thread sleeps. */
+const LOOK_AGAIN_NS = 3e6;
+/** A driver that runs takes a batch in less time than this. */
+const STALL_NS = 200e3;
+/** The card's drop counters are published at least so often while the replay runs. */
+const DROPS_INTERVAL_NS = 20e6;
+
+/** What the device thread is given for a replay. Structured-cloneable. */
+export interface ReplayerOptions {
+  readonly channel: ReplayChannelTables;
+  /** The {@link FrameQueue} that the reader fills. Time stamps count from the first frame. */
+  readonly queue: SharedArrayBuffer;
+  readonly device: number;
+  readonly port: number;
+  /** Times the recorded speed; 0 is as fast as the card and its driver take frames. */
+  readonly factor: number;
+  /** A frame that is due waits for room in the card instead of being dropped by it. */
+  readonly lossless: boolean;
+  /** At maximal speed: frames that may be between wire and consumer. 0 fills the card to the brim. */
+  readonly inFlightLimit: number;
+  /** Names in the device's statistics whose sum is the frames that it dropped. */
+  readonly dropCounters: readonly string[];
+}
+
+/** What the replayer tells about itself when it is asked. */
+export interface ReplayerReport {
+  readonly sentCount: number;
+  readonly sentBytes: number;
+  /** Clock time of the first and of the last frame, in nanoseconds. */
+  readonly firstNs: number;
+  readonly lastNs: number;
+  /** Times that a frame which was due waited for room, and for how long together. */
+  readonly roomWaitCount: number;
+  readonly roomWaitNs: number;
+  /** How much later than due the latest frame was, and all together. 0 at maximal speed. */
+  readonly lateMaxNs: number;
+  readonly lateSumNs: number;
+}
+
+/** The entry of the device thread's {@link Attachment}. */
+export function attach(machine: Machine, options: unknown): AttachedPart {
+  const replayer = new Replayer(machine, options as ReplayerOptions);
+  machine.host.sources.push(replayer);
+  return replayer;
+}
+
+const FIRST = 0;
+const LAST = 1;
+const WAIT_SINCE = 2;
+const WAIT_SUM = 3;
+const LATE_MAX = 4;
+const LATE_SUM = 5;
+const DROPS_SHOWN = 6;
+const COUNT = 7;
+const BYTES = 8;
+const SETTLED_AT = 9;
+const TIME_COUNT = 10;
+
+/**
+ * Takes frames from the reader's queue and lets them arrive at a wire port. Paced frames have absolute deadlines, counted
+ * from the first one, so nothing drifts; a frame that is due arrives whether the card has room or not, because nobody can
+ * hold up multicast. At maximal speed, and losslessly at any speed, the wire waits for the card.
+ */
+export class Replayer implements EventSource, AttachedPart {
+  /** `[0]`: when the next frame is due, or an empty queue looked at again. */
+  readonly next: Float64Array = new Float64Array([Number.POSITIVE_INFINITY]);
+  readonly #options: ReplayerOptions;
+  readonly #channel: ReplayChannel;
+  readonly #queue: FrameQueue;
+  readonly #arrivals: ArrivalLog;
+  readonly #clock: Clock;
+  readonly #device: DeviceModel;
+  readonly #waitsForRoom: boolean;
+  // Times and sums in an array: fields above 2^31 would be heap numbers.
+  readonly #times = new Float64Array(TIME_COUNT);
+  #state = REPLAY_WAITS_FOR_START;
+  #sentCount = 0;
+  #dropsBefore = 0;
+  #settledCount = 0;
+  #roomWaitCount = 0;
+  #isWaiting = false;
+
+  constructor(machine: Machine, options: ReplayerOptions) {
+    this.#options = options;
+    this.#channel = new ReplayChannel(options.channel);
+    this.#queue = new FrameQueue(options.queue);
+    this.#arrivals = new ArrivalLog(this.#channel);
+    this.#clock = machine.host.clock;
+    const endpoint = machine.endpoints[options.device];
+    if (endpoint === undefined || options.port >= endpoint.declaration.wirePortCount) {
+      throw new RangeError(`a replay into port ${options.port} of device ${options.device}, which is not there`);
+    }
+    this.#device = endpoint.device;
+    this.#waitsForRoom = options.lossless || options.factor === 0;
+  }
+
+  poll(): boolean {
+    if (this.#state === REPLAY_FINISHED) return this.#finish();
+    if (this.#state === REPLAY_WAITS_FOR_START && !this.#begin()) return false;
+    this.#clock.refresh();
+    const taken = this.#injectDue();
+    if (taken > 0) {
+      this.#queue.acknowledge();
+      this.#channel.sentCount = this.#sentCount;
+    }
+    this.#showDrops();
+    return taken > 0;
+  }
+
+  isIdle(): boolean {
+    return this.#state === REPLAY_FINISHED || this.#state === REPLAY_WAITS_FOR_START;
+  }
+
+  report(): ReplayerReport {
+    const times = this.#times;
+    return {
+      sentCount: times[COUNT] as number,
+      sentBytes: times[BYTES] as number,
+      firstNs: times[FIRST] as number,
+      lastNs: times[LAST] as number,
+      roomWaitCount: this.#roomWaitCount,
+      roomWaitNs: times[WAIT_SUM] as number,
+      lateMaxNs: times[LATE_MAX] as number,
+      lateSumNs: times[LATE_SUM] as number,
+    };
+  }
+
+  #begin(): boolean {
+    if (!this.#channel.isStarted) {
+      this.next[0] = (this.#clock.now[0] as number) + LOOK_AGAIN_NS;
+      return false;
+    }
+    this.#clock.refresh();
+    this.#dropsBefore = this.#cardDrops();
+    this.#times[FIRST] = this.#clock.now[0] as number;
+    this.#times[LAST] = this.#clock.now[0] as number;
+    this.#enter(REPLAY_RUNS);
+    return true;
+  }
+
+  /** The card may still drop what it holds; the sink waits for the exact number. */
+  #finish(): false {
+    if (this.#channel.isOver) {
+      this.next[0] = Number.POSITIVE_INFINITY;
+      return false;
+    }
+    this.#clock.refresh();
+    this.#showDrops();
+    this.next[0] = (this.#clock.now[0] as number) + LOOK_AGAIN_NS;
+    return false;
+  }
+
+  /** Lets what is due arrive, at most a burst; returns how many frames. Leaves the state saying what it waits for. */
+  #injectDue(): number {
+    const queue = this.#queue;
+    const now = this.#clock.now;
+    let taken = 0;
+    while (taken < FRAMES_PER_TURN) {
+      if (this.#channel.isStopped || !queue.peek()) {
+        this.#outOfFrames(now);
+        break;
+      }
+      if (taken > 0 && taken % FRAMES_PER_LOOK === 0) this.#clock.refresh();
+      if (!this.#isDue(now)) {
+        this.#enter(REPLAY_WAITS_FOR_TIME);
+        break;
+      }
+      const hasRoom = this.#device.hasRoomForFrame?.(this.#options.port, queue.byteLength) ?? true;
+      if (this.#waitsForRoom && !(hasRoom && this.#isWithinLimit(now))) {
+        this.#waitForRoom(now);
+        break;
+      }
+      this.#inject(now, hasRoom);
+      taken++;
+    }
+    return taken;
+  }
+
+  #inject(now: Float64Array, hasRoom: boolean): void {
+    const queue = this.#queue;
+    const times = this.#times;
+    if (this.#isWaiting) {
+      this.#isWaiting = false;
+      times[WAIT_SUM] = (times[WAIT_SUM] as number) + (now[0] as number) - (times[WAIT_SINCE] as number);
+    }
+    // What the card is about to drop has no latency; leaving it out keeps the log short when it drops a lot.
+    if (hasRoom) this.#arrivals.note(queue.memory.bytes, queue.offset, queue.byteLength, now);
+    this.#device.onFrame(this.#options.port, queue.memory, queue.offset, queue.byteLength, queue.flags);
+    queue.release();
+    this.#sentCount = (this.#sentCount + 1) | 0;
+    times[COUNT] = (times[COUNT] as number) + 1;
+    times[BYTES] = (times[BYTES] as number) + queue.byteLength;
+    times[LAST] = now[0] as number;
+    this.next[0] = Number.POSITIVE_INFINITY;
+    if (this.#state !== REPLAY_RUNS) this.#enter(REPLAY_RUNS);
+  }
+
+  /** Whether the oldest frame's time has come; plans it when not, and notes how late it is when it has. */
+  #isDue(now: Float64Array): boolean {
+    const { factor } = this.#options;
+    if (factor === 0) return true;
+    const queue = this.#queue;
+    const times = this.#times;
+    const dueNs = (times[FIRST] as number) + (queue.seconds * 1e9 + queue.nanoseconds) / factor;
+    const lateNs = (now[0] as number) - dueNs;
+    if (lateNs < 0) {
+      this.next[0] = dueNs;
+      return false;
+    }
+    if (this.#isWaiting) return true;
+    times[LATE_SUM] = (times[LATE_SUM] as number) + lateNs;
+    if (lateNs > (times[LATE_MAX] as number)) times[LATE_MAX] = lateNs;
+    return true;
+  }
+
+  /**
+   * At maximal speed: whether few enough frames are on their way. A driver that takes none for a moment is one that the
+   * operating system has put aside; the card then takes what it has room for, as in reality, and nobody waits for a turn.
+   */
+  #isWithinLimit(now: Float64Array): boolean {
+    const { inFlightLimit, factor } = this.#options;
+    if (inFlightLimit === 0 || factor !== 0) return true;
+    const settled = (this.#channel.deliveredCount + this.#channel.rejectedCount + this.#channel.droppedCount) | 0;
+    if (settled !== this.#settledCount) {
+      this.#settledCount = settled;
+      this.#times[SETTLED_AT] = now[0] as number;
+    }
+    if (((this.#sentCount - settled) | 0) < inFlightLimit) return true;
+    return (now[0] as number) - (this.#times[SETTLED_AT] as number) > STALL_NS;
+  }
+
+  #waitForRoom(now: Float64Array): void {
+    this.#enter(REPLAY_WAITS_FOR_ROOM);
+    // The card frees room as its driver moves: only turns help, not time, so nothing is planned.
+    this.next[0] = (now[0] as number) + LOOK_AGAIN_NS;
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    this.#roomWaitCount++;
+    this.#times[WAIT_SINCE] = now[0] as number;
+  }
+
+  #outOfFrames(now: Float64Array): void {
+    if (!this.#channel.isStopped && !(this.#queue.isClosed && this.#queue.isEmpty)) {
+      this.next[0] = (now[0] as number) + LOOK_AGAIN_NS;
+      return;
+    }
+    this.next[0] = Number.POSITIVE_INFINITY;
+    this.#channel.sentCount = this.#sentCount;
+    this.#enter(REPLAY_FINISHED);
+  }
+
+  /** Publishes what the card has dropped: now and then while it runs, often when somebody may wait for it. */
+  #showDrops(): void {
+    const now = this.#clock.now[0] as number;
+    const intervalNs = this.#state === REPLAY_RUNS ? DROPS_INTERVAL_NS : DROPS_INTERVAL_NS / 20;
+    if (now - (this.#times[DROPS_SHOWN] as number) < intervalNs) return;
+    this.#times[DROPS_SHOWN] = now;
+    this.#channel.droppedCount = this.#cardDrops() - this.#dropsBefore;
+  }
+
+  #cardDrops(): number {
+    const statistics = this.#device.statistics();
+    return this.#options.dropCounters.reduce((sum, name) => sum + (statistics[name] ?? 0), 0);
+  }
+
+  #enter(state: number): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.#channel.state = state;
+  }
+}

@@ -1,0 +1,50 @@
+import { url as inspectorUrl } from "node:inspector";
+import { ReplayStuckError } from "./replay-errors.ts";
+import { REPLAY_WAITS_FOR_START, REPLAY_WAITS_FOR_TIME, type ReplayChannel } from "./replay-channel.ts";
+import { WrappingCount } from "./replay-progress.ts";
+
+const DEFAULT_LIMIT_MS = 10_000;
+
+/** The limit that holds: none while somebody sits in a debugger, for whom time stands still. */
+export function limitUnderDebugger(limitMs: number = DEFAULT_LIMIT_MS): number {
+  return inspectorUrl() === undefined ? limitMs : Number.POSITIVE_INFINITY;
+}
+
+/** Sees to it that a replay moves: looked at now and then, it throws when nothing has moved for the limit. */
+export class ReplayWatch {
+  readonly sent: WrappingCount = new WrappingCount();
+  readonly delivered: WrappingCount = new WrappingCount();
+  readonly #channel: ReplayChannel;
+  readonly #limitMs: number;
+  #movedAtMs: number;
+
+  constructor(channel: ReplayChannel, limitMs: number, nowMs: number) {
+    this.#channel = channel;
+    this.#limitMs = limitMs;
+    this.#movedAtMs = nowMs;
+  }
+
+  /** Takes the counters. Throws ReplayStuckError when the driver is stuck; waiting for a recorded time is no standstill. */
+  look(nowMs: number): void {
+    const channel = this.#channel;
+    const hasSent = this.sent.update(channel.sentCount);
+    const hasDelivered = this.delivered.update((channel.deliveredCount + channel.rejectedCount) | 0);
+    const outstanding = channel.outstandingCount;
+    // Frames in the card are the driver's turn; with none there, the next frame is the replayer's.
+    const isPaused = channel.state === REPLAY_WAITS_FOR_TIME && outstanding === 0;
+    if (hasDelivered || isPaused || (hasSent && outstanding === 0)) this.#movedAtMs = nowMs;
+    if (nowMs - this.#movedAtMs > this.#limitMs) throw new ReplayStuckError(this.#sentence(outstanding));
+  }
+
+  #sentence(outstanding: number): string {
+    const seconds = (this.#limitMs / 1000).toLocaleString("en");
+    if (this.#channel.state === REPLAY_WAITS_FOR_START) {
+      return `The driver did not set the card up within ${seconds} s: it waits for something that does not come.`;
+    }
+    if (outstanding > 0) {
+      const frames = outstanding.toLocaleString("en");
+      return `The driver took no frame for ${seconds} s although ${frames} are waiting in the card and its rings: it is stuck.`;
+    }
+    return `The driver did not return within ${seconds} s after the last frame: it must end when its sink is over.`;
+  }
+}

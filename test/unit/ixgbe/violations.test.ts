@@ -1,0 +1,230 @@
+import { expect, test } from "vitest";
+import * as bits from "../../../devices/ixgbe/descriptors.ts";
+import * as reg from "../../../devices/ixgbe/registers.ts";
+import { Card, dataCommand, plainFrame, srrctl } from "./card.ts";
+import { ReceiveRing, TransmitRing } from "./rings.ts";
+import { IOVA_HIGH } from "./test-port.ts";
+
+const ENABLE = reg.TXDCTL.fields.ENABLE.mask;
+
+interface Case {
+  readonly rule: string;
+  readonly place: string;
+  readonly says: RegExp;
+  readonly break: (card: Card) => void;
+}
+
+const cases: readonly Case[] = [
+  {
+    rule: "ring-misaligned",
+    place: "RDBAL(3) 0x010c0",
+    says: /0x00001040, which is not a multiple of 128.*0x00001000/,
+    break: (card) => card.set(reg.RDBAL, 0x1040, 3),
+  },
+  {
+    rule: "ring-length",
+    place: "TDLEN(64) 0x07008",
+    says: /200 bytes.*takes 128/,
+    break: (card) => card.set(reg.TDLEN, 200, 64),
+  },
+  {
+    rule: "ring-empty",
+    place: "RDLEN(0) 0x01008",
+    says: /never fetches/,
+    break: (card) => card.set(reg.RXDCTL, ENABLE),
+  },
+  {
+    rule: "ring-changed-while-enabled",
+    place: "TDLEN(0) 0x06008",
+    says: /Disable the queue/,
+    break: (card) => {
+      card.startTransmit(0, 8);
+      card.set(reg.TDLEN, 256);
+    },
+  },
+  {
+    rule: "head-written-while-enabled",
+    place: "RDH(1) 0x01050",
+    says: /ignored the write and stays at 0/,
+    break: (card) => {
+      card.startReceive(1, 8, srrctl(2));
+      card.set(reg.RDH, 0, 1);
+      card.set(reg.RDH, 5, 1);
+      expect(card.get(reg.RDH, 1)).toBe(0);
+    },
+  },
+  {
+    rule: "head-beyond-ring",
+    place: "TDH(0) 0x06010",
+    says: /starts at 0/,
+    break: (card) => {
+      card.set(reg.TDLEN, 128);
+      card.set(reg.TDH, 8);
+      card.set(reg.TDT, 8);
+      card.set(reg.TXDCTL, ENABLE);
+      card.set(reg.TDT, 0);
+      card.port.advance(20_000);
+    },
+  },
+  {
+    rule: "tail-beyond-ring",
+    place: "TDT(0) 0x06018",
+    says: /written with 8, but the ring has 8 descriptors: 0 to 7/,
+    break: (card) => {
+      card.startTransmit(0, 8);
+      card.set(reg.TDT, 8);
+      card.port.answer();
+      expect(card.port.sent).toEqual([]);
+    },
+  },
+  {
+    rule: "doorbell-before-enable",
+    place: "RDT(0) 0x01018",
+    says: /Poll ENABLE until it reads 1/,
+    break: (card) => {
+      card.set(reg.RDLEN, 128);
+      card.set(reg.RDT, 7);
+    },
+  },
+  {
+    rule: "descriptor-handed-over-done",
+    place: "receive queue 0",
+    says: /descriptor 2 of queue 0.*RDT\(0\) 0x01018/,
+    break: (card) => {
+      const ring = card.startReceive(0, 8, srrctl(2));
+      card.putDescriptor(ring, 2, [0x1000, IOVA_HIGH, 1, 0]);
+      card.set(reg.RDT, 3);
+      card.port.answer();
+    },
+  },
+  {
+    rule: "receive-buffer-size",
+    place: "SRRCTL(0) 0x01014",
+    says: /0 KiB/,
+    break: (card) => card.set(reg.SRRCTL, srrctl(0)),
+  },
+  {
+    rule: "payload-length",
+    place: "transmit queue 0",
+    says: /PAYLEN is 61, but the buffers up to EOP hold 60/,
+    break: (card) => sendOne(card, { payloadLength: 61 }),
+  },
+  {
+    rule: "transmit-too-short",
+    place: "transmit queue 0",
+    says: /16 bytes.*17 to 15872/,
+    break: (card) => {
+      sendOne(card, { bytes: plainFrame(16, 1) });
+      expect(card.port.sent).toEqual([]);
+    },
+  },
+  {
+    rule: "transmit-too-long",
+    place: "transmit queue 0",
+    says: /15873 bytes/,
+    break: (card) => sendOne(card, { bytes: plainFrame(15_873, 1) }),
+  },
+  {
+    rule: "too-many-descriptors",
+    place: "transmit queue 0",
+    says: /more than 40 descriptors/,
+    break: (card) => {
+      const ring = new TransmitRing(card, 0, 64);
+      ring.put({ bytes: plainFrame(410, 1), pieces: new Array(41).fill(10) });
+      ring.doorbell();
+      card.port.answer();
+    },
+  },
+  {
+    rule: "offload-without-context",
+    place: "transmit queue 0",
+    says: /no context descriptor with that IDX/,
+    break: (card) => sendOne(card, { flags: bits.TX_IFCS | bits.TX_RS | bits.TX_VLE, options: 1 << 4 }),
+  },
+  {
+    rule: "offload-without-ifcs",
+    place: "transmit queue 0",
+    says: /IFCS/,
+    break: (card) => sendOne(card, { flags: bits.TX_VLE, context: [0, 0, bits.TX_DEXT | bits.TX_DTYP_CONTEXT, 0] }),
+  },
+  {
+    rule: "segmentation",
+    place: "transmit queue 0",
+    says: /MSS is 0/,
+    break: (card) =>
+      sendOne(card, {
+        flags: bits.TX_IFCS | bits.TX_TSE,
+        payloadLength: 60 - 54,
+        context: [20 | (14 << 9), 0, bits.TX_DEXT | bits.TX_DTYP_CONTEXT | bits.CONTEXT_L4T_TCP, 20 << 8],
+      }),
+  },
+  {
+    rule: "threshold-with-head-write-back",
+    place: "transmit queue 0",
+    says: /WTHRESH = 0/,
+    break: (card) => {
+      card.set(reg.TDWBAL, card.allocate(64) | 1);
+      card.set(reg.TDWBAH, IOVA_HIGH);
+      const ring = new TransmitRing(card, 0, 8, 1 << 16);
+      ring.put({ bytes: plainFrame(60, 1) });
+      ring.doorbell();
+      card.port.answer();
+    },
+  },
+  {
+    rule: "write-during-reset",
+    place: "BAR0+0x04268",
+    says: /lost the write/,
+    break: (card) => {
+      card.set(reg.CTRL, reg.CTRL.fields.RST.mask);
+      card.set(reg.MAXFRS, 0x1000_0000);
+      expect(card.get(reg.MAXFRS)).toBe(0x05ee_0000);
+    },
+  },
+];
+
+function sendOne(card: Card, request: Partial<Parameters<TransmitRing["put"]>[0]>): void {
+  const ring = new TransmitRing(card, 0, 16);
+  ring.put({ bytes: plainFrame(60, 1), ...request });
+  ring.doorbell();
+  card.port.answer();
+}
+
+test.for(cases)("$rule", ({ rule, place, says, break: breakRule }) => {
+  const card = Card.running();
+  breakRule(card);
+  const found = card.port.log.findings.find((finding) => finding.rule === rule);
+  expect(found).toMatchObject({ kind: "violation", place });
+  expect(found?.message).toMatch(says);
+  // The card goes on: other queues are not touched.
+  if (rule === "write-during-reset") return;
+  const other = new TransmitRing(card, 9, 8);
+  card.port.sent.length = 0;
+  other.put({ bytes: plainFrame(60, 1) });
+  other.doorbell();
+  card.port.answer();
+  expect(card.port.sent).toHaveLength(1);
+});
+
+test("header split is said and the frame arrives whole", () => {
+  const card = Card.running();
+  const ring = new ReceiveRing(card, 0, 8);
+  card.set(reg.SRRCTL, 2 | (5 << 25));
+  ring.post(7);
+  card.port.answer();
+  card.receive(plainFrame(300, 1));
+  expect(ring.take().map(({ bytes }) => bytes)).toEqual([plainFrame(300, 1)]);
+  expect(card.port.log.findings).toMatchObject([{ kind: "note", rule: "header-split", place: "SRRCTL(0) 0x01014" }]);
+});
+
+test("a violation is said once, however often it happens", () => {
+  const card = Card.running();
+  const ring = new TransmitRing(card, 0, 8);
+  for (let number = 0; number < 5; number++) {
+    ring.put({ bytes: plainFrame(60, number), payloadLength: 10 });
+    ring.doorbell();
+    card.port.answer();
+  }
+  expect(card.port.log.findings).toMatchObject([{ rule: "payload-length", count: 5 }]);
+  expect(dataCommand(60, 0) & 0xffff).toBe(60);
+});

@@ -1,0 +1,123 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Arena, ARENA_PAGE_BYTES as PAGE } from "../../../emulator/memory/arena.ts";
+
+interface Buffer {
+  readonly offset: number;
+  readonly byteLength: number;
+}
+
+const aStep = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant("alloc" as const),
+      byteLength: fc.oneof(fc.integer({ min: 1, max: 5 * PAGE }), fc.constantFrom(PAGE - 1, PAGE, PAGE + 1)),
+      alignPages: fc.constantFrom(1, 1, 1, 2, 4, 16),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("free" as const), which: fc.nat(63) }) },
+);
+
+/** The longest run of pages, aligned, that no buffer touches. */
+function hasRoom(buffers: readonly Buffer[], pageCount: number, wantedPages: number, alignPages: number): boolean {
+  const taken = new Uint8Array(pageCount);
+  for (const { offset, byteLength } of buffers) {
+    taken.fill(1, offset / PAGE, Math.ceil((offset + byteLength) / PAGE));
+  }
+  for (let first = 0; first + wantedPages <= pageCount; first += alignPages) {
+    if (taken.subarray(first, first + wantedPages).every((page) => page === 0)) return true;
+  }
+  return false;
+}
+
+describe("against a list of buffers", () => {
+  test("buffers are aligned, inside, never overlap, and are refused only when no run is free", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 64 }),
+        fc.array(aStep, { minLength: 1, maxLength: 150, size: "max" }),
+        (pageCount, steps) => {
+          const arena = Arena.create(pageCount * PAGE);
+          // Another driver thread allocates from the same tables.
+          const other = new Arena(arena.tables);
+          const buffers: Buffer[] = [];
+          for (const [index, step] of steps.entries()) {
+            const mine = index % 2 === 0 ? arena : other;
+            if (step.kind === "free") {
+              const [buffer] = buffers.splice(step.which % Math.max(1, buffers.length), 1);
+              if (buffer !== undefined) mine.free(buffer.offset);
+              continue;
+            }
+            const { byteLength, alignPages } = step;
+            const room = hasRoom(buffers, pageCount, Math.ceil(byteLength / PAGE), alignPages);
+            if (!room) {
+              expect(() => mine.alloc(byteLength, alignPages * PAGE)).toThrow(/no run of \d+ free pages/);
+              continue;
+            }
+            const offset = mine.alloc(byteLength, alignPages * PAGE);
+            expect(offset % (alignPages * PAGE)).toBe(0);
+            expect(offset + byteLength).toBeLessThanOrEqual(pageCount * PAGE);
+            for (const buffer of buffers) {
+              expect(offset >= buffer.offset + buffer.byteLength || buffer.offset >= offset + byteLength).toBe(true);
+            }
+            buffers.push({ offset, byteLength });
+          }
+        },
+      ),
+    );
+  });
+
+  test("everything that was freed is there again", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 4 * PAGE }), { maxLength: 16 }), (lengths) => {
+        const arena = Arena.create(64 * PAGE);
+        const offsets = lengths.map((byteLength) => arena.alloc(byteLength));
+        for (const offset of offsets) arena.free(offset);
+        expect(arena.alloc(64 * PAGE)).toBe(0);
+      }),
+    );
+  });
+});
+
+describe("single cases", () => {
+  test("freed pages rest: the next buffer lies elsewhere while there is an elsewhere", () => {
+    const arena = Arena.create(8 * PAGE);
+    const offsets: number[] = [];
+    for (let round = 0; round < 8; round++) {
+      const offset = arena.alloc(PAGE);
+      arena.free(offset);
+      offsets.push(offset);
+    }
+    expect(new Set(offsets).size).toBe(8);
+  });
+
+  test("a size is rounded up to whole pages, and at least one", () => {
+    expect(Arena.create(1).tables.memory.byteLength).toBe(PAGE);
+    expect(Arena.create(PAGE + 1).tables.memory.byteLength).toBe(2 * PAGE);
+  });
+
+  test("exhaustion says what to do", () => {
+    const arena = Arena.create(2 * PAGE);
+    expect(() => arena.alloc(3 * PAGE)).toThrow(/no run of 3 free pages in 2.*hostMemoryBytes/);
+    arena.alloc(PAGE);
+    expect(() => arena.alloc(PAGE, 4 * PAGE)).toThrow(RangeError);
+  });
+
+  test.each([
+    ["twice", (offset: number) => offset],
+    ["in the middle of a buffer", (offset: number) => offset + 3 * PAGE],
+    ["within a page", (offset: number) => offset + 8],
+    ["beyond the arena", () => 1024 * PAGE],
+    ["before the arena, where the bookkeeping is", () => -16 * PAGE],
+    ["at no number", () => Number.NaN],
+  ])("free %s throws and leaves the arena as it was", (_, where) => {
+    const arena = Arena.create(16 * PAGE);
+    const offset = arena.alloc(PAGE);
+    arena.free(offset);
+    const long = arena.alloc(4 * PAGE);
+    expect(() => arena.free(where(long - PAGE))).toThrow(/no buffer starts there/);
+    arena.free(long);
+    expect(arena.alloc(16 * PAGE)).toBe(0);
+  });
+});

@@ -1,0 +1,28 @@
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { expect, test } from "vitest";
+
+const root = resolve(import.meta.dirname, "../..");
+const readme = readFileSync(resolve(root, "README.md"), "utf8");
+
+/** What a user writes, by what stands for it in this repository. */
+const SPECIFIERS: readonly (readonly [string, string])[] = [
+  ["../../devices/index.ts", "softbar/devices"],
+  ["../../harness/index.ts", "softbar"],
+  ["../../scenarios/drivers/ixgbe.ts", "./my-driver.ts"],
+];
+
+test("the driver test in the README is the one that runs", () => {
+  const [, shown] = /```ts\n([\s\S]*?)```/.exec(readme) ?? [];
+  let run = readFileSync(resolve(root, "test/threads/readme-example.test.ts"), "utf8");
+  for (const [here, theirs] of SPECIFIERS) run = run.replaceAll(`"${here}"`, `"${theirs}"`);
+  // Import order is the linter's here and the reader's there.
+  const lines = (text: string): string[] => text.trim().split("\n").sort();
+  expect(lines(shown ?? "")).toEqual(lines(run));
+});
+
+test("every file that the README links to is there", () => {
+  const links = [...readme.matchAll(/\]\(([^)#:]+)\)/g)].map(([, path]) => path as string);
+  expect(links.length).toBeGreaterThan(3);
+  for (const path of links) expect(() => readFileSync(resolve(root, path)), path).not.toThrow();
+});
