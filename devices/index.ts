@@ -1,2 +1,4 @@
-/** Placeholder. */
-export const placeholder: true = true;
+/** The devices there are, to plug in: `await plugIn(ixgbe())`. Each folder has its data sheet, DATASHEET.md. */
+
+export { type EduOptions, edu } from "./edu/index.ts";
+export { type IxgbeOptions, ixgbe } from "./ixgbe/index.ts";

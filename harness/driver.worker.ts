@@ -8,6 +8,8 @@ import type { DriverThreadAnswer, DriverThreadData } from "./driver-thread.ts";
 type DriverMain = (functions: readonly PciFunction[], argument: unknown) => unknown;
 
 const data = workerData as DriverThreadData;
+// A driver may wait by Atomics.waitAsync, which does not hold the event loop: without this the thread would just end.
+const keepAlive = setInterval(() => {}, 2 ** 30);
 let answer: DriverThreadAnswer;
 try {
   const module = (await import(data.moduleUrl)) as { default?: DriverMain };
@@ -19,7 +21,17 @@ try {
   const functions = openCpu(data.handle, (lines) => console.warn(lines.join("\n")));
   answer = { result: await module.default(functions, data.argument) };
 } catch (thrown) {
-  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  answer = { error: { name: error.name, message: error.message, stack: error.stack ?? error.message } };
+  answer = failureOf(thrown);
 }
-parentPort?.postMessage(answer);
+clearInterval(keepAlive);
+try {
+  parentPort?.postMessage(answer);
+} catch (thrown) {
+  // What a driver returns crosses threads: data does, functions and class instances do not.
+  parentPort?.postMessage(failureOf(thrown));
+}
+
+function failureOf(thrown: unknown): DriverThreadAnswer {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  return { error: { name: error.name, message: error.message, stack: error.stack ?? error.message } };
+}

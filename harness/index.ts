@@ -1,2 +1,44 @@
-/** Placeholder. */
-export const placeholder: true = true;
+/**
+ * What a test of a driver imports: `import { frames, plugIn } from "softbar"`. Devices are in "softbar/devices", what a
+ * device author needs in "softbar/emulator".
+ */
+
+export type {
+  Bar,
+  Config,
+  Cpu,
+  Dma,
+  DmaAllocOptions,
+  DmaBuffer,
+  DmaDirection,
+  Interrupt,
+  InterruptKind,
+  PciFunction,
+} from "../emulator/pcie/driver-view.ts";
+export type { DeviceStatistics } from "../emulator/run/device-thread.ts";
+export type { Finding, FindingKind } from "../emulator/run/findings.ts";
+export type { MachineOptions, PortName } from "../emulator/run/machine.ts";
+export { DeviceGoneError, TestbedError } from "../emulator/run/testbed-error.ts";
+export { CaptureError } from "../emulator/wire/capture/capture-error.ts";
+export { type FrameShape, frames } from "./frames.ts";
+export { failOnOpenTestbeds } from "./open-testbeds.ts";
+export { plugIn } from "./plug-in.ts";
+export type { FeedReport, SessionReport } from "./replay/feed-meter.ts";
+export type { FcsMode, FrameReaderReport } from "./replay/frame-reader.ts";
+export { type IxgbeTargetOptions, ixgbeTarget } from "./replay/ixgbe-target.ts";
+export type { LatencyReport } from "./replay/latency.ts";
+export { replay } from "./replay/replay.ts";
+export { ReplayDriverError, ReplayInputError, ReplayStuckError } from "./replay/replay-errors.ts";
+export { parseSpeed, type ReplayOptions } from "./replay/replay-options.ts";
+export type { ReplayProgress } from "./replay/replay-progress.ts";
+export type {
+  DropCount,
+  ReplayBalance,
+  ReplayDriverResult,
+  ReplayReport,
+  ReplaySourceReport,
+} from "./replay/replay-report.ts";
+export { type ReplayDriverArgument, ReplaySink, type SinkReport } from "./replay/replay-sink.ts";
+export type { DropPlace, ReplayTarget } from "./replay/replay-target.ts";
+export type { SendOptions, TestWire } from "./test-wire.ts";
+export type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";

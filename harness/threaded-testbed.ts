@@ -42,6 +42,8 @@ export class ThreadedTestbed implements Testbed {
   readonly #wires = new Map<string, TestWire>();
   /** By index; undefined while the CPU joins. */
   readonly #cpus = new Map<number, DriverThread | undefined>();
+  /** By index: what the last run of a CPU was answered with. */
+  readonly #running = new Map<number, Promise<unknown>>();
   readonly #quiesceLimitMs: number;
   readonly #ended: Promise<void>;
   readonly #joined: Promise<void>;
@@ -131,7 +133,14 @@ export class ThreadedTestbed implements Testbed {
     if (!Number.isInteger(index) || index < 1 || index >= CPU_LIMIT) {
       throw new RangeError(`CPU ${index}: 1 to ${CPU_LIMIT - 1} can be given a module; CPU 0 is the test's own thread`);
     }
-    return { index, run: (moduleUrl, argument) => this.#runOn(index, String(moduleUrl), argument) };
+    return {
+      index,
+      run: <Result>(moduleUrl: string | URL, argument?: unknown): Promise<Result> => {
+        const running = this.#runOn<Result>(index, String(moduleUrl), argument);
+        this.#running.set(index, running);
+        return running;
+      },
+    };
   }
 
   async quiesce(): Promise<void> {
@@ -181,6 +190,10 @@ export class ThreadedTestbed implements Testbed {
     this.#status.status = STATUS_CLOSED;
     this.#status.wakeIfAsleep();
     this.#connection.fail("its testbed was closed");
+    for (const running of this.#running.values()) {
+      // A test that fails while a driver runs has its reason already: the end of that driver is no second one.
+      running.catch(() => {});
+    }
     try {
       await Promise.all([...this.#cpus.values()].map((cpu) => cpu?.stop("the testbed was closed")));
       await this.#worker.terminate();

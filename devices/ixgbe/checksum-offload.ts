@@ -92,7 +92,13 @@ export function insertL4Checksum(
 }
 
 /** Legacy descriptors: the sum from `start` (CSS) to the end goes to `at` (CSO), counted from the frame's start. */
-export function insertLegacyChecksum(bytes: Uint8Array, offset: number, byteLength: number, start: number, at: number): void {
+export function insertLegacyChecksum(
+  bytes: Uint8Array,
+  offset: number,
+  byteLength: number,
+  start: number,
+  at: number,
+): void {
   if (start >= byteLength || at + 2 > byteLength) return;
   const checksum = checksumOf(onesComplementSum(bytes, offset + start, byteLength - start));
   bytes[offset + at] = checksum >>> 8;

@@ -15,7 +15,9 @@ const CHECKSUM_WORD = 0x3f;
 
 /** Throws RangeError for a text that is no unicast MAC address. */
 export function parseMacAddress(text: string): readonly number[] {
-  const bytes = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text) ? text.split(":").map((byte) => Number.parseInt(byte, 16)) : [];
+  const bytes = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text)
+    ? text.split(":").map((byte) => Number.parseInt(byte, 16))
+    : [];
   if (bytes.length !== 6 || ((bytes[0] as number) & 1) !== 0) {
     throw new RangeError(`macAddress "${text}": want a unicast address like 02:00:00:82:59:90`);
   }

@@ -175,7 +175,9 @@ export class Interrupts {
       registers.set(reg.EICS_EX, 0, index);
       this.#raise(index === 0 ? written : 0, index === 1 ? written : 0, 0);
     });
-    registers.onWrite(reg.EIMS, (_index, _value, _before, written) => this.#setMask(0, written & VECTOR_CAUSES, written));
+    registers.onWrite(reg.EIMS, (_index, _value, _before, written) =>
+      this.#setMask(0, written & VECTOR_CAUSES, written),
+    );
     registers.onWrite(reg.EIMS_EX, (index, _value, _before, written) => this.#setMask(index, written, 0));
     registers.onWrite(reg.EIMC, (_index, _value, _before, written) => {
       registers.set(reg.EIMC, 0);
@@ -337,7 +339,8 @@ export class Interrupts {
   /** INTx, MSI, or MSI-X with one vector: asserted while a cause is enabled; EITR(0) holds back the next assertion. */
   #evaluateOne(): void {
     this.#show();
-    const due = ((this.#cause[0] as number) & VECTOR_CAUSES & (this.#mask[0] as number)) | (this.#otherCause & this.#otherMask);
+    const due =
+      ((this.#cause[0] as number) & VECTOR_CAUSES & (this.#mask[0] as number)) | (this.#otherCause & this.#otherMask);
     if (due === 0) {
       if (this.#asserted) this.#assert(false);
     } else if (!this.#asserted && !this.#isThrottled(0)) {

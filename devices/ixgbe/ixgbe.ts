@@ -298,8 +298,8 @@ class Ixgbe implements DeviceModel {
   statistics(): Record<string, number> {
     const result: Record<string, number> = {};
     for (const [index, name] of statistics.TOTAL_NAMES.entries()) result[name] = this.#statistics.totals[index] ?? 0;
-    result["rxInPacketBuffer"] = this.#packetBuffer.frameCount;
-    result["txUnderWay"] = this.#transmitBuffer.count;
+    result.rxInPacketBuffer = this.#packetBuffer.frameCount;
+    result.txUnderWay = this.#transmitBuffer.count;
     return result;
   }
 

@@ -40,7 +40,7 @@ export class Link {
     registers.afterRead(reg.LINKS, () => this.#latchStatus());
     // A bit of the 82598 that drivers for both set; nothing negotiates here.
     registers.onWrite(reg.PCS1GLCTL, (_index, value) => {
-      registers.set(reg.PCS1GLCTL, value & ~(reg.PCS1GLCTL.fields["AN_RESTART"]?.mask ?? 0));
+      registers.set(reg.PCS1GLCTL, value & ~(reg.PCS1GLCTL.fields.AN_RESTART?.mask ?? 0));
     });
   }
 

@@ -53,7 +53,7 @@ export class PacketBuffer {
 
   /** RXPBSIZE(0): how many bytes frames may take. */
   setLimit(byteLength: number): void {
-    this.#limitBytes = byteLength < PACKET_BUFFER_BYTES ? byteLength : PACKET_BUFFER_BYTES;
+    this.#limitBytes = Math.min(byteLength, PACKET_BUFFER_BYTES);
   }
 
   /** True when a frame of that length, FCS not counted, would find room. */
@@ -153,14 +153,11 @@ export class PacketBuffer {
   /** Byte offset for a record of that size: behind the newest, or at 0 when the rest of the memory is too small. */
   #placeFor(size: number): number {
     const { usedBytes } = this;
-    const tail = this.#tail;
-    const isWrapped = this.frameCount !== 0 && tail <= this.#head;
-    if (isWrapped) {
-      return this.#head - tail >= size && usedBytes + size <= this.#limitBytes ? tail : NO_PLACE;
-    }
-    const rest = PACKET_BUFFER_BYTES - tail;
-    if (rest >= size) return usedBytes + size <= this.#limitBytes ? tail : NO_PLACE;
-    return this.#head >= size && usedBytes + rest + size <= this.#limitBytes ? 0 : NO_PLACE;
+    const isWrapped = this.frameCount !== 0 && this.#tail <= this.#head;
+    const rest = isWrapped ? this.#head - this.#tail : PACKET_BUFFER_BYTES - this.#tail;
+    if (rest >= size) return usedBytes + size <= this.#limitBytes ? this.#tail : NO_PLACE;
+    const fits = !isWrapped && this.#head >= size && usedBytes + rest + size <= this.#limitBytes;
+    return fits ? 0 : NO_PLACE;
   }
 
   #putFcs(at: number, fcs: number): void {

@@ -5,13 +5,13 @@ import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import * as bits from "./descriptors.ts";
 import * as findings from "./findings.ts";
 import type { Interrupts } from "./interrupts.ts";
-import * as record from "./packet-buffer.ts";
 import type { PacketBuffer } from "./packet-buffer.ts";
+import * as record from "./packet-buffer.ts";
 import { DRAINING, QUEUE_COUNT, type RingOwner, type Rings, RUNNING } from "./queues.ts";
 import * as reg from "./registers.ts";
 import type { MasterControl } from "./reset.ts";
-import * as statistics from "./statistics.ts";
 import type { Statistics } from "./statistics.ts";
+import * as statistics from "./statistics.ts";
 
 /** Descriptors of one read, and how few on the card ask for the next (7.1.9). */
 const BURST = 32;
@@ -186,7 +186,7 @@ export class ReceiveDma implements RingOwner {
         return false;
       }
       const rest = byteLength - done;
-      const length = rest < bufferBytes ? rest : bufferBytes;
+      const length = Math.min(rest, bufferBytes);
       this.#deliver(words, at, queue, buffer.memory, buffer.headData + done, length, length === rest);
       done += length;
     }
@@ -214,7 +214,14 @@ export class ReceiveDma implements RingOwner {
     else this.#compose(frame, at, byteLength, isLast);
     const index = rings.head[queue] as number;
     const high = rings.addressHigh(queue, index);
-    this.#port.dmaWrite(high, rings.addressLow(queue, index), this.#writeBack, 0, bits.DESCRIPTOR_BYTE_LENGTH, flagOffset);
+    this.#port.dmaWrite(
+      high,
+      rings.addressLow(queue, index),
+      this.#writeBack,
+      0,
+      bits.DESCRIPTOR_BYTE_LENGTH,
+      flagOffset,
+    );
     rings.consume(queue, 1);
     rings.moveHead(queue, index + 1 === rings.slotCount[queue] ? 0 : index + 1);
     if (isLast) this.#parts.interrupts.queueCause(this.#parts.interrupts.receiveVector[queue] as number);

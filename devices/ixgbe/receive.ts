@@ -2,21 +2,27 @@ import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import { FRAME_BAD_FCS } from "../../emulator/pcie/device-model.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import { crc32, FCS_BYTE_LENGTH } from "../../emulator/wire/crc32.ts";
-import { ETHERNET_HEADER_BYTE_LENGTH, FrameHeaders, IP_PROTOCOL_TCP, IP_PROTOCOL_UDP, VLAN_TAG_BYTE_LENGTH } from "../../emulator/wire/frame.ts";
+import {
+  ETHERNET_HEADER_BYTE_LENGTH,
+  FrameHeaders,
+  IP_PROTOCOL_TCP,
+  IP_PROTOCOL_UDP,
+  VLAN_TAG_BYTE_LENGTH,
+} from "../../emulator/wire/frame.ts";
 import { MIN_FRAME_BYTE_LENGTH } from "../../emulator/wire/line-rate.ts";
 import { receiveChecksumStatus } from "./checksum-offload.ts";
 import * as bits from "./descriptors.ts";
 import { type Filters, INEXACT, REJECTED } from "./filters.ts";
 import type { Interrupts } from "./interrupts.ts";
 import type { Link } from "./link.ts";
-import * as record from "./packet-buffer.ts";
 import type { PacketBuffer } from "./packet-buffer.ts";
+import * as record from "./packet-buffer.ts";
 import type { ReceiveDma } from "./receive-dma.ts";
 import * as reg from "./registers.ts";
 import type { MasterControl } from "./reset.ts";
 import type { Rss } from "./rss.ts";
-import * as statistics from "./statistics.ts";
 import type { Statistics } from "./statistics.ts";
+import * as statistics from "./statistics.ts";
 import { tagOf } from "./vlan.ts";
 
 const { JUMBOEN, RXCRCSTRP, LPBK, RXLNGTHERREN } = reg.HLREG0.fields;

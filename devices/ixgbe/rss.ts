@@ -90,7 +90,8 @@ export class Rss {
     this.#control = this.#registers.get(reg.MRQC);
     this.isEnabled = (this.#control & MRQE.mask) === MRQE_RSS;
     this.#keyChanged = true;
-    for (let index = 0; index < RETA_ENTRY_COUNT / 4; index++) this.#redirect(index, this.#registers.get(reg.RETA, index));
+    for (let index = 0; index < RETA_ENTRY_COUNT / 4; index++)
+      this.#redirect(index, this.#registers.get(reg.RETA, index));
   }
 
   /** Hashes the frame whose headers were parsed and returns its queue. What has no hash goes to queue 0. */
@@ -109,7 +110,8 @@ export class Rss {
     const hasPorts = headers.sourcePort >= 0;
     let type: number = RSS_TYPE_NONE;
     if (hasPorts && headers.ipProtocol === IP_PROTOCOL_TCP && (control & TCP_IPV4.mask) !== 0) type = RSS_TYPE_TCP_IPV4;
-    else if (hasPorts && headers.ipProtocol === IP_PROTOCOL_UDP && (control & UDP_IPV4.mask) !== 0) type = RSS_TYPE_UDP_IPV4;
+    else if (hasPorts && headers.ipProtocol === IP_PROTOCOL_UDP && (control & UDP_IPV4.mask) !== 0)
+      type = RSS_TYPE_UDP_IPV4;
     else if ((control & IPV4.mask) !== 0) type = RSS_TYPE_IPV4;
     if (type === RSS_TYPE_NONE) return;
     // Source and destination address, source and destination port: so they lie in the headers.
@@ -124,7 +126,8 @@ export class Rss {
     const hasPorts = headers.sourcePort >= 0;
     let type: number = RSS_TYPE_NONE;
     if (hasPorts && headers.ipProtocol === IP_PROTOCOL_TCP && (control & TCP_IPV6.mask) !== 0) type = RSS_TYPE_TCP_IPV6;
-    else if (hasPorts && headers.ipProtocol === IP_PROTOCOL_UDP && (control & UDP_IPV6.mask) !== 0) type = RSS_TYPE_UDP_IPV6;
+    else if (hasPorts && headers.ipProtocol === IP_PROTOCOL_UDP && (control & UDP_IPV6.mask) !== 0)
+      type = RSS_TYPE_UDP_IPV6;
     else if ((control & IPV6.mask) !== 0) type = RSS_TYPE_IPV6;
     if (type === RSS_TYPE_NONE) return;
     let hash = this.#toeplitz.add(0, 0, bytes, offset + headers.l3Offset + 8, 32);

@@ -65,7 +65,8 @@ export class Segmentation {
     if (headerByteLength + segmentBytes > SEGMENT_BYTES_MAX) {
       return `segmentation (TSE) into frames of ${headerByteLength + segmentBytes} bytes`;
     }
-    if (byteLength <= headerByteLength) return `segmentation (TSE) of ${byteLength} bytes, which is no more than the header`;
+    if (byteLength <= headerByteLength)
+      return `segmentation (TSE) of ${byteLength} bytes, which is no more than the header`;
     return "";
   }
 
@@ -83,7 +84,7 @@ export class Segmentation {
     const segment = this.#segment;
     for (let done = 0, index = 0; done < payloadByteLength; done += segmentBytes, index++) {
       const rest = payloadByteLength - done;
-      const length = rest < segmentBytes ? rest : segmentBytes;
+      const length = Math.min(rest, segmentBytes);
       copyMemory(segment, HEADROOM_BYTES, memory, offset, headerByteLength);
       copyMemory(segment, HEADROOM_BYTES + headerByteLength, memory, offset + headerByteLength + done, length);
       this.#adaptIp(context, index, length);

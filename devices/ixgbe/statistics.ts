@@ -104,7 +104,10 @@ export class Statistics {
     this.#values = registers.values;
     const at = (register: Register): number => registers.map.ordinal(register);
     this.#receivedBins = Int32Array.from([reg.PRC64, reg.PRC127, reg.PRC255, reg.PRC511, reg.PRC1023, reg.PRC1522], at);
-    this.#transmittedBins = Int32Array.from([reg.PTC64, reg.PTC127, reg.PTC255, reg.PTC511, reg.PTC1023, reg.PTC1522], at);
+    this.#transmittedBins = Int32Array.from(
+      [reg.PTC64, reg.PTC127, reg.PTC255, reg.PTC511, reg.PTC1023, reg.PTC1522],
+      at,
+    );
     [this.#tpr, this.#torl, this.#torh] = [at(reg.TPR), at(reg.TORL), at(reg.TORH)];
     [this.#rxnfgpc, this.#rxnfgbcl, this.#rxnfgbch] = [at(reg.RXNFGPC), at(reg.RXNFGBCL), at(reg.RXNFGBCH)];
     [this.#gprc, this.#gorcl, this.#gorch] = [at(reg.GPRC), at(reg.GORCL), at(reg.GORCH)];

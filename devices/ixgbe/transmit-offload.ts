@@ -1,12 +1,12 @@
-import { MemoryView } from "../../emulator/memory/memory-view.ts";
+import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DevicePort } from "../../emulator/pcie/device-model.ts";
 import { insertIpChecksum, insertL4Checksum, insertLegacyChecksum } from "./checksum-offload.ts";
 import * as bits from "./descriptors.ts";
 import { recordNotModelled, recordTransmit } from "./findings.ts";
 import { QUEUE_COUNT } from "./queues.ts";
 import { OffloadContext, type Segmentation } from "./segmentation.ts";
-import * as buffer from "./transmit-buffer.ts";
 import type { TransmitBuffer } from "./transmit-buffer.ts";
+import * as buffer from "./transmit-buffer.ts";
 import type { TransmitMac } from "./transmit-mac.ts";
 import { insertTag } from "./vlan.ts";
 
@@ -160,7 +160,11 @@ export class TransmitOffload {
     const queue = frames[at + buffer.FRAME_QUEUE] as number;
     const context = this.#context;
     const commands = frames[at + buffer.FRAME_CONTEXT + 1] as number;
-    context.load(frames[at + buffer.FRAME_CONTEXT] as number, commands, frames[at + buffer.FRAME_CONTEXT + 2] as number);
+    context.load(
+      frames[at + buffer.FRAME_CONTEXT] as number,
+      commands,
+      frames[at + buffer.FRAME_CONTEXT + 2] as number,
+    );
     const complaint = this.#segmentation.complaint(context, byteLength);
     if (complaint !== NO_COMPLAINT) {
       frames[at + buffer.FRAME_DEAD] = 1;
@@ -183,7 +187,15 @@ export class TransmitOffload {
   #recordNoFcs(queue: number, index: number): void {
     const what = "asks for an offload or a tag, but not for the FCS (IFCS)";
     const advice = "Set IFCS: the frame's own FCS is wrong once the card has changed it (7.2.3.2.4).";
-    recordTransmit(this.#port, "offload-without-ifcs", queue, index, what, "sends the frame with the FCS it came with", advice);
+    recordTransmit(
+      this.#port,
+      "offload-without-ifcs",
+      queue,
+      index,
+      what,
+      "sends the frame with the FCS it came with",
+      advice,
+    );
   }
 
   #recordPayloadLength(queue: number, index: number, options: number, payload: number): void {
@@ -194,7 +206,8 @@ export class TransmitOffload {
   }
 
   #recordSctp(): void {
-    const sentence = "A transmit descriptor asks for an SCTP checksum (TXSM, L4T 10), which is not modelled. The frame goes out unchanged.";
+    const sentence =
+      "A transmit descriptor asks for an SCTP checksum (TXSM, L4T 10), which is not modelled. The frame goes out unchanged.";
     recordNotModelled(this.#port, "sctp-checksum", "transmit", sentence);
   }
 

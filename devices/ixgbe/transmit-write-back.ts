@@ -85,7 +85,8 @@ export class TransmitWriteBack {
     const count = this.#waitingCount[queue] as number;
     if (count === 0) return;
     const first = queue * WAITING_MAX;
-    for (let at = first; at < first + count; at++) this.#write(queue, this.#waiting[at] as number, this.#kept[at] as number);
+    for (let at = first; at < first + count; at++)
+      this.#write(queue, this.#waiting[at] as number, this.#kept[at] as number);
     this.#waitingCount[queue] = 0;
     this.#waitingTotal -= count;
     this.#interrupts.queueCause(this.#interrupts.transmitVector[queue] as number);

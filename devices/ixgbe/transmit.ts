@@ -8,10 +8,10 @@ import { QUEUE_COUNT, type RingOwner, type Rings, RUNNING } from "./queues.ts";
 import type { Receive } from "./receive.ts";
 import * as reg from "./registers.ts";
 import type { MasterControl } from "./reset.ts";
-import * as statistics from "./statistics.ts";
 import type { Statistics } from "./statistics.ts";
-import * as buffer from "./transmit-buffer.ts";
+import * as statistics from "./statistics.ts";
 import type { TransmitBuffer } from "./transmit-buffer.ts";
+import * as buffer from "./transmit-buffer.ts";
 import type { TransmitOffload } from "./transmit-offload.ts";
 import type { TransmitWriteBack } from "./transmit-write-back.ts";
 
@@ -266,7 +266,8 @@ export class Transmit implements RingOwner {
       count++;
     } while ((lastCommand & bits.TX_EOP) === 0);
     const isSegmented = (command & bits.TX_TSE) !== 0;
-    const isLegal = byteLength >= FRAME_BYTES_MIN && byteLength <= (isSegmented ? SEGMENTED_BYTES_MAX : FRAME_BYTES_MAX);
+    const isLegal =
+      byteLength >= FRAME_BYTES_MIN && byteLength <= (isSegmented ? SEGMENTED_BYTES_MAX : FRAME_BYTES_MAX);
     const slot = this.#buffer.begin(isLegal ? byteLength : 0);
     if (slot < 0) return false;
     const firstIndex = rings.firstCachedIndex(queue);
@@ -280,7 +281,8 @@ export class Transmit implements RingOwner {
     frames[at + buffer.FRAME_OPTIONS] = cache[first + 3] as number;
     frames[at + buffer.FRAME_LAST] = lastIndex;
     frames[at + buffer.FRAME_LAST_COMMAND] = lastCommand;
-    frames[at + buffer.FRAME_KEPT] = (lastCommand & bits.TX_DEXT) !== 0 ? 0 : (cache[lastAt + 3] as number) | bits.TX_DD;
+    frames[at + buffer.FRAME_KEPT] =
+      (lastCommand & bits.TX_DEXT) !== 0 ? 0 : (cache[lastAt + 3] as number) | bits.TX_DD;
     frames[at + buffer.FRAME_DEAD] = isLegal ? 0 : 1;
     frames[at + buffer.FRAME_PENDING] = 0;
     const isAdvanced = (command & bits.TX_DEXT) !== 0;

@@ -1,4 +1,4 @@
-import { type Field, type Register, type RegisterRange } from "../../emulator/registers/declare.ts";
+import type { Field, Register, RegisterRange } from "../../emulator/registers/declare.ts";
 import { hex, type RegisterMap } from "../../emulator/registers/register-map.ts";
 import { CATALOGUE, declarationOfEntry, deviceNamed } from "./catalogue.ts";
 import { EXIT_PASSED, UsageError } from "./exit-codes.ts";
@@ -24,11 +24,14 @@ export const regs: Verb = {
   async run(given) {
     const [device, pattern] = given.positionals;
     if (device === undefined) {
-      throw new UsageError(`Which device: "softbar regs ${CATALOGUE.map(({ name }) => name).join('" or "softbar regs ')}"?`);
+      throw new UsageError(
+        `Which device: "softbar regs ${CATALOGUE.map(({ name }) => name).join('" or "softbar regs ')}"?`,
+      );
     }
     const { registerMaps } = await declarationOfEntry(deviceNamed(device));
     const chosen = Object.entries(registerMaps).map(([bar, map]) => [Number(bar), chosenOf(map, pattern)] as const);
-    if (chosen.every(([, registers]) => registers.length === 0)) throw noSuchRegister(device, registerMaps, pattern ?? "");
+    if (chosen.every(([, registers]) => registers.length === 0))
+      throw noSuchRegister(device, registerMaps, pattern ?? "");
     if (given.has("json")) console.log(JSON.stringify(jsonOf(device, chosen)));
     else for (const [bar, registers] of chosen) printTable(bar, registers);
     return EXIT_PASSED;
@@ -39,7 +42,10 @@ export const regs: Verb = {
 function chosenOf(map: RegisterMap, pattern: string | undefined): Register[] {
   const byOffset = [...map.registers].sort((a, b) => a.at() - b.at());
   if (pattern === undefined) return byOffset;
-  const source = pattern.toUpperCase().replace(/[.+?^${}()|[\]\\]/g, "\\$&").replaceAll("*", ".*");
+  const source = pattern
+    .toUpperCase()
+    .replace(/[.+?^${}()|[\]\\]/g, "\\$&")
+    .replaceAll("*", ".*");
   const expression = new RegExp(`^${source}$`);
   return byOffset.filter((register) => expression.test(register.name.toUpperCase()));
 }
@@ -52,7 +58,12 @@ function noSuchRegister(device: string, maps: Readonly<Record<number, RegisterMa
 
 function printTable(bar: number, registers: readonly Register[]): void {
   const paint = painter(process.stdout);
-  const rows = registers.map((register) => [placesOf(register), nameOf(register), register.access.join("+"), resetOf(register)]);
+  const rows = registers.map((register) => [
+    placesOf(register),
+    nameOf(register),
+    register.access.join("+"),
+    resetOf(register),
+  ]);
   const widths = [0, 1, 2, 3].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)));
   if (registers.length > 0) console.log(paint("dim", `BAR${bar}`));
   for (const [index, register] of registers.entries()) {
@@ -72,7 +83,9 @@ function printFields(register: Register, isDetailed: boolean, paint: ReturnType<
   }
   for (const [name, field] of fields) {
     const access = [field.access ?? register.access].flat().join("+");
-    console.log(`    ${bitsOf(field).padStart(5)}  ${name.padEnd(16)}  ${access.padEnd(8)}  ${field.about ?? ""}`.trimEnd());
+    console.log(
+      `    ${bitsOf(field).padStart(5)}  ${name.padEnd(16)}  ${access.padEnd(8)}  ${field.about ?? ""}`.trimEnd(),
+    );
   }
 }
 

@@ -16,6 +16,9 @@ import { type Arguments, type Verb, wholeNumber } from "./verb.ts";
 /** What a driver that takes jumbo frames in one buffer each is set up with: the 82599's largest. */
 const JUMBO = { maxFrameBytes: 15_868, bufferBytes: 16_384 } as const;
 
+/** How long a replay that was interrupted may take to end. */
+const INTERRUPT_LIMIT_MS = 3_000;
+
 /** Shown below the summary of a generated session: what a newcomer may want next. */
 const GO_ON = `Go on:
   your driver    README.md shows a test of twenty lines; or replay into it: softbar replay FILE --driver my-driver.ts
@@ -26,17 +29,30 @@ const GO_ON = `Go on:
 /** `softbar replay`: a capture through a card into a driver. */
 export const replay: Verb = {
   name: "replay",
-  about: "replays a capture (pcap, pcapng, also in gzip) through a card into a driver; without FILE, a session it makes up",
+  about:
+    "replays a capture (pcap, pcapng, also in gzip) through a card into a driver; without FILE, a session it makes up",
   operands: "[FILE]",
   operandLimit: 1,
   flags: [
-    { name: "speed", value: "SPEED", about: 'recorded, max (default), or a factor: 10x, 0.5x. Paced frames come on time, room or not' },
-    { name: "lossless", about: "let frames wait for room in the card at any speed, and count how often (max always does)" },
+    {
+      name: "speed",
+      value: "SPEED",
+      about: "recorded, max (default), or a factor: 10x, 0.5x. Paced frames come on time, room or not",
+    },
+    {
+      name: "lossless",
+      about: "let frames wait for room in the card at any speed, and count how often (max always does)",
+    },
     { name: "device", value: "NAME", about: "the card to replay into (default ixgbe)" },
     { name: "driver", value: "FILE", about: "a driver module of your own instead of the reference driver" },
     { name: "interrupts", about: "the reference driver sleeps until its MSI-X interrupt instead of polling" },
     { name: "jumbo", about: "the reference driver takes frames of up to 15,868 bytes" },
     { name: "limit", value: "N", about: "stop after N frames" },
+    {
+      name: "timeout",
+      value: "SECONDS",
+      about: "give up when nothing has moved for so long (default 10; never under a debugger)",
+    },
     { name: "fcs", value: "MODE", about: "auto (default), present, absent: whether captured frames end in their FCS" },
     { name: "frames", value: "N", about: "frames in the made-up session (default 200,000)" },
     { name: "seed", value: "N", about: "which session is made up (default 1)" },
@@ -59,7 +75,9 @@ export const replay: Verb = {
         ...options,
         signal: interrupt.signal,
         // Standard output belongs to the JSON object when one is asked for.
-        ...(given.has("trace") ? { onTrace: (lines: string) => void (isJson ? process.stderr : process.stdout).write(lines) } : {}),
+        ...(given.has("trace")
+          ? { onTrace: (lines: string) => void (isJson ? process.stderr : process.stdout).write(lines) }
+          : {}),
         ...(given.has("trace") ? {} : { onProgress: (state) => progress.show(state) }),
       });
     } finally {
@@ -78,6 +96,7 @@ function optionsOf(given: Arguments): ReplayOptions {
   const limit = wholeNumber(given, "limit", 1);
   const frameCount = wholeNumber(given, "frames", 6);
   const seed = wholeNumber(given, "seed", 0);
+  const timeout = wholeNumber(given, "timeout", 1);
   if (file !== undefined && (frameCount ?? seed) !== undefined) {
     throw new UsageError("--frames and --seed describe the made-up session; with a FILE there is none.");
   }
@@ -88,6 +107,7 @@ function optionsOf(given: Arguments): ReplayOptions {
     fcs: fcsOf(given.value("fcs") ?? "auto"),
     ...(file === undefined ? {} : { file }),
     ...(limit === undefined ? {} : { limit }),
+    ...(timeout === undefined ? {} : { limitMs: timeout * 1000 }),
     session: { ...(frameCount === undefined ? {} : { frameCount }), ...(seed === undefined ? {} : { seed }) },
   };
 }
@@ -145,7 +165,11 @@ function exitCodeOf(report: ReplayReport, given: Arguments): number {
 /** The first Ctrl-C ends the replay in good order; the second one, whatever hangs. */
 function onInterrupt(): { readonly signal: AbortSignal; restore(): void } {
   const controller = new AbortController();
-  const abort = (): void => controller.abort();
+  const abort = (): void => {
+    controller.abort();
+    // Reading may hang where the signal is not looked at: a pipe into which nobody writes.
+    setTimeout(() => process.exit(EXIT_INTERRUPTED), INTERRUPT_LIMIT_MS).unref();
+  };
   process.once("SIGINT", abort);
   process.once("SIGTERM", abort);
   return {

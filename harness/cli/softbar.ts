@@ -81,7 +81,9 @@ function tell(error: unknown): number {
     console.error(`softbar: ${error.message}`);
     return EXIT_INCORRECT;
   }
-  console.error(`softbar: a bug in softbar, not in your driver; please report it.\n${error instanceof Error ? error.stack : error}`);
+  console.error(
+    `softbar: a bug in softbar, not in your driver; please report it.\n${error instanceof Error ? error.stack : error}`,
+  );
   return EXIT_INTERNAL;
 }
 

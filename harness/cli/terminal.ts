@@ -4,13 +4,18 @@ type Style = Parameters<typeof styleText>[0];
 
 /** Colours text, unless nobody would see it: the stream is no terminal, or NO_COLOR is set (no-color.org). */
 export function painter(stream: { readonly isTTY?: boolean }): (style: Style, text: string) => string {
-  const isColoured = stream.isTTY === true && (process.env["NO_COLOR"] ?? "") === "";
+  const isColoured = stream.isTTY === true && (process.env.NO_COLOR ?? "") === "";
   return (style, text) => (isColoured ? styleText(style, text, { validateStream: false }) : text);
 }
 
 /** "1,234,567". */
 export function grouped(count: number): string {
   return Math.round(count).toLocaleString("en-US");
+}
+
+/** "1 frame", "2,705 frames". */
+export function counted(count: number, singular: string, plural = `${singular}s`): string {
+  return `${grouped(count)} ${count === 1 ? singular : plural}`;
 }
 
 /** "850 ns", "12.3 µs", "4.56 ms", "1.23 s", "5 min 3 s": three digits of what matters. */

@@ -61,7 +61,7 @@ export class ArrivalSearch {
     // Overwritten entries cannot be told from fresh ones; what is in flight now goes unmeasured, the next frame fits again.
     if (((notedCount - this.#position) | 0) > this.#mask) this.#position = notedCount;
     const ahead = (notedCount - this.#position) | 0;
-    const limit = ahead < SEARCH_LIMIT ? ahead : SEARCH_LIMIT;
+    const limit = Math.min(ahead, SEARCH_LIMIT);
     for (let step = 0; step < limit; step++) {
       const at = (this.#position + step) & this.#mask;
       if (this.#signatures[at] !== signature) continue;

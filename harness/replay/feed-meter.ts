@@ -1,4 +1,4 @@
-import { ItchCounters, ITCH50_BYTE_LENGTHS } from "../../emulator/wire/feeds/itch50.ts";
+import { ITCH50_BYTE_LENGTHS, ItchCounters } from "../../emulator/wire/feeds/itch50.ts";
 import { MoldTracker } from "../../emulator/wire/feeds/mold-tracker.ts";
 import { MOLD_HEADER_BYTE_LENGTH, MoldUdp64Packet } from "../../emulator/wire/feeds/mold-udp64.ts";
 import { FrameHeaders, IP_PROTOCOL_UDP } from "../../emulator/wire/frame.ts";

@@ -1,10 +1,10 @@
+import { MemoryView } from "../../emulator/memory/memory-view.ts";
+import { FRAME_BAD_FCS } from "../../emulator/pcie/device-model.ts";
 import type { CaptureEnd } from "../../emulator/wire/capture/capture-reader.ts";
 import { CaptureRecord, type RecordSource } from "../../emulator/wire/capture/capture-record.ts";
 import { FCS_BYTE_LENGTH, hasValidFcs } from "../../emulator/wire/crc32.ts";
 import type { FrameQueue } from "../../emulator/wire/frame-queue.ts";
 import { MIN_FRAME_BYTE_LENGTH } from "../../emulator/wire/line-rate.ts";
-import { MemoryView } from "../../emulator/memory/memory-view.ts";
-import { FRAME_BAD_FCS } from "../../emulator/pcie/device-model.ts";
 
 /** Whether captured frames end in their FCS; `auto` believes the capture's header, and else the first frames' check. */
 export type FcsMode = "auto" | "present" | "absent";
@@ -242,7 +242,8 @@ export class FrameReader {
 
   #put(): boolean {
     const flags = this.#stagedFlags;
-    if (!this.#queue.put(this.#staging, 0, this.#stagedByteLength, flags, this.#seconds, this.#nanoseconds)) return false;
+    if (!this.#queue.put(this.#staging, 0, this.#stagedByteLength, flags, this.#seconds, this.#nanoseconds))
+      return false;
     this.#isStaged = false;
     return true;
   }

@@ -1,4 +1,4 @@
-import { ixgbe, type IxgbeOptions } from "../../devices/ixgbe/index.ts";
+import { type IxgbeOptions, ixgbe } from "../../devices/ixgbe/index.ts";
 import type { ReplayTarget } from "./replay-target.ts";
 
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";

@@ -20,7 +20,7 @@ export class LatencyMeter {
   /** Adds `until[0]` - `since[0]`. Clocks of two threads agree to some ten nanoseconds; what would be negative is 1. */
   record(since: Float64Array, until: Float64Array): void {
     const durationNs = Math.round((until[0] as number) - (since[0] as number));
-    this.#histogram.record(durationNs < 1 ? 1 : durationNs);
+    this.#histogram.record(Math.max(durationNs, 1));
     this.#count++;
   }
 

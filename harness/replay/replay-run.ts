@@ -111,7 +111,9 @@ export class ReplayRun {
       this.#input.channel.stop();
       this.#input.channel.start();
     } else if (nowMs - this.#stoppedAtMs > limitUnderDebugger(STOP_LIMIT_MS)) {
-      throw new ReplayStuckError(`The replay was stopped, and the driver did not end within ${STOP_LIMIT_MS / 1000} s.`);
+      throw new ReplayStuckError(
+        `The replay was stopped, and the driver did not end within ${STOP_LIMIT_MS / 1000} s.`,
+      );
     }
   }
 
@@ -194,12 +196,16 @@ export class ReplayRun {
 /** Errors of the testbed stay what they are; everything else a driver module throws is the driver's. */
 function driverError(error: Error): Error {
   if (error.name === "DeviceGoneError" || error.name === "TestbedError") return error;
-  return new ReplayDriverError(`The driver threw ${error.stack ?? `${error.name}: ${error.message}`}`, { cause: error });
+  return new ReplayDriverError(`The driver threw ${error.stack ?? `${error.name}: ${error.message}`}`, {
+    cause: error,
+  });
 }
 
 function checkedResult(result: ReplayDriverResult | undefined): ReplayDriverResult {
   if (typeof result?.deliveredCount === "number") return result;
-  throw new ReplayDriverError("The driver returned no report: its default export must return what `sink.report()` gives.");
+  throw new ReplayDriverError(
+    "The driver returned no report: its default export must return what `sink.report()` gives.",
+  );
 }
 
 function sleepMs(durationMs: number): Promise<void> {

@@ -143,4 +143,3 @@ export class ReplaySink {
     return now - (this.#times[DRY_SINCE] as number) > this.#drainLimitNs;
   }
 }
-

@@ -1,6 +1,6 @@
+import { createTables, declarationOf, type LoadedDevice, loadDevice } from "../../emulator/run/machine.ts";
 import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
 import { FrameQueue } from "../../emulator/wire/frame-queue.ts";
-import { createTables, declarationOf, type LoadedDevice, loadDevice } from "../../emulator/run/machine.ts";
 import { callerLine } from "../open-testbeds.ts";
 import { ThreadedTestbed } from "../threaded-testbed.ts";
 import { LiveTrace } from "../trace/live-trace.ts";
@@ -55,7 +55,13 @@ async function readAhead(source: OpenSource, options: ReplayOptions): Promise<Re
   const queue = FrameQueue.createBuffer(options.readAheadBytes ?? READ_AHEAD_BYTES);
   const { fcs = "auto", limit = Number.POSITIVE_INFINITY } = options;
   const reader = new FrameReader(source.frames, new FrameQueue(queue), { fcs, limit });
-  const input: ReplayInput = { source, reader, queue, channel: new ReplayChannel(ReplayChannel.createTables()), damage: undefined };
+  const input: ReplayInput = {
+    source,
+    reader,
+    queue,
+    channel: new ReplayChannel(ReplayChannel.createTables()),
+    damage: undefined,
+  };
   try {
     while (!reader.isDone && (await reader.fill())) if (options.signal?.aborted === true) break;
   } catch (error) {
@@ -88,11 +94,16 @@ async function plugIn(
     dropCounters: target.drops.map(({ counter }) => counter),
   };
   const attachments = [{ moduleUrl: REPLAYER, options: replayer }];
-  const testbed = await ThreadedTestbed.start([target.device], tables, {}, {
-    attachments: trace === undefined ? attachments : [...attachments, trace.attachment],
-    openedAt,
-    notice: () => {},
-  });
+  const testbed = await ThreadedTestbed.start(
+    [target.device],
+    tables,
+    {},
+    {
+      attachments: trace === undefined ? attachments : [...attachments, trace.attachment],
+      openedAt,
+      notice: () => {},
+    },
+  );
   return { testbed, trace };
 }
 

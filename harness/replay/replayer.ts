@@ -21,8 +21,8 @@ const FRAMES_PER_TURN = 64;
 const FRAMES_PER_LOOK = 8;
 /** An empty queue is looked at again after this; longer than the device loop spins ahead, so that the thread sleeps. */
 const LOOK_AGAIN_NS = 3e6;
-/** A driver that runs takes a batch in less time than this. */
-const STALL_NS = 200e3;
+/** A driver that runs takes a batch in less time, even before it is compiled. */
+const STALL_NS = 2e6;
 /** The card's drop counters are published at least so often while the replay runs. */
 const DROPS_INTERVAL_NS = 20e6;
 

@@ -1,6 +1,6 @@
 import { url as inspectorUrl } from "node:inspector";
-import { ReplayStuckError } from "./replay-errors.ts";
 import { REPLAY_WAITS_FOR_START, REPLAY_WAITS_FOR_TIME, type ReplayChannel } from "./replay-channel.ts";
+import { ReplayStuckError } from "./replay-errors.ts";
 import { WrappingCount } from "./replay-progress.ts";
 
 const DEFAULT_LIMIT_MS = 10_000;

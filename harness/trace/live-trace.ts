@@ -27,7 +27,9 @@ export class LiveTrace {
     while (lines.length < LINES_PER_DRAIN && this.#ring.take()) lines.push(this.#text.line(this.#ring));
     const lostCount = this.#ring.takeLostCount();
     if (lostCount > 0) {
-      lines.push(`                …  ${lostCount.toLocaleString("en")} events left out: the device is faster than this output`);
+      lines.push(
+        `                …  ${lostCount.toLocaleString("en")} events left out: the device is faster than this output`,
+      );
     }
     return lines.length === 0 ? "" : `${lines.join("\n")}\n`;
   }

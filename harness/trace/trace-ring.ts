@@ -61,7 +61,16 @@ export class TraceRing {
   }
 
   /** Adds an event that happens at `now[0]`; counts it as lost when the ring is full. `byteLength` is the access width. */
-  put(kind: number, device: number, byteLength: number, a: number, b: number, c: number, d: number, now: Float64Array): void {
+  put(
+    kind: number,
+    device: number,
+    byteLength: number,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+    now: Float64Array,
+  ): void {
     const tail = this.#control[TAIL] as number;
     if (((tail - Atomics.load(this.#control, HEAD)) | 0) >= EVENT_COUNT) {
       Atomics.add(this.#control, LOST, 1);

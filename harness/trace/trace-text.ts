@@ -1,10 +1,10 @@
 import { Iommu, iovaName, type Mapping } from "../../emulator/memory/iommu.ts";
-import { FRAME_BAD_FCS, type DeviceDeclaration } from "../../emulator/pcie/device-model.ts";
+import { type DeviceDeclaration, FRAME_BAD_FCS } from "../../emulator/pcie/device-model.ts";
 import { fieldOf } from "../../emulator/registers/declare.ts";
 import { hex, NO_REGISTER, type RegisterMap } from "../../emulator/registers/register-map.ts";
 import type { MachineTables } from "../../emulator/run/machine.ts";
-import * as event from "./trace-ring.ts";
 import type { TraceRing } from "./trace-ring.ts";
+import * as event from "./trace-ring.ts";
 
 /** Puts traced events into words: registers and fields by name, DMA by the driver's label of the buffer. */
 export class TraceText {
@@ -97,7 +97,8 @@ export class TraceText {
 }
 
 function valueName({ byteLength, c, d }: TraceRing): string {
-  if (byteLength === 8) return `0x${(d >>> 0).toString(16).padStart(8, "0")}_${(c >>> 0).toString(16).padStart(8, "0")}`;
+  if (byteLength === 8)
+    return `0x${(d >>> 0).toString(16).padStart(8, "0")}_${(c >>> 0).toString(16).padStart(8, "0")}`;
   const mask = byteLength === 4 ? -1 : (1 << (8 * byteLength)) - 1;
   return hex((c & mask) >>> 0, 2 * byteLength);
 }

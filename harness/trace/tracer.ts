@@ -69,7 +69,14 @@ class TracedPort implements DevicePort {
     this.#port.dmaRead(high, low, byteLength, tag, context);
   }
 
-  dmaWrite(high: number, low: number, memory: MemoryView, offset: number, byteLength: number, flagOffset: number): void {
+  dmaWrite(
+    high: number,
+    low: number,
+    memory: MemoryView,
+    offset: number,
+    byteLength: number,
+    flagOffset: number,
+  ): void {
     this.#log.note(event.TRACE_DMA_WRITE, 0, high, low, byteLength, 0);
     this.#port.dmaWrite(high, low, memory, offset, byteLength, flagOffset);
   }

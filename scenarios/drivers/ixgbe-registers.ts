@@ -30,6 +30,9 @@ export const GPIE_PBA_SUPPORT: number = 1 << 31;
 export const IVAR = (pair: number): number => 0x00900 + 4 * pair;
 export const IVAR_INT_ALLOC_VAL = 0x80;
 
+// ---- flow control: 8.2.3.3 -----------------------------------------------------------------------------------------
+export const FCRTH = (buffer: number): number => 0x03260 + 4 * buffer;
+
 // ---- receive: 8.2.3.7, 8.2.3.8 -------------------------------------------------------------------------------------
 export const RDBAL = (queue: number): number => 0x01000 + 0x40 * queue;
 export const RDBAH = (queue: number): number => 0x01004 + 0x40 * queue;
@@ -47,6 +50,7 @@ export const DCA_RXCTRL = (queue: number): number => 0x02200 + 4 * queue;
 export const DCA_RXCTRL_BIT_12: number = 1 << 12;
 export const RDRXCTL = 0x02f00;
 export const RDRXCTL_CRCSTRIP: number = 1 << 1;
+export const RDRXCTL_RSCFRSTSIZE: number = 0x1f << 17;
 export const RDRXCTL_DMAIDONE: number = 1 << 3;
 export const RXCTRL = 0x03000;
 export const RXCTRL_RXEN = 1;

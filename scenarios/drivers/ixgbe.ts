@@ -124,8 +124,9 @@ export class IxgbeDriver {
   /** 4.6.3.1 and 4.6.3.2: interrupts off, global reset, interrupts off again; then what the card does by itself. */
   #reset(): void {
     this.#bar.write32(reg.EIMC, reg.EIMC_ALL);
+    this.#disableMaster(); // 4.2.1.7: whatever an earlier driver left running comes to rest first.
     this.#bar.write32(reg.CTRL, reg.CTRL_LRST | reg.CTRL_RST);
-    // 4.2.1.6: no register may be touched for 1 ms, and 4.6.3.2 wants 10 ms after the reset is over.
+    // 8.2.3.1.1: no register may be touched for 1 ms, and 4.6.3.2 wants 10 ms after the reset is over.
     this.#pci.cpu.delay(1 * MS);
     this.#registers.waitClear(reg.CTRL, reg.CTRL_LRST | reg.CTRL_RST, "CTRL.RST");
     this.#pci.cpu.delay(10 * MS);
@@ -133,7 +134,7 @@ export class IxgbeDriver {
     this.#bar.read32(reg.EICR);
     this.#registers.waitSet(reg.EEC, reg.EEC_AUTO_RD, "EEC.AUTO_RD");
     this.#registers.waitSet(reg.RDRXCTL, reg.RDRXCTL_DMAIDONE, "RDRXCTL.DMAIDONE");
-    // Only now: the ring addresses of whoever had the card before are gone.
+    this.#bar.write32(reg.FCRTH(0), reg.RXPBSIZE_512KB - 0x6000); // 4.6.3.2: with or without flow control.
     this.#pci.config.setBusMaster(true);
   }
 
@@ -166,6 +167,7 @@ export class IxgbeDriver {
     bar.write32(reg.RXPBSIZE(0), reg.RXPBSIZE_512KB);
     for (let buffer = 1; buffer < reg.PACKET_BUFFER_COUNT; buffer++) bar.write32(reg.RXPBSIZE(buffer), 0);
     registers.set(reg.RDRXCTL, reg.RDRXCTL_CRCSTRIP); // Must agree with HLREG0.RXCRCSTRP.
+    registers.clear(reg.RDRXCTL, reg.RDRXCTL_RSCFRSTSIZE); // "As opposed to its hardware default."
     if (this.options.rxQueueCount > 1) this.#initRss();
     registers.set(reg.CTRL_EXT, reg.CTRL_EXT_NS_DIS);
     for (const queue of this.#rxQueues) queue.start(this.options);
@@ -276,8 +278,9 @@ export class IxgbeDriver {
         continue;
       }
       this.#bar.write32(reg.EIMS, 1 << queueIndex);
-      // Look again after unmasking: a frame that came after the empty poll met a masked cause. The read pushes the store
-      // in front of it, and brings all DMA before its answer: older frames are seen here, younger ones interrupt.
+      // Look again after unmasking: a frame that came after the empty poll met a masked cause, and although EICR keeps it,
+      // any read of EICR would have cleared it. This read pushes the store in front of it and brings all DMA before its
+      // answer: older frames are seen here, younger ones interrupt.
       this.#bar.read32(reg.STATUS);
       if (!queue.hasTraffic()) interrupt.wait(leftNs / MS);
       this.#bar.write32(reg.EIMC, 1 << queueIndex);
@@ -290,8 +293,7 @@ export class IxgbeDriver {
     const { pool } = this;
     const queue = queueAt(this.#txQueues, queueIndex);
     const count = Math.max(1, Math.ceil(frame.byteLength / pool.bufferBytes));
-    if (count > this.#outbox.capacity)
-      throw new RangeError(`frame of ${frame.byteLength} bytes: want up to maxFrameBytes`);
+    if (count > this.#outbox.capacity) throw new RangeError(`${frame.byteLength} bytes exceed maxFrameBytes`);
     queue.clean();
     if (pool.freeCount < count) return false;
     for (let entry = 0; entry < count; entry++) {
@@ -369,9 +371,12 @@ export class IxgbeDriver {
 
   /** For a card that does not do as it is told: what it cannot reach it cannot overwrite. */
   #cutOff(): void {
-    this.#pci.config.setBusMaster(false);
-    this.#pci.config.functionLevelReset();
-    this.#freeMemory();
+    try {
+      this.#pci.config.setBusMaster(false);
+      this.#pci.config.functionLevelReset();
+    } finally {
+      this.#freeMemory();
+    }
   }
 
   #freeMemory(): void {

@@ -57,7 +57,8 @@ function takeBatch(driver: IxgbeDriver, batch: PacketBatch, count: number, sink:
   for (let entry = 0; entry < count; entry++) {
     const isWhole = ((batch.status[entry] as number) & END_OF_PACKET) !== 0;
     // With buffers for the largest frame every frame is one entry; parts of a longer one cannot be read in place.
-    if (isWhole) sink.frame(bytes, (batch.bufferIndex[entry] as number) * pool.bufferBytes, batch.byteLength[entry] as number);
+    if (isWhole)
+      sink.frame(bytes, (batch.bufferIndex[entry] as number) * pool.bufferBytes, batch.byteLength[entry] as number);
     else entry = rejectRest(batch, entry, count, sink);
   }
   driver.release(batch, count);

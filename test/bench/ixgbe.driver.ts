@@ -80,7 +80,8 @@ function transmitter(driver: IxgbeDriver, batch: PacketBatch, job: FrameJob): Mo
         batch.set(waiting++, buffer, job.byteLength);
       }
       const taken = driver.txBatch(0, batch, waiting);
-      if (taken === 0 && ++empty > EMPTY_POLL_LIMIT) throw new Error("the card does not send any more");
+      empty = taken === 0 ? empty + 1 : 0;
+      if (empty > EMPTY_POLL_LIMIT) throw new Error("the card does not send any more");
       for (let entry = taken; entry < waiting; entry++)
         batch.set(entry - taken, batch.bufferIndex[entry] as number, job.byteLength);
       waiting -= taken;
@@ -103,6 +104,7 @@ function receiver(driver: IxgbeDriver, batch: PacketBatch, job: FrameJob): Mover
         if (++empty > EMPTY_POLL_LIMIT) throw new Error(`${count - got} frames never arrived`);
         continue;
       }
+      empty = 0;
       for (let entry = 0; entry < taken; entry++) {
         const buffer = batch.bufferIndex[entry] as number;
         if ((memory.read32(buffer * bufferBytes + 16) | 0) !== expected)
@@ -130,7 +132,8 @@ function mappedMover(pci: PciFunction, job: FrameJob): Mover {
       let empty = 0;
       for (let sent = 0; sent < count; ) {
         const taken = driver.transmit(Math.min(BATCH, count - sent), job.byteLength, fill);
-        if (taken === 0 && ++empty > EMPTY_POLL_LIMIT) throw new Error("the card does not send any more");
+        empty = taken === 0 ? empty + 1 : 0;
+      if (empty > EMPTY_POLL_LIMIT) throw new Error("the card does not send any more");
         sent += taken;
       }
     };
@@ -145,7 +148,8 @@ function mappedMover(pci: PciFunction, job: FrameJob): Mover {
     let empty = 0;
     for (let got = 0; got < count; ) {
       const taken = driver.receive(BATCH, use);
-      if (taken === 0 && ++empty > EMPTY_POLL_LIMIT) throw new Error(`${count - got} frames never arrived`);
+      empty = taken === 0 ? empty + 1 : 0;
+      if (empty > EMPTY_POLL_LIMIT) throw new Error(`${count - got} frames never arrived`);
       got += taken;
     }
   };

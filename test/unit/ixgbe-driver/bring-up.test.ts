@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { frames } from "../../../harness/frames.ts";
 import { IxgbeDriver } from "../../../scenarios/drivers/ixgbe.ts";
 import type { IxgbeOptions } from "../../../scenarios/drivers/ixgbe-options.ts";
 import * as reg from "../../../scenarios/drivers/ixgbe-registers.ts";
-import { type Access, openCard, openDriver, tapped } from "./driver-bed.ts";
+import { type Access, openCard, openDriver, takeAll, tapped } from "./driver-bed.ts";
 
 test("a card comes up: link, address, nothing counted, no rule broken", async () => {
   const { bed, driver } = await openDriver();
@@ -53,6 +54,7 @@ test("the steps come in the order of the data sheet", async () => {
     log.findIndex((access) => !access.isWrite && access.offset === offset && (access.value & bits) === bits);
   const steps = {
     "interrupts off": write(reg.EIMC),
+    "master disabled": write(reg.CTRL, reg.CTRL_PCIE_MASTER_DISABLE),
     reset: write(reg.CTRL, reg.CTRL_RST),
     "EEPROM read": read(reg.EEC, reg.EEC_AUTO_RD),
     "DMA ready": read(reg.RDRXCTL, reg.RDRXCTL_DMAIDONE),
@@ -76,6 +78,12 @@ test("the steps come in the order of the data sheet", async () => {
 
 /** Registers whose bits only the card sets or clears: what happens when it never does. */
 const stuckBits = [
+  {
+    name: "STATUS.PCIE_MASTER_ENABLE_STATUS (bit 19 of register 0x00008) did not go",
+    offset: reg.STATUS,
+    set: reg.STATUS_PCIE_MASTER_ENABLE,
+    clear: 0,
+  },
   { name: "CTRL.RST (bit 26 of register 0x00000) did not go", offset: reg.CTRL, set: reg.CTRL_RST, clear: 0 },
   { name: "EEC.AUTO_RD (bit 9 of register 0x10010) did not come", offset: reg.EEC, set: 0, clear: reg.EEC_AUTO_RD },
   {
@@ -112,11 +120,32 @@ const stuckBits = [
 
 test.for(stuckBits)("a card that is stuck is told by name: $name", async ({ name, offset, set, clear }) => {
   const bed = await openCard();
+  let wasReset = false;
   const stuck = tapped(bed.pci, {
-    changeRead: (at, value) => (at === offset ? ((value | set) & ~clear) >>> 0 : value),
+    onAccess: (access) => {
+      if (access.isWrite && access.offset === reg.CTRL && (access.value & reg.CTRL_RST) !== 0) wasReset = true;
+    },
+    changeRead(at, value) {
+      const isStuck = at === offset && (wasReset || at !== reg.CTRL);
+      return isStuck ? ((value | set) & ~clear) >>> 0 : value;
+    },
   });
   expect(() => IxgbeDriver.probe(stuck, { linkLimitMs: 50 })).toThrow(name);
   expect(bed.pci.dma.mappingCount).toBe(0);
+});
+
+test("a card whose driver has died is taken over: it comes to rest before its memory is somebody else's", async () => {
+  const { bed, driver } = await openDriver({ ringSize: 8 });
+  for (const frame of frames(20)) bed.wire.send(frame);
+  for (const frame of frames(7)) driver.transmit(frame);
+  const next = IxgbeDriver.probe(bed.pci, { promiscuous: true });
+  // What the dead driver had mapped goes when its process does; nothing may be written there any more.
+  driver.pool.free();
+  const traffic = frames(30, { seed: 3 });
+  for (const frame of traffic) bed.wire.send(frame);
+  expect(takeAll(bed, next)).toEqual(traffic);
+  expect(bed.violations).toEqual([]);
+  next.close();
 });
 
 test("a card that is gone is told from a card that is slow", async () => {

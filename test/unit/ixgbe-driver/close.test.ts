@@ -4,7 +4,9 @@ import { frames } from "../../../harness/frames.ts";
 import { IxgbeDriver } from "../../../scenarios/drivers/ixgbe.ts";
 import * as reg from "../../../scenarios/drivers/ixgbe-registers.ts";
 import { PacketBatch } from "../../../scenarios/drivers/packet-pool.ts";
-import { letPass, openCard, openDriver, takeAll, tapped } from "./driver-bed.ts";
+import { letPass, openCard, openDriver, type Tap, takeAll, tapped } from "./driver-bed.ts";
+
+const MS = 1_000_000;
 
 test("a driver can be closed at any moment: nothing stays mapped, nothing is written afterwards, the next one works", async () => {
   const moment = fc.record({
@@ -44,6 +46,31 @@ test("a driver can be closed at any moment: nothing stays mapped, nothing is wri
     { numRuns: 25 },
   );
 });
+
+test.for([{ sentAfterMs: 1 }, { sentAfterMs: Number.POSITIVE_INFINITY }])(
+  "close waits for frames that are sent after $sentAfterMs ms, but not for ever",
+  async ({ sentAfterMs }) => {
+    let doneNs = Number.POSITIVE_INFINITY;
+    let [disabledNs, now] = [0, (): number => 0];
+    const tap: Tap = {
+      changeLoad: (label, _offset, value) =>
+        label === "tx ring 0" && now() < doneNs ? value & ~reg.TXD_STA_DD : value,
+      onAccess: ({ isWrite, offset, value }) => {
+        if (isWrite && offset === reg.TXDCTL(0) && (value & reg.TXDCTL_ENABLE) === 0) disabledNs = now();
+      },
+    };
+    const { bed, driver } = await openDriver({}, tap);
+    now = () => bed.pci.cpu.nowNs();
+    const startNs = now();
+    doneNs = startNs + sentAfterMs * MS;
+    expect(driver.transmit(frames(1)[0] as Uint8Array)).toBe(true);
+    driver.close();
+    expect(disabledNs - startNs).toBeGreaterThan(Math.min(sentAfterMs, 10) * MS);
+    expect(disabledNs - startNs).toBeLessThan(20 * MS);
+    expect(bed.pci.dma.mappingCount).toBe(0);
+    expect(bed.violations).toEqual([]);
+  },
+);
 
 const stuckBits = [
   { name: "RXDCTL(0).ENABLE (bit 25 of register 0x01028) did not go", offset: reg.RXDCTL(0), bit: reg.RXDCTL_ENABLE },

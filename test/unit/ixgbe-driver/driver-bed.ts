@@ -22,10 +22,11 @@ export interface DriverBed {
 }
 
 /** The card with the driver on it, promiscuous unless told otherwise, so that any frame passes. */
-export async function openDriver(options: IxgbeOptions = {}): Promise<DriverBed> {
+export async function openDriver(options: IxgbeOptions = {}, tap: Tap = {}): Promise<DriverBed> {
   const bed = await openCard();
   const log: Access[] = [];
-  const pci = tapped(bed.pci, { onAccess: (access) => log.push(access) });
+  tap.onAccess ??= (access) => log.push(access);
+  const pci = tapped(bed.pci, tap);
   return { bed, pci, log, driver: IxgbeDriver.probe(pci, { promiscuous: true, ...options }) };
 }
 
@@ -67,10 +68,15 @@ export interface Access {
   readonly value: number;
 }
 
-/** What stands between a driver and BAR 0: it sees every access and may change what a read gives. */
+/** What stands between a driver and its function: it sees accesses, and may change or hold them. */
 export interface Tap {
   onAccess?(access: Access): void;
+  /** What a read of BAR 0 gives. */
   changeRead?(offset: number, value: number): number;
+  /** What an acquiring load from DMA memory gives. */
+  changeLoad?(label: string, offset: number, value: number): number;
+  /** Whether a write to BAR 0 stays on its way, as a posted one may, until a read or {@link TappedFunction.flush} pushes it. */
+  holdsWrites?: boolean;
 }
 
 /** A function that remembers what its driver asked for. */
@@ -78,23 +84,32 @@ export interface TappedFunction extends PciFunction {
   /** DMA memory by label. */
   readonly buffers: Map<string, DmaBuffer>;
   readonly vectors: Interrupt[];
+  /** Lets the writes arrive that the tap holds. */
+  flush(): void;
 }
 
-/** The same function with a tap in its BAR 0. */
+/** The same function with a tap in it. */
 export function tapped(pci: PciFunction, tap: Tap): TappedFunction {
   const bar = pci.bar(0);
+  const held: Access[] = [];
+  const flush = (): void => {
+    for (const { offset, value } of held.splice(0)) bar.write32(offset, value);
+  };
   const changed: Bar = {
     index: 0,
     byteLength: bar.byteLength,
     read32(offset) {
+      flush();
       const read = bar.read32(offset);
-      const value = tap.changeRead === undefined ? read : tap.changeRead(offset, read);
+      const value = tap.changeRead?.(offset, read) ?? read;
       tap.onAccess?.({ isWrite: false, offset, value });
       return value;
     },
     write32(offset, value) {
-      tap.onAccess?.({ isWrite: true, offset, value: value >>> 0 });
-      bar.write32(offset, value);
+      const access = { isWrite: true, offset, value: value >>> 0 };
+      tap.onAccess?.(access);
+      held.push(access);
+      if (tap.holdsWrites !== true) flush();
     },
     writeRelaxed32: (offset, value) => changed.write32(offset, value),
     read16: (offset) => bar.read16(offset),
@@ -109,8 +124,9 @@ export function tapped(pci: PciFunction, tap: Tap): TappedFunction {
   const vectors: Interrupt[] = [];
   const dma: Dma = {
     alloc(byteLength, options) {
-      const buffer = pci.dma.alloc(byteLength, options);
-      buffers.set(options?.label ?? "", buffer);
+      const label = options?.label ?? "";
+      const buffer = tappedBuffer(pci.dma.alloc(byteLength, options), label, tap);
+      buffers.set(label, buffer);
       return buffer;
     },
     map: (buffer, options) => pci.dma.map(buffer, options),
@@ -125,10 +141,25 @@ export function tapped(pci: PciFunction, tap: Tap): TappedFunction {
     dma,
     buffers,
     vectors,
+    flush,
     bar: (index) => (index === 0 ? changed : pci.bar(index)),
     interrupts(kind, count) {
       vectors.push(...pci.interrupts(kind, count));
       return [...vectors];
     },
   };
+}
+
+function tappedBuffer(buffer: DmaBuffer, label: string, tap: Tap): DmaBuffer {
+  const readAcquire32 = (offset: number): number => {
+    const loaded = buffer.readAcquire32(offset);
+    return tap.changeLoad?.(label, offset, loaded) ?? loaded;
+  };
+  return new Proxy(buffer, {
+    get(target, name) {
+      if (name === "readAcquire32") return readAcquire32;
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
 }

@@ -1,9 +1,10 @@
-import { MemoryView } from "../../../emulator/memory/memory-view.ts";
-import type { DeviceModel } from "../../../emulator/pcie/device-model.ts";
-import type { Register } from "../../../emulator/registers/declare.ts";
 import * as bits from "../../../devices/ixgbe/descriptors.ts";
 import { create, declaration, type IxgbeOptions } from "../../../devices/ixgbe/ixgbe.ts";
 import * as reg from "../../../devices/ixgbe/registers.ts";
+import { MemoryView } from "../../../emulator/memory/memory-view.ts";
+import type { DeviceModel } from "../../../emulator/pcie/device-model.ts";
+import type { Register } from "../../../emulator/registers/declare.ts";
+import { Rng } from "../../../emulator/run/rng.ts";
 import { IOVA_HIGH, TestPort } from "./test-port.ts";
 
 export const STATION: readonly number[] = [0x02, 0x00, 0x00, 0x82, 0x59, 0x90];
@@ -79,7 +80,8 @@ export class Card {
 
   /** Writes four words of a descriptor. */
   putDescriptor(ring: number, slot: number, words: readonly [number, number, number, number]): void {
-    for (let index = 0; index < 4; index++) this.port.host.words[(ring + slot * 16) / 4 + index] = words[index] as number;
+    for (let index = 0; index < 4; index++)
+      this.port.host.words[(ring + slot * 16) / 4 + index] = words[index] as number;
   }
 
   word(ring: number, slot: number, index: number): number {
@@ -123,4 +125,10 @@ export function plainFrame(byteLength: number, seed: number, destination: readon
   for (let index = 14; index < byteLength; index++) frame[index] = seed * 31 + index * 7;
   if (byteLength >= 18) new DataView(frame.buffer).setUint32(14, seed);
   return frame;
+}
+
+/** Bytes that look like payload. */
+export function randomBytes(byteLength: number, seed: number): Uint8Array {
+  const rng = new Rng(seed);
+  return Uint8Array.from({ length: byteLength }, () => rng.nextI32());
 }

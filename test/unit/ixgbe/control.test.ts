@@ -1,9 +1,8 @@
 import { expect, test } from "vitest";
 import * as bits from "../../../devices/ixgbe/descriptors.ts";
 import * as reg from "../../../devices/ixgbe/registers.ts";
-import { Card, plainFrame, srrctl } from "./card.ts";
+import { Card, plainFrame } from "./card.ts";
 import { ReceiveRing, TransmitRing } from "./rings.ts";
-import { IOVA_HIGH } from "./test-port.ts";
 
 const { RST, LRST, MASTER_DISABLE } = reg.CTRL.fields;
 const { LINK_UP, LINK_STATUS, LINK_SPEED } = reg.LINKS.fields;
@@ -29,7 +28,10 @@ test("LINK_STATUS tells of a loss between two reads", () => {
   expect(card.get(reg.LINKS) & LINK_STATUS.mask).not.toBe(0);
 });
 
-test.each([["RST", RST.mask, true], ["LRST", LRST.mask, false]] as const)(
+test.each([
+  ["RST", RST.mask, true],
+  ["LRST", LRST.mask, false],
+] as const)(
   "CTRL.%s: registers to their defaults, the bit and the EEPROM later; the link as the bit says",
   (_name, bit, keepsLink) => {
     const card = Card.running();
@@ -76,7 +78,10 @@ test("a driver cannot write the bits that it waits for", () => {
 test("queues come up and go down some time after the write, all 128 of each direction", () => {
   const card = Card.running();
   for (let queue = 0; queue < 128; queue++) {
-    for (const [length, control] of [[reg.RDLEN, reg.RXDCTL], [reg.TDLEN, reg.TXDCTL]] as const) {
+    for (const [length, control] of [
+      [reg.RDLEN, reg.RXDCTL],
+      [reg.TDLEN, reg.TXDCTL],
+    ] as const) {
       card.set(length, 128, queue);
       card.set(control, control.fields.ENABLE.mask, queue);
       expect(card.get(control, queue) & control.fields.ENABLE.mask).toBe(0);
@@ -108,6 +113,13 @@ test("a transmit queue that is disabled finishes what it has begun before ENABLE
   card.set(reg.TXDCTL, 0);
   const reads = card.port.outstandingReads;
   expect(reads).toBe(3);
+  card.port.answerNth(0);
+  // Time passes, but a frame is under way still.
+  while (card.port.timers.next[0] !== Number.POSITIVE_INFINITY) {
+    card.port.clock.advanceTo(card.port.timers.next[0] as number);
+    card.device.onTimer(card.port.timers.takeDue(card.port.clock.now));
+  }
+  expect(card.get(reg.TXDCTL) & reg.TXDCTL.fields.ENABLE.mask).not.toBe(0);
   card.port.answer();
   card.port.advance(20_000);
   expect(card.get(reg.TXDCTL) & reg.TXDCTL.fields.ENABLE.mask).toBe(0);
@@ -142,8 +154,10 @@ test.each(["software reset", "function-level reset"])("%s with DMA under way: no
 
 test("after a reset the card works as before it", () => {
   const card = Card.running();
-  new ReceiveRing(card, 0, 16).post(15);
+  new ReceiveRing(card, 0, 16).post(1);
   card.port.answer();
+  for (let number = 0; number < 5; number++) card.receive(plainFrame(60, number));
+  expect(card.device.statistics()).toMatchObject({ rxInPacketBuffer: 4 });
   card.set(reg.CTRL, RST.mask);
   card.port.advance(2_000_000);
   card.set(reg.FCTRL, reg.FCTRL.fields.UPE.mask);
@@ -213,7 +227,12 @@ test("a failed read stops its queue, not the card", () => {
   const good = new TransmitRing(card, 2, 8);
   const receive = new ReceiveRing(card, 0, 8);
   card.port.poisoned.add(receive.ring);
-  card.putDescriptor(bad.ring, 0, [0x7fff_0000, 9, 60 | bits.TX_DTYP_DATA | bits.TX_DEXT | bits.TX_EOP | bits.TX_IFCS | bits.TX_RS, 60 << 14]);
+  card.putDescriptor(bad.ring, 0, [
+    0x7fff_0000,
+    9,
+    60 | bits.TX_DTYP_DATA | bits.TX_DEXT | bits.TX_EOP | bits.TX_IFCS | bits.TX_RS,
+    60 << 14,
+  ]);
   bad.tail = 1;
   bad.doorbell();
   receive.post(7);
@@ -288,6 +307,4 @@ test("only 32-bit accesses reach the registers", () => {
   }
   expect(card.get(reg.MAXFRS)).toBe(0x05ee_0000);
   expect(card.rules()).toEqual(["wrong-width"]);
-  expect(srrctl(2) & 0x1f).toBe(2);
-  expect(IOVA_HIGH).toBe(1);
 });

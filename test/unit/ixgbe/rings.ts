@@ -93,7 +93,7 @@ export class TransmitRing {
   readonly #poolBytes: number;
   #poolNext = 0;
 
-  constructor(card: Card, queue: number, slotCount: number, txdctl = 0, poolBytes = 1 << 18) {
+  constructor(card: Card, queue: number, slotCount: number, txdctl = 0, poolBytes: number = 1 << 18) {
     this.#card = card;
     this.queue = queue;
     this.slotCount = slotCount;

@@ -69,7 +69,14 @@ export class TestPort implements DevicePort {
     this.#count++;
   }
 
-  dmaWrite(high: number, low: number, memory: MemoryView, offset: number, byteLength: number, flagOffset: number): void {
+  dmaWrite(
+    high: number,
+    low: number,
+    memory: MemoryView,
+    offset: number,
+    byteLength: number,
+    flagOffset: number,
+  ): void {
     if (!this.#isMapped(high, low, byteLength)) {
       this.log.record("violation", "dma-outside-map", `${high}:${low}`, () => "write outside the map");
       this.device?.onDmaWriteError();
@@ -120,26 +127,41 @@ export class TestPort implements DevicePort {
 
   // ---- the test's side -------------------------------------------------------------------------------------------------
 
-  /** Answers up to `limit` reads; returns how many. */
+  /** Answers up to `limit` reads, oldest first; returns how many. */
   answer(limit: number = Number.POSITIVE_INFINITY): number {
-    const device = this.device as DeviceModel;
     let answered = 0;
     while (this.#count > 0 && answered < limit) {
-      const at = this.#first * READ_WORDS;
-      this.#first = (this.#first + 1) % 4096;
-      this.#count--;
-      const reads = this.#reads;
-      const low = reads[at + 1] as number;
-      const byteLength = reads[at + 2] as number;
-      const [tag, context] = [reads[at + 3] as number, reads[at + 4] as number];
-      if (this.#isMapped(reads[at] as number, low, byteLength) && !this.poisoned.has(low)) {
-        device.onDmaRead(tag, context, this.host, low, byteLength);
-      } else {
-        device.onDmaReadError(tag, context);
-      }
+      this.answerNth(0);
       answered++;
     }
     return answered;
+  }
+
+  /** Answers the read that is `nth` in the order of the requests: PCIe lets completions overtake each other (2.4.1). */
+  answerNth(nth: number): void {
+    const device = this.device as DeviceModel;
+    const reads = this.#reads;
+    const oldest = this.#first * READ_WORDS;
+    const at = ((this.#first + nth) % 4096) * READ_WORDS;
+    const read = reads.slice(at, at + READ_WORDS);
+    // The ones before it move up by one place.
+    for (let index = nth; index > 0; index--) {
+      const to = ((this.#first + index) % 4096) * READ_WORDS;
+      reads.copyWithin(
+        to,
+        ((this.#first + index - 1) % 4096) * READ_WORDS,
+        ((this.#first + index - 1) % 4096) * READ_WORDS + READ_WORDS,
+      );
+    }
+    reads.fill(0, oldest, oldest + READ_WORDS);
+    this.#first = (this.#first + 1) % 4096;
+    this.#count--;
+    const [high = 0, low = 0, byteLength = 0, tag = 0, context = 0] = read;
+    if (this.#isMapped(high, low, byteLength) && !this.poisoned.has(low)) {
+      device.onDmaRead(tag, context, this.host, low, byteLength);
+    } else {
+      device.onDmaReadError(tag, context);
+    }
   }
 
   /** Moves time, and lets timers run out and reads be answered on the way. */

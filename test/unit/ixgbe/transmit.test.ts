@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import * as bits from "../../../devices/ixgbe/descriptors.ts";
 import * as reg from "../../../devices/ixgbe/registers.ts";
+import { FRAME_OFFSET, TRANSMIT_BUFFER_BYTES, TransmitBuffer } from "../../../devices/ixgbe/transmit-buffer.ts";
 import { FRAME_BAD_FCS } from "../../../emulator/pcie/device-model.ts";
 import { crc32 } from "../../../emulator/wire/crc32.ts";
 import { Card, plainFrame } from "./card.ts";
@@ -25,41 +26,48 @@ const requests = fc.array(
     byteLength: fc.oneof(fc.integer({ min: 17, max: 70 }), fc.integer({ min: 17, max: 3000 })),
     places: fc.array(fc.nat(5000), { maxLength: 6 }),
     rings: fc.boolean(),
-    answers: fc.nat(12),
+    hasContext: fc.boolean(),
+    answers: fc.array(fc.nat(50), { maxLength: 8 }),
   }),
-  { minLength: 1, maxLength: 80 },
+  { minLength: 1, maxLength: 80, size: "max" },
 );
 const thresholds = fc.record({ p: fc.nat(40), h: fc.nat(16) }).map(({ p, h }) => p | (h << 8));
 
-test("frames leave once, whole, and in the order of their queue, whatever the pieces and the pace", () => {
+const CONTEXT = [20 | (14 << 9), 0, bits.TX_DEXT | bits.TX_DTYP_CONTEXT, 0] as const;
+
+test("frames leave once, whole, and in the order of their queue, whatever the pieces, the pace and the answers", () => {
   fc.assert(
     fc.property(fc.constantFrom(16, 24, 64), thresholds, requests, (slotCount, txdctl, script) => {
       const card = Card.running({}, 1 << 21);
       const rings = [0, 1, 2].map((index) => new TransmitRing(card, index * 60, slotCount, txdctl));
       const expected: Uint8Array[][] = [[], [], []];
       const inFlight: number[][] = [[], [], []];
-      for (const [number, { queue, byteLength, places, rings: rang, answers }] of script.entries()) {
+      for (const [number, { queue, byteLength, places, rings: rang, hasContext, answers }] of script.entries()) {
         const ring = rings[queue] as TransmitRing;
         const frame = plainFrame(byteLength, number);
         frame[6] = queue;
         const pieces = cut(byteLength, places);
         const done = inFlight[queue] as number[];
-        while ((ring.tail - head(card, ring) + slotCount) % slotCount >= slotCount - pieces.length) {
+        while ((ring.tail - head(card, ring) + slotCount) % slotCount >= slotCount - pieces.length - 1) {
           ring.doorbell();
           expect(card.port.answer()).toBeGreaterThan(0);
         }
-        done.push(ring.put({ bytes: frame, pieces }));
+        forgetDone(ring, done);
+        done.push(ring.put({ bytes: frame, pieces, ...(hasContext ? { context: CONTEXT } : {}) }));
         (expected[queue] as Uint8Array[]).push(padded(frame));
         if (rang) ring.doorbell();
-        card.port.answer(answers);
+        for (const pick of answers) {
+          if (card.port.outstandingReads > 0) card.port.answerNth(pick % card.port.outstandingReads);
+        }
+        for (const [index, other] of rings.entries()) checkHead(card, other, inFlight[index] as number[]);
       }
       for (const ring of rings) ring.doorbell();
       card.port.answer();
       for (const [queue, ring] of rings.entries()) {
         const sent = card.port.sent.filter(({ bytes }) => bytes[6] === queue).map(({ bytes }) => bytes);
         expect(sent).toEqual(expected[queue]);
-        const last = (inFlight[queue] as number[]).at(-1);
-        if (last !== undefined) expect(ring.isDone(last)).toBe(true);
+        forgetDone(ring, inFlight[queue] as number[]);
+        expect(inFlight[queue]).toEqual([]);
         expect(head(card, ring)).toBe(ring.tail);
       }
       expect(card.port.log.findings).toEqual([]);
@@ -67,6 +75,19 @@ test("frames leave once, whole, and in the order of their queue, whatever the pi
     }),
   );
 });
+
+/** Takes the frames that are done out of the list: they are done in order. */
+function forgetDone(ring: TransmitRing, slots: number[]): void {
+  while (slots.length > 0 && ring.isDone(slots[0] as number)) slots.shift();
+}
+
+/** The head is before every frame that is not done. All have RS, so DD tells. */
+function checkHead(card: Card, ring: TransmitRing, slots: number[]): void {
+  forgetDone(ring, slots);
+  const at = head(card, ring);
+  const distance = (slot: number): number => (slot - at + ring.slotCount) % ring.slotCount;
+  for (const slot of slots) expect(distance(slot)).toBeLessThan(distance(ring.tail) || ring.slotCount);
+}
 
 function head(card: Card, ring: TransmitRing): number {
   return card.get(reg.TDH, ring.queue);
@@ -76,7 +97,10 @@ test("thousands of frames go round the smallest ring", () => {
   const card = Card.running();
   const ring = new TransmitRing(card, 7, 8);
   for (let number = 0; number < 4000; number++) {
-    ring.put({ bytes: plainFrame(17 + (number % 1400), number), pieces: number % 3 === 0 ? [10, 7 + (number % 1400)] : [17 + (number % 1400)] });
+    ring.put({
+      bytes: plainFrame(17 + (number % 1400), number),
+      pieces: number % 3 === 0 ? [10, 7 + (number % 1400)] : [17 + (number % 1400)],
+    });
     if (number % 2 === 1) ring.doorbell();
     card.port.answer();
   }
@@ -255,6 +279,44 @@ test("a lost link holds frames back; the next one lets them go", () => {
   card.port.advance(5_000_000);
   expect(card.get(reg.LINKS) & reg.LINKS.fields.LINK_UP.mask).not.toBe(0);
   expect(card.port.sent).toHaveLength(1);
+});
+
+test("frames that are short on the wire are no good packets", () => {
+  const card = Card.running();
+  card.set(reg.HLREG0, card.get(reg.HLREG0) & ~reg.HLREG0.fields.TXPADEN.mask);
+  const ring = new TransmitRing(card, 0, 8);
+  ring.put({ bytes: plainFrame(59, 1) });
+  ring.doorbell();
+  card.port.answer();
+  expect([card.get(reg.GPTC), card.get(reg.PTC64), card.get(reg.TPT)]).toEqual([0, 0, 1]);
+});
+
+test("the buffer for gathered frames: none lies on another, each has room in front and behind", () => {
+  const step = fc.tuple(fc.nat(9), fc.oneof(fc.integer({ min: 17, max: 1514 }), fc.integer({ min: 17, max: 262_144 })));
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 9 }), fc.array(step, { maxLength: 300, size: "max" }), (bias, steps) => {
+      const buffer = new TransmitBuffer();
+      const waiting: { slot: number; from: number; to: number }[] = [];
+      for (const [dice, byteLength] of steps) {
+        if (dice < bias || waiting.length === 0) {
+          const slot = buffer.begin(byteLength);
+          if (slot < 0) {
+            expect(waiting.length).toBeGreaterThan(0);
+            continue;
+          }
+          const offset = buffer.frames[buffer.at(slot) + FRAME_OFFSET] as number;
+          const frame = { slot, from: offset - 4, to: offset + byteLength };
+          expect(frame.from >= 0 && frame.to <= TRANSMIT_BUFFER_BYTES).toBe(true);
+          for (const other of waiting) expect(frame.to <= other.from || other.to <= frame.from).toBe(true);
+          waiting.push(frame);
+        } else {
+          expect(buffer.first).toBe(waiting.shift()?.slot);
+          buffer.release();
+        }
+        expect(buffer.count).toBe(waiting.length);
+      }
+    }),
+  );
 });
 
 test("counters: sizes, octets, sets of queues", () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import * as bits from "../../../devices/ixgbe/descriptors.ts";
 import * as reg from "../../../devices/ixgbe/registers.ts";
-import { Card, dataCommand, plainFrame, srrctl } from "./card.ts";
+import { Card, plainFrame, srrctl } from "./card.ts";
 import { ReceiveRing, TransmitRing } from "./rings.ts";
 import { IOVA_HIGH } from "./test-port.ts";
 
@@ -226,5 +226,4 @@ test("a violation is said once, however often it happens", () => {
     card.port.answer();
   }
   expect(card.port.log.findings).toMatchObject([{ rule: "payload-length", count: 5 }]);
-  expect(dataCommand(60, 0) & 0xffff).toBe(60);
 });

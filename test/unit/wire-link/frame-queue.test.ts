@@ -116,9 +116,9 @@ describe("between two threads", () => {
     const pair = new Pair();
     while (pair.tryPut(500)) pair.publish();
     pair.take();
-    expect(pair.tryPut(400)).toBe(false);
+    expect(pair.tryPut(500)).toBe(false);
     pair.consumer.acknowledge();
-    expect(pair.tryPut(400)).toBe(true);
+    expect(pair.tryPut(500)).toBe(true);
   });
 
   test("the largest frame fits an empty queue wherever its positions stand; one byte more need not", () => {

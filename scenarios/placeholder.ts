@@ -1,2 +1,0 @@
-/** Placeholder. */
-export const placeholder: true = true;

@@ -1,0 +1,183 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { PcapWriter } from "../../emulator/wire/capture/write-pcap.ts";
+import { frames } from "../../harness/frames.ts";
+
+const entry = resolve(import.meta.dirname, "../../harness/cli/softbar.ts");
+const fixture = (name: string): string => resolve(import.meta.dirname, `fixtures/replay-${name}.driver.ts`);
+/** Longer than any limit of the command line itself: what runs into it hangs. */
+const HANG_MS = 15_000;
+
+interface Run {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function start(words: readonly string[]): { child: ChildProcess; run: Promise<Run> } {
+  const child = spawn(process.execPath, [entry, ...words], { stdio: ["ignore", "pipe", "pipe"], timeout: HANG_MS });
+  let [stdout, stderr] = ["", ""];
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const run = new Promise<Run>((settle) => child.on("close", (code) => settle({ code, stdout, stderr })));
+  return { child, run };
+}
+
+const softbar = (...words: string[]): Promise<Run> => start(words).run;
+
+let folder = "";
+const path = (name: string): string => join(folder, name);
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "softbar-cli-"));
+  const whole = new PcapWriter();
+  for (const [index, frame] of frames(50, { maxByteLength: 200 }).entries()) whole.append(1, index * 1000, frame);
+  writeFileSync(path("whole.pcap"), whole.bytes);
+  writeFileSync(path("cut.pcap"), whole.bytes.subarray(0, whole.bytes.length - 5));
+  writeFileSync(path("cut.pcap.gz"), gzipSync(whole.bytes).subarray(0, -20));
+  writeFileSync(path("no-frames.pcap"), new PcapWriter().bytes);
+  writeFileSync(path("cut-in-first.pcap"), whole.bytes.subarray(0, 50));
+  writeFileSync(path("cut-in-header.pcap"), whole.bytes.subarray(0, 11));
+  writeFileSync(path("empty.pcap"), "");
+  writeFileSync(path("text.pcap"), "time,price\n09:30:00,101.25\n");
+  const cooked = new PcapWriter(113);
+  cooked.append(1, 0, new Uint8Array(60));
+  writeFileSync(path("cooked.pcap"), cooked.bytes);
+  mkdirSync(path("folder.pcap"));
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe("what cannot be replayed is said in one sentence, with exit code 2", () => {
+  const cases: readonly (readonly [what: string, words: readonly string[], sentence: RegExp])[] = [
+    ["a missing file", ["replay", "@nowhere.pcap"], /nowhere\.pcap: there is no such file/],
+    ["a directory", ["replay", "@folder.pcap"], /this is a directory/],
+    ["an empty file", ["replay", "@empty.pcap"], /the file is empty/],
+    ["a file that is no capture", ["replay", "@text.pcap"], /0x74696d65, neither pcap, pcapng nor gzip/],
+    ["a capture without frames", ["replay", "@no-frames.pcap"], /the capture holds no frames/],
+    ["a capture cut inside its first record", ["replay", "@cut-in-first.pcap"], /ends inside record 1/],
+    ["a capture cut inside its header", ["replay", "@cut-in-header.pcap"], /ends inside|file header/],
+    ["another link type than Ethernet", ["replay", "@cooked.pcap"], /link type 113 \(Linux cooked\)/],
+    ["a speed that is none", ["replay", "--speed", "warp"], /"warp" is no speed/],
+    ["speed zero", ["replay", "--speed", "0x"], /"0x" is no speed/],
+    ["a negative speed", ["replay", "--speed=-1"], /"-1" is no speed/],
+    ["a limit that is no number", ["replay", "--limit", "many"], /--limit many makes no sense/],
+    ["an unknown FCS mode", ["replay", "--fcs", "maybe"], /--fcs maybe makes no sense/],
+    ["a session too short", ["replay", "--frames", "2"], /6 or more/],
+    ["session flags with a file", ["replay", "@whole.pcap", "--seed", "2"], /with a FILE there is none/],
+    ["an unknown device", ["replay", "--device", "igbxe"], /no device "igbxe", did you mean "ixgbe"\?/],
+    ["a device without a wire", ["replay", "--device", "edu"], /edu has no wire/],
+    ["a missing driver module", ["replay", "--driver", "@nothing.ts"], /there is no such driver module/],
+    ["an unknown flag", ["replay", "--sped", "max"], /no flag --sped, did you mean --speed\?/],
+    ["a flag without its value", ["replay", "--speed"], /--speed needs a value/],
+    ["a value for a switch", ["replay", "--json=yes"], /--json takes no value/],
+    ["two files", ["replay", "@whole.pcap", "@whole.pcap"], /one word too many/],
+    ["an unknown verb", ["repaly"], /no verb "repaly", did you mean "replay"\?/],
+    ["an unknown global flag", ["--verison"], /no flag "--verison"/],
+    ["no device to print registers of", ["regs"], /softbar regs ixgbe/],
+    ["an unknown register", ["regs", "ixgbe", "RXDTCL"], /no register "RXDTCL", did you mean "RXDCTL"\?/],
+  ];
+
+  test.each(cases)("%s", async (_what, words, sentence) => {
+    const run = await softbar(...words.map((word) => (word.startsWith("@") ? path(word.slice(1)) : word)));
+    expect(run).toMatchObject({ code: 2, stdout: "" });
+    expect(run.stderr).toMatch(sentence);
+    expect(run.stderr).toMatch(/^softbar: [^\n]+[.?]\n$/);
+  });
+});
+
+describe("a replay", () => {
+  test("passes, and says so at a glance", async () => {
+    const run = await softbar("replay", path("whole.pcap"));
+    expect(run).toMatchObject({ code: 0, stderr: "" });
+    expect(run.stdout).toMatch(/50 sent +50 delivered +0 dropped +none unaccounted for/);
+    expect(run.stdout).toMatch(/latency +p50 .* p99\.9 .* max /);
+    expect(run.stdout).not.toContain("\u001b");
+  });
+
+  test("prints one JSON object with --json, trace and all", async () => {
+    const run = await softbar("replay", path("whole.pcap"), "--json", "--trace", "--limit", "20");
+    expect(run.code).toBe(0);
+    expect(JSON.parse(run.stdout)).toMatchObject({ sentCount: 20, deliveredCount: 20, balance: { holds: true } });
+    expect(run.stderr.match(/frame in, port 0/g)).toHaveLength(20);
+  });
+
+  test.each(["cut.pcap", "cut.pcap.gz"])("of %s takes what is whole, says what is not, and fails", async (name) => {
+    const run = await softbar("replay", path(name), "--json");
+    expect(run.code).toBe(1);
+    const report = JSON.parse(run.stdout) as { deliveredCount: number; source: { damage: string } };
+    expect(report.deliveredCount).toBe(name === "cut.pcap" ? 49 : report.deliveredCount);
+    expect(report.deliveredCount).toBeGreaterThan(0);
+    expect(report.source.damage).toContain(name);
+  });
+
+  test("without a file makes a session up, and tells how to go on", async () => {
+    const run = await softbar("replay", "--frames", "500");
+    expect(run.code).toBe(0);
+    expect(run.stdout).toMatch(/MoldUDP64 SOFTBAR001/);
+    expect(run.stdout).toMatch(/\nGo on:\n( {2}.+\n){3}$/);
+  });
+
+  test("of a driver that is stuck ends with exit code 3", async () => {
+    const run = await softbar("replay", path("whole.pcap"), "--driver", fixture("idle"), "--timeout", "1");
+    expect(run).toMatchObject({ code: 3, stdout: "" });
+    expect(run.stderr).toMatch(/took no frame for 1 s although 50 are waiting/);
+  });
+
+  test("of a driver that throws ends with exit code 1 and the driver's words", async () => {
+    const run = await softbar("replay", path("whole.pcap"), "--driver", fixture("throwing"));
+    expect(run).toMatchObject({ code: 1, stdout: "" });
+    expect(run.stderr).toMatch(/EEPROM checksum is 0xbeef/);
+  });
+
+  test("of a driver that loses a frame ends with exit code 1", async () => {
+    const run = await softbar("replay", path("whole.pcap"), "--driver", fixture("lossy"));
+    expect(run.code).toBe(1);
+    expect(run.stdout).toMatch(/1 frame lost between ring and consumer/);
+  });
+
+  test("ends in good order on Ctrl-C", async () => {
+    // The session is recorded over more than a minute, so it is under way when the first frames are traced.
+    const { child, run } = start(["replay", "--speed", "recorded", "--trace"]);
+    child.stdout?.on("data", (text: string) => {
+      if (text.includes("frame in")) child.kill("SIGINT");
+    });
+    const { code, stdout } = await run;
+    expect(code).toBe(130);
+    expect(stdout).toMatch(/stopped early/);
+    expect(stdout).toMatch(/none unaccounted for/);
+  });
+});
+
+describe("the other verbs", () => {
+  test("--version and --help", async () => {
+    expect(await softbar("--version")).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+    for (const words of [[], ["--help"], ["help"]]) {
+      expect(await softbar(...words)).toMatchObject({ code: 0, stdout: expect.stringContaining("replay") });
+    }
+  });
+
+  test.each(["replay", "devices", "regs"])("%s --help lists its flags", async (verb) => {
+    const run = await softbar(verb, "--help");
+    expect(run).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("--json") });
+    expect((await softbar("help", verb)).stdout).toBe(run.stdout);
+  });
+
+  test("devices lists them", async () => {
+    expect((await softbar("devices")).stdout).toMatch(/^ixgbe +8086:/m);
+    const { devices } = JSON.parse((await softbar("devices", "--json")).stdout) as { devices: { name: string }[] };
+    expect(devices.map(({ name }) => name)).toEqual(["ixgbe", "edu"]);
+  });
+
+  test("regs prints a register with its fields", async () => {
+    const { stdout } = await softbar("regs", "ixgbe", "rxdctl");
+    expect(stdout).toMatch(/^0x01028 \+ 0x40 n.*RXDCTL\(0-127\)/m);
+    expect(stdout).toMatch(/^ +25 {2}ENABLE/m);
+    const { registers } = JSON.parse((await softbar("regs", "edu", "--json")).stdout) as { registers: unknown[] };
+    expect(registers.length).toBeGreaterThan(5);
+  });
+});

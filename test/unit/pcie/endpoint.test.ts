@@ -1,0 +1,267 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Endpoint } from "../../../emulator/pcie/endpoint.ts";
+import {
+  BUS_MASTER,
+  COMMAND,
+  DECLARATION,
+  EndpointBench,
+  MEMORY_SPACE,
+  MSIX_CONTROL,
+  MSIX_TABLE_AT,
+  PENDING_BITS_AT,
+} from "./endpoint-bench.ts";
+
+describe("decoding", () => {
+  test("an access reaches the device when it is naturally aligned, in a BAR that is there, and decoded", () => {
+    const anAccess = fc.record({
+      bar: fc.nat(6),
+      offset: fc.oneof(fc.nat(0x3fff), fc.integer({ min: -8, max: 0x8010 }), fc.constantFrom(0xffc, 0xff8, 0x1000)),
+      byteLength: fc.constantFrom(1, 2, 4, 8),
+      isWrite: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(anAccess, fc.boolean(), ({ bar, offset, byteLength, isWrite }, decoded) => {
+        const bench = new EndpointBench(decoded ? MEMORY_SPACE : 0);
+        const { endpoint, device } = bench;
+        const barLength = DECLARATION.bars.find(({ index }) => index === bar)?.byteLength ?? 0;
+        const isMsix = bar === 0 && offset >= MSIX_TABLE_AT && offset < PENDING_BITS_AT + 8;
+        fc.pre(!isMsix);
+        const fits = offset >= 0 && offset + byteLength <= barLength && offset % byteLength === 0;
+        if (isWrite) endpoint.write(bar, offset, byteLength, 5, 6);
+        else {
+          const low = endpoint.read(bar, offset, byteLength);
+          expect([low, endpoint.readHigh]).toEqual(fits && decoded ? [device.low, device.high] : [-1, -1]);
+        }
+        const expected = isWrite ? ["write", bar, offset, byteLength, 5, 6] : ["read", bar, offset, byteLength];
+        expect(device.take()).toEqual(fits && decoded ? [expected] : []);
+        expect(bench.rules).toEqual(!fits ? ["bar-access"] : decoded ? [] : ["memory-space-off"]);
+      }),
+    );
+  });
+
+  test("what does not reach the device is a violation that says where, what the card did and what to do", () => {
+    const bench = new EndpointBench(BUS_MASTER);
+    bench.endpoint.read(0, 0x10, 4);
+    bench.endpoint.write(2, 0x0008, 8, 0, 0);
+    bench.endpoint.configWrite(COMMAND, 2, MEMORY_SPACE);
+    bench.endpoint.read(2, 0x0ffe, 4);
+    expect(bench.rules).toEqual(["memory-space-off", "memory-space-off", "bar-access"]);
+    expect(bench.messages).toEqual([
+      "4-byte read of BAR0+0x0010 while Memory Space Enable is off in the command register. The read gave all ones. Enable the function first.",
+      "8-byte write of BAR2+0x0008 while Memory Space Enable is off in the command register. The write went nowhere. Enable the function first.",
+      "4-byte read of BAR2+0x0ffe is misaligned or outside the BAR of 4096 bytes. The read gave all ones.",
+    ]);
+  });
+
+  test("in D3hot nothing is decoded and nothing is sent", () => {
+    const bench = new EndpointBench();
+    bench.endpoint.configWrite(0x44, 2, 3);
+    expect(bench.endpoint.read(0, 0, 4)).toBe(-1);
+    expect(bench.endpoint.busMasterEnabled).toBe(false);
+    bench.endpoint.configWrite(0x44, 2, 0);
+    expect(bench.endpoint.read(0, 0, 4)).toBe(bench.device.low);
+  });
+
+  test("an endpoint without a device says so", () => {
+    const { clock, iommu, memory, interrupts } = new EndpointBench();
+    const endpoint = new Endpoint(DECLARATION, { clock, iommu, memory, interrupts, functionIndex: 0 });
+    expect(() => endpoint.device).toThrow(/probe: no device is attached/);
+  });
+});
+
+describe("the MSI-X structures in their BAR", () => {
+  test("are read and written in words and quadwords, and hide the device behind them", () => {
+    const { endpoint, device } = new EndpointBench();
+    endpoint.write(0, MSIX_TABLE_AT + 16, 8, 0xfee00000 | 0, 7);
+    endpoint.write(0, MSIX_TABLE_AT + 24, 4, 99, 0);
+    expect(endpoint.read(0, MSIX_TABLE_AT + 16, 8)).toBe(0xfee00000 | 0);
+    expect(endpoint.readHigh).toBe(7);
+    expect(endpoint.read(0, MSIX_TABLE_AT + 24, 4)).toBe(99);
+    expect(endpoint.readHigh).toBe(0);
+    expect(endpoint.read(0, MSIX_TABLE_AT + 28, 4)).toBe(1);
+    expect(device.take()).toEqual([]);
+    endpoint.read(0, MSIX_TABLE_AT + 16 * 8, 4);
+    expect(device.take()).toHaveLength(1);
+  });
+
+  test("a narrow write is refused, a changed live vector is said", () => {
+    const bench = new EndpointBench();
+    bench.endpoint.write(0, MSIX_TABLE_AT, 2, 0x1234, 0);
+    expect(bench.endpoint.read(0, MSIX_TABLE_AT, 4)).toBe(0);
+    bench.endpoint.configWrite(MSIX_CONTROL, 2, 0x8000);
+    bench.aimVector(2, 20);
+    expect(bench.rules).toEqual(["wrong-width"]);
+    bench.endpoint.write(0, MSIX_TABLE_AT + 16 * 2 + 8, 4, 21, 0);
+    expect(bench.rules).toEqual(["wrong-width", "vector-changed-unmasked"]);
+    expect(bench.messages[1]).toMatch(/MSI-X vector 2 changed while it was unmasked.*Mask the vector first/);
+  });
+});
+
+describe("DMA", () => {
+  test("reads complete later, in order, one a step, with their tags", () => {
+    const bench = new EndpointBench();
+    const { endpoint, device } = bench;
+    const [high, low] = bench.mapText("hello, wire");
+    endpoint.dmaRead(high, low, 5, 1, 100);
+    endpoint.dmaRead(high, low + 7, 4, 2, 200);
+    expect(device.take()).toEqual([]);
+    expect(endpoint.outstandingReads).toBe(2);
+    expect(endpoint.isIdle()).toBe(false);
+    // Configuration space says so too: DeviceStatus.TransactionsPending (PCIe 7.8.5).
+    expect(endpoint.configRead(0xaa, 2) & 0x20).toBe(0x20);
+    expect(endpoint.step()).toBe(true);
+    expect(device.take()).toEqual([["dmaRead", 1, 100, "hello"]]);
+    expect(endpoint.step()).toBe(true);
+    expect(device.take()).toEqual([["dmaRead", 2, 200, "wire"]]);
+    expect(endpoint.step()).toBe(false);
+    expect(endpoint.isIdle()).toBe(true);
+    expect(endpoint.configRead(0xaa, 2) & 0x20).toBe(0);
+  });
+
+  test("a read asked for within a completion completes in a later step", () => {
+    const bench = new EndpointBench();
+    const [high, low] = bench.mapText("abc");
+    bench.device.onCompletion = () => bench.endpoint.dmaRead(high, low, 3, 9, 9);
+    bench.endpoint.dmaRead(high, low, 3, 1, 1);
+    bench.endpoint.step();
+    expect(bench.device.take()).toHaveLength(1);
+    expect(bench.endpoint.outstandingReads).toBe(1);
+  });
+
+  test("writes land at once, with or without a flag, at any alignment", () => {
+    const bench = new EndpointBench();
+    const [high, low] = bench.mapText("................................", 64);
+    bench.card.bytes.set(Buffer.from("0123456789abcdef"));
+    bench.endpoint.dmaWrite(high, low, bench.card, 0, 16, 8);
+    bench.endpoint.dmaWrite(high, low + 17, bench.card, 3, 5, -1);
+    bench.endpoint.dmaWrite(high, low + 23, bench.card, 2, 4, 0);
+    expect(bench.hostText(64, 32)).toBe("0123456789abcdef.34567.2345.....");
+    expect(bench.endpoint.busStatistics()).toMatchObject({ dmaReads: 0, dmaWrites: 3 });
+  });
+
+  test("without bus master nothing moves, the device is told, and the driver hears of it once", () => {
+    const bench = new EndpointBench(MEMORY_SPACE);
+    const [high, low] = bench.mapText("secret");
+    bench.endpoint.dmaRead(high, low, 6, 4, 5);
+    bench.endpoint.step();
+    bench.endpoint.dmaWrite(high, low, bench.card, 0, 6, -1);
+    expect(bench.device.take()).toEqual([["dmaReadError", 4, 5], ["dmaWriteError"]]);
+    expect(bench.hostText(0, 6)).toBe("secret");
+    expect(bench.rules).toEqual(["bus-master-off"]);
+    expect(bench.endpoint.findings.findings[0]?.count).toBe(2);
+    expect(bench.messages[0]).toMatch(/Bus Master Enable \(bit 2 of the command register, 0x0004\) is off/);
+  });
+
+  test("bus master taken away between the request and its answer counts", () => {
+    const bench = new EndpointBench();
+    const [high, low] = bench.mapText("late");
+    bench.endpoint.dmaRead(high, low, 4, 1, 1);
+    bench.endpoint.configWrite(COMMAND, 2, MEMORY_SPACE);
+    bench.device.take();
+    bench.endpoint.step();
+    expect(bench.device.take()).toEqual([["dmaReadError", 1, 1]]);
+  });
+
+  test("outside the map, or against its permission, is a violation with the nearest mapping", () => {
+    const bench = new EndpointBench();
+    const [high, low] = bench.mapText("readable", 0, 1);
+    bench.endpoint.dmaWrite(high, low, bench.card, 0, 4, -1);
+    bench.endpoint.dmaRead(high, low + 4, 8, 1, 1);
+    bench.endpoint.step();
+    bench.endpoint.dmaRead(0xdeadbeef | 0, 0, 64, 1, 1);
+    bench.endpoint.step();
+    expect(bench.rules).toEqual(["dma-outside-map", "dma-outside-map", "dma-outside-map"]);
+    expect(bench.messages).toEqual([
+      "DMA write of 4 bytes at IOVA 0x1_0000_0000 by probe hits text 0x1_0000_0000–0x1_0000_0007, which the device may only read. The card wrote nothing. Map the buffer, and write its whole address, before the doorbell.",
+      "DMA read of 8 bytes at IOVA 0x1_0000_0004 by probe runs 4 bytes past the end of text 0x1_0000_0000–0x1_0000_0007. The card got Unsupported Request and no data. Map the buffer, and write its whole address, before the doorbell.",
+      "DMA read of 64 bytes at IOVA 0xdead_beef_0000_0000 by probe hits no mapping (nearest: text 0x1_0000_0000–0x1_0000_0007). The card got Unsupported Request and no data. Map the buffer, and write its whole address, before the doorbell.",
+    ]);
+    expect(bench.endpoint.findings.findings.map(({ place }) => place)).toEqual([
+      "IOVA 0x1_0000_0000",
+      "IOVA 0x1_0000_0004",
+      "IOVA 0xdead_beef_0000_0000",
+    ]);
+    expect(bench.device.take()).toEqual([["dmaWriteError"], ["dmaReadError", 1, 1], ["dmaReadError", 1, 1]]);
+  });
+
+  test("memory that no thread has announced is missed once more, then refused", () => {
+    const bench = new EndpointBench();
+    const buffer = new SharedArrayBuffer(64);
+    const iova = bench.iommu.map(5, 0, 64);
+    bench.endpoint.dmaWrite(1, iova % 2 ** 32, bench.card, 0, 4, -1);
+    expect(bench.device.take()).toEqual([["dmaWriteError"]]);
+    bench.memory.onMissing = (segment) => bench.memory.install(segment, buffer);
+    bench.card.words[0] = 77;
+    bench.endpoint.dmaWrite(1, iova % 2 ** 32, bench.card, 0, 4, -1);
+    expect(new Int32Array(buffer)[0]).toBe(77);
+  });
+});
+
+describe("function-level reset", () => {
+  test("DMA in flight is forgotten, timers stop, MSI-X is closed, the line falls, then the device is told", () => {
+    const bench = new EndpointBench();
+    const { endpoint, device, clock } = bench;
+    const [high, low] = bench.mapText("gone");
+    endpoint.configWrite(MSIX_CONTROL, 2, 0x8000);
+    bench.aimVector(1, 30);
+    endpoint.write(0, MSIX_TABLE_AT + 16 + 12, 4, 1, 0);
+    endpoint.raise(1);
+    expect(endpoint.read(0, PENDING_BITS_AT, 4)).toBe(0b10);
+    endpoint.configWrite(MSIX_CONTROL, 2, 0);
+    endpoint.setLegacyInterrupt(true);
+    expect(bench.interrupts.isAsserted(3)).toBe(true);
+    endpoint.dmaRead(high, low, 4, 1, 1);
+    endpoint.startTimer(0, 100);
+    device.take();
+    bench.functionLevelReset();
+    expect(device.take()).toEqual([["reset", "function-level"]]);
+    expect(bench.interrupts.isAsserted(3)).toBe(false);
+    expect(endpoint.outstandingReads).toBe(0);
+    expect(endpoint.step()).toBe(false);
+    clock.advanceTo(1000);
+    expect(endpoint.runTimers()).toBe(false);
+    expect(endpoint.isTimerArmed(0)).toBe(false);
+    expect(endpoint.busMasterEnabled).toBe(false);
+    expect(endpoint.read(0, 0, 4)).toBe(-1);
+    endpoint.configWrite(COMMAND, 2, MEMORY_SPACE | BUS_MASTER);
+    expect(endpoint.read(0, PENDING_BITS_AT, 4)).toBe(0);
+    expect(endpoint.read(0, MSIX_TABLE_AT + 16, 4)).toBe(0);
+    expect(endpoint.read(0, MSIX_TABLE_AT + 16 + 12, 4)).toBe(1);
+    endpoint.configWrite(MSIX_CONTROL, 2, 0x8000);
+    endpoint.raise(1);
+    expect(bench.interrupts.countOf(30)).toBe(0);
+  });
+
+  test("a level that the device drives anew after the reset rises anew", () => {
+    const bench = new EndpointBench();
+    bench.endpoint.setLegacyInterrupt(true);
+    bench.functionLevelReset();
+    bench.endpoint.setLegacyInterrupt(true);
+    expect(bench.interrupts.countOf(3)).toBe(2);
+  });
+});
+
+describe("timers", () => {
+  test("run when they are due, earliest first, and one that starts itself anew does not hold the thread", () => {
+    const bench = new EndpointBench();
+    const { endpoint, device, clock } = bench;
+    device.onTimer = (timer) => {
+      device.events.push(["timer", timer]);
+      if (timer === 1) endpoint.startTimer(1, 0);
+    };
+    endpoint.startTimer(0, 50);
+    endpoint.startTimer(1, 40);
+    expect(endpoint.runTimers()).toBe(false);
+    clock.advanceTo(45);
+    expect(endpoint.runTimers()).toBe(true);
+    const turn = device.take();
+    expect(turn.length).toBeLessThanOrEqual(2);
+    expect(turn[0]).toEqual(["timer", 1]);
+    endpoint.stopTimer(1);
+    clock.advanceTo(60);
+    endpoint.runTimers();
+    expect(device.take()).toEqual([["timer", 0]]);
+    expect(endpoint.runTimers()).toBe(false);
+  });
+});
