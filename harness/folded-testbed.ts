@@ -51,7 +51,10 @@ export class FoldedTestbed implements Testbed {
     const shared = this.#machine.tables.functions[device]?.ports[port];
     if (shared === undefined) throw new RangeError(`device ${device} has no wire port ${port} that no cable takes`);
     const kept = this.#machine.tables.options.sentFrames !== "count";
-    const wire = new TestWire(shared.inbound, shared.outbound, kept, () => this.#machine.host.settle());
+    const { host } = this.#machine;
+    // Frames arrive at the line rate: a queue that is full gets room when time moves to the next arrival.
+    const side = { nudge: () => host.settle(), makeRoom: () => void host.leap() };
+    const wire = new TestWire(shared.inbound, shared.outbound, kept, side);
     this.#wires.set(key, wire);
     return wire;
   }

@@ -24,7 +24,7 @@ export { type FrameShape, frames } from "./frames.ts";
 export { failOnOpenTestbeds } from "./open-testbeds.ts";
 export { plugIn } from "./plug-in.ts";
 export type { FeedReport, SessionReport } from "./replay/feed-meter.ts";
-export type { FcsMode, FrameReaderReport } from "./replay/frame-reader.ts";
+export type { FcsMode, FrameReaderReport } from "./replay/frame-source.ts";
 export { type IxgbeTargetOptions, ixgbeTarget } from "./replay/ixgbe-target.ts";
 export type { LatencyReport } from "./replay/latency.ts";
 export { replay } from "./replay/replay.ts";

@@ -6,8 +6,8 @@ import { FrameQueue } from "../emulator/wire/frame-queue.ts";
 /** The shortest frame that a MAC puts on a wire, without FCS. */
 const MINIMUM_FRAME_BYTES = 60;
 const LARGEST_FRAME_BYTES = 16384;
-/** How long a full queue is waited for. */
-const ROOM_LIMIT_MS = 5000;
+/** How often a full queue is looked at again: about every millisecond. */
+const ROOM_TRIES = 5000;
 
 export interface SendOptions {
   /** Sends the frame with a wrong frame check sequence. */
@@ -16,21 +16,28 @@ export interface SendOptions {
   readonly pad?: boolean;
 }
 
+/** How a wire reaches the side of the device. */
+export interface DeviceSide {
+  /** Lets the device take what was put: wakes its thread, or runs it. Throws DeviceGoneError when it is gone. */
+  nudge(): void;
+  /** The queue towards the device is full: lets a little time pass. */
+  makeRoom(): void;
+}
+
 /** The outside end of a device's wire port: what a test sends into the device, and what the device sent. */
 export class TestWire {
   readonly #inbound: FrameQueue;
   readonly #outbound: FrameQueue;
   readonly #kept: boolean;
-  readonly #nudge: () => void;
+  readonly #side: DeviceSide;
   readonly #staging = MemoryView.ofSize(LARGEST_FRAME_BYTES);
   readonly #sent: Uint8Array[] = [];
 
-  /** `nudge` lets the device side take what was put: wakes its thread, or runs it. */
-  constructor(inbound: SharedArrayBuffer, outbound: SharedArrayBuffer, kept: boolean, nudge: () => void) {
+  constructor(inbound: SharedArrayBuffer, outbound: SharedArrayBuffer, kept: boolean, side: DeviceSide) {
     this.#inbound = new FrameQueue(inbound);
     this.#outbound = new FrameQueue(outbound);
     this.#kept = kept;
-    this.#nudge = nudge;
+    this.#side = side;
   }
 
   /**
@@ -47,15 +54,16 @@ export class TestWire {
     this.#staging.bytes.fill(0, frame.length, byteLength);
     this.#staging.bytes.set(frame);
     const flags = options.badFcs === true ? FRAME_BAD_FCS : 0;
-    for (let waitedMs = 0; !this.#inbound.put(this.#staging, 0, byteLength, flags, 0, 0); waitedMs++) {
-      if (waitedMs === ROOM_LIMIT_MS)
+    for (let tries = 0; !this.#inbound.put(this.#staging, 0, byteLength, flags, 0, 0); tries++) {
+      if (tries === ROOM_TRIES) {
         throw new TestbedError("the device takes no frames from the wire: its thread is stuck");
+      }
       this.#inbound.publish();
-      this.#nudge();
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+      this.#side.nudge();
+      this.#side.makeRoom();
     }
     this.#inbound.publish();
-    this.#nudge();
+    this.#side.nudge();
   }
 
   /**

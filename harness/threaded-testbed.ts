@@ -23,6 +23,7 @@ const CPU_LIMIT = 16;
 /** How long a device may take to load and power on. */
 const START_LIMIT_MS = 10_000;
 const QUIESCE_STEP_MS = 1;
+const NAP_WORD = new Int32Array(new SharedArrayBuffer(4));
 
 type DeviceControl = Pick<DeviceThread, "addCpu" | "removeCpu" | "statistics" | "findings" | "isAtRest" | "reports">;
 
@@ -116,7 +117,8 @@ export class ThreadedTestbed implements Testbed {
     const shared = this.#tables.functions[device]?.ports[port];
     if (shared === undefined) throw new RangeError(`device ${device} has no wire port ${port} that no cable takes`);
     const kept = this.#tables.options.sentFrames !== "count";
-    const wire = new TestWire(shared.inbound, shared.outbound, kept, () => this.#nudge());
+    const side = { nudge: () => this.#nudge(), makeRoom: () => void Atomics.wait(NAP_WORD, 0, 0, 1) };
+    const wire = new TestWire(shared.inbound, shared.outbound, kept, side);
     this.#wires.set(key, wire);
     return wire;
   }

@@ -68,10 +68,11 @@ export class DriverBar implements Bar {
 
   #check(offset: number, byteLength: number): void {
     this.#cpu.attend();
-    // In this form it also refuses NaN, which is what an offset that was never defined becomes.
+    // In this form it also refuses NaN and undefined: an offset that was never defined.
     if (!(offset >= 0 && offset + byteLength <= this.byteLength)) {
+      const where = Number.isFinite(offset) ? `0x${offset.toString(16)}` : String(offset);
       throw new RangeError(
-        `${byteLength}-byte access at offset 0x${offset.toString(16)} of BAR${this.index}, which has ${this.byteLength} bytes`,
+        `${byteLength}-byte access at offset ${where} of BAR${this.index}, which has ${this.byteLength} bytes`,
       );
     }
   }

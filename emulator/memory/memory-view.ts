@@ -62,29 +62,20 @@ export function copyMemory(
     toBytes[toOffset + index] = fromBytes[fromOffset + index] as number;
 }
 
-/**
- * Copies `byteLength` bytes so that another thread sees the word at `flagOffset` (counted from the start of the copy)
- * last: whoever finds the new flag by an acquiring load finds the rest too.
- */
-export function copyFlagLast(
+/** Copies whole words but for the one at `exceptOffset` (all offsets and the length are multiples of 4). */
+export function copyWordsExcept(
   to: MemoryView,
   toOffset: number,
   from: MemoryView,
   fromOffset: number,
   byteLength: number,
-  flagOffset: number,
+  exceptOffset: number,
 ): void {
-  if (((toOffset | fromOffset | flagOffset | byteLength) & 3) !== 0) {
-    // A misaligned descriptor cannot be stored word by word; the driver has been told about the alignment already.
-    copyMemory(to, toOffset, from, fromOffset, byteLength);
-    return;
-  }
   const toIndex = toOffset >> 2;
   const fromIndex = fromOffset >> 2;
-  const flag = flagOffset >> 2;
+  const except = exceptOffset >> 2;
   const count = byteLength >> 2;
   for (let index = 0; index < count; index++) {
-    if (index !== flag) to.words[toIndex + index] = from.words[fromIndex + index] as number;
+    if (index !== except) to.words[toIndex + index] = from.words[fromIndex + index] as number;
   }
-  Atomics.store(to.words, toIndex + flag, from.words[fromIndex + flag] as number);
 }

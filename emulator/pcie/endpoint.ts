@@ -2,13 +2,14 @@ import type { Clock } from "../clock/clock.ts";
 import { Timers } from "../clock/timers.ts";
 import type { HostMemory } from "../memory/host-memory.ts";
 import { accessName, DMA_READ, DMA_WRITE, type Iommu, iovaName } from "../memory/iommu.ts";
-import { copyFlagLast, copyMemory, type MemoryView } from "../memory/memory-view.ts";
+import { copyMemory, copyWordsExcept, type MemoryView } from "../memory/memory-view.ts";
 import { hex } from "../registers/register-map.ts";
 import { type FindingKind, FindingLog } from "../run/findings.ts";
 import type { WireSink } from "../wire/wire.ts";
 import type { ConfigWidth } from "./config-image.ts";
 import { type ConfigListener, ConfigSpace } from "./config-space.ts";
 import type { DeviceDeclaration, DeviceModel, DevicePort } from "./device-model.ts";
+import { FlagWrites } from "./flag-writes.ts";
 import { InterruptController } from "./interrupt-controller.ts";
 import { type MsiSink, MsixTable } from "./msix.ts";
 import { ReadQueue } from "./read-queue.ts";
@@ -50,6 +51,9 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   readonly #iommu: Iommu;
   readonly #memory: HostMemory;
   readonly #reads = new ReadQueue();
+  readonly #flags = new FlagWrites();
+  /** Sum of words that were only looked at, so that the looking is not optimised away. */
+  #seen = 0;
   readonly #barLengths = new Int32Array(6);
   readonly #msixBar: number;
   #device: DeviceModel | undefined;
@@ -100,6 +104,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     this.readHigh = ALL_ONES;
     if (!this.#decodes(bar, offset, byteLength, "read")) return ALL_ONES;
     if (bar === this.#msixBar && this.msix?.owns(offset)) {
+      this.#flags.land();
       this.readHigh = byteLength === 8 ? this.msix.readWord(offset + 4) : 0;
       return this.msix.readWord(offset);
     }
@@ -107,15 +112,19 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     device.readHigh = 0;
     const low = device.onRead(bar, offset, byteLength);
     this.readHigh = device.readHigh;
+    // The completion pushes the DMA writes before it.
+    this.#flags.land();
     return low;
   }
 
   configRead(offset: number, byteLength: number): number {
+    this.#flags.land();
     this.config.setTransactionsPending(this.#reads.count > 0);
     return this.config.read(offset, byteLength as ConfigWidth);
   }
 
   configWrite(offset: number, byteLength: number, value: number): void {
+    this.#flags.land();
     this.config.write(offset, byteLength as ConfigWidth, value >>> 0);
     // Enabling or disabling MSI moves what is asserted off the line or onto it.
     this.#driveLine();
@@ -126,20 +135,62 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   /** Answers the oldest DMA read. False when there is none. */
   step(): boolean {
     const reads = this.#reads;
+    if (reads.count > 1 && reads.aheadCount === 0) this.#lookAhead();
     if (!reads.take()) return false;
     const device = this.#device as DeviceModel;
     const { high, low, byteLength } = reads;
     if (this.config.busMasterEnabled && this.#iommu.translate(high, low, byteLength, DMA_READ)) {
       const memory = this.#memory.segment(this.#iommu.segment);
       if (memory !== undefined) {
+        const { offset } = this.#iommu;
+        // A read pushes the function's own earlier writes (PCIe 2.4.1); only flags are kept back.
+        if (this.#flags.count > 0 && this.#flags.touches(memory.words, offset >> 2, (byteLength + 7) >> 2)) this.#flags.land();
         this.#counters[DMA_READS] = (this.#counters[DMA_READS] as number) + 1;
-        device.onDmaRead(reads.tag, reads.context, memory, this.#iommu.offset, byteLength);
+        device.onDmaRead(reads.tag, reads.context, memory, offset, byteLength);
         return true;
       }
     }
     this.#reportDma(DMA_READ, high, low, byteLength);
     device.onDmaReadError(reads.tag, reads.context);
     return true;
+  }
+
+  /** Ends a turn: everything that the device wrote is in memory. */
+  landWrites(): void {
+    this.#flags.land();
+  }
+
+  /**
+   * Looks at the first word of each read that waits. The lines come from the other core all at once then, and not one
+   * after the other when the reads are answered: a card has its reads under way together too.
+   */
+  #lookAhead(): void {
+    const reads = this.#reads;
+    const iommu = this.#iommu;
+    let seen = 0;
+    while (reads.peekAhead()) {
+      if (!iommu.translate(reads.high, reads.low, reads.byteLength, DMA_READ)) continue;
+      const memory = this.#memory.segment(iommu.segment);
+      if (memory !== undefined) seen ^= memory.words[iommu.offset >> 2] as number;
+    }
+    this.#seen ^= seen;
+  }
+
+  #writeFlagLast(
+    target: MemoryView,
+    targetOffset: number,
+    memory: MemoryView,
+    offset: number,
+    byteLength: number,
+    flagOffset: number,
+  ): void {
+    if (((targetOffset | offset | flagOffset | byteLength) & 3) !== 0) {
+      // A misaligned descriptor cannot be stored word by word; the driver has been told about the alignment already.
+      copyMemory(target, targetOffset, memory, offset, byteLength);
+      return;
+    }
+    copyWordsExcept(target, targetOffset, memory, offset, byteLength, flagOffset);
+    this.#flags.put(target.words, (targetOffset + flagOffset) >> 2, memory.words[(offset + flagOffset) >> 2] as number);
   }
 
   /** Runs the timers that are due. False when none was. */
@@ -193,7 +244,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       if (target !== undefined) {
         this.#counters[DMA_WRITES] = (this.#counters[DMA_WRITES] as number) + 1;
         if (flagOffset < 0) copyMemory(target, iommu.offset, memory, offset, byteLength);
-        else copyFlagLast(target, iommu.offset, memory, offset, byteLength, flagOffset);
+        else this.#writeFlagLast(target, iommu.offset, memory, offset, byteLength, flagOffset);
         return;
       }
     }
@@ -270,6 +321,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
 
   /** A message interrupt leaves the function: behind its DMA writes, which have landed already. */
   deliverMsi(addressHigh: number, addressLow: number, data: number): void {
+    this.#flags.land();
     if (!this.config.busMasterEnabled) {
       this.#reportBusMaster("interrupt message", "the interrupt is lost");
       return;
@@ -280,6 +332,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   }
 
   #driveLine(): void {
+    this.#flags.land();
     // With MSI or MSI-X enabled a function must not use INTx (PCIe 6.1.4.3).
     const mayDrive = !this.config.intxDisabled && !this.config.msiEnabled && !this.config.msixEnabled;
     this.#slot.interrupts.setLine(this.#slot.functionIndex, mayDrive && this.#legacyAsserted);

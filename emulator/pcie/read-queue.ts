@@ -10,6 +10,8 @@ export class ReadQueue {
   tag = 0;
   context = 0;
   count = 0;
+  /** How many of the oldest entries {@link peekAhead} has shown. */
+  aheadCount = 0;
   readonly #entries = new Int32Array(READ_LIMIT * ENTRY_WORDS);
   #head = 0;
 
@@ -28,11 +30,24 @@ export class ReadQueue {
     this.count++;
   }
 
+  /** Shows the address and length of the next entry that it has not shown yet. False when there is none. */
+  peekAhead(): boolean {
+    if (this.aheadCount === this.count) return false;
+    const at = ((this.#head + this.aheadCount) % READ_LIMIT) * ENTRY_WORDS;
+    const entries = this.#entries;
+    this.high = entries[at] as number;
+    this.low = entries[at + 1] as number;
+    this.byteLength = entries[at + 2] as number;
+    this.aheadCount++;
+    return true;
+  }
+
   /** Moves the oldest entry into the fields. False when there is none. */
   take(): boolean {
     if (this.count === 0) return false;
     const at = this.#head * ENTRY_WORDS;
     const entries = this.#entries;
+    if (this.aheadCount > 0) this.aheadCount--;
     this.high = entries[at] as number;
     this.low = entries[at + 1] as number;
     this.byteLength = entries[at + 2] as number;
@@ -46,5 +61,6 @@ export class ReadQueue {
   /** Forgets everything: what a reset does to requests under way. */
   clear(): void {
     this.count = 0;
+    this.aheadCount = 0;
   }
 }

@@ -47,6 +47,7 @@ export class DeviceHost {
       const endpoint = endpoints[index] as Endpoint;
       for (let budget = STEPS_PER_TURN; budget > 0 && endpoint.step(); budget--) busy = true;
       if (endpoint.runTimers()) busy = true;
+      endpoint.landWrites();
     }
     return busy;
   }

@@ -3,6 +3,7 @@ import { VirtualClock } from "../clock/clock.ts";
 import { WallClock } from "../clock/wall-clock.ts";
 import { Arena, type ArenaTables } from "../memory/arena.ts";
 import { HostMemory, type HostMemoryTables } from "../memory/host-memory.ts";
+import type { MemoryView } from "../memory/memory-view.ts";
 import { Iommu, type IommuOptions, type IommuTables } from "../memory/iommu.ts";
 import { COMMAND, COMMAND_BUS_MASTER, COMMAND_MEMORY_SPACE } from "../pcie/config-header.ts";
 import type { DeviceDeclaration, DeviceModel, DeviceModule, DevicePort, DeviceSpec } from "../pcie/device-model.ts";
@@ -264,16 +265,14 @@ function identity(endpoint: Endpoint): ReturnType<DeviceWrapper> {
 /** Counts frames that leave the testbed and hands them to the test, if it wants them. */
 class CountingSink {
   frameCount = 0;
-  byteCount = 0;
   readonly #queue: FrameQueue | undefined;
 
   constructor(queue: FrameQueue | undefined) {
     this.#queue = queue;
   }
 
-  deliver(...[memory, offset, byteLength, flags]: Parameters<FrameQueue["deliver"]>): void {
+  deliver(memory: MemoryView, offset: number, byteLength: number, flags: number): void {
     this.frameCount++;
-    this.byteCount += byteLength;
     this.#queue?.deliver(memory, offset, byteLength, flags);
   }
 }

@@ -41,8 +41,8 @@ export class Mirror implements EventSource {
   readonly #indexOfWord: Int32Array;
   readonly #hot = new Int32Array(HOT_LIMIT);
   readonly #isHot: Uint8Array;
-  /** `[0]`: doorbells are held until the devices have had a turn at or after this time. */
-  readonly #settledNs = new Float64Array([Number.NEGATIVE_INFINITY]);
+  /** `[0]`: doorbells are held until the devices have had a turn at or after this time; Infinity when none are. */
+  readonly next: Float64Array = new Float64Array([Number.POSITIVE_INFINITY]);
   #holdsDoorbells = false;
   #hotCount = 0;
   #next = 0;
@@ -71,19 +71,24 @@ export class Mirror implements EventSource {
   poll(): boolean {
     // Held for one look more: timers that are due run after this look, not before it.
     const wasSettled = this.#isSettled();
-    let busy = this.#holdsDoorbells;
+    let busy = this.#holdsDoorbells && !this.#waitsForTime();
     for (let at = 0; at < this.#hotCount; at++) if (this.#compare(this.#hot[at] as number)) busy = true;
     const count = this.#words.length;
     for (let budget = Math.min(SLICE_COUNT, count); budget > 0; budget--) {
       if (this.#compare(this.#next)) busy = true;
       if (++this.#next === count) this.#next = 0;
     }
-    if (wasSettled && this.#isSettled()) this.#holdsDoorbells = false;
+    if (wasSettled && this.#isSettled()) {
+      this.#holdsDoorbells = false;
+      this.next[0] = Number.POSITIVE_INFINITY;
+    }
     return busy;
   }
 
   isIdle(): boolean {
+    const held = this.#waitsForTime();
     for (let index = 0; index < this.#words.length; index++) {
+      if (held && this.#isDoorbell[index] === 1) continue;
       if (this.#memory[this.#words[index] as number] !== this.#shadow[index]) return false;
     }
     return true;
@@ -98,7 +103,7 @@ export class Mirror implements EventSource {
       if (this.#isDoorbell[index] === 0) this.#settleLater();
       else {
         this.#compareBeforeDoorbell(index);
-        if (this.#holdsDoorbells) return true;
+        if (this.#holdsDoorbells) return !this.#waitsForTime();
       }
       this.#endpoint.write(this.#bar, word << 2, 4, written, 0);
       this.#publish(index, word, written);
@@ -131,12 +136,17 @@ export class Mirror implements EventSource {
   }
 
   #isSettled(): boolean {
-    return (this.#settledNs[0] as number) <= (this.#endpoint.clock.now[0] as number);
+    return this.#holdsDoorbells && (this.next[0] as number) <= (this.#endpoint.clock.now[0] as number);
+  }
+
+  /** Held doorbells keep a thread on the wall clock awake; virtual time moves only when nobody is busy. */
+  #waitsForTime(): boolean {
+    return this.#holdsDoorbells && this.#endpoint.clock.kind === "virtual" && !this.#isSettled();
   }
 
   #settleLater(): void {
     this.#holdsDoorbells = true;
-    this.#settledNs[0] = (this.#endpoint.clock.now[0] as number) + SETTLE_NS;
+    this.next[0] = (this.#endpoint.clock.now[0] as number) + SETTLE_NS;
   }
 
   #heat(index: number): void {

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { FcsMode } from "../replay/frame-reader.ts";
+import type { FcsMode } from "../replay/frame-source.ts";
 import { replay as runReplay } from "../replay/replay.ts";
 import { parseSpeed, type ReplayOptions } from "../replay/replay-options.ts";
 import type { ReplayReport } from "../replay/replay-report.ts";
@@ -63,6 +63,7 @@ export const replay: Verb = {
     "softbar replay session.pcapng.gz --speed recorded  # at the times of the capture",
     "softbar replay session.pcap --speed 10x --lossless",
     "softbar replay session.pcap --limit 3 --trace",
+    "tcpdump -w - udp | softbar replay -",
   ],
   async run(given) {
     const isJson = given.has("json");
@@ -105,7 +106,8 @@ function optionsOf(given: Arguments): ReplayOptions {
     speed: speedOf(given.value("speed") ?? "max"),
     lossless: given.has("lossless"),
     fcs: fcsOf(given.value("fcs") ?? "auto"),
-    ...(file === undefined ? {} : { file }),
+    // As everywhere: a dash is standard input.
+    ...(file === undefined ? {} : { file: file === "-" ? "/dev/stdin" : file }),
     ...(limit === undefined ? {} : { limit }),
     ...(timeout === undefined ? {} : { limitMs: timeout * 1000 }),
     session: { ...(frameCount === undefined ? {} : { frameCount }), ...(seed === undefined ? {} : { seed }) },

@@ -1,43 +1,10 @@
 import { MemoryView } from "../../emulator/memory/memory-view.ts";
 import { FRAME_BAD_FCS } from "../../emulator/pcie/device-model.ts";
-import type { CaptureEnd } from "../../emulator/wire/capture/capture-reader.ts";
-import { CaptureRecord, type RecordSource } from "../../emulator/wire/capture/capture-record.ts";
+import { CaptureRecord } from "../../emulator/wire/capture/capture-record.ts";
 import { FCS_BYTE_LENGTH, hasValidFcs } from "../../emulator/wire/crc32.ts";
 import type { FrameQueue } from "../../emulator/wire/frame-queue.ts";
 import { MIN_FRAME_BYTE_LENGTH } from "../../emulator/wire/line-rate.ts";
-
-/** Whether captured frames end in their FCS; `auto` believes the capture's header, and else the first frames' check. */
-export type FcsMode = "auto" | "present" | "absent";
-
-/** What frames are read from: a capture, or a generator. */
-export interface FrameSource extends RecordSource {
-  /** Reads on: true when `next` may have records again. Absent where all there is, is there. */
-  more?(): Promise<boolean>;
-  /** After `more` gave false: how the file ended. */
-  readonly end?: CaptureEnd | null;
-  close?(): Promise<void>;
-}
-
-/** What the reader saw. Plain data. */
-export interface FrameReaderReport {
-  readonly frameCount: number;
-  /** Bytes as they go on the wire: padded, without FCS. */
-  readonly byteCount: number;
-  /** From the first to the last frame, as recorded. */
-  readonly recordedNs: number;
-  /** Frames below 60 bytes, which a transmitting MAC pads. */
-  readonly paddedCount: number;
-  /** Frames that the capture cut short (snap length); they are replayed as captured. */
-  readonly snappedCount: number;
-  /** Frames with an earlier time stamp than the one before: replayed in file order, at once. */
-  readonly outOfOrderCount: number;
-  /** Records without a time stamp: replayed with the one before. */
-  readonly untimedCount: number;
-  /** Frames whose FCS was checked and taken off, and those of them for which it was wrong. */
-  readonly fcsCount: number;
-  readonly badFcsCount: number;
-  readonly longestByteCount: number;
-}
+import type { FcsMode, FrameReaderReport, FrameSource } from "./frame-source.ts";
 
 /** Records looked at before it is decided whether they end in an FCS. */
 const FCS_LOOK_AHEAD = 16;
@@ -99,6 +66,11 @@ export class FrameReader {
     return this.#isDone;
   }
 
+  /** True when everything that was read has been taken. */
+  get hasCaughtUp(): boolean {
+    return this.#queue.isEmpty && !this.#isStaged;
+  }
+
   get frameCount(): number {
     return this.#count.frameCount;
   }
@@ -157,6 +129,8 @@ export class FrameReader {
   }
 
   async #moreRecords(): Promise<boolean> {
+    // Whoever feeds a pipe may take his time; what is here already can go.
+    this.#queue.publish();
     while ((await this.#source.more?.()) === true) if (this.#source.next(this.#record)) return true;
     return false;
   }

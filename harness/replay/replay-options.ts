@@ -1,4 +1,4 @@
-import type { FcsMode } from "./frame-reader.ts";
+import type { FcsMode } from "./frame-source.ts";
 import type { ReplayProgress } from "./replay-progress.ts";
 import type { ReplayTarget } from "./replay-target.ts";
 

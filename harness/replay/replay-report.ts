@@ -1,8 +1,8 @@
 import type { Finding } from "../../emulator/run/findings.ts";
-import type { FrameReaderReport } from "./frame-reader.ts";
+import type { FrameReaderReport } from "./frame-source.ts";
 import type { SinkReport } from "./replay-sink.ts";
 import type { DropPlace, ReplayTarget } from "./replay-target.ts";
-import type { ReplayerReport } from "./replayer.ts";
+import type { ReplayerReport } from "./replayer-options.ts";
 
 /** What a replay driver module returns: the sink's report, and what the driver read from the card's counters. */
 export interface ReplayDriverResult extends SinkReport {

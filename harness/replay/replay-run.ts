@@ -3,12 +3,12 @@ import type { ThreadedTestbed } from "../threaded-testbed.ts";
 import type { LiveTrace } from "../trace/live-trace.ts";
 import type { FrameReader } from "./frame-reader.ts";
 import type { ReplayChannel } from "./replay-channel.ts";
-import { ReplayDriverError, ReplayStuckError } from "./replay-errors.ts";
+import { noFrames, ReplayDriverError, ReplayStuckError } from "./replay-errors.ts";
 import type { ReplayOptions } from "./replay-options.ts";
 import { balanceOf, dropsOf, type ReplayDriverResult, type ReplayReport } from "./replay-report.ts";
 import type { ReplayDriverArgument } from "./replay-sink.ts";
 import type { OpenSource } from "./replay-source.ts";
-import type { ReplayerReport } from "./replayer.ts";
+import type { ReplayerReport } from "./replayer-options.ts";
 import { limitUnderDebugger, ReplayWatch } from "./watch.ts";
 
 /** The reader's turn: short enough that a queue which was full does not run empty. */
@@ -63,17 +63,20 @@ export class ReplayRun {
     const driver = this.#bed.cpu(1).run<ReplayDriverResult>(target.driverUrl, argument);
     const settled = driver.then(
       (result) => this.#settle({ result }),
-      (error: Error) => this.#settle({ error }),
+      (error: Error) => this.#settle({ error: driverError(error) }),
     );
+    // Beside the turns, not in them: whoever writes into a pipe may take his time.
+    const read = this.#read().catch((error: Error) => this.#settle({ error }));
     while (this.#outcome === undefined) {
       await Promise.race([settled, sleepMs(TURN_MS)]);
       await this.#turn();
     }
+    if (!this.#input.source.isLive) await read;
     return this.#finish(this.#outcome);
   }
 
   #settle(outcome: Outcome): void {
-    this.#outcome = outcome;
+    this.#outcome ??= outcome;
   }
 
   async #turn(): Promise<void> {
@@ -81,8 +84,7 @@ export class ReplayRun {
     this.#printTrace();
     if (this.#options.signal?.aborted === true) this.#stop(nowMs);
     if (!this.#isStarted) await this.#startIfReady();
-    await this.#read();
-    if (this.#outcome === undefined) this.#watch.look(nowMs);
+    if (this.#outcome === undefined) this.#watch.look(nowMs, this.#isStarved());
     if (nowMs - this.#progressAtMs >= PROGRESS_INTERVAL_MS) this.#tellProgress(nowMs);
   }
 
@@ -93,15 +95,21 @@ export class ReplayRun {
     this.#input.channel.start();
   }
 
+  /** Fills the queue until all is read or the replay is over. */
   async #read(): Promise<void> {
-    const { reader } = this.#input;
-    if (reader.isDone) return;
+    const { reader, source } = this.#input;
     try {
-      await reader.fill();
+      while (!reader.isDone && this.#outcome === undefined) if (!(await reader.fill())) await sleepMs(TURN_MS);
     } catch (error) {
-      if (!(error instanceof CaptureError)) throw error;
+      if (!(error instanceof CaptureError) || reader.frameCount === 0) throw error;
       this.#input.damage = error.message;
     }
+    if (reader.isDone && reader.frameCount === 0) throw noFrames(source);
+  }
+
+  /** Nothing can move, because there is nothing to send yet. */
+  #isStarved(): boolean {
+    return this.#isStarted && !this.#input.reader.isDone && this.#input.reader.hasCaughtUp;
   }
 
   /** Sends nothing more; what was sent is still delivered. */
@@ -118,7 +126,7 @@ export class ReplayRun {
   }
 
   async #finish(outcome: Outcome): Promise<ReplayReport> {
-    if ("error" in outcome) throw driverError(outcome.error);
+    if ("error" in outcome) throw outcome.error;
     const driver = checkedResult(outcome.result);
     await this.#bed.quiesce();
     const [replayer] = (await this.#bed.reports()) as [ReplayerReport];

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { openCapture } from "../../emulator/wire/capture/open-capture.ts";
 import { ItchSession } from "../../emulator/wire/feeds/itch-session.ts";
-import type { FrameSource } from "./frame-reader.ts";
+import type { FrameSource } from "./frame-source.ts";
 import { DEFAULT_SESSION_FRAME_COUNT, type ReplayOptions } from "./replay-options.ts";
 
 /** Per-record overhead of the file formats, for the progress bar alone: 16 bytes in pcap, 32 in pcapng. */
@@ -14,6 +14,8 @@ export interface OpenSource {
   readonly name: string;
   readonly format: string;
   readonly frameCount: number | undefined;
+  /** Somebody may still be writing it: a pipe. It is not read ahead. */
+  readonly isLive: boolean;
   /** Which part of the source so many frames of so many bytes are; undefined when nobody knows. */
   fractionOf(frameCount: number, byteCount: number): number | undefined;
 }
@@ -31,13 +33,14 @@ function beginSession(options: ReplayOptions): OpenSource {
     name: `a generated session (seed ${seed})`,
     format: "generated",
     frameCount,
+    isLive: false,
     fractionOf: (sentCount) => Math.min(1, sentCount / frameCount),
   };
 }
 
 async function openFile(path: string): Promise<OpenSource> {
   const capture = await openCapture(path);
-  const { size } = await stat(path);
+  const { size, isLive } = await stat(path).then((found) => ({ size: found.size, isLive: !found.isFile() }));
   const overhead = RECORD_OVERHEAD_BYTES[capture.format];
   return {
     frames: capture,
@@ -45,8 +48,9 @@ async function openFile(path: string): Promise<OpenSource> {
     name: path,
     format: capture.isGzip ? `${capture.format}, gzip` : capture.format,
     frameCount: undefined,
+    isLive,
     fractionOf(frameCount, byteCount) {
-      if (capture.isGzip || size === 0) return undefined;
+      if (capture.isGzip || isLive || size === 0) return undefined;
       return Math.min(1, (byteCount + overhead * frameCount) / size);
     },
   };

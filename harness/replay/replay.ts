@@ -6,12 +6,12 @@ import { ThreadedTestbed } from "../threaded-testbed.ts";
 import { LiveTrace } from "../trace/live-trace.ts";
 import { FrameReader } from "./frame-reader.ts";
 import { ReplayChannel } from "./replay-channel.ts";
-import { ReplayInputError } from "./replay-errors.ts";
+import { noFrames, ReplayInputError } from "./replay-errors.ts";
 import type { ReplayOptions } from "./replay-options.ts";
 import type { ReplayReport } from "./replay-report.ts";
 import { type ReplayInput, ReplayRun } from "./replay-run.ts";
 import { type OpenSource, openSource } from "./replay-source.ts";
-import type { ReplayerOptions } from "./replayer.ts";
+import type { ReplayerOptions } from "./replayer-options.ts";
 
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 const REPLAYER = new URL(`./replayer${EXTENSION}`, import.meta.url).href;
@@ -46,7 +46,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
       drainTo(options, bed.trace);
     }
   } finally {
-    await source.frames.close?.();
+    await closeSource(source);
   }
 }
 
@@ -62,16 +62,22 @@ async function readAhead(source: OpenSource, options: ReplayOptions): Promise<Re
     channel: new ReplayChannel(ReplayChannel.createTables()),
     damage: undefined,
   };
+  if (source.isLive) return input;
   try {
     while (!reader.isDone && (await reader.fill())) if (options.signal?.aborted === true) break;
   } catch (error) {
     if (!(error instanceof CaptureError) || reader.frameCount === 0) throw error;
     input.damage = error.message;
   }
-  if (reader.isDone && reader.frameCount === 0) {
-    throw new ReplayInputError(source.frames.end?.cut?.message ?? `${source.name}: the capture holds no frames.`);
-  }
+  if (reader.isDone && reader.frameCount === 0) throw noFrames(source);
   return input;
+}
+
+/** A pipe into which nobody writes is not waited for: its last read ends when it may. */
+async function closeSource(source: OpenSource): Promise<void> {
+  const closed = source.frames.close?.();
+  if (!source.isLive) await closed;
+  else closed?.catch(() => {});
 }
 
 async function plugIn(

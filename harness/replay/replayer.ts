@@ -5,6 +5,7 @@ import type { AttachedPart } from "../../emulator/run/device-thread.ts";
 import type { Machine } from "../../emulator/run/machine.ts";
 import { FrameQueue } from "../../emulator/wire/frame-queue.ts";
 import { ArrivalLog } from "./arrival-log.ts";
+import { CardDrops } from "./card-drops.ts";
 import {
   REPLAY_FINISHED,
   REPLAY_RUNS,
@@ -12,8 +13,8 @@ import {
   REPLAY_WAITS_FOR_START,
   REPLAY_WAITS_FOR_TIME,
   ReplayChannel,
-  type ReplayChannelTables,
 } from "./replay-channel.ts";
+import type { ReplayerOptions, ReplayerReport } from "./replayer-options.ts";
 
 /** Frames in one turn: a burst, after which doorbells are looked at again. */
 const FRAMES_PER_TURN = 64;
@@ -25,38 +26,6 @@ const LOOK_AGAIN_NS = 3e6;
 const STALL_NS = 2e6;
 /** The card's drop counters are published at least so often while the replay runs. */
 const DROPS_INTERVAL_NS = 20e6;
-
-/** What the device thread is given for a replay. Structured-cloneable. */
-export interface ReplayerOptions {
-  readonly channel: ReplayChannelTables;
-  /** The {@link FrameQueue} that the reader fills. Time stamps count from the first frame. */
-  readonly queue: SharedArrayBuffer;
-  readonly device: number;
-  readonly port: number;
-  /** Times the recorded speed; 0 is as fast as the card and its driver take frames. */
-  readonly factor: number;
-  /** A frame that is due waits for room in the card instead of being dropped by it. */
-  readonly lossless: boolean;
-  /** At maximal speed: frames that may be between wire and consumer. 0 fills the card to the brim. */
-  readonly inFlightLimit: number;
-  /** Names in the device's statistics whose sum is the frames that it dropped. */
-  readonly dropCounters: readonly string[];
-}
-
-/** What the replayer tells about itself when it is asked. */
-export interface ReplayerReport {
-  readonly sentCount: number;
-  readonly sentBytes: number;
-  /** Clock time of the first and of the last frame, in nanoseconds. */
-  readonly firstNs: number;
-  readonly lastNs: number;
-  /** Times that a frame which was due waited for room, and for how long together. */
-  readonly roomWaitCount: number;
-  readonly roomWaitNs: number;
-  /** How much later than due the latest frame was, and all together. 0 at maximal speed. */
-  readonly lateMaxNs: number;
-  readonly lateSumNs: number;
-}
 
 /** The entry of the device thread's {@link Attachment}. */
 export function attach(machine: Machine, options: unknown): AttachedPart {
@@ -71,18 +40,17 @@ const WAIT_SINCE = 2;
 const WAIT_SUM = 3;
 const LATE_MAX = 4;
 const LATE_SUM = 5;
-const DROPS_SHOWN = 6;
-const COUNT = 7;
-const BYTES = 8;
-const SETTLED_AT = 9;
-const TIME_COUNT = 10;
+const COUNT = 6;
+const BYTES = 7;
+const SETTLED_AT = 8;
+const TIME_COUNT = 9;
 
 /**
  * Takes frames from the reader's queue and lets them arrive at a wire port. Paced frames have absolute deadlines, counted
  * from the first one, so nothing drifts; a frame that is due arrives whether the card has room or not, because nobody can
  * hold up multicast. At maximal speed, and losslessly at any speed, the wire waits for the card.
  */
-export class Replayer implements EventSource, AttachedPart {
+class Replayer implements EventSource, AttachedPart {
   /** `[0]`: when the next frame is due, or an empty queue looked at again. */
   readonly next: Float64Array = new Float64Array([Number.POSITIVE_INFINITY]);
   readonly #options: ReplayerOptions;
@@ -91,12 +59,12 @@ export class Replayer implements EventSource, AttachedPart {
   readonly #arrivals: ArrivalLog;
   readonly #clock: Clock;
   readonly #device: DeviceModel;
+  readonly #drops: CardDrops;
   readonly #waitsForRoom: boolean;
   // Times and sums in an array: fields above 2^31 would be heap numbers.
   readonly #times = new Float64Array(TIME_COUNT);
   #state = REPLAY_WAITS_FOR_START;
   #sentCount = 0;
-  #dropsBefore = 0;
   #settledCount = 0;
   #roomWaitCount = 0;
   #isWaiting = false;
@@ -112,6 +80,7 @@ export class Replayer implements EventSource, AttachedPart {
       throw new RangeError(`a replay into port ${options.port} of device ${options.device}, which is not there`);
     }
     this.#device = endpoint.device;
+    this.#drops = new CardDrops(endpoint.device, options.dropCounters, this.#channel);
     this.#waitsForRoom = options.lossless || options.factor === 0;
   }
 
@@ -119,6 +88,10 @@ export class Replayer implements EventSource, AttachedPart {
     if (this.#state === REPLAY_FINISHED) return this.#finish();
     if (this.#state === REPLAY_WAITS_FOR_START && !this.#begin()) return false;
     this.#clock.refresh();
+    if (this.#channel.isStopped) {
+      this.#end();
+      return true;
+    }
     const taken = this.#injectDue();
     if (taken > 0) {
       this.#queue.acknowledge();
@@ -152,7 +125,7 @@ export class Replayer implements EventSource, AttachedPart {
       return false;
     }
     this.#clock.refresh();
-    this.#dropsBefore = this.#cardDrops();
+    this.#drops.begin();
     this.#times[FIRST] = this.#clock.now[0] as number;
     this.#times[LAST] = this.#clock.now[0] as number;
     this.#enter(REPLAY_RUNS);
@@ -175,26 +148,25 @@ export class Replayer implements EventSource, AttachedPart {
   #injectDue(): number {
     const queue = this.#queue;
     const now = this.#clock.now;
-    let taken = 0;
-    while (taken < FRAMES_PER_TURN) {
-      if (this.#channel.isStopped || !queue.peek()) {
+    const allowance = this.#allowance(now);
+    for (let taken = 0; taken < FRAMES_PER_TURN; taken++) {
+      if (!queue.peek()) {
         this.#outOfFrames(now);
-        break;
+        return taken;
       }
       if (taken > 0 && taken % FRAMES_PER_LOOK === 0) this.#clock.refresh();
       if (!this.#isDue(now)) {
         this.#enter(REPLAY_WAITS_FOR_TIME);
-        break;
+        return taken;
       }
       const hasRoom = this.#device.hasRoomForFrame?.(this.#options.port, queue.byteLength) ?? true;
-      if (this.#waitsForRoom && !(hasRoom && this.#isWithinLimit(now))) {
+      if (taken >= allowance || (this.#waitsForRoom && !hasRoom)) {
         this.#waitForRoom(now);
-        break;
+        return taken;
       }
       this.#inject(now, hasRoom);
-      taken++;
     }
-    return taken;
+    return FRAMES_PER_TURN;
   }
 
   #inject(now: Float64Array, hasRoom: boolean): void {
@@ -235,19 +207,21 @@ export class Replayer implements EventSource, AttachedPart {
   }
 
   /**
-   * At maximal speed: whether few enough frames are on their way. A driver that takes none for a moment is one that the
-   * operating system has put aside; the card then takes what it has room for, as in reality, and nobody waits for a turn.
+   * How many frames may go now for all that is on its way. At maximal speed that is limited; but a driver that takes none
+   * for a moment is one that the operating system has put aside. The card then takes what it has room for, as in reality,
+   * and nobody waits for a turn.
    */
-  #isWithinLimit(now: Float64Array): boolean {
+  #allowance(now: Float64Array): number {
     const { inFlightLimit, factor } = this.#options;
-    if (inFlightLimit === 0 || factor !== 0) return true;
+    if (inFlightLimit === 0 || factor !== 0) return FRAMES_PER_TURN;
     const settled = (this.#channel.deliveredCount + this.#channel.rejectedCount + this.#channel.droppedCount) | 0;
     if (settled !== this.#settledCount) {
       this.#settledCount = settled;
       this.#times[SETTLED_AT] = now[0] as number;
+    } else if ((now[0] as number) - (this.#times[SETTLED_AT] as number) > STALL_NS) {
+      return FRAMES_PER_TURN;
     }
-    if (((this.#sentCount - settled) | 0) < inFlightLimit) return true;
-    return (now[0] as number) - (this.#times[SETTLED_AT] as number) > STALL_NS;
+    return inFlightLimit - ((this.#sentCount - settled) | 0);
   }
 
   #waitForRoom(now: Float64Array): void {
@@ -261,27 +235,23 @@ export class Replayer implements EventSource, AttachedPart {
   }
 
   #outOfFrames(now: Float64Array): void {
-    if (!this.#channel.isStopped && !(this.#queue.isClosed && this.#queue.isEmpty)) {
+    if (!(this.#queue.isClosed && this.#queue.isEmpty)) {
       this.next[0] = (now[0] as number) + LOOK_AGAIN_NS;
       return;
     }
+    this.#end();
+  }
+
+  /** The last frame has been sent. */
+  #end(): void {
     this.next[0] = Number.POSITIVE_INFINITY;
     this.#channel.sentCount = this.#sentCount;
     this.#enter(REPLAY_FINISHED);
   }
 
-  /** Publishes what the card has dropped: now and then while it runs, often when somebody may wait for it. */
+  /** Now and then while frames go out, often when somebody may wait for it. */
   #showDrops(): void {
-    const now = this.#clock.now[0] as number;
-    const intervalNs = this.#state === REPLAY_RUNS ? DROPS_INTERVAL_NS : DROPS_INTERVAL_NS / 20;
-    if (now - (this.#times[DROPS_SHOWN] as number) < intervalNs) return;
-    this.#times[DROPS_SHOWN] = now;
-    this.#channel.droppedCount = this.#cardDrops() - this.#dropsBefore;
-  }
-
-  #cardDrops(): number {
-    const statistics = this.#device.statistics();
-    return this.#options.dropCounters.reduce((sum, name) => sum + (statistics[name] ?? 0), 0);
+    this.#drops.show(this.#clock.now, this.#state === REPLAY_RUNS ? DROPS_INTERVAL_NS : DROPS_INTERVAL_NS / 20);
   }
 
   #enter(state: number): void {

@@ -24,14 +24,17 @@ export class ReplayWatch {
     this.#movedAtMs = nowMs;
   }
 
-  /** Takes the counters. Throws ReplayStuckError when the driver is stuck; waiting for a recorded time is no standstill. */
-  look(nowMs: number): void {
+  /**
+   * Takes the counters. Throws ReplayStuckError when the driver is stuck; waiting for a recorded time is no standstill,
+   * nor is waiting for input (`isStarved`).
+   */
+  look(nowMs: number, isStarved = false): void {
     const channel = this.#channel;
     const hasSent = this.sent.update(channel.sentCount);
     const hasDelivered = this.delivered.update((channel.deliveredCount + channel.rejectedCount) | 0);
     const outstanding = channel.outstandingCount;
     // Frames in the card are the driver's turn; with none there, the next frame is the replayer's.
-    const isPaused = channel.state === REPLAY_WAITS_FOR_TIME && outstanding === 0;
+    const isPaused = (channel.state === REPLAY_WAITS_FOR_TIME || isStarved) && outstanding === 0;
     if (hasDelivered || isPaused || (hasSent && outstanding === 0)) this.#movedAtMs = nowMs;
     if (nowMs - this.#movedAtMs > this.#limitMs) throw new ReplayStuckError(this.#sentence(outstanding));
   }

@@ -17,6 +17,12 @@ export interface IxgbeConsumerOptions {
   readonly stallNs?: number;
 }
 
+/** The largest ring of the card: a consumer that the operating system puts aside for a moment loses nothing. */
+const RING_SIZE = 4096;
+/** With jumbo buffers so many would not fit into memory. */
+const JUMBO_RING_SIZE = 1024;
+/** Buffers beyond those in the ring: what a batch holds, with room to spare. */
+const SPARE_BUFFER_COUNT = 256;
 /** Frames in one go: what comes in while a batch is worked on waits in the ring, not in here. */
 const BATCH_CAPACITY = 64;
 /** With interrupts: how long to sleep at most before looking whether the replay is over. */
@@ -26,8 +32,7 @@ export default function consume(functions: readonly PciFunction[], argument: Rep
   const [pci] = functions;
   if (pci === undefined) throw new Error("there is no PCI function to probe");
   const { driver: driverOptions, stallNs = 0 } = (argument.options ?? {}) as IxgbeConsumerOptions;
-  // Feeds are multicast: the card must take what is not addressed to it.
-  const driver = IxgbeDriver.probe(pci, { promiscuous: true, ...driverOptions });
+  const driver = IxgbeDriver.probe(pci, setUp(driverOptions));
   try {
     const sink = new ReplaySink(argument);
     const batch = new PacketBatch(BATCH_CAPACITY);
@@ -47,6 +52,13 @@ export default function consume(functions: readonly PciFunction[], argument: Rep
   } finally {
     driver.close();
   }
+}
+
+/** Fills in what a feed needs. */
+function setUp(options: IxgbeOptions = {}): IxgbeOptions {
+  const ringSize = options.ringSize ?? ((options.bufferBytes ?? 0) > 4096 ? JUMBO_RING_SIZE : RING_SIZE);
+  // Feeds are multicast: the card must take what is not addressed to it. Nothing is sent, so the pool is the ring's alone.
+  return { promiscuous: true, bufferCount: ringSize + SPARE_BUFFER_COUNT, ...options, ringSize };
 }
 
 /** Hands whole frames to the sink and their buffers back to the driver. */

@@ -143,8 +143,12 @@ describe("a replay", () => {
   test("ends in good order on Ctrl-C", async () => {
     // The session is recorded over more than a minute, so it is under way when the first frames are traced.
     const { child, run } = start(["replay", "--speed", "recorded", "--trace"]);
+    let isInterrupted = false;
     child.stdout?.on("data", (text: string) => {
-      if (text.includes("frame in")) child.kill("SIGINT");
+      // Once: the second one would end it the hard way.
+      if (isInterrupted || !text.includes("frame in")) return;
+      isInterrupted = true;
+      child.kill("SIGINT");
     });
     const { code, stdout } = await run;
     expect(code).toBe(130);

@@ -93,7 +93,7 @@ describe("a testbed left open", () => {
     const failure = failOnOpenTestbeds();
     await expect(failure).rejects.toThrow(/^2 testbed\(s\) left open\. Write `await using bed = await plugIn/);
     const message = await failure.catch((error: Error) => error.message);
-    const places = message.split("\n").slice(1);
+    const places = String(message).split("\n").slice(1);
     expect(places).toHaveLength(2);
     for (const place of places) expect(place).toMatch(/^ {2}plugged in at .*closing\.test\.ts:\d+:\d+\)?$/);
     expect(workers.liveCount).toBe(0);

@@ -29,7 +29,7 @@ function allowJumbo(card: Card): void {
 test("frames arrive once, whole and in order, whatever the ring, the buffers and the pace", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 3 }), steps, (eights, kibibytes, script) => {
-      const card = Card.running();
+      const card = Card.running({}, 1 << 20);
       allowJumbo(card);
       const ring = new ReceiveRing(card, 0, eights * 8, kibibytes);
       const sent: Uint8Array[] = [];
@@ -56,6 +56,7 @@ test("frames arrive once, whole and in order, whatever the ring, the buffers and
       expect(card.device.statistics()).toMatchObject({ rxFrames: sent.length, rxDelivered: sent.length });
       expect(card.port.log.findings).toEqual([]);
     }),
+    { numRuns: 60 },
   );
 });
 
@@ -119,6 +120,7 @@ test("what was sent is what was delivered and what was dropped, to the frame", (
         expect(at++).toBeLessThan(sent.length);
       }
     }),
+    { numRuns: 60 },
   );
 });
 
@@ -307,7 +309,7 @@ test("VLAN: stripped into the descriptor with VME, left in the frame without", (
 test("with DROP_EN only frames that the descriptors cannot hold are dropped", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 4 }), steps, (eights, script) => {
-      const card = Card.running();
+      const card = Card.running({}, 1 << 20);
       allowJumbo(card);
       const ring = new ReceiveRing(card, 0, eights * 8, 1, true);
       let available = 0;
@@ -344,6 +346,7 @@ test("with DROP_EN only frames that the descriptors cannot hold are dropped", ()
         });
       }
     }),
+    { numRuns: 60 },
   );
 });
 
@@ -365,9 +368,9 @@ test("the packet buffer is a queue of frames that wraps without losing any, and 
           const used = waiting.reduce((sum, frame) => sum + frame.size, 0);
           const hadRoom = buffer.hasRoom(byteLength);
           expect(buffer.push(record, wire, 0, byteLength, false, false, 0)).toBe(hadRoom);
-          // A frame lies in one piece: it may find two free ones, each just too small for it.
+          // A frame lies in one piece. One such piece may be lost at the end of the memory, and one be too small.
           if (hadRoom) expect(used + size).toBeLessThanOrEqual(PACKET_BUFFER_BYTES);
-          else expect(used + 2 * size).toBeGreaterThan(PACKET_BUFFER_BYTES);
+          else expect(used + 2 * 0x4000).toBeGreaterThan(PACKET_BUFFER_BYTES);
           if (hadRoom) waiting.push({ seed, byteLength, size });
         } else {
           const oldest = waiting.shift() as { seed: number; byteLength: number };

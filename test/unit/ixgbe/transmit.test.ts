@@ -73,6 +73,7 @@ test("frames leave once, whole, and in the order of their queue, whatever the pi
       expect(card.port.log.findings).toEqual([]);
       expect(card.device.isIdle()).toBe(true);
     }),
+    { numRuns: 60 },
   );
 });
 

@@ -129,15 +129,70 @@ describe("DMA", () => {
     expect(bench.endpoint.outstandingReads).toBe(1);
   });
 
-  test("writes land at once, with or without a flag, at any alignment", () => {
+  test("writes land at once but for their flag, at any alignment; the end of the turn brings the flags", () => {
     const bench = new EndpointBench();
     const [high, low] = bench.mapText("................................", 64);
     bench.card.bytes.set(Buffer.from("0123456789abcdef"));
     bench.endpoint.dmaWrite(high, low, bench.card, 0, 16, 8);
     bench.endpoint.dmaWrite(high, low + 17, bench.card, 3, 5, -1);
     bench.endpoint.dmaWrite(high, low + 23, bench.card, 2, 4, 0);
+    expect(bench.hostText(64, 32)).toBe("01234567....cdef.34567.2345.....");
+    bench.endpoint.landWrites();
     expect(bench.hostText(64, 32)).toBe("0123456789abcdef.34567.2345.....");
     expect(bench.endpoint.busStatistics()).toMatchObject({ dmaReads: 0, dmaWrites: 3 });
+  });
+
+  test("more flags than are kept back land in their order, and none twice", () => {
+    const bench = new EndpointBench();
+    const [high, low] = bench.mapText(".".repeat(4000));
+    for (let index = 0; index < 900; index++) {
+      bench.card.words[0] = index;
+      // The same word again and again, and one of its own.
+      bench.endpoint.dmaWrite(high, low, bench.card, 0, 4, 0);
+      bench.endpoint.dmaWrite(high, low + 4 + 4 * index, bench.card, 0, 4, 0);
+    }
+    bench.endpoint.landWrites();
+    const words = bench.memory.segment(0)?.words;
+    expect(words?.[0]).toBe(899);
+    expect([...(words?.slice(1, 901) ?? [])]).toEqual(Array.from({ length: 900 }, (_, index) => index));
+  });
+
+  test.each<[string, (bench: EndpointBench) => void]>([
+    ["the completion of a BAR read", (bench) => bench.endpoint.read(0, 0, 4)],
+    ["the completion of a read of the MSI-X table", (bench) => bench.endpoint.read(0, MSIX_TABLE_AT, 4)],
+    ["the completion of a configuration read", (bench) => bench.endpoint.configRead(0, 4)],
+    ["the completion of a configuration write", (bench) => bench.endpoint.configWrite(0x3c, 1, 5)],
+    ["a rising line", (bench) => bench.endpoint.setLegacyInterrupt(true)],
+    [
+      "an MSI",
+      (bench) => {
+        bench.enableMsi(20);
+        bench.endpoint.setLegacyInterrupt(true);
+      },
+    ],
+    [
+      "an MSI-X message",
+      (bench) => {
+        bench.endpoint.configWrite(MSIX_CONTROL, 2, 0x8000);
+        bench.aimVector(0, 20);
+        bench.endpoint.raise(0);
+      },
+    ],
+    [
+      "a DMA read of the same word",
+      (bench) => {
+        bench.endpoint.dmaRead(1, 8, 4, 0, 0);
+        bench.endpoint.step();
+        expect(bench.device.take().at(-1)).toEqual(["dmaRead", 0, 0, "flag"]);
+      },
+    ],
+  ])("%s pushes the writes before it, flags and all", (_, push) => {
+    const bench = new EndpointBench();
+    expect(bench.mapText("................")).toEqual([1, 0]);
+    bench.card.bytes.set(Buffer.from("payload.flag...."));
+    bench.endpoint.dmaWrite(1, 0, bench.card, 0, 16, 8);
+    push(bench);
+    expect(bench.hostText(8, 4)).toBe("flag");
   });
 
   test("without bus master nothing moves, the device is told, and the driver hears of it once", () => {

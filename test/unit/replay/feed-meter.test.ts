@@ -1,0 +1,82 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { buildUdpFrame, ipv4Address, type UdpFlow } from "../../../emulator/wire/build-frame.ts";
+import { CaptureRecord } from "../../../emulator/wire/capture/capture-record.ts";
+import { ItchSession } from "../../../emulator/wire/feeds/itch-session.ts";
+import { FeedMeter } from "../../../harness/replay/feed-meter.ts";
+
+const flow: UdpFlow = {
+  sourceMac: 0x0200_0000_0001,
+  sourceIp: ipv4Address("192.0.2.1"),
+  destinationIp: ipv4Address("224.0.31.1"),
+  sourcePort: 30_000,
+  destinationPort: 14_310,
+  timeToLive: 8,
+};
+
+function countDatagram(meter: FeedMeter, payload: Uint8Array, destinationPort = flow.destinationPort): void {
+  const frame = new Uint8Array(2048);
+  meter.count(frame, 0, buildUdpFrame(frame, 0, { ...flow, destinationPort }, payload));
+}
+
+describe("the feed meter", () => {
+  test("counts a session as the session counted itself, beside other traffic", () => {
+    fc.assert(
+      fc.property(
+        fc.nat(),
+        fc.integer({ min: 6, max: 400 }),
+        fc.array(fc.uint8Array({ maxLength: 100 })),
+        (seed, frameCount, noise) => {
+          const session = new ItchSession({ seed, frameCount });
+          const record = new CaptureRecord();
+          const meter = new FeedMeter();
+          for (let index = 0; session.next(record); index++) {
+            meter.count(record.bytes, record.offset, record.byteLength);
+            const payload = noise[index];
+            if (payload !== undefined) countDatagram(meter, payload);
+          }
+          const report = meter.report();
+          expect(report.sessions).toHaveLength(1);
+          expect(report.sessions[0]).toMatchObject({
+            line: "233.54.12.111:26477",
+            session: "SOFTBAR001",
+            packets: frameCount,
+            messages: session.messagesWritten,
+            heartbeats: session.heartbeatsWritten,
+            endOfSession: session.endOfSessionsWritten,
+            gaps: 0,
+          });
+          expect(report.itchMessageCount).toBe(session.messagesWritten);
+          for (const [letter, count] of Object.entries(report.itchMessages)) {
+            expect(count).toBe(session.messagesByType[letter.charCodeAt(0)]);
+          }
+        },
+      ),
+    );
+  });
+
+  test("takes nothing for MoldUDP64 that only looks like a heartbeat", () => {
+    const meter = new FeedMeter();
+    countDatagram(meter, new Uint8Array(20));
+    expect(meter.report()).toMatchObject({ udpFrames: 1, lineCount: 1, sessions: [], unreadablePackets: 0 });
+  });
+
+  test("tells lines apart by address and port, up to the size of its table", () => {
+    const meter = new FeedMeter();
+    for (let round = 0; round < 2; round++) {
+      for (let port = 1; port <= 300; port++) countDatagram(meter, new Uint8Array(30), port);
+    }
+    expect(meter.report()).toMatchObject({ udpFrames: 600, lineCount: 256 });
+  });
+
+  test("reads nothing outside a frame, whatever it holds", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        const meter = new FeedMeter();
+        meter.count(bytes, 0, bytes.length);
+        const { udpFrames, otherFrames } = meter.report();
+        expect(udpFrames + otherFrames).toBe(1);
+      }),
+    );
+  });
+});
