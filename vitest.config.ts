@@ -2,7 +2,7 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    setupFiles: ["test/setup/live-workers.ts", "harness/vitest.ts"],
+    setupFiles: ["test/setup/live-workers.ts", "test/setup/open-testbeds.ts"],
     reporters: ["default", "./scripts/tally-reporter.ts"],
     // Three groups, one after the other: device threads spin, and two of them on two cores measure only each other.
     // The orders start at 1, because order 0 with a single worker is put in a group of its own behind the others.

@@ -18,8 +18,8 @@ export function noteClosed(testbed: OpenTestbed): void {
 }
 
 /**
- * Closes every testbed that is still open and throws an Error that says where they were plugged in. Called after each
- * test by `softbar/vitest`: a spinning device thread that nobody closes would slow every later test.
+ * Closes every testbed that is still open and throws an Error that says where they were plugged in. To be called after each
+ * test, `afterEach(failOnOpenTestbeds)`: a spinning device thread that nobody closes would slow every later test.
  */
 export async function failOnOpenTestbeds(): Promise<void> {
   if (open.size === 0) return;

@@ -10,7 +10,7 @@ const ADDRESS_VALID = reg.RAH.fields.AV.mask;
 /** What the address filter says of a frame. */
 export const REJECTED = 0;
 /** A perfect match, a broadcast, or a promiscuous mode. */
-export const EXACT = 1;
+const EXACT = 1;
 /** Only the hash of the multicast table: the driver has to look (descriptor bit PIF). */
 export const INEXACT = 2;
 

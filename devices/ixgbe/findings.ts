@@ -8,7 +8,7 @@ import type { Register } from "../../emulator/registers/declare.ts";
 import { hex } from "../../emulator/registers/register-map.ts";
 
 /** "TDT(3) 0x060d8". */
-export function placeOf(register: Register, index: number): string {
+function placeOf(register: Register, index: number): string {
   const name = register.count === 1 ? register.name : `${register.name}(${index})`;
   return `${name} ${hex(register.at(index), 5)}`;
 }

@@ -14,7 +14,7 @@ import { recordWrongWidth } from "./findings.ts";
 import { Interrupts } from "./interrupts.ts";
 import { Link } from "./link.ts";
 import { PacketBuffer } from "./packet-buffer.ts";
-import { QUEUE_COUNT, Rings } from "./queues.ts";
+import { Rings } from "./queues.ts";
 import { Receive } from "./receive.ts";
 import { RECEIVE_CACHE_SLOTS, ReceiveDma } from "./receive-dma.ts";
 import * as reg from "./registers.ts";
@@ -381,6 +381,3 @@ const TRANSMIT_RING_OPTIONS = {
   tag: TRANSMIT_DESCRIPTORS,
   timer: timers.TRANSMIT_ENABLE_TIMER,
 };
-
-/** Queues of each direction. */
-export const ixgbeQueueCount: number = QUEUE_COUNT;

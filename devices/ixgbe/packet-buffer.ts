@@ -156,8 +156,8 @@ export class PacketBuffer {
     const isWrapped = this.frameCount !== 0 && this.#tail <= this.#head;
     const rest = isWrapped ? this.#head - this.#tail : PACKET_BUFFER_BYTES - this.#tail;
     if (rest >= size) return usedBytes + size <= this.#limitBytes ? this.#tail : NO_PLACE;
-    const fits = !isWrapped && this.#head >= size && usedBytes + rest + size <= this.#limitBytes;
-    return fits ? 0 : NO_PLACE;
+    // What is used ends at the end of the memory then, so this is also the room before the oldest record.
+    return !isWrapped && usedBytes + rest + size <= this.#limitBytes ? 0 : NO_PLACE;
   }
 
   #putFcs(at: number, fcs: number): void {

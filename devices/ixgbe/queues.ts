@@ -2,21 +2,21 @@ import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DevicePort } from "../../emulator/pcie/device-model.ts";
 import type { Field, Register } from "../../emulator/registers/declare.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
-import { DESCRIPTOR_BYTE_LENGTH, DESCRIPTOR_WORDS } from "./descriptors.ts";
+import { DESCRIPTOR_WORDS } from "./descriptors.ts";
 import * as findings from "./findings.ts";
 import type { MasterControl } from "./reset.ts";
 
 export const QUEUE_COUNT = 128;
 
 /** Not enabled: descriptors are not fetched, frames for it are dropped. */
-export const OFF = 0;
+const OFF = 0;
 /** ENABLE was written and does not read 1 yet. */
-export const STARTING = 1;
+const STARTING = 1;
 export const RUNNING = 2;
 /** ENABLE was cleared and reads 1 until what is under way is done. */
 export const DRAINING = 3;
 /** A DMA error or a wrong tail stopped it; ENABLE still reads 1. Disabling and enabling it starts it again. */
-export const HALTED = 4;
+const HALTED = 4;
 
 /** From the write of ENABLE until it reads back. The data sheet says only that it takes a while; drivers poll in ms. */
 const ENABLE_NS = 5_000;
@@ -373,8 +373,3 @@ export class Rings {
 
 /** Flipping the sign bit turns a signed comparison into an unsigned one, without a boxed Number. */
 const SIGN: number = 1 << 31;
-
-/** Bytes of a burst of `count` descriptors. */
-export function burstByteLength(count: number): number {
-  return count * DESCRIPTOR_BYTE_LENGTH;
-}

@@ -24,18 +24,18 @@ export const TOTAL_NAMES = [
 export type TotalName = (typeof TOTAL_NAMES)[number];
 
 const index = (name: TotalName): number => TOTAL_NAMES.indexOf(name);
-export const RX_FRAMES: number = index("rxFrames");
-export const RX_BYTES: number = index("rxBytes");
-export const RX_DELIVERED: number = index("rxDelivered");
+const RX_FRAMES: number = index("rxFrames");
+const RX_BYTES: number = index("rxBytes");
+const RX_DELIVERED: number = index("rxDelivered");
 /** Link down, RXCTRL.RXEN clear, or in reset. */
 export const RX_DROP_NOT_READY: number = index("rxDropNotReady");
 export const RX_DROP_ERROR: number = index("rxDropError");
 export const RX_DROP_FILTER: number = index("rxDropFilter");
 export const RX_DROP_PACKET_BUFFER_FULL: number = index("rxDropPacketBufferFull");
-export const RX_DROP_NO_DESCRIPTOR: number = index("rxDropNoDescriptor");
+const RX_DROP_NO_DESCRIPTOR: number = index("rxDropNoDescriptor");
 export const RX_DROP_QUEUE_OFF: number = index("rxDropQueueOff");
-export const TX_FRAMES: number = index("txFrames");
-export const TX_BYTES: number = index("txBytes");
+const TX_FRAMES: number = index("txFrames");
+const TX_BYTES: number = index("txBytes");
 export const TX_DROPPED: number = index("txDropped");
 export const DMA_WRITE_ERRORS: number = index("dmaWriteErrors");
 export const DMA_READ_ERRORS: number = index("dmaReadErrors");

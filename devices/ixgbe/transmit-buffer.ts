@@ -3,7 +3,7 @@ import { MemoryView } from "../../emulator/memory/memory-view.ts";
 /** On-card memory for frames that are being fetched. The card has 160 KiB; a segmented frame is gathered whole here. */
 export const TRANSMIT_BUFFER_BYTES = 0x0008_0000;
 /** Frames under way at the same time. */
-export const FRAME_SLOTS = 256;
+const FRAME_SLOTS = 256;
 /** Free bytes in front of each frame: room for a VLAN tag, and a start on a word. */
 const HEADROOM_BYTES = 16;
 /** Free bytes behind: padding to the shortest frame. */

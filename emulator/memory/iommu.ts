@@ -4,7 +4,7 @@ export const DMA_WRITE = 2;
 export type DmaPermissions = 1 | 2 | 3;
 
 /** IOVA pages are 4 KiB; a mapping begins on a page of its own. */
-export const IOVA_PAGE_BYTES = 4096;
+const IOVA_PAGE_BYTES = 4096;
 /** Lengths and offsets in a mapping are int32, so that translating allocates nothing. */
 const LARGEST_MAPPING_BYTES = 2 ** 31 - 1;
 
@@ -358,7 +358,7 @@ export function iovaName(iova: number): string {
 }
 
 /** `rx ring 0x1_0000_f000–0x1_0000_ffff`. */
-export function mappingName(mapping: Mapping): string {
+function mappingName(mapping: Mapping): string {
   const label = mapping.label === "" ? "buffer" : mapping.label;
   return `${label} ${iovaName(mapping.iova)}–${iovaName(mapping.iova + mapping.byteLength - 1)}`;
 }

@@ -40,9 +40,9 @@ import {
   POWER_MANAGEMENT_AT,
 } from "./config-layout.ts";
 
-export type { LinkDeclaration, MsixDeclaration } from "./capabilities.ts";
+export type { MsixDeclaration } from "./capabilities.ts";
 export type { BarDeclaration, FunctionIdentity } from "./config-header.ts";
-export { CONFIG_SPACE_BYTE_LENGTH, type FunctionDeclaration } from "./config-layout.ts";
+export type { FunctionDeclaration } from "./config-layout.ts";
 
 /**
  * Told during a configuration write, after the registers have their new values. `reset`, `functionLevelReset` and

@@ -1,14 +1,14 @@
 import type { Clock } from "../clock/clock.ts";
 import { Timers } from "../clock/timers.ts";
 import type { HostMemory } from "../memory/host-memory.ts";
-import { accessName, DMA_READ, DMA_WRITE, type Iommu, iovaName } from "../memory/iommu.ts";
+import { accessName, DMA_READ, DMA_WRITE, type Iommu } from "../memory/iommu.ts";
 import { copyMemory, copyWordsExcept, type MemoryView } from "../memory/memory-view.ts";
-import { hex } from "../registers/register-map.ts";
 import { type FindingKind, FindingLog } from "../run/findings.ts";
 import type { WireSink } from "../wire/wire.ts";
 import type { ConfigWidth } from "./config-image.ts";
 import { type ConfigListener, ConfigSpace } from "./config-space.ts";
 import type { DeviceDeclaration, DeviceModel, DevicePort } from "./device-model.ts";
+import * as report from "./endpoint-findings.ts";
 import { FlagWrites } from "./flag-writes.ts";
 import { InterruptController } from "./interrupt-controller.ts";
 import { type MsiSink, MsixTable } from "./msix.ts";
@@ -144,7 +144,8 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       if (memory !== undefined) {
         const { offset } = this.#iommu;
         // A read pushes the function's own earlier writes (PCIe 2.4.1); only flags are kept back.
-        if (this.#flags.count > 0 && this.#flags.touches(memory.words, offset >> 2, (byteLength + 7) >> 2)) this.#flags.land();
+        if (this.#flags.count > 0 && this.#flags.touches(memory.words, offset >> 2, (byteLength + 7) >> 2))
+          this.#flags.land();
         this.#counters[DMA_READS] = (this.#counters[DMA_READS] as number) + 1;
         device.onDmaRead(reads.tag, reads.context, memory, offset, byteLength);
         return true;
@@ -253,7 +254,8 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   }
 
   raise(vector: number): void {
-    if (!this.msix?.raise(vector)) this.#reportVector(vector);
+    if (!this.msix?.raise(vector))
+      report.recordVector(this, this.declaration.name, vector, this.msix?.vectorCount ?? 0);
   }
 
   setLegacyInterrupt(asserted: boolean): void {
@@ -323,12 +325,12 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   deliverMsi(addressHigh: number, addressLow: number, data: number): void {
     this.#flags.land();
     if (!this.config.busMasterEnabled) {
-      this.#reportBusMaster("interrupt message", "the interrupt is lost");
+      report.recordBusMasterOff(this, this.declaration.name, "interrupt message", "the interrupt is lost");
       return;
     }
     this.#counters[INTERRUPTS] = (this.#counters[INTERRUPTS] as number) + 1;
     if (InterruptController.isMessage(addressHigh, addressLow)) this.#slot.interrupts.arrive(data);
-    else this.#reportMessage(addressHigh, addressLow);
+    else report.recordMessageAddress(this, this.declaration.name, addressHigh, addressLow);
   }
 
   #driveLine(): void {
@@ -342,75 +344,26 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     const barLength = this.#barLengths[bar] ?? 0;
     const fits = offset >= 0 && offset + byteLength <= barLength && (offset & (byteLength - 1)) === 0;
     if (fits && this.config.memoryEnabled) return true;
-    this.#reportAccess(bar, offset, byteLength, what, fits);
+    report.recordAccess(this, bar, offset, byteLength, what, fits ? -1 : barLength);
     return false;
-  }
-
-  // ---- findings: apart from the paths above, which a closure over their arguments would make allocate -----------------
-
-  #reportAccess(bar: number, offset: number, byteLength: number, what: "read" | "write", fits: boolean): void {
-    const outcome = what === "read" ? "The read gave all ones." : "The write went nowhere.";
-    const place = `BAR${bar}+${hex(offset)}`;
-    if (fits) {
-      this.record("violation", "memory-space-off", place, () => {
-        return `${byteLength}-byte ${what} of ${place} while Memory Space Enable is off in the command register. ${outcome} Enable the function first.`;
-      });
-    } else {
-      this.record("violation", "bar-access", place, () => {
-        return `${byteLength}-byte ${what} of ${place} is misaligned or outside the BAR of ${this.#barLengths[bar] ?? 0} bytes. ${outcome}`;
-      });
-    }
-  }
-
-  #reportVector(vector: number): void {
-    this.record("violation", "vector-beyond-table", `vector ${vector}`, () => {
-      const count = this.msix?.vectorCount ?? 0;
-      return `${this.declaration.name} raised MSI-X vector ${vector}, but its table has ${count}. The interrupt is lost. Assign a vector below ${count}.`;
-    });
-  }
-
-  #reportMessage(addressHigh: number, addressLow: number): void {
-    this.record("violation", "message-outside-window", "MSI-X table", () => {
-      const address = `${hex(addressHigh >>> 0, 8)}_${(addressLow >>> 0).toString(16).padStart(8, "0")}`;
-      return `${this.declaration.name} sent an interrupt message to ${address}, which is not an interrupt address (0xfeexxxxx). The interrupt is lost. Write the vector's address and data before unmasking it.`;
-    });
   }
 
   #writeMsix(msix: MsixTable, offset: number, byteLength: number, low: number, high: number): void {
     if (byteLength < 4) {
-      this.record("violation", "wrong-width", "MSI-X table", () => {
-        return `${byteLength}-byte write to the MSI-X table at offset ${hex(offset)}: only 4 and 8 bytes are defined (PCI 3.0 6.8.2). The write was ignored.`;
-      });
+      report.recordMsixWidth(this, offset, byteLength);
       return;
     }
     msix.writeWord(offset, low);
     if (byteLength === 8) msix.writeWord(offset + 4, high);
     if (msix.changedWhileUnmaskedCount === 0) return;
-    this.record("violation", "vector-changed-unmasked", `MSI-X vector ${msix.lastChangedWhileUnmasked}`, () => {
-      return `Address or data of MSI-X vector ${msix.lastChangedWhileUnmasked} changed while it was unmasked: a card may use old and new mixed (PCI 3.0 6.8.2). Mask the vector first.`;
-    });
+    report.recordVectorChanged(this, msix.lastChangedWhileUnmasked);
     msix.changedWhileUnmaskedCount = 0;
   }
 
   #reportDma(direction: 1 | 2, high: number, low: number, byteLength: number): void {
-    const name = this.declaration.name;
-    if (!this.config.busMasterEnabled) {
-      this.#reportBusMaster(accessName(direction, byteLength, high, low), "nothing was transferred");
-      return;
-    }
-    const place = `IOVA ${iovaName((high >>> 0) * 2 ** 32 + (low >>> 0))}`;
-    this.record("violation", "dma-outside-map", place, () => {
-      const why = this.#iommu.explain(high, low, byteLength);
-      const did = direction === DMA_READ ? "got Unsupported Request and no data" : "wrote nothing";
-      return `${accessName(direction, byteLength, high, low)} by ${name} ${why}. The card ${did}. Map the buffer, and write its whole address, before the doorbell.`;
-    });
-  }
-
-  #reportBusMaster(what: string, outcome: string): void {
-    const name = this.declaration.name;
-    this.record("violation", "bus-master-off", "command register 0x0004", () => {
-      return `${what} by ${name} while Bus Master Enable (bit 2 of the command register, 0x0004) is off: ${outcome}. Enable bus mastering before the queues.`;
-    });
+    const { name } = this.declaration;
+    if (this.config.busMasterEnabled) report.recordDmaFault(this, name, this.#iommu, direction, high, low, byteLength);
+    else report.recordBusMasterOff(this, name, accessName(direction, byteLength, high, low), "nothing was transferred");
   }
 }
 

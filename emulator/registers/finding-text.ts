@@ -41,7 +41,7 @@ export function registerPlace(map: RegisterMap, offset: number): string {
  * One sentence of what was done, one of what the card did about it, one of what to do. `value` is what was written,
  * undefined for a read.
  */
-export function registerFindingText(
+function registerFindingText(
   map: RegisterMap,
   finding: RegisterFinding,
   offset: number,

@@ -158,7 +158,7 @@ export function hex(value: number, digits = 4): string {
 }
 
 /** The masks of a register: fields first, the register's own access for the bits that no field names. */
-export function masksOf(register: Register): AccessMasks {
+function masksOf(register: Register): AccessMasks {
   const byMode = new Map<AccessMode, number>();
   const add = (modes: readonly AccessMode[], mask: number): void => {
     for (const mode of modes) byMode.set(mode, (byMode.get(mode) ?? 0) | mask);

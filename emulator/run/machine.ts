@@ -3,8 +3,8 @@ import { VirtualClock } from "../clock/clock.ts";
 import { WallClock } from "../clock/wall-clock.ts";
 import { Arena, type ArenaTables } from "../memory/arena.ts";
 import { HostMemory, type HostMemoryTables } from "../memory/host-memory.ts";
-import type { MemoryView } from "../memory/memory-view.ts";
 import { Iommu, type IommuOptions, type IommuTables } from "../memory/iommu.ts";
+import type { MemoryView } from "../memory/memory-view.ts";
 import { COMMAND, COMMAND_BUS_MASTER, COMMAND_MEMORY_SPACE } from "../pcie/config-header.ts";
 import type { DeviceDeclaration, DeviceModel, DeviceModule, DevicePort, DeviceSpec } from "../pcie/device-model.ts";
 import { Endpoint } from "../pcie/endpoint.ts";
@@ -16,7 +16,7 @@ import { mappedAccessLimits } from "./mirror.ts";
 import { WireInjector } from "./wire-injector.ts";
 
 /** Up to 16 functions: INTx lines 0–15. */
-export const FUNCTION_LIMIT = 16;
+const FUNCTION_LIMIT = 16;
 
 export interface MachineOptions {
   /** Bytes of the arena that `dma.alloc` serves. Default 64 MiB. */
@@ -281,7 +281,7 @@ function receiverOf(endpoint: Endpoint, port: number): FrameQueue["deliver"] {
   return (memory, offset, byteLength, flags) => endpoint.device.onFrame(port, memory, offset, byteLength, flags);
 }
 
-export function lineRateOf(declaration: DeviceDeclaration): number {
+function lineRateOf(declaration: DeviceDeclaration): number {
   return declaration.gigabitsPerSecond ?? 10;
 }
 

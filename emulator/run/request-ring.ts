@@ -11,7 +11,7 @@ export const OP_READ = 2;
 export const OP_CONFIG_WRITE = 3;
 export const OP_CONFIG_READ = 4;
 export const OP_MAP_BAR = 5;
-export const LAP_BIT: number = 1 << 30;
+const LAP_BIT: number = 1 << 30;
 
 /** Words of the control part, one cache line each for what each side writes. */
 export const CONTROL_TAKEN = 0;
@@ -19,7 +19,7 @@ export const RESPONSE_COUNT = 16;
 export const RESPONSE_LOW = 17;
 export const RESPONSE_HIGH = 18;
 export const RESPONSE_WAITER = 32;
-export const RING_CONTROL_WORDS = 48;
+const RING_CONTROL_WORDS = 48;
 
 /** How many entries are taken before the producer is told: each telling costs it a cache miss. */
 const TAKEN_STRIDE = 128;

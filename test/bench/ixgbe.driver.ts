@@ -133,7 +133,7 @@ function mappedMover(pci: PciFunction, job: FrameJob): Mover {
       for (let sent = 0; sent < count; ) {
         const taken = driver.transmit(Math.min(BATCH, count - sent), job.byteLength, fill);
         empty = taken === 0 ? empty + 1 : 0;
-      if (empty > EMPTY_POLL_LIMIT) throw new Error("the card does not send any more");
+        if (empty > EMPTY_POLL_LIMIT) throw new Error("the card does not send any more");
         sent += taken;
       }
     };

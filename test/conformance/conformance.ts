@@ -80,15 +80,15 @@ export function conformance(device: DeviceUnderTest, mode: RunMode): void {
       expect(() => pci.interrupts("msi", 2)).toThrow(RangeError);
     });
 
-    test("with MSI-X: a table of as many vectors, all masked and nothing pending", async (context) => {
-      if (device.msixVectorCount === 0) return context.skip("the card has no MSI-X");
+    test("has an MSI-X table of as many vectors, all masked and nothing pending, or none at all", async () => {
       await using bed = await open();
       const { pci } = bed;
       const at = pci.config.findCapability(0x11);
+      expect(at !== 0).toBe(device.msixVectorCount > 0);
+      if (at === 0) return;
       const [table, pending] = [pci.config.read32(at + 4), pci.config.read32(at + 8)];
-      const bar = pci.bar(table & 7);
       for (let vector = 0; vector < device.msixVectorCount; vector++) {
-        expect(bar.read32((table & ~7) + 16 * vector + 12)).toBe(1);
+        expect(pci.bar(table & 7).read32((table & ~7) + 16 * vector + 12)).toBe(1);
       }
       for (let word = 0; word < Math.ceil(device.msixVectorCount / 64); word++) {
         expect(pci.bar(pending & 7).read64((pending & ~7) + 8 * word)).toBe(0n);
@@ -117,7 +117,8 @@ export function conformance(device: DeviceUnderTest, mode: RunMode): void {
         const masks = masksOfOrdinal(map, ordinal);
         const register = map.registerOf(ordinal);
         if (masks.writable !== 0 || masks.clearedByRead !== 0 || masks.setByRead !== 0) continue;
-        if (typeof device.afterReset[register.name] === "string") continue;
+        const described = device.afterReset[register.name];
+        if (described !== undefined && typeof described !== "number") continue;
         const offset = map.offsetOf[ordinal] as number;
         const before = bar.read32(offset);
         bar.write32(offset, ~before >>> 0);
@@ -163,7 +164,7 @@ export function conformance(device: DeviceUnderTest, mode: RunMode): void {
         expect(bed.violations.map(({ rule }) => rule)).toContain("wrong-width");
         const found = bed.violations.find(({ rule }) => rule === "wrong-width");
         expect(found?.message).toContain(`0x${offset.toString(16).padStart(5, "0")}`);
-        expect(differences(readAll(bar, map), before, map)).toEqual([]);
+        expect(differences(readAll(bar, map), before, (place) => isSteady(device, map, place))).toEqual([]);
       }
     });
   });
@@ -230,7 +231,10 @@ export function conformance(device: DeviceUnderTest, mode: RunMode): void {
       await bed.quiesce();
       expect(Buffer.compare(buffer.bytes, before)).toBe(0);
       expect((await bed.statistics())[0]?.bus).toMatchObject({ dmaReads: 0, dmaWrites: 0 });
-      expect(bed.violations.map(({ rule }) => rule)).toEqual(["bus-master-off"]);
+      const said = bed.violations.map(({ rule }) => rule);
+      expect(said.length).toBeGreaterThan(0);
+      // The machine's rule, or that of a card which sees it at the doorbell already.
+      for (const rule of said) expect(rule).toMatch(/^bus-master-off/);
     });
 
     test("into memory that was unmapped faults, by the buffer's name", async () => {
@@ -317,27 +321,30 @@ function expectedAfterReset(device: DeviceUnderTest, map: RegisterMap): Values {
   for (let ordinal = 0; ordinal < map.wordCount; ordinal++) {
     const described = device.afterReset[map.nameOf(ordinal)] ?? device.afterReset[map.registerOf(ordinal).name];
     const declared = (map.resetValues[ordinal] as number) & ~masksOfOrdinal(map, ordinal).readsAsZero;
-    const value = typeof described === "string" ? undefined : (described ?? declared);
-    values.set(registerPlace(map, map.offsetOf[ordinal] as number), value === undefined ? undefined : value >>> 0);
+    const value = typeof described === "object" ? described.firstRead : (described ?? declared);
+    const place = registerPlace(map, map.offsetOf[ordinal] as number);
+    values.set(place, typeof value === "string" ? undefined : value >>> 0);
   }
   return values;
 }
 
-/** What differs, in words; where `map` is given, registers that a read changes are left out. */
-function differences(are: Values, should: Values, map?: RegisterMap): string[] {
-  const changedByRead = new Set<string>();
-  for (let ordinal = 0; map !== undefined && ordinal < map.wordCount; ordinal++) {
-    const masks = masksOfOrdinal(map, ordinal);
-    if ((masks.clearedByRead | masks.setByRead) !== 0)
-      changedByRead.add(registerPlace(map, map.offsetOf[ordinal] as number));
-  }
+/** What differs, in words, in those places that count. */
+function differences(are: Values, should: Values, counts: (place: string) => boolean = () => true): string[] {
   const found: string[] = [];
   for (const [place, value] of are) {
     const expected = should.get(place);
-    if (expected === undefined || expected === value || changedByRead.has(place)) continue;
+    if (expected === undefined || expected === value || !counts(place)) continue;
     found.push(`${place} reads 0x${(value ?? 0).toString(16)} instead of 0x${expected.toString(16)}`);
   }
   return found;
+}
+
+/** Whether a register reads the same twice. */
+function isSteady(device: DeviceUnderTest, map: RegisterMap, place: string): boolean {
+  const ordinal = map.ordinalAt(Number.parseInt(place.slice(-7), 16));
+  const masks = masksOfOrdinal(map, ordinal);
+  const described = device.afterReset[map.registerOf(ordinal).name];
+  return (masks.clearedByRead | masks.setByRead) === 0 && (described === undefined || typeof described === "number");
 }
 
 function masksOfOrdinal(map: RegisterMap, ordinal: number): AccessMasks {

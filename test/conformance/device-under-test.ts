@@ -23,9 +23,10 @@ export interface DeviceUnderTest {
   readonly settleNs: number;
   /**
    * What a read gives once settled after a reset, by the name of the register or of one of its family ("RAL(0)"), where
-   * that is not the reset value of the table: another value, or in words why it is not the same each time.
+   * that is not the reset value of the table: another value, what the first read gives when reading changes it, or in
+   * words why nobody can say.
    */
-  readonly afterReset: Readonly<Record<string, number | string>>;
+  readonly afterReset: Readonly<Record<string, number | { readonly firstRead: number } | string>>;
   /** An offset in BAR0 without a register, and what a read of it gives. */
   readonly hole: { readonly offset: number; readonly value: number };
   /** Accesses to BAR0 whose width the card does not take. */

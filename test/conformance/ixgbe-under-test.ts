@@ -25,7 +25,21 @@ export const ixgbeUnderTest: DeviceUnderTest = {
   msixVectorCount: 64,
   // The reset takes 1 ms, auto-negotiation 2 ms here.
   settleNs: 5_000_000,
-  afterReset: {},
+  afterReset: {
+    // The link is up: LINK_UP (8.2.3.1.2), link status change and the sum of the other causes (8.2.3.5.1).
+    STATUS: 0x0008_0080,
+    EICR: { firstRead: 0x8010_0000 },
+    // Station address 02:00:00:82:59:90 out of the EEPROM, valid (8.2.3.7.8, 8.2.3.7.9).
+    "RAL(0)": 0x8200_0002,
+    "RAH(0)": 0x8000_9059,
+    // DMAIDONE: the receive DMA is initialised (8.2.3.8.8).
+    RDRXCTL: 0x0010_8808,
+    // Auto-negotiation complete, up, 10 Gb/s; bit 7 says that it was up ever since the last read (8.2.3.22.20).
+    LINKS: { firstRead: 0xf000_0000 },
+    LINKS2: 0x0000_0040,
+    // The partner can do 10GBASE-KX4 (8.2.3.22.23).
+    ANLP1: 0x0008_0000,
+  },
   hole: { offset: 0x00050, value: 0 },
   wrongWidths: [
     { offset: 0x05080, byteLength: 1 },

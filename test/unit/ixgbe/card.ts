@@ -128,7 +128,7 @@ export function plainFrame(byteLength: number, seed: number, destination: readon
 }
 
 /** Bytes that look like payload. */
-export function randomBytes(byteLength: number, seed: number): Uint8Array {
+export function anyBytes(byteLength: number, seed: number): Uint8Array {
   const rng = new Rng(seed);
   return Uint8Array.from({ length: byteLength }, () => rng.nextI32());
 }

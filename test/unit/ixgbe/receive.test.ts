@@ -5,6 +5,7 @@ import { PACKET_BUFFER_BYTES, PacketBuffer, RECORD_WORDS } from "../../../device
 import * as reg from "../../../devices/ixgbe/registers.ts";
 import { MemoryView } from "../../../emulator/memory/memory-view.ts";
 import { FRAME_BAD_FCS } from "../../../emulator/pcie/device-model.ts";
+import { Rng } from "../../../emulator/run/rng.ts";
 import { crc32 } from "../../../emulator/wire/crc32.ts";
 import { Card, plainFrame } from "./card.ts";
 import { concatenate, type ReceivedFrame, ReceiveRing } from "./rings.ts";
@@ -158,6 +159,25 @@ test("with DROP_EN a frame is dropped for want of descriptors, not because they 
   card.receive(plainFrame(1000, 2));
   expect(ring.take().map(({ bytes }) => bytes)).toEqual([plainFrame(1000, 2)]);
   expect(card.get(reg.QPRDC)).toBe(1);
+});
+
+test("descriptors that wait in the ring count behind its end too", () => {
+  const card = Card.running();
+  allowJumbo(card);
+  const ring = new ReceiveRing(card, 0, 8, 1, true);
+  for (let number = 0; number < 6; number++) {
+    ring.post(1);
+    card.port.answer();
+    card.receive(plainFrame(60, number));
+    ring.take();
+  }
+  ring.post(1);
+  ring.post(6);
+  // One descriptor is on its way, six are in the ring on both sides of its end.
+  card.receive(plainFrame(4000, 6));
+  expect(card.device.statistics()).toMatchObject({ rxDropNoDescriptor: 0, rxInPacketBuffer: 1 });
+  card.port.answer();
+  expect(ring.take()).toMatchObject([{ descriptorCount: 4 }]);
 });
 
 test("a queue without descriptors holds up the frames of another behind it, unless it drops", () => {
@@ -338,7 +358,7 @@ test("with DROP_EN only frames that the descriptors cannot hold are dropped", ()
           }
           waiting = [];
         } else if (step.kind === "take") ring.take(step.count);
-        else available += ring.post(step.count);
+        else available += ring.post(1 + (step.count % 5));
         expect(card.device.statistics()).toMatchObject({
           rxDelivered: delivered,
           rxDropNoDescriptor: dropped,
@@ -348,6 +368,24 @@ test("with DROP_EN only frames that the descriptors cannot hold are dropped", ()
     }),
     { numRuns: 60 },
   );
+});
+
+test("a packet buffer that is half full always has room, for ever", () => {
+  const buffer = new PacketBuffer();
+  const wire = MemoryView.ofSize(0x4000);
+  const record = new Int32Array(RECORD_WORDS);
+  const rng = new Rng(1);
+  const waiting: number[] = [];
+  for (let number = 0, used = 0; number < 5000; number++) {
+    const byteLength = rng.between(60, 0x3f00);
+    expect(buffer.push(record, wire, 0, byteLength, false, false, 0)).toBe(true);
+    waiting.push(byteLength);
+    for (used += byteLength; used > PACKET_BUFFER_BYTES / 2; ) {
+      expect(buffer.memory.words[buffer.headWord]).toBe(waiting[0]);
+      used -= waiting.shift() as number;
+      buffer.pop();
+    }
+  }
 });
 
 test("the packet buffer is a queue of frames that wraps without losing any, and never runs short of room", () => {
