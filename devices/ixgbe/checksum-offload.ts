@@ -31,33 +31,36 @@ export function receiveChecksumStatus(headers: FrameHeaders, memory: MemoryView,
 
 /**
  * Sum of the 16-bit words of a range in the byte order of the machine, which for a comparison with all ones makes no
- * difference (RFC 1071, 2B). Not folded: below 2^27 for frames. Two words at a time, where memory is aligned for it.
+ * difference (RFC 1071, 2B). Not folded: below 2^31 for frames. Goes by whole words of memory; what is not of the range
+ * is masked out of the first and the last.
  */
 function sumOf(memory: MemoryView, offset: number, byteLength: number): number {
-  const { bytes, words } = memory;
-  const end = offset + byteLength;
-  let at = offset;
+  if (byteLength <= 0) return 0;
+  const { words } = memory;
+  const end = offset + byteLength - 1;
+  const last = end >> 2;
+  let index = offset >> 2;
+  let word = (words[index] as number) & (-1 << ((offset & 3) << 3));
   let sum = 0;
-  if ((at & 1) === 0) {
-    if ((at & 2) !== 0 && byteLength >= 2) {
-      sum = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
-      at += 2;
-    }
-    const lastWord = (end - 4) >> 2;
-    for (let index = at >> 2; index <= lastWord; index++) {
-      const word = words[index] as number;
-      sum += (word & 0xffff) + (word >>> 16);
-    }
-    if (lastWord >= at >> 2) at = (lastWord + 1) << 2;
+  while (index < last) {
+    sum += (word & 0xffff) + (word >>> 16);
+    index++;
+    word = words[index] as number;
   }
-  for (; at < end - 1; at += 2) sum += (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
-  return at < end ? sum + (bytes[at] as number) : sum;
+  word &= -1 >>> ((3 - (end & 3)) << 3);
+  sum += (word & 0xffff) + (word >>> 16);
+  // From an odd address the halves of all words have changed places.
+  return (offset & 1) === 0 ? sum : swapped(folded(sum));
 }
 
-/** Whether a sum over data and its own checksum is all ones once it is folded. */
+/** Whether a sum over data and its own checksum is all ones. */
 function isRight(sum: number): boolean {
+  return folded(sum) === 0xffff;
+}
+
+function folded(sum: number): number {
   const once = (sum & 0xffff) + (sum >>> 16);
-  return (once & 0xffff) + (once >>> 16) === 0xffff;
+  return (once & 0xffff) + (once >>> 16);
 }
 
 /** A 16-bit number in the byte order in which {@link sumOf} adds. */

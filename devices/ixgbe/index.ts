@@ -1,5 +1,5 @@
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
-import type { IxgbeOptions } from "./ixgbe.ts";
+import type { IxgbeOptions } from "./declaration.ts";
 
 const extension = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 

@@ -5,15 +5,17 @@
  */
 
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
-import type { DeviceDeclaration, DeviceModel, DevicePort, ResetKind } from "../../emulator/pcie/device-model.ts";
+import type { DeviceModel, DevicePort, ResetKind } from "../../emulator/pcie/device-model.ts";
 import { recordRegisterFindings } from "../../emulator/registers/finding-text.ts";
 import { RegisterFile } from "../../emulator/registers/register-file.ts";
+import type { IxgbeOptions } from "./declaration.ts";
 import { Eeprom, parseMacAddress } from "./eeprom.ts";
 import { Filters } from "./filters.ts";
 import { recordWrongWidth } from "./findings.ts";
 import { Interrupts } from "./interrupts.ts";
 import { Link } from "./link.ts";
 import { PacketBuffer } from "./packet-buffer.ts";
+import { QueueControl } from "./queue-control.ts";
 import { Rings } from "./queues.ts";
 import { Receive } from "./receive.ts";
 import { RECEIVE_CACHE_SLOTS, ReceiveDma } from "./receive-dma.ts";
@@ -30,41 +32,7 @@ import { TransmitMac } from "./transmit-mac.ts";
 import { TransmitOffload } from "./transmit-offload.ts";
 import { TransmitWriteBack } from "./transmit-write-back.ts";
 
-export interface IxgbeOptions {
-  /** 0x10fb: SFP+ (the default). 0x10f7: KX4 backplane, for drivers that would look for an optical module. */
-  readonly deviceId?: 0x10fb | 0x10f7;
-  /** Station address in the EEPROM. Default 02:00:00:82:59:90. */
-  readonly macAddress?: string;
-  /** From power-on, a link reset or AUTOC.RESTART_AN until the link is up, in nanoseconds. Default 2 ms. */
-  readonly linkUpNs?: number;
-  /** How long CTRL.RST and LRST read 1, in nanoseconds. Default 0.9 ms: drivers wait 1 ms and poll for µs then. */
-  readonly resetNs?: number;
-}
-
-export function declaration({ deviceId = 0x10fb }: IxgbeOptions = {}): DeviceDeclaration {
-  return {
-    name: "ixgbe",
-    about: "Intel 82599 10 GbE controller: 128 + 128 queues, RSS, MSI-X, offloads",
-    identity: {
-      vendorId: 0x8086,
-      deviceId,
-      revisionId: 0x01,
-      classCode: 0x020000,
-      subsystemVendorId: 0x8086,
-      subsystemId: 0x0003,
-      interruptPin: 1,
-    },
-    bars: [
-      { index: 0, byteLength: reg.BAR0_BYTE_LENGTH, kind: "memory64", prefetchable: true, about: "registers" },
-      { index: 4, byteLength: 0x4000, kind: "memory64", prefetchable: true, about: "MSI-X" },
-    ],
-    msix: { vectorCount: timers.VECTOR_COUNT, bar: 4, tableOffset: 0, pendingBitsOffset: 0x2000 },
-    registerMaps: { 0: reg.IXGBE_REGISTER_MAP },
-    timerCount: timers.TIMER_COUNT,
-    wirePortCount: 1,
-    gigabitsPerSecond: 10,
-  };
-}
+export { declaration, type IxgbeOptions } from "./declaration.ts";
 
 /** Throws RangeError for a MAC address that is none. */
 export function create(port: DevicePort, options: IxgbeOptions = {}): DeviceModel {
@@ -94,9 +62,11 @@ class Ixgbe implements DeviceModel {
   readonly #statistics: Statistics;
   readonly #packetBuffer = new PacketBuffer();
   readonly #receiveRings: Rings;
+  readonly #receiveControl: QueueControl;
   readonly #receiveDma: ReceiveDma;
   readonly #receive: Receive;
   readonly #transmitRings: Rings;
+  readonly #transmitControl: QueueControl;
   readonly #transmitBuffer = new TransmitBuffer();
   readonly #mac: TransmitMac;
   readonly #offload: TransmitOffload;
@@ -117,12 +87,13 @@ class Ixgbe implements DeviceModel {
     const buffer = this.#packetBuffer;
     this.#eeprom = new Eeprom(port, registers, parseMacAddress(macAddress));
 
-    this.#receiveRings = new Rings(port, registers, master, RECEIVE_RINGS, RECEIVE_RING_OPTIONS);
+    this.#receiveRings = new Rings(port, registers, reg.RDH, RECEIVE_RING_OPTIONS);
     const receiveParts = { rings: this.#receiveRings, buffer, interrupts, statistics: stats, master };
     const dma = new ReceiveDma(port, registers, receiveParts);
+    this.#receiveControl = new QueueControl(port, registers, master, this.#receiveRings, RECEIVE_RINGS, dma);
     const receive = new Receive(registers, { master, link, filters, rss, buffer, dma, interrupts, statistics: stats });
 
-    this.#transmitRings = new Rings(port, registers, master, TRANSMIT_RINGS, TRANSMIT_RING_OPTIONS);
+    this.#transmitRings = new Rings(port, registers, reg.TDH, TRANSMIT_RING_OPTIONS);
     this.#mac = new TransmitMac(port, registers, receive, stats);
     this.#offload = new TransmitOffload(port, this.#mac, new Segmentation(registers, this.#mac));
     this.#writeBack = new TransmitWriteBack(port, registers, this.#transmitRings, interrupts);
@@ -137,6 +108,15 @@ class Ixgbe implements DeviceModel {
       statistics: stats,
       dataTag: TRANSMIT_DATA,
     });
+    const transmitControl = new QueueControl(
+      port,
+      registers,
+      master,
+      this.#transmitRings,
+      TRANSMIT_RINGS,
+      this.#transmit,
+    );
+    this.#transmitControl = transmitControl;
     [this.#master, this.#interrupts, this.#link, this.#filters] = [master, interrupts, link, filters];
     [this.#rss, this.#statistics, this.#receiveDma, this.#receive] = [rss, stats, dma, receive];
     master.owner = {
@@ -208,8 +188,8 @@ class Ixgbe implements DeviceModel {
 
   onTimer(timer: number): void {
     if (timer >= timers.FIRST_THROTTLE_TIMER) this.#interrupts.onTimer(timer);
-    else if (timer === timers.RECEIVE_ENABLE_TIMER) this.#receiveRings.onTimer();
-    else if (timer === timers.TRANSMIT_ENABLE_TIMER) this.#transmitRings.onTimer();
+    else if (timer === timers.RECEIVE_ENABLE_TIMER) this.#receiveControl.onTimer();
+    else if (timer === timers.TRANSMIT_ENABLE_TIMER) this.#transmitControl.onTimer();
     else if (timer === timers.LINK_TIMER) this.#link.onTimer();
     else if (timer === timers.EEPROM_TIMER || timer === timers.MDIO_TIMER) this.#eeprom.onTimer(timer);
     else this.#master.onTimer(timer);
@@ -251,6 +231,7 @@ class Ixgbe implements DeviceModel {
   #clear(): void {
     this.#receiveRings.reset();
     this.#transmitRings.reset();
+    this.#statistics.forgotten(this.#packetBuffer.frameCount);
     this.#packetBuffer.clear();
     this.#transmit.reset();
     this.#offload.reset();
@@ -285,7 +266,7 @@ class Ixgbe implements DeviceModel {
     this.#transmit.refresh();
     if ((value & ~before & TRANSMIT_ENABLE) === 0) return;
     // TE enables queue 0 by itself (8.2.3.9.2); without a ring there is nothing to enable.
-    if (this.#registers.get(reg.TDLEN) !== 0) this.#transmitRings.enable(0);
+    if (this.#registers.get(reg.TDLEN) !== 0) this.#transmitControl.enable(0);
     this.#transmit.resume();
   }
 

@@ -7,7 +7,8 @@ import * as findings from "./findings.ts";
 import type { Interrupts } from "./interrupts.ts";
 import type { PacketBuffer } from "./packet-buffer.ts";
 import * as record from "./packet-buffer.ts";
-import { DRAINING, QUEUE_COUNT, type RingOwner, type Rings, RUNNING } from "./queues.ts";
+import type { RingOwner } from "./queue-control.ts";
+import { DRAINING, QUEUE_COUNT, type Rings, RUNNING } from "./queues.ts";
 import * as reg from "./registers.ts";
 import type { MasterControl } from "./reset.ts";
 import type { Statistics } from "./statistics.ts";
@@ -43,15 +44,20 @@ export class ReceiveDma implements RingOwner {
   readonly #writeBack: MemoryView = MemoryView.ofSize(bits.DESCRIPTOR_BYTE_LENGTH);
   readonly #port: DevicePort;
   readonly #registers: RegisterFile;
-  readonly #parts: ReceiveDmaParts;
   readonly #rings: Rings;
+  readonly #buffer: PacketBuffer;
+  readonly #interrupts: Interrupts;
+  readonly #statistics: Statistics;
+  readonly #master: MasterControl;
 
   constructor(port: DevicePort, registers: RegisterFile, parts: ReceiveDmaParts) {
     this.#port = port;
     this.#registers = registers;
-    this.#parts = parts;
     this.#rings = parts.rings;
-    parts.rings.owner = this;
+    this.#buffer = parts.buffer;
+    this.#interrupts = parts.interrupts;
+    this.#statistics = parts.statistics;
+    this.#master = parts.master;
     registers.onWrite(reg.SRRCTL, (queue, value) => this.#configure(queue, value));
   }
 
@@ -99,7 +105,7 @@ export class ReceiveDma implements RingOwner {
     const count = rings.store(queue, memory, offset, byteLength);
     for (let nth = known; nth < known + count; nth++) this.#checkDescriptor(queue, nth);
     this.#refill(queue);
-    if (this.#parts.buffer.frameCount !== 0) this.pump();
+    if (this.#buffer.frameCount !== 0) this.pump();
   }
 
   onDescriptorError(queue: number): void {
@@ -111,7 +117,7 @@ export class ReceiveDma implements RingOwner {
   #refill(queue: number): void {
     const rings = this.#rings;
     if (rings.fetching[queue] !== 0 || (rings.cached[queue] as number) > RECEIVE_CACHE_SLOTS - BURST) return;
-    if (rings.state[queue] !== RUNNING || !this.#parts.master.dmaAllowed) return;
+    if (rings.state[queue] !== RUNNING || !this.#master.dmaAllowed) return;
     rings.fetch(queue, BURST);
   }
 
@@ -145,23 +151,24 @@ export class ReceiveDma implements RingOwner {
     const byteLength = frame[record.RECORD_LENGTH] as number;
     const rings = this.#rings;
     if (rings.state[queue] !== RUNNING || rings.cached[queue] === 0) return false;
-    if (byteLength > (this.#bufferBytes[queue] as number) || !this.#parts.master.dmaAllowed) return false;
+    if (byteLength > (this.#bufferBytes[queue] as number) || !this.#master.dmaAllowed) return false;
     this.#deliver(frame, 0, queue, memory, offset, byteLength, true);
-    this.#parts.statistics.delivered(queue, byteLength);
+    this.#statistics.delivered(queue, byteLength);
     this.#refill(queue);
     return true;
   }
 
   /** Moves frames from the packet buffer to their queues as far as descriptors reach. */
   pump(): void {
-    const { buffer, master } = this.#parts;
-    if (!master.dmaAllowed) return;
+    const buffer = this.#buffer;
+    if (!this.#master.dmaAllowed) return;
     while (buffer.frameCount !== 0 && this.#moveHead()) buffer.pop();
   }
 
   /** Moves the oldest frame. False when it has to wait. */
   #moveHead(): boolean {
-    const { buffer, statistics: stats } = this.#parts;
+    const buffer = this.#buffer;
+    const stats = this.#statistics;
     const rings = this.#rings;
     const words = buffer.memory.words;
     const at = buffer.headWord;
@@ -214,17 +221,10 @@ export class ReceiveDma implements RingOwner {
     else this.#compose(frame, at, byteLength, isLast);
     const index = rings.head[queue] as number;
     const high = rings.addressHigh(queue, index);
-    this.#port.dmaWrite(
-      high,
-      rings.addressLow(queue, index),
-      this.#writeBack,
-      0,
-      bits.DESCRIPTOR_BYTE_LENGTH,
-      flagOffset,
-    );
-    rings.consume(queue, 1);
-    rings.moveHead(queue, index + 1 === rings.slotCount[queue] ? 0 : index + 1);
-    if (isLast) this.#parts.interrupts.queueCause(this.#parts.interrupts.receiveVector[queue] as number);
+    const low = rings.addressLow(queue, index);
+    this.#port.dmaWrite(high, low, this.#writeBack, 0, bits.DESCRIPTOR_BYTE_LENGTH, flagOffset);
+    rings.finishOldest(queue, index);
+    if (isLast) this.#interrupts.queueCause(this.#interrupts.receiveVector[queue] as number);
   }
 
   /** Advanced write-back (7.1.6.2). All but length and DD is valid in the last descriptor of a frame only. */

@@ -59,11 +59,25 @@ export class Receive {
   readonly #headers = new FrameHeaders();
   readonly #record: Int32Array = new Int32Array(record.RECORD_WORDS);
   readonly #registers: RegisterFile;
-  readonly #parts: ReceiveParts;
+  readonly #master: MasterControl;
+  readonly #link: Link;
+  readonly #filters: Filters;
+  readonly #rss: Rss;
+  readonly #buffer: PacketBuffer;
+  readonly #dma: ReceiveDma;
+  readonly #interrupts: Interrupts;
+  readonly #statistics: Statistics;
 
   constructor(registers: RegisterFile, parts: ReceiveParts) {
     this.#registers = registers;
-    this.#parts = parts;
+    this.#master = parts.master;
+    this.#link = parts.link;
+    this.#filters = parts.filters;
+    this.#rss = parts.rss;
+    this.#buffer = parts.buffer;
+    this.#dma = parts.dma;
+    this.#interrupts = parts.interrupts;
+    this.#statistics = parts.statistics;
     const refresh = (): void => this.refresh();
     for (const register of [reg.RXCTRL, reg.MAXFRS, reg.RDRXCTL, reg.RXCSUM, reg.RXPBSIZE]) {
       registers.onWrite(register, refresh);
@@ -81,25 +95,25 @@ export class Receive {
     this.#checksLength = (mac & RXLNGTHERREN.mask) !== 0;
     this.loopback = (mac & LPBK.mask) !== 0;
     this.#hashInDescriptor = (registers.get(reg.RXCSUM) & reg.RXCSUM.fields.PCSD.mask) !== 0;
-    this.#parts.buffer.setLimit(registers.get(reg.RXPBSIZE) & reg.RXPBSIZE.fields.SIZE.mask);
+    this.#buffer.setLimit(registers.get(reg.RXPBSIZE) & reg.RXPBSIZE.fields.SIZE.mask);
   }
 
   /** A frame of `byteLength` bytes without FCS arrived. The memory is the wire's. */
   onFrame(memory: MemoryView, offset: number, byteLength: number, flags: number): void {
-    const { master, link, statistics: stats } = this.#parts;
+    const stats = this.#statistics;
     const wireLength = byteLength + FCS_BYTE_LENGTH;
     stats.arrived(wireLength);
-    if (!this.#enabled || master.inReset || !(link.isUp || this.loopback)) {
+    if (!this.#enabled || this.#master.inReset || !(this.#link.isUp || this.loopback)) {
       stats.dropped(statistics.RX_DROP_NOT_READY);
       return;
     }
-    const tag = tagOf(memory.bytes, offset, byteLength, this.#parts.filters.vlanType);
+    const tag = tagOf(memory.bytes, offset, byteLength, this.#filters.vlanType);
     const verdict = this.#judge(memory.bytes, offset, byteLength, tag);
     const isBad = this.#countErrors(memory.bytes, offset, byteLength, flags, tag, verdict);
     if (!isBad) stats.legal(wireLength);
     if (verdict === REJECTED) {
       stats.dropped(statistics.RX_DROP_FILTER);
-    } else if (isBad && !this.#parts.filters.storesBadFrames) {
+    } else if (isBad && !this.#filters.storesBadFrames) {
       stats.dropped(statistics.RX_DROP_ERROR);
     } else {
       this.#classify(memory, offset, byteLength, tag);
@@ -111,13 +125,13 @@ export class Receive {
 
   /** True when a frame of that length would find room in the packet buffer. */
   hasRoom(byteLength: number): boolean {
-    return this.#parts.buffer.hasRoom(byteLength);
+    return this.#buffer.hasRoom(byteLength);
   }
 
   #judge(bytes: Uint8Array, offset: number, byteLength: number, tag: number): number {
     if (byteLength < ETHERNET_HEADER_BYTE_LENGTH) return REJECTED;
-    if (tag >= 0 && !this.#parts.filters.acceptsTag(tag)) return REJECTED;
-    return this.#parts.filters.judgeAddress(bytes, offset);
+    if (tag >= 0 && !this.#filters.acceptsTag(tag)) return REJECTED;
+    return this.#filters.judgeAddress(bytes, offset);
   }
 
   /** Counts what is wrong with a frame; true when something is. All but CRC errors count only for frames that pass. */
@@ -135,7 +149,7 @@ export class Receive {
     const hasBadFcs = (flags & FRAME_BAD_FCS) !== 0;
     const hasWrongLength = this.#checksLength && !isShort && isLengthWrong(bytes, offset, byteLength);
     if (!isShort && !isLong && !hasBadFcs && !hasWrongLength) return false;
-    const stats = this.#parts.statistics;
+    const stats = this.#statistics;
     if (isShort) stats.count(reg.MSPDC);
     if (hasBadFcs && !isShort && !isLong) stats.count(reg.CRCERRS);
     else if (verdict === REJECTED) return true;
@@ -149,7 +163,7 @@ export class Receive {
   #classify(memory: MemoryView, offset: number, byteLength: number, tag: number): void {
     const { bytes } = memory;
     const headers = this.#headers;
-    const { rss } = this.#parts;
+    const rss = this.#rss;
     headers.parse(bytes, offset, byteLength);
     // The card knows one tag, of VLNCTRL's type; behind other tags it sees an unknown EtherType.
     const isUnderstood = headers.vlanTagCount === (tag < 0 ? 0 : 1);
@@ -164,7 +178,7 @@ export class Receive {
     words[record.RECORD_TYPE] = (words[record.RECORD_TYPE] as number) | packetType(headers, bytes, offset);
     const status = receiveChecksumStatus(headers, memory, offset);
     words[record.RECORD_STATUS] = status;
-    if ((status & (bits.RX_IPE | bits.RX_TCPE)) !== 0) this.#parts.statistics.checksumError();
+    if ((status & (bits.RX_IPE | bits.RX_TCPE)) !== 0) this.#statistics.checksumError();
   }
 
   #addStatus(status: number): void {
@@ -180,7 +194,9 @@ export class Receive {
     isBad: boolean,
     hasBadFcs: boolean,
   ): void {
-    const { buffer, dma, interrupts, statistics: stats } = this.#parts;
+    const buffer = this.#buffer;
+    const dma = this.#dma;
+    const stats = this.#statistics;
     const words = this.#record;
     const stripsTag = tag >= 0 && dma.stripsTag(words[record.RECORD_QUEUE] as number);
     if (stripsTag) {
@@ -194,7 +210,7 @@ export class Receive {
       if (!buffer.push(words, memory, offset, byteLength, stripsTag, this.#keepsFcs, hasBadFcs ? ~fcs : fcs)) {
         stats.count(reg.RXMPC);
         stats.dropped(statistics.RX_DROP_PACKET_BUFFER_FULL);
-        interrupts.otherCause(reg.EICR.fields.RX_MISS.mask);
+        this.#interrupts.otherCause(reg.EICR.fields.RX_MISS.mask);
         return;
       }
       dma.pump();

@@ -27,7 +27,7 @@ const index = (name: TotalName): number => TOTAL_NAMES.indexOf(name);
 const RX_FRAMES: number = index("rxFrames");
 const RX_BYTES: number = index("rxBytes");
 const RX_DELIVERED: number = index("rxDelivered");
-/** Link down, RXCTRL.RXEN clear, or in reset. */
+/** Link down, RXCTRL.RXEN clear, in reset, or waiting in the packet buffer when a reset came. */
 export const RX_DROP_NOT_READY: number = index("rxDropNotReady");
 export const RX_DROP_ERROR: number = index("rxDropError");
 export const RX_DROP_FILTER: number = index("rxDropFilter");
@@ -175,6 +175,11 @@ export class Statistics {
   /** It was dropped; `reason` is one of the RX_DROP_ constants. */
   dropped(reason: number): void {
     this.totals[reason] = (this.totals[reason] as number) + 1;
+  }
+
+  /** A reset has emptied the packet buffer. */
+  forgotten(frameCount: number): void {
+    this.totals[RX_DROP_NOT_READY] = (this.totals[RX_DROP_NOT_READY] as number) + frameCount;
   }
 
   /** Its queue had no descriptors and drops then. */

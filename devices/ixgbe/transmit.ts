@@ -4,7 +4,9 @@ import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import * as bits from "./descriptors.ts";
 import { recordTransmit } from "./findings.ts";
 import type { Link } from "./link.ts";
-import { QUEUE_COUNT, type RingOwner, type Rings, RUNNING } from "./queues.ts";
+import type { RingOwner } from "./queue-control.ts";
+import { QUEUE_COUNT, type Rings, RUNNING } from "./queues.ts";
+import { ReadyQueues } from "./ready-queues.ts";
 import type { Receive } from "./receive.ts";
 import * as reg from "./registers.ts";
 import type { MasterControl } from "./reset.ts";
@@ -51,9 +53,8 @@ export class Transmit implements RingOwner {
   /** DMATXCTL.TE. */
   #enabled = false;
   #readsUnderWay = 0;
-  #lastQueue = 0;
-  /** Queues with a frame or a context on the card, 32 to a word. */
-  readonly #ready: Int32Array = new Int32Array(QUEUE_COUNT / 32);
+  /** Queues with a frame or a context on the card. */
+  readonly #ready = new ReadyQueues();
   /** Complete frames among the descriptors on the card, by queue. */
   readonly #frames: Uint8Array = new Uint8Array(QUEUE_COUNT);
   /** Frames begun and not done, by queue. */
@@ -72,7 +73,6 @@ export class Transmit implements RingOwner {
     this.#parts = parts;
     this.#rings = parts.rings;
     this.#buffer = parts.buffer;
-    parts.rings.owner = this;
   }
 
   /** Takes over DMATXCTL and the thresholds. */
@@ -94,22 +94,25 @@ export class Transmit implements RingOwner {
   /** Everything that was under way is gone. */
   reset(): void {
     this.#readsUnderWay = 0;
-    this.#lastQueue = 0;
-    this.#ready.fill(0);
+    this.#ready.clear();
     this.#frames.fill(0);
     this.#underWay.fill(0);
     this.#buffer.clear();
   }
 
   snapshot(): unknown {
-    const counts = [this.#readsUnderWay, this.#lastQueue];
-    return { counts, ready: this.#ready.slice(), frames: this.#frames.slice(), underWay: this.#underWay.slice() };
+    return {
+      readsUnderWay: this.#readsUnderWay,
+      ready: this.#ready.snapshot(),
+      frames: this.#frames.slice(),
+      underWay: this.#underWay.slice(),
+    };
   }
 
   restore(state: unknown): void {
-    const saved = state as { counts: [number, number]; ready: Int32Array; frames: Uint8Array; underWay: Uint16Array };
-    [this.#readsUnderWay, this.#lastQueue] = saved.counts;
-    this.#ready.set(saved.ready);
+    const saved = state as { readsUnderWay: number; ready: unknown; frames: Uint8Array; underWay: Uint16Array };
+    this.#readsUnderWay = saved.readsUnderWay;
+    this.#ready.restore(saved.ready);
     this.#frames.set(saved.frames);
     this.#underWay.set(saved.underWay);
   }
@@ -132,7 +135,7 @@ export class Transmit implements RingOwner {
   onStopped(queue: number): void {
     this.#parts.writeBack.flush(queue);
     this.#frames[queue] = 0;
-    this.#setReady(queue, false);
+    this.#ready.remove(queue);
   }
 
   onDescriptors(queue: number, memory: MemoryView, offset: number, byteLength: number): void {
@@ -145,7 +148,7 @@ export class Transmit implements RingOwner {
       if (!isContext(command) && (command & bits.TX_EOP) !== 0) frames++;
     }
     this.#frames[queue] = (this.#frames[queue] as number) + frames;
-    this.#setReady(queue, true);
+    this.#ready.add(queue);
     this.#pump();
   }
 
@@ -183,44 +186,23 @@ export class Transmit implements RingOwner {
     // Without a link the card stops its DMA (and drivers then reset it to get their frames back).
     if (!this.#enabled || !master.dmaAllowed || !(link.isUp || receive.loopback)) return;
     while (this.#readsUnderWay < DATA_READS_MAX) {
-      const queue = this.#nextReady();
+      const queue = this.#ready.next();
       if (queue < 0) return;
       if (!this.#serve(queue)) return;
     }
-  }
-
-  /** The next queue after the last one that has something on the card; -1 when none has. */
-  #nextReady(): number {
-    const ready = this.#ready;
-    const from = (this.#lastQueue + 1) & (QUEUE_COUNT - 1);
-    let word = from >> 5;
-    let bitsLeft = (ready[word] as number) & (-1 << (from & 31));
-    for (let round = 0; round <= ready.length; round++) {
-      if (bitsLeft !== 0) return word * 32 + 31 - Math.clz32(bitsLeft & -bitsLeft);
-      word = (word + 1) & (ready.length - 1);
-      bitsLeft = ready[word] as number;
-    }
-    return -1;
-  }
-
-  #setReady(queue: number, on: boolean): void {
-    const bit = 1 << (queue & 31);
-    const word = queue >> 5;
-    const value = this.#ready[word] as number;
-    this.#ready[word] = on ? value | bit : value & ~bit;
   }
 
   /** Takes in leading contexts and begins one frame. False when there is no room for it now. */
   #serve(queue: number): boolean {
     this.#takeContexts(queue);
     if (this.#rings.state[queue] !== RUNNING || this.#frames[queue] === 0) {
-      this.#setReady(queue, false);
+      this.#ready.remove(queue);
       this.#checkOverlong(queue);
       this.#refill(queue);
       return true;
     }
     if (!this.#begin(queue)) return false;
-    this.#lastQueue = queue;
+    this.#ready.tookTurn(queue);
     this.#sendFinished();
     return true;
   }

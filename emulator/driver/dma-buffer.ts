@@ -39,11 +39,15 @@ export class MappedBuffer implements DmaBuffer {
   }
 
   read16(offset: number): number {
-    return this.#halves[offset / 2] ?? this.#outside(offset, 2);
+    const index = offset >>> 1;
+    if ((offset & 1) !== 0 || index >= this.#halves.length) this.#outside(offset, 2);
+    return this.#halves[index] as number;
   }
 
   read32(offset: number): number {
-    return this.#words[offset / 4] ?? this.#outside(offset, 4);
+    const index = offset >>> 2;
+    if ((offset & 3) !== 0 || index >= this.#words.length) this.#outside(offset, 4);
+    return this.#words[index] as number;
   }
 
   write8(offset: number, value: number): void {
@@ -52,26 +56,26 @@ export class MappedBuffer implements DmaBuffer {
   }
 
   write16(offset: number, value: number): void {
-    const index = offset >> 1;
-    if ((offset & 1) !== 0 || index >= this.#halves.length || offset < 0) this.#outside(offset, 2);
+    const index = offset >>> 1;
+    if ((offset & 1) !== 0 || index >= this.#halves.length) this.#outside(offset, 2);
     this.#halves[index] = value;
   }
 
   write32(offset: number, value: number): void {
-    const index = offset >> 2;
-    if ((offset & 3) !== 0 || index >= this.#signedWords.length || offset < 0) this.#outside(offset, 4);
+    const index = offset >>> 2;
+    if ((offset & 3) !== 0 || index >= this.#signedWords.length) this.#outside(offset, 4);
     this.#signedWords[index] = value;
   }
 
   readAcquire32(offset: number): number {
-    const index = offset >> 2;
-    if ((offset & 3) !== 0 || index >= this.#signedWords.length || offset < 0) this.#outside(offset, 4);
+    const index = offset >>> 2;
+    if ((offset & 3) !== 0 || index >= this.#signedWords.length) this.#outside(offset, 4);
     return Atomics.load(this.#signedWords, index) >>> 0;
   }
 
   writeRelease32(offset: number, value: number): void {
-    const index = offset >> 2;
-    if ((offset & 3) !== 0 || index >= this.#signedWords.length || offset < 0) this.#outside(offset, 4);
+    const index = offset >>> 2;
+    if ((offset & 3) !== 0 || index >= this.#signedWords.length) this.#outside(offset, 4);
     Atomics.store(this.#signedWords, index, value | 0);
   }
 

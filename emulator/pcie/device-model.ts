@@ -22,6 +22,10 @@ export interface DeviceDeclaration {
   readonly msix?: MsixDeclaration;
   /** Register tables by BAR, for findings, traces and mapped access. */
   readonly registerMaps: Readonly<Record<number, RegisterMap>>;
+  /**
+   * Rules about the order of writes. Raw memory keeps none between registers, so for a mapped BAR they are not judged.
+   */
+  readonly orderRules?: readonly string[];
   readonly timerCount: number;
   /** Number of wire ports; 0 for a device without a network. */
   readonly wirePortCount: number;

@@ -60,6 +60,7 @@ export function openCpu(handle: CpuHandle, notice: Notice): PciFunction[] {
   for (const [index, tables] of machine.functions.entries()) {
     const link = new RingLink({
       name: tables.declaration.name,
+      cpuIndex: handle.cpuIndex,
       ring: handle.rings[index] as SharedArrayBuffer,
       status,
       controller,

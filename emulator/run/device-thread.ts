@@ -114,7 +114,9 @@ export class DeviceThread {
       if (ring === undefined) throw new RangeError(`${rings.length} rings for ${endpoints.length} functions`);
       return new RequestRing(ring, endpoint, (bar) => this.#mirror(index, bar));
     });
-    if (host.clock.kind === "virtual") sources.push(new TimeRequest(host.clock, wantedNs));
+    if (host.clock.kind === "virtual") {
+      sources.push(new TimeRequest(host.clock, wantedNs, this.#machine.interrupts, cpuIndex));
+    }
     this.#cpus.set(cpuIndex, { port, sources });
     host.sources.push(...sources);
     host.wake();

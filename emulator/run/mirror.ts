@@ -105,7 +105,9 @@ export class Mirror implements EventSource {
         this.#compareBeforeDoorbell(index);
         if (this.#holdsDoorbells) return !this.#waitsForTime();
       }
+      this.#endpoint.orderIsUnknown = true;
       this.#endpoint.write(this.#bar, word << 2, 4, written, 0);
+      this.#endpoint.orderIsUnknown = false;
       this.#publish(index, word, written);
       return true;
     }

@@ -20,7 +20,7 @@ import {
 } from "./request-ring.ts";
 import { DeviceGoneError, TestbedError } from "./testbed-error.ts";
 import { STATUS_DEAD, type ThreadStatus } from "./thread-status.ts";
-import { RELAX_NS } from "./time-request.ts";
+import { RELAX_NS, TimeWish } from "./time-request.ts";
 
 /** Looks at the response before the thread sleeps: a read crosses in a fraction of a microsecond. */
 const SPIN_COUNT = 20_000;
@@ -29,6 +29,11 @@ const INTERRUPT_SPIN_COUNT = 2000;
 /** The device thread may be held up by a collection or a busy machine; after this it is taken for stuck. */
 const ANSWER_LIMIT_MS = 5_000;
 const NAP_MS = 10;
+
+/** Tells the processor that this is a spin. */
+function pause(): void {
+  (Atomics as { pause?: () => void }).pause?.();
+}
 
 /** A CPU's end of a request ring to a function whose device runs in another thread. */
 export class RingLink implements CpuLink {
@@ -41,9 +46,10 @@ export class RingLink implements CpuLink {
   readonly #port: MessagePort;
   readonly #barMemory: Readonly<Record<number, SharedArrayBuffer>>;
   readonly #onMap: (bar: number) => void;
-  /** Virtual time only, `[0]`: the time that this CPU asks for; see {@link TimeRequest}. */
-  readonly #wantedNs: Float64Array | undefined;
-  /** Limits count real time, whatever clock the testbed has. */
+  readonly #cpuIndex: number;
+  /** Virtual time only: it passes when somebody asks for it. */
+  readonly #wish: TimeWish | undefined;
+  /** How long an answer may take is real time, whatever clock the testbed has. */
   readonly #wall = new WallClock();
   #position = 0;
   #seenTaken = 0;
@@ -51,11 +57,12 @@ export class RingLink implements CpuLink {
 
   constructor(parts: {
     readonly name: string;
+    readonly cpuIndex: number;
     readonly ring: SharedArrayBuffer;
     readonly status: ThreadStatus;
     readonly controller: InterruptController;
     readonly clock: Clock;
-    /** One double, shared with the device thread; see {@link TimeRequest}. */
+    /** One double, shared with the device thread; see {@link TimeWish}. */
     readonly wantedNs: SharedArrayBuffer;
     readonly port: MessagePort;
     readonly bars: Readonly<Record<number, SharedArrayBuffer>>;
@@ -70,7 +77,10 @@ export class RingLink implements CpuLink {
     this.#port = parts.port;
     this.#barMemory = parts.bars;
     this.#onMap = parts.onMap;
-    if (parts.clock.kind === "virtual") this.#wantedNs = new Float64Array(parts.wantedNs);
+    this.#cpuIndex = parts.cpuIndex;
+    if (parts.clock.kind === "virtual") {
+      this.#wish = new TimeWish(parts.clock, parts.wantedNs, parts.status, parts.controller, parts.cpuIndex);
+    }
   }
 
   write(bar: number, offset: number, byteLength: number, low: number, high: number): void {
@@ -106,9 +116,9 @@ export class RingLink implements CpuLink {
   }
 
   relax(): void {
-    (Atomics as { pause?: () => void }).pause?.();
+    pause();
     if (this.#status.status >= STATUS_DEAD) this.#throwGone();
-    if (this.#wantedNs !== undefined) this.#want(this.#wantedNs, this.nowNs() + RELAX_NS);
+    this.#wish?.await(this.nowNs() + RELAX_NS, this.#controller.sequenceOf(this.#cpuIndex));
   }
 
   waitForInterrupt(cpu: number, seenSequence: number, limitMs: number): number {
@@ -117,25 +127,26 @@ export class RingLink implements CpuLink {
       if (controller.sequenceOf(cpu) !== seenSequence) return limitMs;
     }
     const index = InterruptController.sequenceIndex(cpu);
-    const deadlineNs = this.#wallNs() + limitMs * 1e6;
-    for (let leftMs = limitMs; leftMs > 0; leftMs = (deadlineNs - this.#wallNs()) / 1e6) {
-      // Short naps, because a thread that dies can no longer notify.
-      if (Atomics.wait(controller.words, index, seenSequence, Math.min(leftMs, NAP_MS)) !== "timed-out") return leftMs;
+    const deadlineNs = this.nowNs() + limitMs * 1e6;
+    for (let leftMs = limitMs; leftMs > 0; leftMs = (deadlineNs - this.nowNs()) / 1e6) {
       if (this.#status.status >= STATUS_DEAD) this.#throwGone();
+      // Short naps, because a thread that dies can no longer notify.
+      if (this.#wish !== undefined && deadlineNs !== Number.POSITIVE_INFINITY)
+        this.#wish.await(deadlineNs, seenSequence);
+      else Atomics.wait(controller.words, index, seenSequence, Math.min(leftMs, NAP_MS));
+      if (controller.sequenceOf(cpu) !== seenSequence) return leftMs;
     }
     return 0;
   }
 
   delay(durationNs: number): void {
-    const deadline = this.nowNs() + durationNs;
-    let spins = 0;
-    for (let left = durationNs; left > 0; left = deadline - this.nowNs()) {
+    const deadlineNs = this.nowNs() + durationNs;
+    for (let leftNs = durationNs; leftNs > 0; leftNs = deadlineNs - this.nowNs()) {
       if (this.#status.status >= STATUS_DEAD) this.#throwGone();
-      if (this.#wantedNs !== undefined) this.#want(this.#wantedNs, deadline);
-      // Virtual time is the device thread's to move: this thread gets out of its way when that takes long.
-      const napMs = this.#wantedNs === undefined ? left / 1e6 - 1 : ++spins < SPIN_COUNT ? 0 : 1;
-      if (napMs >= 1) Atomics.wait(this.#words, RESPONSE_COUNT, this.#responses, Math.min(napMs, NAP_MS));
-      else (Atomics as { pause?: () => void }).pause?.();
+      if (this.#wish !== undefined) this.#wish.await(deadlineNs, this.#controller.sequenceOf(this.#cpuIndex));
+      else if (leftNs > 2e6)
+        Atomics.wait(this.#words, RESPONSE_COUNT, this.#responses, Math.min(leftNs / 1e6 - 1, NAP_MS));
+      else pause();
     }
   }
 
@@ -203,14 +214,6 @@ export class RingLink implements CpuLink {
       if (this.#wallNs() > deadlineNs) this.#throwStuck("took no request");
       Atomics.wait(words, CONTROL_TAKEN, this.#seenTaken, 1);
     }
-  }
-
-  /** Asks the device thread to let virtual time pass up to `timeNs`, unless an earlier time was asked for and is not there yet. */
-  #want(wantedNs: Float64Array, timeNs: number): void {
-    const wanted = wantedNs[0] as number;
-    if (wanted > this.nowNs() && wanted <= timeNs) return;
-    wantedNs[0] = timeNs;
-    this.#status.wakeIfAsleep();
   }
 
   #wallNs(): number {

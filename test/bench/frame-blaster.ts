@@ -11,7 +11,7 @@ export interface BlastOptions {
   readonly quota: SharedArrayBuffer;
 }
 
-const FRAMES_PER_TURN = 64;
+const FRAMES_PER_TURN = 32;
 
 export function attach(machine: Machine, options: unknown): AttachedPart {
   const endpoint = machine.endpoints[0];

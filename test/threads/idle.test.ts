@@ -114,6 +114,25 @@ describe("virtual time in threads", () => {
     await bed.quiesce();
   });
 
+  test("a wait has its limit in virtual time too: it does not last, and what is planned comes before it", async () => {
+    await using bed = await plugIn(edu({ factorialNs: 1e9 }), { clock: "virtual" });
+    bed.pci.config.setBusMaster(true);
+    const [interrupt] = bed.pci.interrupts("msi", 1);
+    const bar = bed.pci.bar(0);
+    const startMs = performance.now();
+    for (let round = 0; round < 20; round++) {
+      bar.write32(0x20, 0x80);
+      bar.write32(0x08, 5);
+      expect(interrupt?.wait(10_000)).toBe(true);
+      bar.write32(0x64, bar.read32(0x24));
+      const before = bed.pci.cpu.nowNs();
+      expect(interrupt?.wait(60_000)).toBe(false);
+      expect(bed.pci.cpu.nowNs()).toBeGreaterThanOrEqual(before + 60e9);
+    }
+    // Twenty minutes and twenty seconds of the card's time.
+    expect(performance.now() - startMs).toBeLessThan(10_000);
+  });
+
   test("a poll that only relaxes has a time limit that comes", async () => {
     await using bed = await plugIn(registerBlock(), { clock: "virtual" });
     const { cpu } = bed.pci;

@@ -167,6 +167,7 @@ test("after a reset the card works as before it", () => {
   card.port.answer();
   card.receive(plainFrame(60, 7));
   expect(ring.take().map(({ bytes }) => bytes)).toEqual([plainFrame(60, 7)]);
+  expect(card.device.statistics()).toMatchObject({ rxFrames: 6, rxDelivered: 2, rxDropNotReady: 4, rxDropQueueOff: 0 });
 });
 
 test("master disable: no new requests, and the status bit falls with the last answer", () => {

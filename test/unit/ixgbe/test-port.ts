@@ -8,6 +8,7 @@ import { type FindingKind, FindingLog } from "../../../emulator/run/findings.ts"
 export const IOVA_HIGH = 1;
 
 const READ_WORDS = 5;
+const READ_LIMIT = 4096;
 
 export interface SentFrame {
   readonly bytes: Uint8Array;
@@ -43,7 +44,7 @@ export class TestPort implements DevicePort {
   /** Reads of host memory that begin here fail. */
   readonly poisoned: Set<number> = new Set();
   device: DeviceModel | undefined;
-  readonly #reads: Int32Array = new Int32Array(4096 * READ_WORDS);
+  readonly #reads: Int32Array = new Int32Array(READ_LIMIT * READ_WORDS);
   #first = 0;
   #count = 0;
 
@@ -58,8 +59,8 @@ export class TestPort implements DevicePort {
   }
 
   dmaRead(high: number, low: number, byteLength: number, tag: number, context: number): void {
-    if (this.#count === 4096) throw new RangeError("too many reads under way");
-    const at = ((this.#first + this.#count) % 4096) * READ_WORDS;
+    if (this.#count === READ_LIMIT) throw new RangeError("too many reads under way");
+    const at = ((this.#first + this.#count) % READ_LIMIT) * READ_WORDS;
     const reads = this.#reads;
     reads[at] = high;
     reads[at + 1] = low;
@@ -141,27 +142,28 @@ export class TestPort implements DevicePort {
   answerNth(nth: number): void {
     const device = this.device as DeviceModel;
     const reads = this.#reads;
-    const oldest = this.#first * READ_WORDS;
-    const at = ((this.#first + nth) % 4096) * READ_WORDS;
-    const read = reads.slice(at, at + READ_WORDS);
-    // The ones before it move up by one place.
-    for (let index = nth; index > 0; index--) {
-      const to = ((this.#first + index) % 4096) * READ_WORDS;
-      reads.copyWithin(
-        to,
-        ((this.#first + index - 1) % 4096) * READ_WORDS,
-        ((this.#first + index - 1) % 4096) * READ_WORDS + READ_WORDS,
-      );
-    }
-    reads.fill(0, oldest, oldest + READ_WORDS);
-    this.#first = (this.#first + 1) % 4096;
+    for (let place = nth; place > 0; place--) this.#swapWithOlder(place);
+    const at = this.#first * READ_WORDS;
+    const high = reads[at] as number;
+    const low = reads[at + 1] as number;
+    const byteLength = reads[at + 2] as number;
+    const tag = reads[at + 3] as number;
+    const context = reads[at + 4] as number;
+    this.#first = (this.#first + 1) % READ_LIMIT;
     this.#count--;
-    const [high = 0, low = 0, byteLength = 0, tag = 0, context = 0] = read;
     if (this.#isMapped(high, low, byteLength) && !this.poisoned.has(low)) {
       device.onDmaRead(tag, context, this.host, low, byteLength);
     } else {
       device.onDmaReadError(tag, context);
     }
+  }
+
+  #swapWithOlder(place: number): void {
+    const at = ((this.#first + place) % READ_LIMIT) * READ_WORDS;
+    const older = ((this.#first + place - 1) % READ_LIMIT) * READ_WORDS;
+    const words = this.#reads.slice(at, at + READ_WORDS);
+    this.#reads.copyWithin(at, older, older + READ_WORDS);
+    this.#reads.set(words, older);
   }
 
   /** Moves time, and lets timers run out and reads be answered on the way. */

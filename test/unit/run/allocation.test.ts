@@ -89,6 +89,7 @@ const works: Record<string, () => Work> = {
     host.sources.push(new RequestRing(ring, endpoint, () => false));
     const link = new RingLink({
       name: "probe",
+      cpuIndex: 0,
       ring,
       status: new ThreadStatus(ThreadStatus.createBuffer()),
       controller: bench.interrupts,

@@ -14,6 +14,7 @@ function bothEnds() {
   status.status = STATUS_RUNNING;
   const link = new RingLink({
     name: "probe",
+    cpuIndex: 0,
     ring: buffer,
     status,
     controller: bench.interrupts,
