@@ -102,3 +102,8 @@ export const CONTEXT_MSS_SHIFT = 16;
 
 /** Contexts that the card keeps for each queue. */
 export const CONTEXTS_PER_QUEUE = 2;
+
+/** Whether word 2 is that of a context descriptor. */
+export function isContext(command: number): boolean {
+  return (command & (TX_DEXT | TX_DTYP_MASK)) === (TX_DEXT | TX_DTYP_CONTEXT);
+}

@@ -134,6 +134,32 @@ export function recordTransmit(
   });
 }
 
+export function recordTooManyDescriptors(port: DevicePort, queue: number, index: number, most: number): void {
+  const advice = "Copy the pieces together, or set EOP earlier (7.2.3.3).";
+  const what = `a frame of more than ${most} descriptors`;
+  recordTransmit(port, "too-many-descriptors", queue, index, what, "stopped the queue", advice);
+}
+
+export function recordFrameLength(
+  port: DevicePort,
+  queue: number,
+  index: number,
+  byteLength: number,
+  shortest: number,
+  longest: number,
+): void {
+  const rule = byteLength < shortest ? "transmit-too-short" : "transmit-too-long";
+  const what = `a frame of ${byteLength} bytes, where ${shortest} to ${longest} are allowed`;
+  const advice = "Pad shorter frames in memory; split longer ones.";
+  recordTransmit(port, rule, queue, index, what, "dropped it and reports it as done", advice);
+}
+
+export function recordContextInFrame(port: DevicePort, queue: number, index: number, place: number): void {
+  const what = `piece ${place} of the frame that begins here is a context descriptor`;
+  const advice = "Put contexts between frames (7.2.3.2.3).";
+  recordTransmit(port, "context-inside-frame", queue, index, what, "passed over it", advice);
+}
+
 export function recordNotModelled(port: DevicePort, rule: string, place: string, sentence: string): void {
   port.record("note", rule, place, () => sentence);
 }

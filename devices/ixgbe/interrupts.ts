@@ -1,8 +1,8 @@
 import type { DevicePort } from "../../emulator/pcie/device-model.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
+import { Moderation } from "./moderation.ts";
 import { QUEUE_COUNT } from "./queues.ts";
 import * as reg from "./registers.ts";
-import { FIRST_THROTTLE_TIMER, VECTOR_COUNT } from "./timers.ts";
 
 /** Causes 0–15: queues; with multiple MSI-X, vectors. */
 const VECTOR_CAUSES = 0x0000_ffff;
@@ -13,8 +13,6 @@ const CLEARED_WITH_OCD = 0x3fff_0000;
 const OTHER = reg.EICR.fields.OTHER.mask;
 const TCP_TIMER = reg.EICR.fields.TCP_TIMER.mask;
 const GPIE = reg.GPIE.fields;
-/** EITR, bits 11:3, counts 2 µs at 10 Gb/s. */
-const THROTTLE_UNIT_NS = 2_000;
 const NO_VECTOR = -1;
 
 /**
@@ -42,6 +40,7 @@ export class Interrupts {
   #multiple = false;
   #messageOfOne = false;
   #asserted = false;
+  readonly #moderation: Moderation;
   readonly #port: DevicePort;
   readonly #registers: RegisterFile;
   readonly #values: Int32Array;
@@ -49,7 +48,6 @@ export class Interrupts {
   readonly #maskAt: number;
   readonly #maskVectorsAt: number;
   readonly #autoMaskVectorsAt: number;
-  readonly #throttleAt: number;
   readonly #modeAt: number;
   readonly #autoClearAt: number;
 
@@ -61,7 +59,7 @@ export class Interrupts {
     this.#maskAt = registers.map.ordinal(reg.EIMS);
     this.#maskVectorsAt = registers.map.ordinal(reg.EIMS_EX);
     this.#autoMaskVectorsAt = registers.map.ordinal(reg.EIAM_EX);
-    this.#throttleAt = registers.map.ordinal(reg.EITR);
+    this.#moderation = new Moderation(port, registers, (vector) => this.#onExpired(vector));
     this.#modeAt = registers.map.ordinal(reg.GPIE);
     this.#autoClearAt = registers.map.ordinal(reg.EIAC);
     this.#hook();
@@ -96,21 +94,17 @@ export class Interrupts {
     return this.#values[this.#causeAt] as number;
   }
 
-  /** Starts the moderation of a vector, so that a write-back that waits is flushed. False when it is not moderated. */
-  startThrottle(vector: number): boolean {
-    if (vector < 0) return false;
-    const slot = this.#multiple ? vector : 0;
-    const intervalNs = this.#intervalNs(slot);
-    if (intervalNs === 0) return false;
-    if (!this.#port.isTimerArmed(FIRST_THROTTLE_TIMER + slot)) {
-      this.#port.startTimer(FIRST_THROTTLE_TIMER + slot, intervalNs);
-    }
-    return true;
+  /** Starts the moderation of a vector, so that a write-back that waits is flushed when it runs out. */
+  startThrottle(vector: number): void {
+    if (vector >= 0) this.#moderation.start(this.#multiple ? vector : 0);
   }
 
-  /** The interval of a vector is over. */
+  /** The timer of a vector ran out. */
   onTimer(timer: number): void {
-    const vector = timer - FIRST_THROTTLE_TIMER;
+    this.#onExpired(Moderation.vectorOf(timer));
+  }
+
+  #onExpired(vector: number): void {
     this.onThrottleExpired(this.#multiple ? vector : NO_VECTOR);
     if (!this.#multiple) this.#evaluateOne();
     else this.#evaluateVector(vector);
@@ -198,7 +192,6 @@ export class Interrupts {
     });
     registers.onWrite(reg.IVAR, (index, value) => this.#allocate(index, value));
     registers.onWrite(reg.GPIE, () => this.onConfigChanged());
-    registers.onWrite(reg.EITR, (index, value) => this.#writeThrottle(index, value));
   }
 
   /** EICS: software raises causes, as if they had happened. With GPIE.EIMEN they interrupt whatever EITR says. */
@@ -206,9 +199,7 @@ export class Interrupts {
     this.#cause[0] = (this.#cause[0] as number) | low;
     this.#cause[1] = (this.#cause[1] as number) | high;
     this.#otherCause |= other & OTHER_CAUSES;
-    if (this.#bit(GPIE.EIMEN.mask)) {
-      for (let vector = 0; vector < VECTOR_COUNT; vector++) this.#port.stopTimer(FIRST_THROTTLE_TIMER + vector);
-    }
+    if (this.#bit(GPIE.EIMEN.mask)) this.#moderation.stopAll();
     this.#show();
     this.#evaluate();
   }
@@ -248,15 +239,6 @@ export class Interrupts {
     this.transmitVector[2 * index] = vectorOf(value >>> 8);
     this.receiveVector[2 * index + 1] = vectorOf(value >>> 16);
     this.transmitVector[2 * index + 1] = vectorOf(value >>> 24);
-  }
-
-  #writeThrottle(index: number, value: number): void {
-    // CNT_WDIS acts on this write alone and reads as 0.
-    this.#values[this.#throttleAt + index] = value & ~reg.EITR.fields.CNT_WDIS.mask;
-    if (index >= VECTOR_COUNT || this.#intervalNs(index) !== 0) return;
-    if (!this.#port.isTimerArmed(FIRST_THROTTLE_TIMER + index)) return;
-    this.#port.stopTimer(FIRST_THROTTLE_TIMER + index);
-    this.onTimer(FIRST_THROTTLE_TIMER + index);
   }
 
   // ---- messages --------------------------------------------------------------------------------------------------------
@@ -302,7 +284,7 @@ export class Interrupts {
   }
 
   #offerOther(vector: number, causes: number): void {
-    if (vector < 0 || this.#isThrottled(vector)) return;
+    if (vector < 0 || this.#moderation.isRunning(vector)) return;
     this.#otherSent |= causes;
     if (this.#bit(GPIE.EIAME.mask)) this.#otherMask &= ~(causes & this.#registers.get(reg.EIAM));
     const autoClear = causes & this.#registers.get(reg.EIAC);
@@ -314,7 +296,7 @@ export class Interrupts {
 
   /** Sends the message of a vector whose cause and mask have met, unless moderation makes it wait. */
   #offer(vector: number): void {
-    if (this.#isThrottled(vector)) return;
+    if (this.#moderation.isRunning(vector)) return;
     const word = vector >> 5;
     const bit = 1 << (vector & 31);
     // EIAC knows only the causes that EICR shows; those of the other vectors are gone when their message is.
@@ -331,8 +313,7 @@ export class Interrupts {
   }
 
   #send(vector: number): void {
-    const intervalNs = this.#intervalNs(vector);
-    if (intervalNs !== 0) this.#port.startTimer(FIRST_THROTTLE_TIMER + vector, intervalNs);
+    this.#moderation.restart(vector);
     this.#port.raise(vector);
   }
 
@@ -343,9 +324,8 @@ export class Interrupts {
       ((this.#cause[0] as number) & VECTOR_CAUSES & (this.#mask[0] as number)) | (this.#otherCause & this.#otherMask);
     if (due === 0) {
       if (this.#asserted) this.#assert(false);
-    } else if (!this.#asserted && !this.#isThrottled(0)) {
-      const intervalNs = this.#intervalNs(0);
-      if (intervalNs !== 0) this.#port.startTimer(FIRST_THROTTLE_TIMER, intervalNs);
+    } else if (!this.#asserted && !this.#moderation.isRunning(0)) {
+      this.#moderation.restart(0);
       this.#assert(true);
     }
   }
@@ -354,14 +334,6 @@ export class Interrupts {
     this.#asserted = asserted;
     if (!this.#messageOfOne) this.#port.setLegacyInterrupt(asserted);
     else if (asserted) this.#port.raise(0);
-  }
-
-  #isThrottled(vector: number): boolean {
-    return this.#port.isTimerArmed(FIRST_THROTTLE_TIMER + vector);
-  }
-
-  #intervalNs(vector: number): number {
-    return (((this.#values[this.#throttleAt + vector] as number) >>> 3) & 0x1ff) * THROTTLE_UNIT_NS;
   }
 
   #bit(mask: number): boolean {

@@ -15,7 +15,7 @@ import { recordWrongWidth } from "./findings.ts";
 import { Interrupts } from "./interrupts.ts";
 import { Link } from "./link.ts";
 import { PacketBuffer } from "./packet-buffer.ts";
-import { QueueControl } from "./queue-control.ts";
+import { QueueControl, RECEIVE_RINGS, TRANSMIT_RINGS } from "./queue-control.ts";
 import { Rings } from "./queues.ts";
 import { Receive } from "./receive.ts";
 import { RECEIVE_CACHE_SLOTS, ReceiveDma } from "./receive-dma.ts";
@@ -28,6 +28,7 @@ import { Statistics } from "./statistics.ts";
 import * as timers from "./timers.ts";
 import { TRANSMIT_CACHE_SLOTS, Transmit } from "./transmit.ts";
 import { TransmitBuffer } from "./transmit-buffer.ts";
+import { TransmitGather } from "./transmit-gather.ts";
 import { TransmitMac } from "./transmit-mac.ts";
 import { TransmitOffload } from "./transmit-offload.ts";
 import { TransmitWriteBack } from "./transmit-write-back.ts";
@@ -71,6 +72,7 @@ class Ixgbe implements DeviceModel {
   readonly #mac: TransmitMac;
   readonly #offload: TransmitOffload;
   readonly #writeBack: TransmitWriteBack;
+  readonly #gather: TransmitGather;
   readonly #transmit: Transmit;
 
   constructor(port: DevicePort, options: IxgbeOptions) {
@@ -87,26 +89,40 @@ class Ixgbe implements DeviceModel {
     const buffer = this.#packetBuffer;
     this.#eeprom = new Eeprom(port, registers, parseMacAddress(macAddress));
 
-    this.#receiveRings = new Rings(port, registers, reg.RDH, RECEIVE_RING_OPTIONS);
+    this.#receiveRings = new Rings(port, registers, reg.RDH, {
+      cacheSlots: RECEIVE_CACHE_SLOTS,
+      tag: RECEIVE_DESCRIPTORS,
+      timer: timers.RECEIVE_ENABLE_TIMER,
+    });
     const receiveParts = { rings: this.#receiveRings, buffer, interrupts, statistics: stats, master };
     const dma = new ReceiveDma(port, registers, receiveParts);
     this.#receiveControl = new QueueControl(port, registers, master, this.#receiveRings, RECEIVE_RINGS, dma);
     const receive = new Receive(registers, { master, link, filters, rss, buffer, dma, interrupts, statistics: stats });
 
-    this.#transmitRings = new Rings(port, registers, reg.TDH, TRANSMIT_RING_OPTIONS);
+    this.#transmitRings = new Rings(port, registers, reg.TDH, {
+      cacheSlots: TRANSMIT_CACHE_SLOTS,
+      tag: TRANSMIT_DESCRIPTORS,
+      timer: timers.TRANSMIT_ENABLE_TIMER,
+    });
     this.#mac = new TransmitMac(port, registers, receive, stats);
     this.#offload = new TransmitOffload(port, this.#mac, new Segmentation(registers, this.#mac));
     this.#writeBack = new TransmitWriteBack(port, registers, this.#transmitRings, interrupts);
-    this.#transmit = new Transmit(port, registers, {
+    this.#gather = new TransmitGather(port, {
       rings: this.#transmitRings,
       buffer: this.#transmitBuffer,
+      offload: this.#offload,
+      writeBack: this.#writeBack,
+      statistics: stats,
+      dataTag: TRANSMIT_DATA,
+    });
+    this.#transmit = new Transmit(port, registers, {
+      rings: this.#transmitRings,
+      gather: this.#gather,
       offload: this.#offload,
       writeBack: this.#writeBack,
       master,
       link,
       receive,
-      statistics: stats,
-      dataTag: TRANSMIT_DATA,
     });
     const transmitControl = new QueueControl(
       port,
@@ -273,7 +289,7 @@ class Ixgbe implements DeviceModel {
   // ---- what others ask -------------------------------------------------------------------------------------------------
 
   isIdle(): boolean {
-    return this.#transmit.isIdle() && !this.#receiveRings.isFetching() && !this.#transmitRings.isFetching();
+    return this.#gather.isIdle() && !this.#receiveRings.isFetching() && !this.#transmitRings.isFetching();
   }
 
   statistics(): Record<string, number> {
@@ -333,32 +349,3 @@ interface IxgbeState {
   readonly offload: unknown;
   readonly writeBack: unknown;
 }
-
-const RECEIVE_RINGS = {
-  baseLow: reg.RDBAL,
-  baseHigh: reg.RDBAH,
-  length: reg.RDLEN,
-  head: reg.RDH,
-  tail: reg.RDT,
-  control: reg.RXDCTL,
-  enable: reg.RXDCTL.fields.ENABLE,
-};
-const RECEIVE_RING_OPTIONS = {
-  cacheSlots: RECEIVE_CACHE_SLOTS,
-  tag: RECEIVE_DESCRIPTORS,
-  timer: timers.RECEIVE_ENABLE_TIMER,
-};
-const TRANSMIT_RINGS = {
-  baseLow: reg.TDBAL,
-  baseHigh: reg.TDBAH,
-  length: reg.TDLEN,
-  head: reg.TDH,
-  tail: reg.TDT,
-  control: reg.TXDCTL,
-  enable: reg.TXDCTL.fields.ENABLE,
-};
-const TRANSMIT_RING_OPTIONS = {
-  cacheSlots: TRANSMIT_CACHE_SLOTS,
-  tag: TRANSMIT_DESCRIPTORS,
-  timer: timers.TRANSMIT_ENABLE_TIMER,
-};

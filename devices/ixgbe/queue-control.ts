@@ -3,6 +3,7 @@ import type { Field, Register } from "../../emulator/registers/declare.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import * as findings from "./findings.ts";
 import { DRAINING, HALTED, OFF, QUEUE_COUNT, type Rings, RUNNING, STARTING } from "./queues.ts";
+import * as reg from "./registers.ts";
 import type { MasterControl } from "./reset.ts";
 
 /** How the queues of one direction are called. */
@@ -15,6 +16,26 @@ export interface RingRegisters {
   readonly control: Register;
   readonly enable: Field;
 }
+
+export const RECEIVE_RINGS: RingRegisters = {
+  baseLow: reg.RDBAL,
+  baseHigh: reg.RDBAH,
+  length: reg.RDLEN,
+  head: reg.RDH,
+  tail: reg.RDT,
+  control: reg.RXDCTL,
+  enable: reg.RXDCTL.fields.ENABLE,
+};
+
+export const TRANSMIT_RINGS: RingRegisters = {
+  baseLow: reg.TDBAL,
+  baseHigh: reg.TDBAH,
+  length: reg.TDLEN,
+  head: reg.TDH,
+  tail: reg.TDT,
+  control: reg.TXDCTL,
+  enable: reg.TXDCTL.fields.ENABLE,
+};
 
 /** The engine that works on the descriptors of a {@link Rings}. */
 export interface RingOwner {

@@ -1,8 +1,8 @@
-import type { MemoryView } from "../../emulator/memory/memory-view.ts";
+import { copyMemory, MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DevicePort } from "../../emulator/pcie/device-model.ts";
 import type { Register } from "../../emulator/registers/declare.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
-import { DESCRIPTOR_WORDS } from "./descriptors.ts";
+import { DESCRIPTOR_BYTE_LENGTH, DESCRIPTOR_WORDS } from "./descriptors.ts";
 
 export const QUEUE_COUNT = 128;
 
@@ -50,6 +50,7 @@ export class Rings {
   readonly cacheStart: Int32Array = new Int32Array(QUEUE_COUNT);
   readonly cacheSlots: number;
   readonly cache: Int32Array;
+  readonly #burst: MemoryView;
   readonly #port: DevicePort;
   readonly #values: Int32Array;
   readonly #headAt: number;
@@ -73,6 +74,7 @@ export class Rings {
     this.#timer = timer;
     this.cacheSlots = cacheSlots;
     this.cache = new Int32Array(QUEUE_COUNT * cacheSlots * DESCRIPTOR_WORDS);
+    this.#burst = MemoryView.ofSize(cacheSlots * DESCRIPTOR_BYTE_LENGTH);
   }
 
   /** Descriptors that the driver has handed over and the card has not asked for. */
@@ -114,15 +116,22 @@ export class Rings {
 
   /** The burst that was asked for is here. Returns how many descriptors it has. */
   store(queue: number, memory: MemoryView, offset: number, byteLength: number): number {
-    const count = byteLength >> 4;
+    if ((offset & 3) !== 0) {
+      // Host memory may be mapped from any byte on; words can only be taken from a whole one.
+      copyMemory(this.#burst, 0, memory, offset, byteLength);
+      return this.#store(queue, this.#burst.words, 0, byteLength >> 4);
+    }
+    return this.#store(queue, memory.words, offset >> 2, byteLength >> 4);
+  }
+
+  #store(queue: number, words: Int32Array, firstWord: number, count: number): number {
     const { cache, cacheSlots } = this;
+    const firstSlot = queue * cacheSlots;
     let slot = (this.cacheStart[queue] as number) + (this.cached[queue] as number);
     if (slot >= cacheSlots) slot -= cacheSlots;
-    const firstWord = queue * cacheSlots * DESCRIPTOR_WORDS;
-    const words = memory.words;
-    let from = offset >> 2;
+    let from = firstWord;
     for (let index = 0; index < count; index++) {
-      const to = firstWord + slot * DESCRIPTOR_WORDS;
+      const to = (firstSlot + slot) * DESCRIPTOR_WORDS;
       cache[to] = words[from] as number;
       cache[to + 1] = words[from + 1] as number;
       cache[to + 2] = words[from + 2] as number;
@@ -165,7 +174,12 @@ export class Rings {
   /** The oldest descriptor on the card, the one at `index` of the ring, is used up: it is the driver's again. */
   finishOldest(queue: number, index: number): void {
     this.consume(queue, 1);
-    this.moveHead(queue, index + 1 === this.slotCount[queue] ? 0 : index + 1);
+    this.moveHead(queue, this.after(queue, index));
+  }
+
+  /** The place in the ring behind `index`. */
+  after(queue: number, index: number): number {
+    return index + 1 === this.slotCount[queue] ? 0 : index + 1;
   }
 
   /** Stops a queue that cannot go on: what it has under way still ends, nothing new is fetched. */

@@ -39,6 +39,8 @@ export class ReceiveDma implements RingOwner {
   readonly #bufferBytes: Int32Array = new Int32Array(QUEUE_COUNT);
   readonly #isLegacy: Uint8Array = new Uint8Array(QUEUE_COUNT);
   readonly #drops: Uint8Array = new Uint8Array(QUEUE_COUNT);
+  /** One more than the last queue with DROP_EN. */
+  #dropLimit = 0;
   readonly #strips: Uint8Array = new Uint8Array(QUEUE_COUNT);
   /** The write-back being put together. */
   readonly #writeBack: MemoryView = MemoryView.ofSize(bits.DESCRIPTOR_BYTE_LENGTH);
@@ -129,6 +131,20 @@ export class ReceiveDma implements RingOwner {
     findings.recordDescriptorDone(this.#port, reg.RDT, queue, index);
   }
 
+  /**
+   * True when no queue would drop a frame of that length for want of descriptors. One that drops must have them for what
+   * waits in the packet buffer too; to be sure, nothing may wait.
+   */
+  hasDescriptorsFor(byteLength: number): boolean {
+    const rings = this.#rings;
+    for (let queue = 0; queue < this.#dropLimit; queue++) {
+      if (this.#drops[queue] === 0 || rings.state[queue] !== RUNNING) continue;
+      if (this.#buffer.frameCount !== 0) return false;
+      if (rings.available(queue) * (this.#bufferBytes[queue] as number) < byteLength) return false;
+    }
+    return true;
+  }
+
   #configure(queue: number, value: number): void {
     const type = fieldOf(value, DESCTYPE);
     const kibibytes = fieldOf(value, BSIZEPACKET);
@@ -138,6 +154,7 @@ export class ReceiveDma implements RingOwner {
     this.#bufferBytes[queue] = Math.min(Math.max(kibibytes, 1), BUFFER_KIBIBYTES_MAX) * 1024;
     this.#isLegacy[queue] = type === bits.DESCTYPE_LEGACY ? 1 : 0;
     this.#drops[queue] = (value & DROP_EN.mask) === 0 ? 0 : 1;
+    this.#dropLimit = this.#drops.lastIndexOf(1) + 1;
   }
 
   // ---- frames ----------------------------------------------------------------------------------------------------------

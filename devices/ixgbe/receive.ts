@@ -123,9 +123,9 @@ export class Receive {
     }
   }
 
-  /** True when a frame of that length would find room in the packet buffer. */
+  /** True when a frame of that length would find room in the packet buffer, and descriptors where the queue will not wait for them. */
   hasRoom(byteLength: number): boolean {
-    return this.#buffer.hasRoom(byteLength);
+    return this.#buffer.hasRoom(byteLength) && this.#dma.hasDescriptorsFor(byteLength);
   }
 
   #judge(bytes: Uint8Array, offset: number, byteLength: number, tag: number): number {

@@ -14,6 +14,13 @@ const MASTER_ENABLE = reg.STATUS.fields.MASTER_ENABLE.mask;
 const AUTO_RD = reg.EEC.fields.AUTO_RD.mask;
 const DMAIDONE = reg.RDRXCTL.fields.DMAIDONE.mask;
 
+interface State {
+  readonly dmaAllowed: boolean;
+  readonly inReset: boolean;
+  readonly disabling: boolean;
+  readonly resetBits: number;
+}
+
 /** What the rest of the card does about a reset and about the bus. */
 export interface ResetOwner {
   /** Everything goes back to its defaults; with `link`, auto-negotiation starts over as well. */
@@ -35,6 +42,8 @@ export class MasterControl {
   inReset = false;
   owner: ResetOwner | undefined;
   #disabling = false;
+  /** Which of RST and LRST began the reset; neither for a function-level reset. */
+  #resetBits = 0;
   readonly #port: DevicePort;
   readonly #registers: RegisterFile;
   readonly #resetNs: number;
@@ -49,7 +58,7 @@ export class MasterControl {
   /** Says that a register was written during a reset. The write is lost. */
   recordWriteInReset(offset: number, value: number): void {
     this.#port.record("violation", "write-during-reset", `BAR0+${hex(offset, 5)}`, () => {
-      return `${hex(value, 8)} was written to offset ${hex(offset, 5)} while CTRL 0x00000 still reads RST or LRST as 1. The card lost the write. Wait 1 ms after setting the bit and poll until it reads 0 (data sheet 8.2.3.1.1).`;
+      return `${hex(value, 8)} was written to offset ${hex(offset, 5)} while the card is in reset. The card lost the write. After CTRL.RST or LRST wait 1 ms and poll until the bit reads 0 (data sheet 8.2.3.1.1); after a function-level reset wait 100 ms (PCIe 6.6.2).`;
     });
   }
 
@@ -72,6 +81,7 @@ export class MasterControl {
   /** Power-on: the card has long been ready when the first driver looks at it. */
   powerOn(): void {
     this.inReset = false;
+    this.#resetBits = 0;
     this.#disabling = false;
     this.#finishAutoRead();
     this.refresh();
@@ -81,6 +91,8 @@ export class MasterControl {
   beginReset(): void {
     this.inReset = true;
     this.#disabling = false;
+    // The reset has cleared CTRL too; the bits that began it are seen until it is over.
+    this.#registers.set(reg.CTRL, this.#resetBits);
     this.refresh();
     this.#registers.set(reg.EEC, this.#registers.get(reg.EEC) & ~AUTO_RD);
     this.#registers.set(reg.RDRXCTL, this.#registers.get(reg.RDRXCTL) & ~DMAIDONE);
@@ -90,7 +102,8 @@ export class MasterControl {
   onTimer(timer: number): void {
     if (timer === RESET_TIMER) {
       this.inReset = false;
-      this.#registers.set(reg.CTRL, this.#registers.get(reg.CTRL) & ~RESET_BITS);
+      this.#resetBits = 0;
+      this.#registers.set(reg.CTRL, 0);
       this.refresh();
       this.#port.startTimer(AUTO_READ_TIMER, AUTO_READ_NS);
     } else {
@@ -99,14 +112,16 @@ export class MasterControl {
   }
 
   snapshot(): unknown {
-    return { dmaAllowed: this.dmaAllowed, inReset: this.inReset, disabling: this.#disabling };
+    const { dmaAllowed, inReset } = this;
+    return { dmaAllowed, inReset, disabling: this.#disabling, resetBits: this.#resetBits } satisfies State;
   }
 
   restore(state: unknown): void {
-    const { dmaAllowed, inReset, disabling } = state as { dmaAllowed: boolean; inReset: boolean; disabling: boolean };
+    const { dmaAllowed, inReset, disabling, resetBits } = state as State;
     this.dmaAllowed = dmaAllowed;
     this.inReset = inReset;
     this.#disabling = disabling;
+    this.#resetBits = resetBits;
   }
 
   #finishAutoRead(): void {
@@ -118,13 +133,12 @@ export class MasterControl {
   #writeControl(value: number): void {
     if ((value & RESET_BITS) !== 0 && !this.inReset) {
       this.owner?.onSoftwareReset((value & LINK_RESET) !== 0);
-      // The reset has cleared CTRL too; the bits that were set are seen until it is over.
-      this.#registers.set(reg.CTRL, value & RESET_BITS);
+      this.#resetBits = value & RESET_BITS;
       this.beginReset();
       return;
     }
     if (this.inReset) {
-      this.#registers.set(reg.CTRL, this.#registers.get(reg.CTRL) | RESET_BITS);
+      this.#registers.set(reg.CTRL, this.#resetBits);
       return;
     }
     if ((value & MASTER_DISABLE) !== 0) {

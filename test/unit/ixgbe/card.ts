@@ -14,6 +14,7 @@ export class Card {
   readonly port: TestPort;
   readonly device: DeviceModel;
   readonly #wire = MemoryView.ofSize(0x8000);
+  #wireOffset = 0;
   #nextFree = 0;
 
   constructor(options: IxgbeOptions = {}, hostBytes: number = 1 << 22) {
@@ -88,10 +89,11 @@ export class Card {
     return this.port.host.words[(ring + slot * 16) / 4 + index] as number;
   }
 
-  /** A frame comes in from the wire, at an odd place in memory as frames do. */
+  /** A frame comes in from the wire, at another place in memory each time: odd ones too. */
   receive(frame: Uint8Array, flags = 0): void {
-    this.#wire.bytes.set(frame, 2);
-    this.device.onFrame(0, this.#wire, 2, frame.length, flags);
+    this.#wireOffset = (this.#wireOffset + 5) & 0x3f;
+    this.#wire.bytes.set(frame, this.#wireOffset);
+    this.device.onFrame(0, this.#wire, this.#wireOffset, frame.length, flags);
   }
 
   hostBytes(offset: number, byteLength: number): Uint8Array {

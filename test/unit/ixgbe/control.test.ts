@@ -45,6 +45,8 @@ test.each([
     expect(card.get(reg.RDRXCTL) & reg.RDRXCTL.fields.DMAIDONE.mask).toBe(0);
     expect((card.get(reg.LINKS) & LINK_UP.mask) !== 0).toBe(keepsLink);
     card.port.advance(850_000);
+    // A write during the reset neither ends it nor hides it.
+    card.set(reg.CTRL, 0);
     expect(card.get(reg.CTRL)).toBe(bit);
     card.port.advance(60_000);
     expect(card.get(reg.CTRL)).toBe(0);

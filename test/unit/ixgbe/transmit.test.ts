@@ -206,6 +206,19 @@ test("WTHRESH collects descriptors with RS: by number, by moderation, by SWFLSH,
   expect(card.get(reg.TXDCTL) & reg.TXDCTL.fields.ENABLE.mask).toBe(0);
 });
 
+test("the head passes a context that comes behind the last frame", () => {
+  const card = Card.running();
+  const ring = new TransmitRing(card, 0, 8);
+  ring.put({ bytes: plainFrame(60, 1) });
+  card.putDescriptor(ring.ring, 1, CONTEXT);
+  ring.tail = 2;
+  ring.doorbell();
+  card.port.answer(1);
+  expect(card.get(reg.TDH)).toBe(0);
+  card.port.answer();
+  expect(card.get(reg.TDH)).toBe(2);
+});
+
 test("head write-back puts the head into memory and leaves the descriptors alone", () => {
   const card = Card.running();
   const at = card.allocate(64);

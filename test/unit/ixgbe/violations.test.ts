@@ -148,6 +148,25 @@ const cases: readonly Case[] = [
     break: (card) => sendOne(card, { flags: bits.TX_VLE, context: [0, 0, bits.TX_DEXT | bits.TX_DTYP_CONTEXT, 0] }),
   },
   {
+    rule: "context-inside-frame",
+    place: "transmit queue 0",
+    says: /piece 1 of the frame/,
+    break: (card) => {
+      const ring = new TransmitRing(card, 0, 16);
+      ring.put({ bytes: plainFrame(60, 1), pieces: [20, 40] });
+      // A context with a length and EOP in its bits, where a second piece would be; the rest follows it.
+      const words = [0, 1, 2, 3].map((index) => card.word(ring.ring, 1, index)) as [number, number, number, number];
+      const context = bits.TX_DEXT | bits.TX_DTYP_CONTEXT | bits.TX_EOP | 0x200;
+      card.putDescriptor(ring.ring, 1, [0, 0, context, 0]);
+      card.putDescriptor(ring.ring, 2, words);
+      ring.tail = 3;
+      ring.doorbell();
+      card.port.answer();
+      expect(card.port.sent.map(({ bytes }) => bytes)).toEqual([plainFrame(60, 1)]);
+      expect(ring.isDone(2)).toBe(true);
+    },
+  },
+  {
     rule: "segmentation",
     place: "transmit queue 0",
     says: /MSS is 0/,

@@ -1,0 +1,230 @@
+import { copyMemory, type MemoryView } from "../../emulator/memory/memory-view.ts";
+import type { DevicePort } from "../../emulator/pcie/device-model.ts";
+import * as bits from "./descriptors.ts";
+import * as findings from "./findings.ts";
+import { QUEUE_COUNT, type Rings, RUNNING } from "./queues.ts";
+import type { Statistics } from "./statistics.ts";
+import * as statistics from "./statistics.ts";
+import type { TransmitBuffer } from "./transmit-buffer.ts";
+import * as buffer from "./transmit-buffer.ts";
+import type { TransmitOffload } from "./transmit-offload.ts";
+import type { TransmitWriteBack } from "./transmit-write-back.ts";
+
+/** A read's context: where the bytes go (19 bits), and above it the slot of the frame. */
+const SLOT_SHIFT = 19;
+const OFFSET_MASK: number = (1 << SLOT_SHIFT) - 1;
+/** Shortest and longest frame that descriptors may describe, VLAN tag and FCS not counted (7.2.3.2.4). */
+const FRAME_BYTES_MIN = 17;
+const FRAME_BYTES_MAX = 15_872;
+const SEGMENTED_BYTES_MAX = 262_144;
+const NEEDS_WORK: number = bits.TX_VLE | bits.TX_TSE | bits.TX_IC;
+/** POPTS: checksums and IPsec. */
+const OPTIONS: number = bits.TX_IXSM | bits.TX_TXSM | bits.TX_IPSEC;
+
+export interface GatherParts {
+  readonly rings: Rings;
+  readonly buffer: TransmitBuffer;
+  readonly offload: TransmitOffload;
+  readonly writeBack: TransmitWriteBack;
+  readonly statistics: Statistics;
+  /** Marks the reads of frame data. */
+  readonly dataTag: number;
+}
+
+/**
+ * Brings frames from host memory into the card, piece by piece with several reads under way, and hands them on in the
+ * order in which they were begun. Answers may overtake each other.
+ */
+export class TransmitGather {
+  /** Reads that have not been answered. */
+  readsUnderWay = 0;
+  /** Frames begun and not done, by queue. */
+  readonly framesUnderWay: Uint16Array = new Uint16Array(QUEUE_COUNT);
+  /** Of the frame being begun: its bytes and its descriptors. */
+  #byteLength = 0;
+  #pieceCount = 0;
+  readonly #port: DevicePort;
+  readonly #parts: GatherParts;
+  readonly #rings: Rings;
+  readonly #buffer: TransmitBuffer;
+
+  constructor(port: DevicePort, parts: GatherParts) {
+    this.#port = port;
+    this.#parts = parts;
+    this.#rings = parts.rings;
+    this.#buffer = parts.buffer;
+  }
+
+  isIdle(): boolean {
+    return this.#buffer.count === 0;
+  }
+
+  /** Everything that was under way is gone. */
+  reset(): void {
+    this.readsUnderWay = 0;
+    this.framesUnderWay.fill(0);
+    this.#buffer.clear();
+  }
+
+  snapshot(): unknown {
+    return { readsUnderWay: this.readsUnderWay, framesUnderWay: this.framesUnderWay.slice() };
+  }
+
+  restore(state: unknown): void {
+    const { readsUnderWay, framesUnderWay } = state as { readsUnderWay: number; framesUnderWay: Uint16Array };
+    this.readsUnderWay = readsUnderWay;
+    this.framesUnderWay.set(framesUnderWay);
+  }
+
+  /**
+   * Takes the oldest frame of a queue, which is on the card with all its descriptors, and asks for its pieces. False when
+   * the buffer has no room for it now.
+   */
+  begin(queue: number): boolean {
+    const rings = this.#rings;
+    const { cache } = rings;
+    this.#measure(queue);
+    const byteLength = this.#byteLength;
+    const count = this.#pieceCount;
+    const first = rings.cacheAt(queue, 0);
+    const command = cache[first + 2] as number;
+    const longest = (command & bits.TX_TSE) !== 0 ? SEGMENTED_BYTES_MAX : FRAME_BYTES_MAX;
+    const isLegal = byteLength >= FRAME_BYTES_MIN && byteLength <= longest;
+    const slot = this.#buffer.begin(isLegal ? byteLength : 0);
+    if (slot < 0) return false;
+    const frames = this.#buffer.frames;
+    const at = this.#buffer.at(slot);
+    const firstIndex = rings.firstCachedIndex(queue);
+    const isAdvanced = (command & bits.TX_DEXT) !== 0;
+    const wantsOffload = (command & NEEDS_WORK) !== 0 || (isAdvanced && ((cache[first + 3] as number) & OPTIONS) !== 0);
+    frames[at + buffer.FRAME_QUEUE] = queue;
+    frames[at + buffer.FRAME_COMMAND] = command;
+    frames[at + buffer.FRAME_OPTIONS] = cache[first + 3] as number;
+    frames[at + buffer.FRAME_DEAD] = isLegal ? 0 : 1;
+    frames[at + buffer.FRAME_PENDING] = 0;
+    frames[at + buffer.FRAME_PLAIN] = count === 1 && !wantsOffload ? 1 : 0;
+    this.#noteLast(queue, at, firstIndex);
+    if (!isLegal) findings.recordFrameLength(this.#port, queue, firstIndex, byteLength, FRAME_BYTES_MIN, longest);
+    if (isAdvanced) this.#parts.offload.prepare(frames, at, firstIndex, byteLength, wantsOffload);
+    if (isLegal) this.#read(queue, slot, count);
+    rings.consume(queue, count);
+    this.framesUnderWay[queue] = (this.framesUnderWay[queue] as number) + 1;
+    // A frame without pieces, because a rule was broken, is done when those before it are.
+    if (!isLegal) this.#sendFinished();
+    return true;
+  }
+
+  /** Counts the descriptors of the oldest frame on the card, and its bytes. */
+  #measure(queue: number): void {
+    const rings = this.#rings;
+    let byteLength = 0;
+    let count = 0;
+    let command = 0;
+    do {
+      command = rings.cache[rings.cacheAt(queue, count) + 2] as number;
+      if (bits.isContext(command)) {
+        findings.recordContextInFrame(this.#port, queue, rings.firstCachedIndex(queue), count);
+        command &= ~bits.TX_EOP;
+      } else {
+        byteLength += command & bits.TX_LENGTH_MASK;
+      }
+      count++;
+    } while ((command & bits.TX_EOP) === 0);
+    this.#byteLength = byteLength;
+    this.#pieceCount = count;
+  }
+
+  /** Keeps what is needed of the frame's last descriptor, once it is done. */
+  #noteLast(queue: number, at: number, firstIndex: number): void {
+    const frames = this.#buffer.frames;
+    const slotCount = this.#rings.slotCount[queue] as number;
+    const index = firstIndex + this.#pieceCount - 1;
+    const from = this.#rings.cacheAt(queue, this.#pieceCount - 1);
+    const command = this.#rings.cache[from + 2] as number;
+    const isLegacy = (command & bits.TX_DEXT) === 0;
+    frames[at + buffer.FRAME_LAST] = index >= slotCount ? index - slotCount : index;
+    frames[at + buffer.FRAME_LAST_COMMAND] = command;
+    frames[at + buffer.FRAME_KEPT] = isLegacy ? (this.#rings.cache[from + 3] as number) | bits.TX_DD : 0;
+  }
+
+  #read(queue: number, slot: number, count: number): void {
+    const rings = this.#rings;
+    const { cache } = rings;
+    const frames = this.#buffer.frames;
+    const at = this.#buffer.at(slot);
+    let offset = frames[at + buffer.FRAME_OFFSET] as number;
+    let reads = 0;
+    for (let nth = 0; nth < count; nth++) {
+      const from = rings.cacheAt(queue, nth);
+      const command = cache[from + 2] as number;
+      const length = command & bits.TX_LENGTH_MASK;
+      if (length === 0 || bits.isContext(command)) continue;
+      const context = (slot << SLOT_SHIFT) | offset;
+      this.#port.dmaRead(cache[from + 1] as number, cache[from] as number, length, this.#parts.dataTag, context);
+      offset += length;
+      reads++;
+    }
+    frames[at + buffer.FRAME_PENDING] = reads;
+    this.readsUnderWay += reads;
+  }
+
+  /** A piece of a frame arrived. */
+  onData(context: number, memory: MemoryView, offset: number, byteLength: number): void {
+    const slot = context >>> SLOT_SHIFT;
+    const frames = this.#buffer.frames;
+    const at = this.#buffer.at(slot);
+    this.readsUnderWay--;
+    frames[at + buffer.FRAME_PENDING] = (frames[at + buffer.FRAME_PENDING] as number) - 1;
+    if (frames[at + buffer.FRAME_PLAIN] !== 0 && slot === this.#buffer.first) {
+      const queue = frames[at + buffer.FRAME_QUEUE] as number;
+      this.#parts.offload.sendPlain(queue, memory, offset, byteLength, frames[at + buffer.FRAME_COMMAND] as number);
+      this.#finish(at);
+    } else {
+      copyMemory(this.#buffer.memory, context & OFFSET_MASK, memory, offset, byteLength);
+    }
+    this.#sendFinished();
+  }
+
+  /** A piece could not be read: the frame is lost and its queue stops. */
+  onDataError(context: number): void {
+    const at = this.#buffer.at(context >>> SLOT_SHIFT);
+    const frames = this.#buffer.frames;
+    this.readsUnderWay--;
+    frames[at + buffer.FRAME_PENDING] = (frames[at + buffer.FRAME_PENDING] as number) - 1;
+    frames[at + buffer.FRAME_DEAD] = 1;
+    // Its descriptors are not reported: what a driver sees of such an error is a queue that stands still.
+    frames[at + buffer.FRAME_LAST_COMMAND] = (frames[at + buffer.FRAME_LAST_COMMAND] as number) & ~bits.TX_RS;
+    this.#rings.halt(frames[at + buffer.FRAME_QUEUE] as number);
+    this.#sendFinished();
+  }
+
+  /** Sends the oldest frames as far as they are whole. */
+  #sendFinished(): void {
+    const frames = this.#buffer.frames;
+    while (this.#buffer.count !== 0) {
+      const at = this.#buffer.at(this.#buffer.first);
+      if (frames[at + buffer.FRAME_PENDING] !== 0) return;
+      if (frames[at + buffer.FRAME_DEAD] === 0) this.#parts.offload.send(this.#buffer, at);
+      else this.#parts.statistics.dropped(statistics.TX_DROPPED);
+      this.#finish(at);
+    }
+  }
+
+  /** The oldest frame is done: its descriptors go back to the driver. */
+  #finish(at: number): void {
+    const frames = this.#buffer.frames;
+    const queue = frames[at + buffer.FRAME_QUEUE] as number;
+    const last = frames[at + buffer.FRAME_LAST] as number;
+    const rings = this.#rings;
+    const hasFailed = frames[at + buffer.FRAME_DEAD] !== 0 && rings.state[queue] !== RUNNING;
+    this.framesUnderWay[queue] = (this.framesUnderWay[queue] as number) - 1;
+    // With nothing under way the head also passes contexts that were taken in behind the frame.
+    const isLast = this.framesUnderWay[queue] === 0;
+    if (!hasFailed) rings.moveHead(queue, isLast ? rings.firstCachedIndex(queue) : rings.after(queue, last));
+    if (((frames[at + buffer.FRAME_LAST_COMMAND] as number) & bits.TX_RS) !== 0) {
+      this.#parts.writeBack.report(queue, last, frames[at + buffer.FRAME_KEPT] as number);
+    }
+    this.#buffer.release();
+    rings.noteProgress(queue);
+  }
+}
