@@ -15,6 +15,16 @@ export interface IxgbeOptions {
   readonly resetNs?: number;
 }
 
+/** What the card says only because one write came before another. */
+const ORDER_RULES = [
+  "ring-empty",
+  "ring-changed-while-enabled",
+  "head-beyond-ring",
+  "head-written-while-enabled",
+  "doorbell-before-enable",
+  "write-during-reset",
+] as const;
+
 export function declaration({ deviceId = 0x10fb }: IxgbeOptions = {}): DeviceDeclaration {
   return {
     name: "ixgbe",
@@ -34,6 +44,7 @@ export function declaration({ deviceId = 0x10fb }: IxgbeOptions = {}): DeviceDec
     ],
     msix: { vectorCount: VECTOR_COUNT, bar: 4, tableOffset: 0, pendingBitsOffset: 0x2000 },
     registerMaps: { 0: IXGBE_REGISTER_MAP },
+    orderRules: ORDER_RULES,
     timerCount: TIMER_COUNT,
     wirePortCount: 1,
     gigabitsPerSecond: 10,

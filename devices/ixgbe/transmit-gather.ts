@@ -44,15 +44,21 @@ export class TransmitGather {
   #byteLength = 0;
   #pieceCount = 0;
   readonly #port: DevicePort;
-  readonly #parts: GatherParts;
   readonly #rings: Rings;
   readonly #buffer: TransmitBuffer;
+  readonly #offload: TransmitOffload;
+  readonly #writeBack: TransmitWriteBack;
+  readonly #statistics: Statistics;
+  readonly #dataTag: number;
 
   constructor(port: DevicePort, parts: GatherParts) {
     this.#port = port;
-    this.#parts = parts;
     this.#rings = parts.rings;
     this.#buffer = parts.buffer;
+    this.#offload = parts.offload;
+    this.#writeBack = parts.writeBack;
+    this.#statistics = parts.statistics;
+    this.#dataTag = parts.dataTag;
   }
 
   isIdle(): boolean {
@@ -105,7 +111,7 @@ export class TransmitGather {
     frames[at + buffer.FRAME_PLAIN] = count === 1 && !wantsOffload ? 1 : 0;
     this.#noteLast(queue, at, firstIndex);
     if (!isLegal) findings.recordFrameLength(this.#port, queue, firstIndex, byteLength, FRAME_BYTES_MIN, longest);
-    if (isAdvanced) this.#parts.offload.prepare(frames, at, firstIndex, byteLength, wantsOffload);
+    if (isAdvanced) this.#offload.prepare(frames, at, firstIndex, byteLength, wantsOffload);
     if (isLegal) this.#read(queue, slot, count);
     rings.consume(queue, count);
     this.framesUnderWay[queue] = (this.framesUnderWay[queue] as number) + 1;
@@ -160,7 +166,7 @@ export class TransmitGather {
       const length = command & bits.TX_LENGTH_MASK;
       if (length === 0 || bits.isContext(command)) continue;
       const context = (slot << SLOT_SHIFT) | offset;
-      this.#port.dmaRead(cache[from + 1] as number, cache[from] as number, length, this.#parts.dataTag, context);
+      this.#port.dmaRead(cache[from + 1] as number, cache[from] as number, length, this.#dataTag, context);
       offset += length;
       reads++;
     }
@@ -177,7 +183,7 @@ export class TransmitGather {
     frames[at + buffer.FRAME_PENDING] = (frames[at + buffer.FRAME_PENDING] as number) - 1;
     if (frames[at + buffer.FRAME_PLAIN] !== 0 && slot === this.#buffer.first) {
       const queue = frames[at + buffer.FRAME_QUEUE] as number;
-      this.#parts.offload.sendPlain(queue, memory, offset, byteLength, frames[at + buffer.FRAME_COMMAND] as number);
+      this.#offload.sendPlain(queue, memory, offset, byteLength, frames[at + buffer.FRAME_COMMAND] as number);
       this.#finish(at);
     } else {
       copyMemory(this.#buffer.memory, context & OFFSET_MASK, memory, offset, byteLength);
@@ -204,8 +210,8 @@ export class TransmitGather {
     while (this.#buffer.count !== 0) {
       const at = this.#buffer.at(this.#buffer.first);
       if (frames[at + buffer.FRAME_PENDING] !== 0) return;
-      if (frames[at + buffer.FRAME_DEAD] === 0) this.#parts.offload.send(this.#buffer, at);
-      else this.#parts.statistics.dropped(statistics.TX_DROPPED);
+      if (frames[at + buffer.FRAME_DEAD] === 0) this.#offload.send(this.#buffer, at);
+      else this.#statistics.dropped(statistics.TX_DROPPED);
       this.#finish(at);
     }
   }
@@ -222,7 +228,7 @@ export class TransmitGather {
     const isLast = this.framesUnderWay[queue] === 0;
     if (!hasFailed) rings.moveHead(queue, isLast ? rings.firstCachedIndex(queue) : rings.after(queue, last));
     if (((frames[at + buffer.FRAME_LAST_COMMAND] as number) & bits.TX_RS) !== 0) {
-      this.#parts.writeBack.report(queue, last, frames[at + buffer.FRAME_KEPT] as number);
+      this.#writeBack.report(queue, last, frames[at + buffer.FRAME_KEPT] as number);
     }
     this.#buffer.release();
     rings.noteProgress(queue);

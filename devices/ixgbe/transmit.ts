@@ -45,16 +45,24 @@ export class Transmit implements RingOwner {
   readonly #hostThreshold: Uint8Array = new Uint8Array(QUEUE_COUNT);
   readonly #port: DevicePort;
   readonly #registers: RegisterFile;
-  readonly #parts: TransmitParts;
   readonly #rings: Rings;
   readonly #gather: TransmitGather;
+  readonly #offload: TransmitOffload;
+  readonly #writeBack: TransmitWriteBack;
+  readonly #master: MasterControl;
+  readonly #link: Link;
+  readonly #receive: Receive;
 
   constructor(port: DevicePort, registers: RegisterFile, parts: TransmitParts) {
     this.#port = port;
     this.#registers = registers;
-    this.#parts = parts;
     this.#rings = parts.rings;
     this.#gather = parts.gather;
+    this.#offload = parts.offload;
+    this.#writeBack = parts.writeBack;
+    this.#master = parts.master;
+    this.#link = parts.link;
+    this.#receive = parts.receive;
   }
 
   /** Takes over DMATXCTL and the thresholds. */
@@ -95,7 +103,7 @@ export class Transmit implements RingOwner {
 
   onControl(queue: number, written: number): void {
     this.#loadThresholds(queue);
-    this.#parts.writeBack.onControl(queue, written);
+    this.#writeBack.onControl(queue, written);
   }
 
   isDrained(queue: number): boolean {
@@ -103,7 +111,7 @@ export class Transmit implements RingOwner {
   }
 
   onStopped(queue: number): void {
-    this.#parts.writeBack.flush(queue);
+    this.#writeBack.flush(queue);
     this.#frames[queue] = 0;
     this.#ready.remove(queue);
   }
@@ -133,7 +141,7 @@ export class Transmit implements RingOwner {
   #refill(queue: number): void {
     const rings = this.#rings;
     if (rings.state[queue] !== RUNNING || rings.fetching[queue] !== 0) return;
-    if (!this.#enabled || !this.#parts.master.dmaAllowed) return;
+    if (!this.#enabled || !this.#master.dmaAllowed) return;
     const cached = rings.cached[queue] as number;
     if (cached !== 0 && this.#frames[queue] !== 0) {
       if (cached >= (this.#prefetch[queue] as number)) return;
@@ -152,9 +160,8 @@ export class Transmit implements RingOwner {
 
   /** Begins frames while there is room, queue by queue. */
   #pump(): void {
-    const { master, link, receive } = this.#parts;
     // Without a link the card stops its DMA (and drivers then reset it to get their frames back).
-    if (!this.#enabled || !master.dmaAllowed || !(link.isUp || receive.loopback)) return;
+    if (!this.#enabled || !this.#master.dmaAllowed || !(this.#link.isUp || this.#receive.loopback)) return;
     while (this.#gather.readsUnderWay < DATA_READS_MAX) {
       const queue = this.#ready.next();
       if (queue < 0) return;
@@ -194,7 +201,7 @@ export class Transmit implements RingOwner {
     while (rings.cached[queue] !== 0) {
       const at = rings.cacheAt(queue, 0);
       if (!bits.isContext(rings.cache[at + 2] as number)) return;
-      this.#parts.offload.loadContext(queue, rings.cache, at);
+      this.#offload.loadContext(queue, rings.cache, at);
       const index = rings.firstCachedIndex(queue);
       rings.consume(queue, 1);
       // With frames still on their way, the head follows the last of them.

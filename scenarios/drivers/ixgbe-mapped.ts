@@ -10,6 +10,8 @@ import * as reg from "./ixgbe-registers.ts";
 const RING_SIZE = 512;
 const BUFFER_BYTES = 2048;
 const CLEAN_BATCH = 32;
+/** The card looks at all of its registers, and enables its queues, in a small part of this. */
+const BRING_UP_NS = 5_000_000;
 /** Polls of one bit before the driver gives up: seconds. */
 const POLL_LIMIT = 2_000_000_000;
 
@@ -45,6 +47,8 @@ export class MappedIxgbeDriver {
     this.#startReceive();
     this.#startTransmit();
     this.#waitFor(reg.LINKS, reg.LINKS_LINK_UP, "LINKS.LINK_UP");
+    // ENABLE reads back as what was stored, so the driver cannot see when the queues are up. It gives the card time.
+    pci.cpu.delay(BRING_UP_NS);
   }
 
   /** Hands out received frames: calls `use(words, firstWord, byteLength)` for each of at most `limit` and returns how many there were. */
