@@ -3,7 +3,7 @@ import { MemoryView } from "../../emulator/memory/memory-view.ts";
 /** On-card memory for frames that are being fetched. The card has 160 KiB; a segmented frame is gathered whole here. */
 export const TRANSMIT_BUFFER_BYTES = 0x0008_0000;
 /** Frames under way at the same time. */
-const FRAME_SLOTS = 256;
+export const FRAME_SLOTS = 256;
 /** Free bytes in front of each frame: room for a VLAN tag, and a start on a word. */
 const HEADROOM_BYTES = 16;
 /** Free bytes behind: padding to the shortest frame. */
@@ -24,8 +24,13 @@ export const FRAME_OPTIONS = 5;
 /** Index in the ring of the last descriptor, and its word 2 (RS). */
 export const FRAME_LAST = 6;
 export const FRAME_LAST_COMMAND = 7;
-/** Not 0: a read failed, or a rule was broken; nothing is sent. */
-export const FRAME_DEAD = 8;
+/** What becomes of the frame: one of the three below. */
+export const FRAME_FATE = 8;
+export const FATE_SEND = 0;
+/** A rule was broken: nothing is sent, and the driver gets its descriptors back. */
+export const FATE_REFUSE = 1;
+/** A read failed, its own or one of a frame before it in the queue: nothing is sent and nothing reported. */
+export const FATE_LOSE = 2;
 /** Not 0: one buffer and nothing to change, so that it can be sent from where the read found it. */
 export const FRAME_PLAIN = 9;
 /** Words 0, 2 and 3 of the context (offload parameters) as of when the frame was begun. */

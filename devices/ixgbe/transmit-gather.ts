@@ -2,7 +2,7 @@ import { copyMemory, type MemoryView } from "../../emulator/memory/memory-view.t
 import type { DevicePort } from "../../emulator/pcie/device-model.ts";
 import * as bits from "./descriptors.ts";
 import * as findings from "./findings.ts";
-import { QUEUE_COUNT, type Rings, RUNNING } from "./queues.ts";
+import { QUEUE_COUNT, type Rings } from "./queues.ts";
 import type { Statistics } from "./statistics.ts";
 import * as statistics from "./statistics.ts";
 import type { TransmitBuffer } from "./transmit-buffer.ts";
@@ -106,7 +106,7 @@ export class TransmitGather {
     frames[at + buffer.FRAME_QUEUE] = queue;
     frames[at + buffer.FRAME_COMMAND] = command;
     frames[at + buffer.FRAME_OPTIONS] = cache[first + 3] as number;
-    frames[at + buffer.FRAME_DEAD] = isLegal ? 0 : 1;
+    frames[at + buffer.FRAME_FATE] = isLegal ? buffer.FATE_SEND : buffer.FATE_REFUSE;
     frames[at + buffer.FRAME_PENDING] = 0;
     frames[at + buffer.FRAME_PLAIN] = count === 1 && !wantsOffload ? 1 : 0;
     this.#noteLast(queue, at, firstIndex);
@@ -181,7 +181,8 @@ export class TransmitGather {
     const at = this.#buffer.at(slot);
     this.readsUnderWay--;
     frames[at + buffer.FRAME_PENDING] = (frames[at + buffer.FRAME_PENDING] as number) - 1;
-    if (frames[at + buffer.FRAME_PLAIN] !== 0 && slot === this.#buffer.first) {
+    const isPlain = frames[at + buffer.FRAME_PLAIN] !== 0 && frames[at + buffer.FRAME_FATE] === buffer.FATE_SEND;
+    if (isPlain && slot === this.#buffer.first) {
       const queue = frames[at + buffer.FRAME_QUEUE] as number;
       this.#offload.sendPlain(queue, memory, offset, byteLength, frames[at + buffer.FRAME_COMMAND] as number);
       this.#finish(at);
@@ -191,16 +192,22 @@ export class TransmitGather {
     this.#sendFinished();
   }
 
-  /** A piece could not be read: the frame is lost and its queue stops. */
+  /** A piece could not be read: its queue stops, and what was begun of it is lost. */
   onDataError(context: number): void {
     const at = this.#buffer.at(context >>> SLOT_SHIFT);
     const frames = this.#buffer.frames;
+    const queue = frames[at + buffer.FRAME_QUEUE] as number;
     this.readsUnderWay--;
     frames[at + buffer.FRAME_PENDING] = (frames[at + buffer.FRAME_PENDING] as number) - 1;
-    frames[at + buffer.FRAME_DEAD] = 1;
-    // Its descriptors are not reported: what a driver sees of such an error is a queue that stands still.
-    frames[at + buffer.FRAME_LAST_COMMAND] = (frames[at + buffer.FRAME_LAST_COMMAND] as number) & ~bits.TX_RS;
-    this.#rings.halt(frames[at + buffer.FRAME_QUEUE] as number);
+    this.#rings.halt(queue);
+    let isBehind = false;
+    for (let nth = 0; nth < this.#buffer.count; nth++) {
+      const other = this.#buffer.at((this.#buffer.first + nth) & (buffer.FRAME_SLOTS - 1));
+      isBehind ||= other === at;
+      // What a driver sees of such an error is a queue that stands still: head and descriptors stay as they are.
+      if (isBehind && frames[other + buffer.FRAME_QUEUE] === queue)
+        frames[other + buffer.FRAME_FATE] = buffer.FATE_LOSE;
+    }
     this.#sendFinished();
   }
 
@@ -210,7 +217,7 @@ export class TransmitGather {
     while (this.#buffer.count !== 0) {
       const at = this.#buffer.at(this.#buffer.first);
       if (frames[at + buffer.FRAME_PENDING] !== 0) return;
-      if (frames[at + buffer.FRAME_DEAD] === 0) this.#offload.send(this.#buffer, at);
+      if (frames[at + buffer.FRAME_FATE] === buffer.FATE_SEND) this.#offload.send(this.#buffer, at);
       else this.#statistics.dropped(statistics.TX_DROPPED);
       this.#finish(at);
     }
@@ -222,13 +229,14 @@ export class TransmitGather {
     const queue = frames[at + buffer.FRAME_QUEUE] as number;
     const last = frames[at + buffer.FRAME_LAST] as number;
     const rings = this.#rings;
-    const hasFailed = frames[at + buffer.FRAME_DEAD] !== 0 && rings.state[queue] !== RUNNING;
     this.framesUnderWay[queue] = (this.framesUnderWay[queue] as number) - 1;
-    // With nothing under way the head also passes contexts that were taken in behind the frame.
-    const isLast = this.framesUnderWay[queue] === 0;
-    if (!hasFailed) rings.moveHead(queue, isLast ? rings.firstCachedIndex(queue) : rings.after(queue, last));
-    if (((frames[at + buffer.FRAME_LAST_COMMAND] as number) & bits.TX_RS) !== 0) {
-      this.#writeBack.report(queue, last, frames[at + buffer.FRAME_KEPT] as number);
+    if (frames[at + buffer.FRAME_FATE] !== buffer.FATE_LOSE) {
+      // With nothing under way the head also passes contexts that were taken in behind the frame.
+      const isLast = this.framesUnderWay[queue] === 0;
+      rings.moveHead(queue, isLast ? rings.firstCachedIndex(queue) : rings.after(queue, last));
+      if (((frames[at + buffer.FRAME_LAST_COMMAND] as number) & bits.TX_RS) !== 0) {
+        this.#writeBack.report(queue, last, frames[at + buffer.FRAME_KEPT] as number);
+      }
     }
     this.#buffer.release();
     rings.noteProgress(queue);

@@ -167,7 +167,7 @@ export class TransmitOffload {
     );
     const complaint = this.#segmentation.complaint(context, byteLength);
     if (complaint !== NO_COMPLAINT) {
-      frames[at + buffer.FRAME_DEAD] = 1;
+      frames[at + buffer.FRAME_FATE] = buffer.FATE_REFUSE;
       const advice = "Put a context descriptor with the right lengths and MSS before the frame (7.2.3.2.3).";
       recordTransmit(this.#port, "segmentation", queue, index, complaint, "dropped the frame", advice);
     }

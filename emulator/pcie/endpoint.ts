@@ -128,8 +128,6 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   configWrite(offset: number, byteLength: number, value: number): void {
     this.#flags.land();
     this.config.write(offset, byteLength as ConfigWidth, value >>> 0);
-    // Enabling or disabling MSI moves what is asserted off the line or onto it.
-    this.#driveLine();
   }
 
   // ---- the machine's turn ------------------------------------------------------------------------------------------

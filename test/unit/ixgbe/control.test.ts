@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import * as bits from "../../../devices/ixgbe/descriptors.ts";
 import * as reg from "../../../devices/ixgbe/registers.ts";
-import { Card, plainFrame } from "./card.ts";
+import { Card, dataCommand, plainFrame } from "./card.ts";
 import { ReceiveRing, TransmitRing } from "./rings.ts";
 
 const { RST, LRST, MASTER_DISABLE } = reg.CTRL.fields;
@@ -261,6 +261,22 @@ test("a failed read stops its queue, not the card", () => {
   card.port.answer();
   card.receive(plainFrame(60, 1));
   expect(receive.take()).toHaveLength(1);
+});
+
+test("a frame behind one whose read failed is lost too: the head stays at the one that failed", () => {
+  const card = Card.running();
+  const ring = new TransmitRing(card, 0, 16);
+  const good = ring.put({ bytes: plainFrame(60, 1) });
+  card.putDescriptor(ring.ring, 1, [0, 9, dataCommand(60, bits.TX_EOP | bits.TX_IFCS | bits.TX_RS), 60 << 14]);
+  ring.tail = 2;
+  const behind = ring.put({ bytes: plainFrame(60, 2) });
+  ring.doorbell();
+  card.port.answer();
+  expect([good, 1, behind].map((slot) => ring.isDone(slot))).toEqual([true, false, false]);
+  expect(card.get(reg.TDH)).toBe(1);
+  expect(card.port.sent.map(({ bytes }) => bytes)).toEqual([plainFrame(60, 1)]);
+  expect(card.device.statistics()).toMatchObject({ txFrames: 1, txDropped: 2 });
+  expect(card.device.isIdle()).toBe(true);
 });
 
 test("a snapshot continues in another card where the first one was", () => {

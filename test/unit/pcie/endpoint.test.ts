@@ -157,39 +157,39 @@ describe("DMA", () => {
     expect([...(words?.slice(1, 901) ?? [])]).toEqual(Array.from({ length: 900 }, (_, index) => index));
   });
 
-  test.each<[string, (bench: EndpointBench) => void]>([
-    ["the completion of a BAR read", (bench) => bench.endpoint.read(0, 0, 4)],
-    ["the completion of a read of the MSI-X table", (bench) => bench.endpoint.read(0, MSIX_TABLE_AT, 4)],
-    ["the completion of a configuration read", (bench) => bench.endpoint.configRead(0, 4)],
-    ["the completion of a configuration write", (bench) => bench.endpoint.configWrite(0x3c, 1, 5)],
-    ["a rising line", (bench) => bench.endpoint.setLegacyInterrupt(true)],
+  const prepareNothing = (): void => {};
+  const prepareMsi = (bench: EndpointBench): void => bench.enableMsi(20);
+  const prepareMsix = (bench: EndpointBench): void => {
+    bench.endpoint.configWrite(MSIX_CONTROL, 2, 0x8000);
+    bench.aimVector(0, 20);
+  };
+  test.each<[string, (bench: EndpointBench) => void, (bench: EndpointBench) => void]>([
+    ["the completion of a BAR read", prepareNothing, ({ endpoint }) => endpoint.read(0, 0, 4)],
     [
-      "an MSI",
-      (bench) => {
-        bench.enableMsi(20);
-        bench.endpoint.setLegacyInterrupt(true);
-      },
+      "the completion of a read of the MSI-X table",
+      prepareNothing,
+      ({ endpoint }) => endpoint.read(0, MSIX_TABLE_AT, 4),
     ],
-    [
-      "an MSI-X message",
-      (bench) => {
-        bench.endpoint.configWrite(MSIX_CONTROL, 2, 0x8000);
-        bench.aimVector(0, 20);
-        bench.endpoint.raise(0);
-      },
-    ],
+    ["the completion of a configuration read", prepareNothing, ({ endpoint }) => endpoint.configRead(0, 4)],
+    ["the completion of a configuration write", prepareNothing, ({ endpoint }) => endpoint.configWrite(0x3c, 1, 5)],
+    ["a rising line", prepareNothing, ({ endpoint }) => endpoint.setLegacyInterrupt(true)],
+    ["an MSI", prepareMsi, ({ endpoint }) => endpoint.setLegacyInterrupt(true)],
+    ["an MSI-X message", prepareMsix, ({ endpoint }) => endpoint.raise(0)],
     [
       "a DMA read of the same word",
-      (bench) => {
-        bench.endpoint.dmaRead(1, 8, 4, 0, 0);
-        bench.endpoint.step();
-        expect(bench.device.take().at(-1)).toEqual(["dmaRead", 0, 0, "flag"]);
+      prepareNothing,
+      ({ endpoint, device }) => {
+        endpoint.dmaRead(1, 8, 4, 0, 0);
+        endpoint.step();
+        expect(device.take()).toEqual([["dmaRead", 0, 0, "flag"]]);
       },
     ],
-  ])("%s pushes the writes before it, flags and all", (_, push) => {
+  ])("%s pushes the writes before it, flags and all", (_, prepare, push) => {
     const bench = new EndpointBench();
     expect(bench.mapText("................")).toEqual([1, 0]);
     bench.card.bytes.set(Buffer.from("payload.flag...."));
+    prepare(bench);
+    bench.device.take();
     bench.endpoint.dmaWrite(1, 0, bench.card, 0, 16, 8);
     push(bench);
     expect(bench.hostText(8, 4)).toBe("flag");
