@@ -280,6 +280,8 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   }
 
   startTimer(timer: number, delayNs: number): void {
+    // The time of the last look may lie back by as long as this thread had no processor: no timer runs out early.
+    this.clock.refresh();
     this.timers.start(timer, this.clock.now, delayNs);
   }
 

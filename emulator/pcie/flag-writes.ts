@@ -25,7 +25,9 @@ export class FlagWrites {
   /** Stores all flags in their order, behind everything that was written before. */
   land(): void {
     if (this.count === 0) return;
+    // A full barrier in both halves: on Arm a release store alone lets later stores pass it.
     Atomics.store(this.#fence, 0, 0);
+    Atomics.load(this.#fence, 0);
     for (let at = 0; at < this.count; at++) {
       (this.#words[at] as Int32Array)[this.#indices[at] as number] = this.#values[at] as number;
     }

@@ -22,6 +22,11 @@ export interface MachineOptions {
   /** Bytes of the arena that `dma.alloc` serves. Default 64 MiB. */
   readonly hostMemoryBytes?: number;
   readonly iommu?: IommuOptions;
+  /**
+   * `wall` (default of threaded runs): CLOCK_MONOTONIC. `virtual` (default of folded runs): time moves to the next planned
+   * event, delay or limit when the devices have nothing to do now. In a threaded run it does not wait for a driver's
+   * thread that computes: between two accesses of it any amount may pass, if something is planned.
+   */
   readonly clock?: "wall" | "virtual";
   /** Hands functions over with bus mastering on, for drivers that set it through the kernel's files. Default false. */
   readonly busMaster?: boolean;

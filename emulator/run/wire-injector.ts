@@ -18,8 +18,6 @@ export class WireInjector implements EventSource {
   readonly #gigabitsPerSecond: number;
   /** `[0]`: when the wire is free, in picoseconds: whole ones at every Ethernet rate, so that sums do not drift. */
   readonly #freePs = new Float64Array(1);
-  /** Nobody was waiting when last looked: the next frame cannot have begun before now. */
-  #wasEmpty = true;
 
   constructor(clock: Clock, queue: FrameQueue, endpoint: Endpoint, port: number, gigabitsPerSecond: number) {
     this.#clock = clock;
@@ -32,11 +30,7 @@ export class WireInjector implements EventSource {
   poll(): boolean {
     const queue = this.#queue;
     let taken = false;
-    for (let budget = FRAMES_PER_TURN; budget > 0; budget--) {
-      if (!queue.peek()) {
-        this.#wasEmpty = true;
-        break;
-      }
+    for (let budget = FRAMES_PER_TURN; budget > 0 && queue.peek(); budget--) {
       if (this.#clock.kind === "virtual" && !this.#hasArrived(queue.byteLength)) break;
       this.#endpoint.device.onFrame(this.#port, queue.memory, queue.offset, queue.byteLength, queue.flags);
       queue.release();
@@ -56,10 +50,7 @@ export class WireInjector implements EventSource {
   #hasArrived(byteLength: number): boolean {
     const now = this.#clock.now[0] as number;
     if (this.next[0] === Number.POSITIVE_INFINITY) {
-      // A frame that waited behind another began when that one ended, however far time has moved in one step since.
-      const freePs = this.#freePs[0] as number;
-      const startPs = this.#wasEmpty ? Math.max(now * 1000, freePs) : freePs;
-      this.#wasEmpty = false;
+      const startPs = Math.max(now * 1000, this.#freePs[0] as number);
       this.#freePs[0] = startPs + wireTimePs(byteLength, this.#gigabitsPerSecond);
       this.next[0] = (this.#freePs[0] as number) / 1000;
     }

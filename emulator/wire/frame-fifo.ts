@@ -11,6 +11,8 @@ export class FrameFifo {
   byteLength = 0;
   flags = 0;
   readonly arrivalNs: Float64Array = new Float64Array(1);
+  /** `[0]`: when the frame of the next {@link push} arrives. Not an argument, because a double that is one may be boxed. */
+  readonly pushedNs: Float64Array = new Float64Array(1);
   count = 0;
   readonly #arrivals: Float64Array;
   #firstArrival = 0;
@@ -24,7 +26,7 @@ export class FrameFifo {
   }
 
   /** Copies a frame in. False when it does not fit; up to half of the memory always fits when it is empty. */
-  push(memory: MemoryView, offset: number, byteLength: number, flags: number, arrivalNs: number): boolean {
+  push(memory: MemoryView, offset: number, byteLength: number, flags: number): boolean {
     const size = this.memory.byteLength;
     const need = HEADER_BYTES + ((byteLength + 3) & ~3);
     const toEnd = size - this.#tail;
@@ -38,7 +40,7 @@ export class FrameFifo {
     this.memory.words[this.#tail >> 2] = byteLength;
     this.memory.words[(this.#tail >> 2) + 1] = flags;
     copyMemory(this.memory, this.#tail + HEADER_BYTES, memory, offset, byteLength);
-    this.#arrivals[(this.#firstArrival + this.count) % this.#arrivals.length] = arrivalNs;
+    this.#arrivals[(this.#firstArrival + this.count) % this.#arrivals.length] = this.pushedNs[0] as number;
     this.#tail = (this.#tail + need) % size;
     this.#usedBytes += need;
     this.count++;

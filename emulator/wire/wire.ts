@@ -39,7 +39,8 @@ export class WireLane implements WireSink {
     const startPs = Math.max(now * 1000, times[0] as number);
     const freePs = startPs + wireTimePs(byteLength, this.#gigabitsPerSecond);
     const arrival = this.#clock.kind === "virtual" ? freePs / 1000 : now;
-    if (!this.#fifo.push(memory, offset, byteLength, flags, arrival)) {
+    this.#fifo.pushedNs[0] = arrival;
+    if (!this.#fifo.push(memory, offset, byteLength, flags)) {
       this.lostCount++;
       return;
     }

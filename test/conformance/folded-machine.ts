@@ -24,7 +24,7 @@ export class FoldedMachine {
   static async of(spec: DeviceSpec): Promise<FoldedMachine> {
     const device = await loadDevice(spec);
     const map = declarationOf(device).registerMaps[0];
-    const machine = new Machine([device], createTables([device], { clock: "virtual", hostMemoryBytes: 1 << 20 }));
+    const machine = new Machine([device], createTables([device], { clock: "virtual", hostMemoryBytes: 16 << 20 }));
     const [endpoint] = machine.endpoints;
     if (endpoint === undefined || map === undefined) throw new Error("no endpoint, or no registers");
     return new FoldedMachine(machine, endpoint, map);
@@ -54,16 +54,22 @@ export class FoldedMachine {
     });
   }
 
-  /** Makes this machine's device, and what is around it, the other one's. Both are the same, and at rest. */
+  /** Makes this machine the other one: same card state, same memory and mappings, same time. Both are at rest. */
   become(other: FoldedMachine): void {
     const [from, to] = [other.endpoint, this.endpoint];
+    for (const [index, buffer] of sharedMemories(other.machine).entries()) {
+      new Uint8Array(sharedMemories(this.machine)[index] as SharedArrayBuffer).set(new Uint8Array(buffer));
+    }
     to.config.restore(from.config.snapshot());
     if (from.msix !== undefined) to.msix?.restore(from.msix.snapshot());
     to.timers.deadlines.set(from.timers.deadlines);
     to.timers.next[0] = from.timers.next[0] as number;
-    this.machine.host.clock.now[0] = other.machine.host.clock.now[0] as number;
-    this.machine.interrupts.words.set(other.machine.interrupts.words);
-    new Uint8Array(this.machine.tables.arena.memory).set(new Uint8Array(other.machine.tables.arena.memory));
     to.device.restore(structuredClone(from.device.snapshot()));
   }
+}
+
+function sharedMemories({ tables }: Machine): SharedArrayBuffer[] {
+  const { arena, memory, interrupts, clockNow, functions } = tables;
+  const iommus = functions.flatMap(({ iommu }) => [iommu.head, iommu.pages, iommu.entries]);
+  return [arena.memory, arena.pages, memory.nextSegment, interrupts, clockNow, ...iommus];
 }

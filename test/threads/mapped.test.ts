@@ -12,14 +12,30 @@ afterEach(() => warn.mockClear());
 
 const nap = new Int32Array(new SharedArrayBuffer(4));
 
-/** Waits until a word of raw memory has a value: as a driver on raw memory does, without a call. Bounded. */
-function awaitWord(words: Int32Array, offset: number, value: number): void {
+/** Waits until it is so, five seconds at most. */
+function until(isSo: () => boolean, what: () => string): void {
   for (let naps = 0; naps < 5000; naps++) {
-    if (Atomics.load(words, offset >> 2) === (value | 0)) return;
+    if (isSo()) return;
     Atomics.wait(nap, 0, 0, 1);
   }
-  const is = (words[offset >> 2] ?? 0) >>> 0;
-  expect.fail(`0x${offset.toString(16)} stays 0x${is.toString(16)} instead of 0x${(value >>> 0).toString(16)}`);
+  expect.fail(what());
+}
+
+/** Waits until a word of raw memory has a value: as a driver on raw memory does, without a call. */
+function awaitWord(words: Int32Array, offset: number, value: number): void {
+  const hex = (word: number): string => `0x${(word >>> 0).toString(16)}`;
+  until(
+    () => Atomics.load(words, offset >> 2) === (value | 0),
+    () => `${hex(offset)} stays ${hex(words[offset >> 2] ?? 0)} instead of ${hex(value)}`,
+  );
+}
+
+/** Waits until a read of a register gives a value. */
+function awaitRead(pci: PciFunction, offset: number, value: number): void {
+  until(
+    () => pci.bar(0).read32(offset) === value,
+    () => `a read of 0x${offset.toString(16)} does not give ${value}`,
+  );
 }
 
 function mapped(pci: PciFunction): Int32Array<SharedArrayBuffer> {
@@ -52,9 +68,7 @@ describe.each<PlugInOptions>([{}, { clock: "virtual" }])("a BAR as raw memory, c
     const words = mapped(bed.pci);
     for (let ring = 1; ring <= 200; ring++) {
       Atomics.store(words, BLOCK.DOORBELL.at() >> 2, ring);
-      for (let naps = 0; naps < 5000 && bed.pci.bar(0).read32(BLOCK.DOORBELL.at()) !== ring; naps++) {
-        Atomics.wait(nap, 0, 0, 1);
-      }
+      awaitRead(bed.pci, BLOCK.DOORBELL.at(), ring);
     }
     expect((await bed.statistics())[0]?.counters).toMatchObject({ doorbells: 200, disorder: 0 });
   });
@@ -65,9 +79,7 @@ describe.each<PlugInOptions>([{}, { clock: "virtual" }])("a BAR as raw memory, c
     for (let ring = 1; ring <= 20; ring++) {
       words[BLOCK.CONTROL.at() >> 2] = ring;
       Atomics.store(words, BLOCK.DOORBELL.at() >> 2, ring);
-      for (let naps = 0; naps < 5000 && bed.pci.bar(0).read32(BLOCK.DOORBELL.at()) !== ring; naps++) {
-        Atomics.wait(nap, 0, 0, 1);
-      }
+      awaitRead(bed.pci, BLOCK.DOORBELL.at(), ring);
       expect(bed.pci.bar(0).read32(BLOCK.SHOWN.at())).toBe(~ring >>> 0);
     }
     expect((await bed.statistics())[0]?.counters).toMatchObject({ doorbells: 20, controls: 20 });
@@ -105,8 +117,10 @@ describe.each<PlugInOptions>([{}, { clock: "virtual" }])("a BAR as raw memory, c
     await using bed = await plugIn(registerBlock(), options);
     const words = mapped(bed.pci);
     words[BLOCK.TICK_NS.at() >> 2] = 1_000_000;
-    for (let naps = 0; naps < 5000 && (words[BLOCK.TICKS.at() >> 2] ?? 0) < 5; naps++) Atomics.wait(nap, 0, 0, 1);
-    expect(words[BLOCK.TICKS.at() >> 2]).toBeGreaterThanOrEqual(5);
+    until(
+      () => (words[BLOCK.TICKS.at() >> 2] ?? 0) >= 5,
+      () => "no five ticks",
+    );
     words[BLOCK.TICK_NS.at() >> 2] = 0;
     await bed.quiesce();
     expect(words[BLOCK.TICKS.at() >> 2]).toBe((await bed.statistics())[0]?.counters.ticks);
@@ -120,10 +134,7 @@ describe.each<PlugInOptions>([{}, { clock: "virtual" }])("a BAR as raw memory, c
       bar.write32(BLOCK.STORAGE.at(round), round);
       awaitWord(words, BLOCK.STORAGE.at(round), round);
       words[BLOCK.STORAGE.at(255 - round) >> 2] = -round;
-      for (let naps = 0; naps < 5000 && bar.read32(BLOCK.STORAGE.at(255 - round)) !== -round >>> 0; naps++) {
-        Atomics.wait(nap, 0, 0, 1);
-      }
-      expect(bar.read32(BLOCK.STORAGE.at(255 - round))).toBe(-round >>> 0);
+      awaitRead(bed.pci, BLOCK.STORAGE.at(255 - round), -round >>> 0);
     }
   });
 

@@ -59,6 +59,25 @@ describe("waiting", () => {
     expect(interrupt?.wait(0)).toBe(false);
   });
 
+  test("ends when the interrupt comes, not when the thread would look up by itself", async () => {
+    await using bed = await plugIn(edu({ factorialNs: 3e6 }));
+    bed.pci.config.setBusMaster(true);
+    const [interrupt] = bed.pci.interrupts("msi", 1);
+    const bar = bed.pci.bar(0);
+    bar.write32(0x20, 0x80);
+    const tookMs: number[] = [];
+    for (let round = 0; round < 30; round++) {
+      const startMs = performance.now();
+      bar.write32(0x08, 3);
+      expect(interrupt?.wait(5000)).toBe(true);
+      tookMs.push(performance.now() - startMs);
+      bar.write32(0x64, 1);
+    }
+    // The card needs 3 ms. A thread that nobody wakes looks up every 10 ms: then not one of thirty would be shorter.
+    expect(Math.min(...tookMs)).toBeLessThan(8);
+    expect(Math.min(...tookMs)).toBeGreaterThanOrEqual(2.9);
+  });
+
   test("runs the handlers of the CPU's other interrupts, when they come and not at its end", async () => {
     await using bed = await plugIn(registerBlock());
     bed.pci.config.setBusMaster(true);

@@ -298,6 +298,13 @@ describe("function-level reset", () => {
 });
 
 describe("timers", () => {
+  test("count from the time of the start, not from when the thread last looked at its clock", () => {
+    const { endpoint, clock } = new EndpointBench();
+    clock.refresh = () => clock.advanceTo(5000);
+    endpoint.startTimer(1, 100);
+    expect(endpoint.timers.next[0]).toBe(5100);
+  });
+
   test("run when they are due, earliest first, and one that starts itself anew does not hold the thread", () => {
     const bench = new EndpointBench();
     const { endpoint, device, clock } = bench;
