@@ -2,10 +2,6 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    // V8 keeps a process-wide list of pages with compiled code for processors with memory protection keys, and loses
-    // count when several workers that strip types (a WebAssembly module in each) end at once: "Check failed:
-    // jit_page.has_value()" (nodejs/node#64500). Compiled packages have no such module in their workers.
-    execArgv: ["--no-memory-protection-keys"],
     setupFiles: ["test/setup/live-workers.ts", "test/setup/open-testbeds.ts"],
     reporters: ["default", "./scripts/tally-reporter.ts"],
     // Three groups, one after the other: device threads spin, and two of them on two cores measure only each other.

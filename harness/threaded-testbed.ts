@@ -1,3 +1,4 @@
+import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import type { DeviceSpec } from "../emulator/pcie/device-model.ts";
 import type { PciFunction } from "../emulator/pcie/driver-view.ts";
@@ -73,6 +74,7 @@ export class ThreadedTestbed implements Testbed {
     options: PlugInOptions,
     extras: { readonly attachments?: readonly AttachmentSpec[]; readonly openedAt: string; readonly notice: Notice },
   ): Promise<ThreadedTestbed> {
+    guardTypeStripping([import.meta.url, ...specs.map(({ moduleUrl }) => moduleUrl)]);
     const status = new ThreadStatus(ThreadStatus.createBuffer());
     const findings = new FindingInbox();
     const data: DeviceThreadData = {
@@ -218,6 +220,7 @@ export class ThreadedTestbed implements Testbed {
       const cpu = createCpu(index, this.#tables, this.#status.buffer);
       await this.#join(cpu.seat);
       if (this.#closed !== undefined) throw new DeviceGoneError("the testbed was closed before its CPU could start");
+      guardTypeStripping([moduleUrl]);
       thread = new DriverThread({ handle: cpu.handle, moduleUrl, argument });
       this.#cpus.set(index, thread);
       return (await thread.result) as Result;
@@ -287,4 +290,14 @@ async function withLimit<Value>(promise: Promise<Value>, limitMs: number, messag
   } finally {
     clearTimeout(timer);
   }
+}
+
+/**
+ * Node strips the types of a worker's modules with a WebAssembly module of its own in each worker. V8 (13.6) shares the
+ * wrappers of its imports over all threads, compiles one anew after 1,000 calls, and now and then aborts the process when
+ * it frees the old one while another worker ends: "Check failed: jit_page.has_value()" (see nodejs/node#64500). With
+ * types to strip, no wrapper is compiled anew. Compiled modules need none of it.
+ */
+function guardTypeStripping(moduleUrls: readonly string[]): void {
+  if (moduleUrls.some((url) => /\.[mc]?ts$/.test(url))) setFlagsFromString("--wasm-wrapper-tiering-budget=1000000000");
 }

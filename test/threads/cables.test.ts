@@ -1,9 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { ixgbe } from "../../devices/ixgbe/index.ts";
 import { wireTimeNs } from "../../emulator/wire/line-rate.ts";
 import { frames } from "../../harness/frames.ts";
 import { plugIn } from "../../harness/plug-in.ts";
 import type { PlugInOptions, Testbed } from "../../harness/testbed.ts";
+import { IxgbeDriver } from "../../scenarios/drivers/ixgbe.ts";
 import { BLOCK, registerBlock } from "./fixtures/register-block.ts";
 import { relayNic } from "./fixtures/relay-nic.ts";
 
@@ -52,6 +54,47 @@ describe.each<PlugInOptions>([{ run: "threaded" }, { run: "threaded", clock: "vi
       expect(() => bed.wireOf(3, 0)).toThrow(RangeError);
       expect(() => bed.wireOf(0, 2)).toThrow(RangeError);
       expect(bed.wire).toBe(bed.wireOf(0, 0));
+    });
+  },
+);
+
+describe.each<PlugInOptions>([{ run: "threaded" }, { run: "threaded", clock: "virtual" }, { run: "folded" }])(
+  "two network cards and a cable, $run, clock $clock",
+  (options) => {
+    test("what one driver sends the other one receives, both ways, in order", async () => {
+      const cables: PlugInOptions["cables"] = [
+        [
+          [0, 0],
+          [1, 0],
+        ],
+      ];
+      await using bed = await plugIn([ixgbe(), ixgbe({ macAddress: "02:00:00:00:00:02" })], { ...options, cables });
+      const drivers = bed.functions.map((pci) => IxgbeDriver.probe(pci, { ringSize: 64, promiscuous: true }));
+      const [left, right] = drivers;
+      if (left === undefined || right === undefined) return expect.fail("two cards");
+      const [there, back] = [frames(200, { seed: 3 }), frames(200, { seed: 4 })];
+      const received: Uint8Array[][] = [[], []];
+      const take = (): void => {
+        for (const [index, driver] of drivers.entries()) {
+          for (let frame = driver.receive(); frame !== undefined; frame = driver.receive())
+            received[index]?.push(frame);
+        }
+      };
+      for (let index = 0; index < 200; index++) {
+        for (let tries = 0; !left.transmit(there[index] as Uint8Array) && tries < 100_000; tries++) take();
+        for (let tries = 0; !right.transmit(back[index] as Uint8Array) && tries < 100_000; tries++) take();
+        take();
+      }
+      for (let polls = 0; polls < 200_000 && received.some((list) => list.length < 200); polls++) {
+        bed.pci.cpu.relax();
+        take();
+      }
+      expect(received[1]).toEqual(there);
+      expect(received[0]).toEqual(back);
+      for (const driver of drivers) driver.close();
+      await bed.quiesce();
+      expect(bed.violations).toEqual([]);
+      expect(bed.functions.map(({ dma }) => dma.mappingCount)).toEqual([0, 0]);
     });
   },
 );
