@@ -239,6 +239,7 @@ class Ixgbe implements DeviceModel {
 
   /** What is under way does not land any more. */
   #abort(): void {
+    this.#statistics.settle();
     this.#port.cancelDma();
     for (let timer = 0; timer < timers.TIMER_COUNT; timer++) this.#port.stopTimer(timer);
   }
@@ -294,6 +295,7 @@ class Ixgbe implements DeviceModel {
 
   statistics(): Record<string, number> {
     const result: Record<string, number> = {};
+    this.#statistics.settle();
     for (const [index, name] of statistics.TOTAL_NAMES.entries()) result[name] = this.#statistics.totals[index] ?? 0;
     result.rxInPacketBuffer = this.#packetBuffer.frameCount;
     result.txUnderWay = this.#transmitBuffer.count;
@@ -301,6 +303,7 @@ class Ixgbe implements DeviceModel {
   }
 
   snapshot(): unknown {
+    this.#statistics.settle();
     return {
       registers: this.#registers.values.slice(),
       totals: this.#statistics.totals.slice(),
@@ -319,6 +322,7 @@ class Ixgbe implements DeviceModel {
 
   restore(state: unknown): void {
     const saved = state as IxgbeState;
+    this.#statistics.settle();
     this.#registers.values.set(saved.registers);
     this.#statistics.totals.set(saved.totals);
     this.#link.isUp = saved.linkIsUp;

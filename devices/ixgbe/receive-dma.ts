@@ -14,6 +14,24 @@ import type { MasterControl } from "./reset.ts";
 import type { Statistics } from "./statistics.ts";
 import * as statistics from "./statistics.ts";
 
+// Local names: the engine folds a constant of its own module, and looks one of another module up.
+const { RECORD_DONE, RECORD_HASH, RECORD_LENGTH, RECORD_QUEUE, RECORD_STATUS, RECORD_TAG, RECORD_TYPE } = record;
+const {
+  DESCRIPTOR_BYTE_LENGTH,
+  DESCTYPE_ADVANCED_ONE_BUFFER,
+  DESCTYPE_LEGACY,
+  RX_DD,
+  RX_EOP,
+  RX_FLAG_OFFSET,
+  RX_IPE,
+  RX_LEGACY_FLAG_OFFSET,
+  RX_LEGACY_IPE,
+  RX_LEGACY_RXE,
+  RX_LEGACY_STATUS_MASK,
+  RX_LEGACY_TCPE,
+  RX_RXE,
+  RX_TCPE,
+} = bits;
 /** Descriptors of one read, and how few on the card ask for the next (7.1.9). */
 const BURST = 32;
 /** Descriptors that the card keeps for each queue. */
@@ -43,7 +61,7 @@ export class ReceiveDma implements RingOwner {
   #dropLimit = 0;
   readonly #strips: Uint8Array = new Uint8Array(QUEUE_COUNT);
   /** The write-back being put together. */
-  readonly #writeBack: MemoryView = MemoryView.ofSize(bits.DESCRIPTOR_BYTE_LENGTH);
+  readonly #writeBack: MemoryView = MemoryView.ofSize(DESCRIPTOR_BYTE_LENGTH);
   readonly #port: DevicePort;
   readonly #registers: RegisterFile;
   readonly #rings: Rings;
@@ -105,7 +123,7 @@ export class ReceiveDma implements RingOwner {
     const rings = this.#rings;
     const known = rings.cached[queue] as number;
     const count = rings.store(queue, memory, offset, byteLength);
-    for (let nth = known; nth < known + count; nth++) this.#checkDescriptor(queue, nth);
+    this.#checkDescriptors(queue, known, count);
     this.#refill(queue);
     if (this.#buffer.frameCount !== 0) this.pump();
   }
@@ -124,11 +142,15 @@ export class ReceiveDma implements RingOwner {
   }
 
   /** DD shares its place with address bits that must be 0 (7.1.6.1), or is in the status that must be cleared. */
-  #checkDescriptor(queue: number, nth: number): void {
-    const at = this.#rings.cacheAt(queue, nth) + (this.#isLegacy[queue] === 1 ? 3 : 2);
-    if (((this.#rings.cache[at] as number) & bits.RX_DD) === 0) return;
-    const index = ((this.#rings.firstCachedIndex(queue) + nth) % (this.#rings.slotCount[queue] as number)) | 0;
-    findings.recordDescriptorDone(this.#port, reg.RDT, queue, index);
+  #checkDescriptors(queue: number, known: number, count: number): void {
+    const rings = this.#rings;
+    const cache = rings.cache;
+    const word = this.#isLegacy[queue] === 1 ? 3 : 2;
+    for (let nth = known; nth < known + count; nth++) {
+      if (((cache[rings.cacheAt(queue, nth) + word] as number) & RX_DD) === 0) continue;
+      const index = ((rings.firstCachedIndex(queue) + nth) % (rings.slotCount[queue] as number)) | 0;
+      findings.recordDescriptorDone(this.#port, reg.RDT, queue, index);
+    }
   }
 
   /**
@@ -148,11 +170,11 @@ export class ReceiveDma implements RingOwner {
   #configure(queue: number, value: number): void {
     const type = fieldOf(value, DESCTYPE);
     const kibibytes = fieldOf(value, BSIZEPACKET);
-    if (type > bits.DESCTYPE_ADVANCED_ONE_BUFFER) findings.recordHeaderSplit(this.#port, reg.SRRCTL, queue, type);
+    if (type > DESCTYPE_ADVANCED_ONE_BUFFER) findings.recordHeaderSplit(this.#port, reg.SRRCTL, queue, type);
     const isLegal = kibibytes >= 1 && kibibytes <= BUFFER_KIBIBYTES_MAX;
     if (!isLegal) findings.recordBufferSize(this.#port, reg.SRRCTL, queue, kibibytes);
     this.#bufferBytes[queue] = Math.min(Math.max(kibibytes, 1), BUFFER_KIBIBYTES_MAX) * 1024;
-    this.#isLegacy[queue] = type === bits.DESCTYPE_LEGACY ? 1 : 0;
+    this.#isLegacy[queue] = type === DESCTYPE_LEGACY ? 1 : 0;
     this.#drops[queue] = (value & DROP_EN.mask) === 0 ? 0 : 1;
     this.#dropLimit = this.#drops.lastIndexOf(1) + 1;
   }
@@ -164,8 +186,8 @@ export class ReceiveDma implements RingOwner {
    * buffer. `frame` is its record.
    */
   deliverWhole(frame: Int32Array, memory: MemoryView, offset: number): boolean {
-    const queue = frame[record.RECORD_QUEUE] as number;
-    const byteLength = frame[record.RECORD_LENGTH] as number;
+    const queue = frame[RECORD_QUEUE] as number;
+    const byteLength = frame[RECORD_LENGTH] as number;
     const rings = this.#rings;
     if (rings.state[queue] !== RUNNING || rings.cached[queue] === 0) return false;
     if (byteLength > (this.#bufferBytes[queue] as number) || !this.#master.dmaAllowed) return false;
@@ -189,9 +211,9 @@ export class ReceiveDma implements RingOwner {
     const rings = this.#rings;
     const words = buffer.memory.words;
     const at = buffer.headWord;
-    const queue = words[at + record.RECORD_QUEUE] as number;
-    const byteLength = words[at + record.RECORD_LENGTH] as number;
-    let done = words[at + record.RECORD_DONE] as number;
+    const queue = words[at + RECORD_QUEUE] as number;
+    const byteLength = words[at + RECORD_LENGTH] as number;
+    let done = words[at + RECORD_DONE] as number;
     const state = rings.state[queue];
     // A frame that has begun is finished while there are descriptors on the card: disabling drains.
     if (state !== RUNNING && (state !== DRAINING || done === 0 || rings.cached[queue] === 0)) {
@@ -205,7 +227,7 @@ export class ReceiveDma implements RingOwner {
     }
     while (done < byteLength) {
       if (rings.cached[queue] === 0) {
-        words[at + record.RECORD_DONE] = done;
+        words[at + RECORD_DONE] = done;
         this.#refill(queue);
         return false;
       }
@@ -233,13 +255,13 @@ export class ReceiveDma implements RingOwner {
     const slot = rings.cacheAt(queue, 0);
     const cache = rings.cache;
     this.#port.dmaWrite(cache[slot + 1] as number, cache[slot] as number, memory, offset, byteLength, -1);
-    let flagOffset = bits.RX_FLAG_OFFSET;
+    let flagOffset = RX_FLAG_OFFSET;
     if (this.#isLegacy[queue] === 1) flagOffset = this.#composeLegacy(frame, at, byteLength, isLast);
     else this.#compose(frame, at, byteLength, isLast);
     const index = rings.head[queue] as number;
     const high = rings.addressHigh(queue, index);
     const low = rings.addressLow(queue, index);
-    this.#port.dmaWrite(high, low, this.#writeBack, 0, bits.DESCRIPTOR_BYTE_LENGTH, flagOffset);
+    this.#port.dmaWrite(high, low, this.#writeBack, 0, DESCRIPTOR_BYTE_LENGTH, flagOffset);
     rings.finishOldest(queue, index);
     if (isLast) this.#interrupts.queueCause(this.#interrupts.receiveVector[queue] as number);
   }
@@ -250,33 +272,33 @@ export class ReceiveDma implements RingOwner {
     if (!isLast) {
       words[0] = 0;
       words[1] = 0;
-      words[2] = bits.RX_DD;
+      words[2] = RX_DD;
       words[3] = byteLength;
       return;
     }
-    words[0] = frame[at + record.RECORD_TYPE] as number;
-    words[1] = frame[at + record.RECORD_HASH] as number;
-    words[2] = (frame[at + record.RECORD_STATUS] as number) | bits.RX_DD | bits.RX_EOP;
-    words[3] = (frame[at + record.RECORD_TAG] as number) | byteLength;
+    words[0] = frame[at + RECORD_TYPE] as number;
+    words[1] = frame[at + RECORD_HASH] as number;
+    words[2] = (frame[at + RECORD_STATUS] as number) | RX_DD | RX_EOP;
+    words[3] = (frame[at + RECORD_TAG] as number) | byteLength;
   }
 
   /** Legacy write-back (7.1.5): the address stays, length and fragment checksum in word 2, status and errors in word 3. */
   #composeLegacy(frame: Int32Array, at: number, byteLength: number, isLast: boolean): number {
     const words = this.#writeBack.words;
-    const slot = this.#rings.cacheAt(frame[at + record.RECORD_QUEUE] as number, 0);
+    const slot = this.#rings.cacheAt(frame[at + RECORD_QUEUE] as number, 0);
     words[0] = this.#rings.cache[slot] as number;
     words[1] = this.#rings.cache[slot + 1] as number;
     words[2] = byteLength;
-    words[3] = bits.RX_DD;
+    words[3] = RX_DD;
     if (isLast) {
-      const status = frame[at + record.RECORD_STATUS] as number;
+      const status = frame[at + RECORD_STATUS] as number;
       let errors = 0;
-      if ((status & bits.RX_RXE) !== 0) errors |= bits.RX_LEGACY_RXE;
-      if ((status & bits.RX_TCPE) !== 0) errors |= bits.RX_LEGACY_TCPE;
-      if ((status & bits.RX_IPE) !== 0) errors |= bits.RX_LEGACY_IPE;
-      const flags = (status & bits.RX_LEGACY_STATUS_MASK) | bits.RX_DD | bits.RX_EOP;
-      words[3] = (frame[at + record.RECORD_TAG] as number) | errors | flags;
+      if ((status & RX_RXE) !== 0) errors |= RX_LEGACY_RXE;
+      if ((status & RX_TCPE) !== 0) errors |= RX_LEGACY_TCPE;
+      if ((status & RX_IPE) !== 0) errors |= RX_LEGACY_IPE;
+      const flags = (status & RX_LEGACY_STATUS_MASK) | RX_DD | RX_EOP;
+      words[3] = (frame[at + RECORD_TAG] as number) | errors | flags;
     }
-    return bits.RX_LEGACY_FLAG_OFFSET;
+    return RX_LEGACY_FLAG_OFFSET;
   }
 }

@@ -25,6 +25,23 @@ import type { Statistics } from "./statistics.ts";
 import * as statistics from "./statistics.ts";
 import { tagOf } from "./vlan.ts";
 
+// Local names: the engine folds a constant of its own module, and looks one of another module up.
+const { RECORD_HASH, RECORD_LENGTH, RECORD_QUEUE, RECORD_STATUS, RECORD_TAG, RECORD_TYPE, RECORD_WORDS } = record;
+const {
+  PACKET_TYPE_IPV4,
+  PACKET_TYPE_IPV4_OPTIONS,
+  PACKET_TYPE_IPV6,
+  PACKET_TYPE_IPV6_EXTENSIONS,
+  PACKET_TYPE_SCTP,
+  PACKET_TYPE_TCP,
+  PACKET_TYPE_UDP,
+  RSS_TYPE_NONE,
+  RX_IPE,
+  RX_PIF,
+  RX_RXE,
+  RX_TCPE,
+  RX_VP,
+} = bits;
 const { JUMBOEN, RXCRCSTRP, LPBK, RXLNGTHERREN } = reg.HLREG0.fields;
 const MIN_WIRE_LENGTH = MIN_FRAME_BYTE_LENGTH + FCS_BYTE_LENGTH;
 const STANDARD_WIRE_LENGTH = 1518;
@@ -57,7 +74,7 @@ export class Receive {
   #checksLength = false;
   #hashInDescriptor = false;
   readonly #headers = new FrameHeaders();
-  readonly #record: Int32Array = new Int32Array(record.RECORD_WORDS);
+  readonly #record: Int32Array = new Int32Array(RECORD_WORDS);
   readonly #registers: RegisterFile;
   readonly #master: MasterControl;
   readonly #link: Link;
@@ -102,25 +119,32 @@ export class Receive {
   onFrame(memory: MemoryView, offset: number, byteLength: number, flags: number): void {
     const stats = this.#statistics;
     const wireLength = byteLength + FCS_BYTE_LENGTH;
-    stats.arrived(wireLength);
     if (!this.#enabled || this.#master.inReset || !(this.#link.isUp || this.loopback)) {
+      stats.arrived(wireLength);
       stats.dropped(statistics.RX_DROP_NOT_READY);
       return;
     }
-    const tag = tagOf(memory.bytes, offset, byteLength, this.#filters.vlanType);
-    const verdict = this.#judge(memory.bytes, offset, byteLength, tag);
-    const isBad = this.#countErrors(memory.bytes, offset, byteLength, flags, tag, verdict);
-    if (!isBad) stats.legal(wireLength);
+    const { bytes } = memory;
+    const tag = tagOf(bytes, offset, byteLength, this.#filters.vlanType);
+    const verdict = this.#judge(bytes, offset, byteLength, tag);
+    const isPlain = flags === 0 && wireLength >= MIN_WIRE_LENGTH && wireLength <= this.#limit && !this.#checksLength;
+    const isBad = !isPlain && this.#countErrors(bytes, offset, byteLength, flags, tag, verdict);
     if (verdict === REJECTED) {
-      stats.dropped(statistics.RX_DROP_FILTER);
+      this.#drop(wireLength, isBad, statistics.RX_DROP_FILTER);
     } else if (isBad && !this.#filters.storesBadFrames) {
-      stats.dropped(statistics.RX_DROP_ERROR);
+      this.#drop(wireLength, isBad, statistics.RX_DROP_ERROR);
     } else {
       this.#classify(memory, offset, byteLength, tag);
-      if (verdict === INEXACT) this.#addStatus(bits.RX_PIF);
-      if (isBad) this.#addStatus(bits.RX_RXE);
+      if (verdict === INEXACT) this.#addStatus(RX_PIF);
+      if (isBad) this.#addStatus(RX_RXE);
       this.#place(memory, offset, byteLength, tag, isBad, (flags & FRAME_BAD_FCS) !== 0);
     }
+  }
+
+  #drop(wireLength: number, isBad: boolean, reason: number): void {
+    this.#statistics.arrived(wireLength);
+    if (!isBad) this.#statistics.legal(wireLength);
+    this.#statistics.dropped(reason);
   }
 
   /** True when a frame of that length would find room in the packet buffer, and descriptors where the queue will not wait for them. */
@@ -169,20 +193,20 @@ export class Receive {
     const isUnderstood = headers.vlanTagCount === (tag < 0 ? 0 : 1);
     if (!isUnderstood) headers.ipVersion = 0;
     const words = this.#record;
-    words[record.RECORD_QUEUE] = rss.select(headers, bytes, offset);
-    words[record.RECORD_TYPE] = this.#hashInDescriptor ? rss.type : bits.RSS_TYPE_NONE;
-    words[record.RECORD_HASH] = this.#hashInDescriptor ? rss.hash : 0;
-    words[record.RECORD_STATUS] = 0;
-    words[record.RECORD_TAG] = 0;
+    words[RECORD_QUEUE] = rss.select(headers, bytes, offset);
+    words[RECORD_TYPE] = this.#hashInDescriptor ? rss.type : RSS_TYPE_NONE;
+    words[RECORD_HASH] = this.#hashInDescriptor ? rss.hash : 0;
+    words[RECORD_STATUS] = 0;
+    words[RECORD_TAG] = 0;
     if (headers.ipVersion === 0) return;
-    words[record.RECORD_TYPE] = (words[record.RECORD_TYPE] as number) | packetType(headers, bytes, offset);
+    words[RECORD_TYPE] = (words[RECORD_TYPE] as number) | packetType(headers, bytes, offset);
     const status = receiveChecksumStatus(headers, memory, offset);
-    words[record.RECORD_STATUS] = status;
-    if ((status & (bits.RX_IPE | bits.RX_TCPE)) !== 0) this.#statistics.checksumError();
+    words[RECORD_STATUS] = status;
+    if ((status & (RX_IPE | RX_TCPE)) !== 0) this.#statistics.checksumError();
   }
 
   #addStatus(status: number): void {
-    this.#record[record.RECORD_STATUS] = (this.#record[record.RECORD_STATUS] as number) | status;
+    this.#record[RECORD_STATUS] = (this.#record[RECORD_STATUS] as number) | status;
   }
 
   /** Straight to the queue where that changes nothing, else into the packet buffer. */
@@ -198,26 +222,25 @@ export class Receive {
     const dma = this.#dma;
     const stats = this.#statistics;
     const words = this.#record;
-    const stripsTag = tag >= 0 && dma.stripsTag(words[record.RECORD_QUEUE] as number);
+    const stripsTag = tag >= 0 && dma.stripsTag(words[RECORD_QUEUE] as number);
     if (stripsTag) {
-      words[record.RECORD_TAG] = tag << 16;
-      this.#addStatus(bits.RX_VP);
+      words[RECORD_TAG] = tag << 16;
+      this.#addStatus(RX_VP);
     }
-    words[record.RECORD_LENGTH] = byteLength;
+    words[RECORD_LENGTH] = byteLength;
     const isPlain = !stripsTag && !this.#keepsFcs && buffer.frameCount === 0;
     if (!isPlain || !dma.deliverWhole(words, memory, offset)) {
       const fcs = this.#keepsFcs ? crc32(memory.bytes, offset, byteLength) : 0;
       if (!buffer.push(words, memory, offset, byteLength, stripsTag, this.#keepsFcs, hasBadFcs ? ~fcs : fcs)) {
         stats.count(reg.RXMPC);
-        stats.dropped(statistics.RX_DROP_PACKET_BUFFER_FULL);
+        this.#drop(byteLength + FCS_BYTE_LENGTH, isBad, statistics.RX_DROP_PACKET_BUFFER_FULL);
         this.#interrupts.otherCause(reg.EICR.fields.RX_MISS.mask);
         return;
       }
       dma.pump();
     }
-    if (isBad) return;
-    const isMulticast = ((memory.bytes[offset] as number) & 1) !== 0;
-    stats.accepted(byteLength + FCS_BYTE_LENGTH, isMulticast, isMulticast && isBroadcast(memory.bytes, offset));
+    if (isBad) stats.arrived(byteLength + FCS_BYTE_LENGTH);
+    else stats.accepted(byteLength + FCS_BYTE_LENGTH, castOf(memory.bytes, offset));
   }
 }
 
@@ -226,21 +249,23 @@ function packetType(headers: FrameHeaders, bytes: Uint8Array, offset: number): n
   let type = 0;
   const at = offset + headers.l3Offset;
   if (headers.ipVersion === 4) {
-    type = bits.PACKET_TYPE_IPV4;
-    if (((bytes[at] as number) & 0x0f) > 5) type |= bits.PACKET_TYPE_IPV4_OPTIONS;
+    type = PACKET_TYPE_IPV4;
+    if (((bytes[at] as number) & 0x0f) > 5) type |= PACKET_TYPE_IPV4_OPTIONS;
   } else {
-    type = bits.PACKET_TYPE_IPV6;
-    if ((bytes[at + 6] as number) !== headers.ipProtocol) type |= bits.PACKET_TYPE_IPV6_EXTENSIONS;
+    type = PACKET_TYPE_IPV6;
+    if ((bytes[at + 6] as number) !== headers.ipProtocol) type |= PACKET_TYPE_IPV6_EXTENSIONS;
   }
   if (headers.l4Offset < 0) return type;
-  if (headers.ipProtocol === IP_PROTOCOL_UDP) return type | bits.PACKET_TYPE_UDP;
-  if (headers.ipProtocol === IP_PROTOCOL_TCP) return type | bits.PACKET_TYPE_TCP;
-  return headers.ipProtocol === IP_PROTOCOL_SCTP ? type | bits.PACKET_TYPE_SCTP : type;
+  if (headers.ipProtocol === IP_PROTOCOL_UDP) return type | PACKET_TYPE_UDP;
+  if (headers.ipProtocol === IP_PROTOCOL_TCP) return type | PACKET_TYPE_TCP;
+  return headers.ipProtocol === IP_PROTOCOL_SCTP ? type | PACKET_TYPE_SCTP : type;
 }
 
-export function isBroadcast(bytes: Uint8Array, offset: number): boolean {
-  for (let index = 0; index < 6; index++) if (bytes[offset + index] !== 0xff) return false;
-  return true;
+/** To whom the frame at `offset` goes. */
+export function castOf(bytes: Uint8Array, offset: number): statistics.Cast {
+  if (((bytes[offset] as number) & 1) === 0) return statistics.UNICAST;
+  for (let index = 0; index < 6; index++) if (bytes[offset + index] !== 0xff) return statistics.MULTICAST;
+  return statistics.BROADCAST;
 }
 
 /** An 802.3 length field that promises more than there is, or less although nothing was padded. */

@@ -42,8 +42,30 @@ export const DMA_READ_ERRORS: number = index("dmaReadErrors");
 
 /** Upper bounds of the size bins, FCS included; what is longer falls into the last. */
 const BINS = [64, 127, 255, 511, 1023] as const;
-const HIGH_MAX = 0xf;
-const SIGN: number = 1 << 31;
+const BIN_COUNT: number = BINS.length + 1;
+/** Counters have 32 bits, octet counters 36 in two registers. */
+const COUNTER_MAX: number = 2 ** 32 - 1;
+const OCTETS_MAX: number = 2 ** 36 - 1;
+const SET_COUNT = 16;
+
+/** To whom a frame goes. */
+export type Cast = 0 | 1 | 2;
+export const UNICAST = 0;
+export const MULTICAST = 1;
+export const BROADCAST = 2;
+const CAST_COUNT = 3;
+
+/** Places in the tally of one direction. Frames of a legal length by size and cast, then what is not among them. */
+const TALLY_FRAMES = 0;
+const TALLY_OCTETS: number = TALLY_FRAMES + BIN_COUNT * CAST_COUNT;
+const TALLY_OTHER_FRAMES: number = TALLY_OCTETS + 1;
+const TALLY_OTHER_OCTETS: number = TALLY_OTHER_FRAMES + 1;
+const TALLY_LEGAL_FRAMES: number = TALLY_OTHER_OCTETS + 1;
+const TALLY_LEGAL_OCTETS: number = TALLY_LEGAL_FRAMES + 1;
+/** By set of counters: what went between host memory and the queues of the set. */
+const TALLY_SET_FRAMES: number = TALLY_LEGAL_OCTETS + 1;
+const TALLY_SET_OCTETS: number = TALLY_SET_FRAMES + SET_COUNT;
+const TALLY_LENGTH: number = TALLY_SET_OCTETS + SET_COUNT;
 
 /** Low halves of octet counters by the high half that clears them. */
 const OCTET_PAIRS: readonly (readonly [Register, Register])[] = [
@@ -57,10 +79,27 @@ const OCTET_PAIRS: readonly (readonly [Register, Register])[] = [
   [reg.QBTC_H, reg.QBTC_L],
 ];
 
-/** The statistics registers (data sheet 8.2.3.23). Counters stay at their largest value; reading clears them. */
+/** Registers that {@link Statistics.settle} brings up to date. */
+const TALLIED: readonly Register[] = [
+  ...OCTET_PAIRS.flat(),
+  ...[reg.PRC64, reg.PRC127, reg.PRC255, reg.PRC511, reg.PRC1023, reg.PRC1522],
+  ...[reg.PTC64, reg.PTC127, reg.PTC255, reg.PTC511, reg.PTC1023, reg.PTC1522],
+  ...[reg.TPR, reg.RXNFGPC, reg.GPRC, reg.BPRC, reg.MPRC, reg.RXDGPC, reg.QPRC],
+  ...[reg.TPT, reg.GPTC, reg.BPTC, reg.MPTC, reg.TXDGPC, reg.QPTC],
+];
+
+/**
+ * The statistics registers (data sheet 8.2.3.23). Counters stay at their largest value; reading clears them.
+ *
+ * A frame moves some fifteen of them. What is common to all good frames is only tallied, in a few sums, and
+ * {@link settle} brings the registers up to date: before any of them is read.
+ */
 export class Statistics {
-  /** By the constants above. */
+  /** By the constants above; up to date after {@link settle}. */
   readonly totals: Float64Array = new Float64Array(TOTAL_NAMES.length);
+  readonly #received: Float64Array = new Float64Array(TALLY_LENGTH);
+  readonly #sent: Float64Array = new Float64Array(TALLY_LENGTH);
+  #isUnsettled = false;
   readonly #values: Int32Array;
   readonly #receiveSet: Uint8Array = new Uint8Array(QUEUE_COUNT);
   readonly #transmitSet: Uint8Array = new Uint8Array(QUEUE_COUNT);
@@ -119,6 +158,7 @@ export class Statistics {
     [this.#txdgpc, this.#txdgbcl, this.#txdgbch] = [at(reg.TXDGPC), at(reg.TXDGBCL), at(reg.TXDGBCH)];
     [this.#qptc, this.#qbtcl, this.#qbtch] = [at(reg.QPTC), at(reg.QBTC_L), at(reg.QBTC_H)];
     this.#xec = at(reg.XEC);
+    for (const register of TALLIED) registers.beforeRead(register, () => this.settle());
     for (const [high, low] of OCTET_PAIRS) registers.afterRead(high, (set) => registers.set(low, 0, set));
     registers.onWrite(reg.RQSMR, (set, value) => mapQueues(this.#receiveSet, set, value));
     registers.onWrite(reg.TQSM, (set, value) => mapQueues(this.#transmitSet, set, value));
@@ -134,42 +174,40 @@ export class Statistics {
 
   /** Adds 1 to a counter, which stays at its largest value. */
   count(register: Register, element = 0): void {
-    this.#add(this.#registers.map.ordinal(register, element));
+    this.#add(this.#registers.map.ordinal(register, element), 1);
   }
 
-  /** A frame is on the wire, whatever it is. `wireLength` counts the FCS. */
+  /** A frame has arrived that does not get as far as {@link accepted}. `wireLength` counts the FCS. */
   arrived(wireLength: number): void {
-    const { totals } = this;
-    totals[RX_FRAMES] = (totals[RX_FRAMES] as number) + 1;
-    totals[RX_BYTES] = (totals[RX_BYTES] as number) + wireLength;
-    this.#add(this.#tpr);
-    this.#addOctets(this.#torl, this.#torh, wireLength);
+    const tally = this.#received;
+    this.#isUnsettled = true;
+    tally[TALLY_OTHER_FRAMES] = (tally[TALLY_OTHER_FRAMES] as number) + 1;
+    tally[TALLY_OTHER_OCTETS] = (tally[TALLY_OTHER_OCTETS] as number) + wireLength;
   }
 
-  /** It has a legal length and a right FCS. */
+  /** And it has a legal length and a right FCS. */
   legal(wireLength: number): void {
-    this.#add(this.#rxnfgpc);
-    this.#addOctets(this.#rxnfgbcl, this.#rxnfgbch, wireLength);
+    const tally = this.#received;
+    tally[TALLY_LEGAL_FRAMES] = (tally[TALLY_LEGAL_FRAMES] as number) + 1;
+    tally[TALLY_LEGAL_OCTETS] = (tally[TALLY_LEGAL_OCTETS] as number) + wireLength;
   }
 
-  /** It has passed the filters and there was room for it. `firstByte` of the address tells multicast. */
-  accepted(wireLength: number, isMulticast: boolean, isBroadcast: boolean): void {
-    this.#add(this.#gprc);
-    this.#addOctets(this.#gorcl, this.#gorch, wireLength);
-    this.#add(this.#receivedBins[binOf(wireLength)] as number);
-    if (isBroadcast) this.#add(this.#bprc);
-    else if (isMulticast) this.#add(this.#mprc);
+  /** A frame has arrived, is legal, has passed the filters, and there was room for it. */
+  accepted(wireLength: number, cast: Cast): void {
+    const tally = this.#received;
+    const at = TALLY_FRAMES + binOf(wireLength) * CAST_COUNT + cast;
+    this.#isUnsettled = true;
+    tally[at] = (tally[at] as number) + 1;
+    tally[TALLY_OCTETS] = (tally[TALLY_OCTETS] as number) + wireLength;
   }
 
   /** It is in host memory. `byteLength` is what was written there. */
   delivered(queue: number, byteLength: number): void {
-    const { totals } = this;
-    totals[RX_DELIVERED] = (totals[RX_DELIVERED] as number) + 1;
+    const tally = this.#received;
     const set = this.#receiveSet[queue] as number;
-    this.#add(this.#rxdgpc);
-    this.#addOctets(this.#rxdgbcl, this.#rxdgbch, byteLength);
-    this.#add(this.#qprc + set);
-    this.#addOctets(this.#qbrcl + set, this.#qbrch + set, byteLength);
+    this.#isUnsettled = true;
+    tally[TALLY_SET_FRAMES + set] = (tally[TALLY_SET_FRAMES + set] as number) + 1;
+    tally[TALLY_SET_OCTETS + set] = (tally[TALLY_SET_OCTETS + set] as number) + byteLength;
   }
 
   /** It was dropped; `reason` is one of the RX_DROP_ constants. */
@@ -190,43 +228,113 @@ export class Statistics {
 
   /** A checksum of a received frame was wrong. */
   checksumError(): void {
-    this.#add(this.#xec);
+    this.#add(this.#xec, 1);
   }
 
   /** A frame went out. Short ones (without padding) count in the totals alone. */
-  sent(queue: number, wireLength: number, isMulticast: boolean, isBroadcast: boolean): void {
-    const { totals } = this;
-    totals[TX_FRAMES] = (totals[TX_FRAMES] as number) + 1;
-    totals[TX_BYTES] = (totals[TX_BYTES] as number) + wireLength;
+  sent(queue: number, wireLength: number, cast: Cast): void {
+    const tally = this.#sent;
     const set = this.#transmitSet[queue] as number;
-    this.#add(this.#tpt);
-    this.#add(this.#txdgpc);
-    this.#addOctets(this.#txdgbcl, this.#txdgbch, wireLength);
-    this.#add(this.#qptc + set);
-    this.#addOctets(this.#qbtcl + set, this.#qbtch + set, wireLength);
-    if (wireLength < 64) return;
-    this.#add(this.#gptc);
-    this.#addOctets(this.#gotcl, this.#gotch, wireLength);
-    this.#add(this.#transmittedBins[binOf(wireLength)] as number);
-    if (isBroadcast) this.#add(this.#bptc);
-    else if (isMulticast) this.#add(this.#mptc);
+    this.#isUnsettled = true;
+    tally[TALLY_SET_FRAMES + set] = (tally[TALLY_SET_FRAMES + set] as number) + 1;
+    tally[TALLY_SET_OCTETS + set] = (tally[TALLY_SET_OCTETS + set] as number) + wireLength;
+    if (wireLength < BINS[0]) return;
+    const at = TALLY_FRAMES + binOf(wireLength) * CAST_COUNT + cast;
+    tally[at] = (tally[at] as number) + 1;
+    tally[TALLY_OCTETS] = (tally[TALLY_OCTETS] as number) + wireLength;
   }
 
-  #add(ordinal: number): void {
-    const value = this.#values[ordinal] as number;
-    if (value !== -1) this.#values[ordinal] = (value + 1) | 0;
+  /** Brings registers and totals up to date with what was tallied. */
+  settle(): void {
+    if (!this.#isUnsettled) return;
+    this.#isUnsettled = false;
+    this.#settleReceived();
+    this.#settleSent();
+  }
+
+  #settleReceived(): void {
+    const { totals } = this;
+    const tally = this.#received;
+    const octets = tally[TALLY_OCTETS] as number;
+    const frames = this.#settleSizes(tally, this.#receivedBins, this.#bprc, this.#mprc);
+    this.#add(this.#gprc, frames);
+    this.#addOctets(this.#gorcl, this.#gorch, octets);
+    const legalOctets = octets + (tally[TALLY_LEGAL_OCTETS] as number);
+    this.#add(this.#rxnfgpc, frames + (tally[TALLY_LEGAL_FRAMES] as number));
+    this.#addOctets(this.#rxnfgbcl, this.#rxnfgbch, legalOctets);
+    const allFrames = frames + (tally[TALLY_OTHER_FRAMES] as number);
+    const allOctets = octets + (tally[TALLY_OTHER_OCTETS] as number);
+    this.#add(this.#tpr, allFrames);
+    this.#addOctets(this.#torl, this.#torh, allOctets);
+    totals[RX_FRAMES] = (totals[RX_FRAMES] as number) + allFrames;
+    totals[RX_BYTES] = (totals[RX_BYTES] as number) + allOctets;
+    const delivered = this.#settleSets(tally, this.#qprc, this.#qbrcl, this.#qbrch);
+    this.#add(this.#rxdgpc, delivered);
+    this.#addOctets(this.#rxdgbcl, this.#rxdgbch, sumOf(tally, TALLY_SET_OCTETS, SET_COUNT));
+    totals[RX_DELIVERED] = (totals[RX_DELIVERED] as number) + delivered;
+    tally.fill(0);
+  }
+
+  #settleSent(): void {
+    const { totals } = this;
+    const tally = this.#sent;
+    const frames = this.#settleSizes(tally, this.#transmittedBins, this.#bptc, this.#mptc);
+    this.#add(this.#gptc, frames);
+    this.#addOctets(this.#gotcl, this.#gotch, tally[TALLY_OCTETS] as number);
+    const allFrames = this.#settleSets(tally, this.#qptc, this.#qbtcl, this.#qbtch);
+    const allOctets = sumOf(tally, TALLY_SET_OCTETS, SET_COUNT);
+    this.#add(this.#tpt, allFrames);
+    this.#add(this.#txdgpc, allFrames);
+    this.#addOctets(this.#txdgbcl, this.#txdgbch, allOctets);
+    totals[TX_FRAMES] = (totals[TX_FRAMES] as number) + allFrames;
+    totals[TX_BYTES] = (totals[TX_BYTES] as number) + allOctets;
+    tally.fill(0);
+  }
+
+  /** Frames of a legal length by size, and those to several and to all. Returns how many there were. */
+  #settleSizes(tally: Float64Array, bins: Int32Array, broadcastAt: number, multicastAt: number): number {
+    let frames = 0;
+    for (let bin = 0; bin < BIN_COUNT; bin++) {
+      const at = TALLY_FRAMES + bin * CAST_COUNT;
+      const inBin = sumOf(tally, at, CAST_COUNT);
+      if (inBin === 0) continue;
+      this.#add(bins[bin] as number, inBin);
+      this.#add(broadcastAt, tally[at + BROADCAST] as number);
+      this.#add(multicastAt, tally[at + MULTICAST] as number);
+      frames += inBin;
+    }
+    return frames;
+  }
+
+  /** Frames and octets by set of counters. Returns how many frames there were. */
+  #settleSets(tally: Float64Array, framesAt: number, lowAt: number, highAt: number): number {
+    for (let set = 0; set < SET_COUNT; set++) {
+      if (tally[TALLY_SET_FRAMES + set] === 0) continue;
+      this.#add(framesAt + set, tally[TALLY_SET_FRAMES + set] as number);
+      this.#addOctets(lowAt + set, highAt + set, tally[TALLY_SET_OCTETS + set] as number);
+    }
+    return sumOf(tally, TALLY_SET_FRAMES, SET_COUNT);
+  }
+
+  #add(ordinal: number, count: number): void {
+    const sum = ((this.#values[ordinal] as number) >>> 0) + count;
+    this.#values[ordinal] = sum > COUNTER_MAX ? -1 : sum;
   }
 
   /** Adds to a counter of 36 bits in two registers. */
   #addOctets(lowAt: number, highAt: number, octets: number): void {
     const values = this.#values;
-    const before = values[lowAt] as number;
-    const after = (before + octets) | 0;
-    values[lowAt] = after;
-    if ((after ^ SIGN) >= (before ^ SIGN)) return;
-    if ((values[highAt] as number) === HIGH_MAX) values[lowAt] = -1;
-    else values[highAt] = (values[highAt] as number) + 1;
+    const before = (values[highAt] as number) * 2 ** 32 + ((values[lowAt] as number) >>> 0);
+    const after = Math.min(before + octets, OCTETS_MAX);
+    values[lowAt] = after % 2 ** 32;
+    values[highAt] = Math.floor(after / 2 ** 32);
   }
+}
+
+function sumOf(tally: Float64Array, first: number, count: number): number {
+  let sum = 0;
+  for (let at = first; at < first + count; at++) sum += tally[at] as number;
+  return sum;
 }
 
 function binOf(wireLength: number): number {

@@ -10,6 +10,24 @@ import * as buffer from "./transmit-buffer.ts";
 import type { TransmitOffload } from "./transmit-offload.ts";
 import type { TransmitWriteBack } from "./transmit-write-back.ts";
 
+// Local names: the engine folds a constant of its own module, and looks one of another module up.
+const {
+  FATE_LOSE,
+  FATE_REFUSE,
+  FATE_SEND,
+  FRAME_COMMAND,
+  FRAME_FATE,
+  FRAME_KEPT,
+  FRAME_LAST,
+  FRAME_LAST_COMMAND,
+  FRAME_OFFSET,
+  FRAME_OPTIONS,
+  FRAME_PENDING,
+  FRAME_PLAIN,
+  FRAME_QUEUE,
+  FRAME_SLOTS,
+} = buffer;
+const { TX_DD, TX_DEXT, TX_EOP, TX_IC, TX_IPSEC, TX_IXSM, TX_LENGTH_MASK, TX_RS, TX_TSE, TX_TXSM, TX_VLE } = bits;
 /** A read's context: where the bytes go (19 bits), and above it the slot of the frame. */
 const SLOT_SHIFT = 19;
 const OFFSET_MASK: number = (1 << SLOT_SHIFT) - 1;
@@ -17,9 +35,9 @@ const OFFSET_MASK: number = (1 << SLOT_SHIFT) - 1;
 const FRAME_BYTES_MIN = 17;
 const FRAME_BYTES_MAX = 15_872;
 const SEGMENTED_BYTES_MAX = 262_144;
-const NEEDS_WORK: number = bits.TX_VLE | bits.TX_TSE | bits.TX_IC;
+const NEEDS_WORK: number = TX_VLE | TX_TSE | TX_IC;
 /** POPTS: checksums and IPsec. */
-const OPTIONS: number = bits.TX_IXSM | bits.TX_TXSM | bits.TX_IPSEC;
+const OPTIONS: number = TX_IXSM | TX_TXSM | TX_IPSEC;
 
 export interface GatherParts {
   readonly rings: Rings;
@@ -94,21 +112,21 @@ export class TransmitGather {
     const count = this.#pieceCount;
     const first = rings.cacheAt(queue, 0);
     const command = cache[first + 2] as number;
-    const longest = (command & bits.TX_TSE) !== 0 ? SEGMENTED_BYTES_MAX : FRAME_BYTES_MAX;
+    const longest = (command & TX_TSE) !== 0 ? SEGMENTED_BYTES_MAX : FRAME_BYTES_MAX;
     const isLegal = byteLength >= FRAME_BYTES_MIN && byteLength <= longest;
     const slot = this.#buffer.begin(isLegal ? byteLength : 0);
     if (slot < 0) return false;
     const frames = this.#buffer.frames;
     const at = this.#buffer.at(slot);
     const firstIndex = rings.firstCachedIndex(queue);
-    const isAdvanced = (command & bits.TX_DEXT) !== 0;
+    const isAdvanced = (command & TX_DEXT) !== 0;
     const wantsOffload = (command & NEEDS_WORK) !== 0 || (isAdvanced && ((cache[first + 3] as number) & OPTIONS) !== 0);
-    frames[at + buffer.FRAME_QUEUE] = queue;
-    frames[at + buffer.FRAME_COMMAND] = command;
-    frames[at + buffer.FRAME_OPTIONS] = cache[first + 3] as number;
-    frames[at + buffer.FRAME_FATE] = isLegal ? buffer.FATE_SEND : buffer.FATE_REFUSE;
-    frames[at + buffer.FRAME_PENDING] = 0;
-    frames[at + buffer.FRAME_PLAIN] = count === 1 && !wantsOffload ? 1 : 0;
+    frames[at + FRAME_QUEUE] = queue;
+    frames[at + FRAME_COMMAND] = command;
+    frames[at + FRAME_OPTIONS] = cache[first + 3] as number;
+    frames[at + FRAME_FATE] = isLegal ? FATE_SEND : FATE_REFUSE;
+    frames[at + FRAME_PENDING] = 0;
+    frames[at + FRAME_PLAIN] = count === 1 && !wantsOffload ? 1 : 0;
     this.#noteLast(queue, at, firstIndex);
     if (!isLegal) findings.recordFrameLength(this.#port, queue, firstIndex, byteLength, FRAME_BYTES_MIN, longest);
     if (isAdvanced) this.#offload.prepare(frames, at, firstIndex, byteLength, wantsOffload);
@@ -130,12 +148,12 @@ export class TransmitGather {
       command = rings.cache[rings.cacheAt(queue, count) + 2] as number;
       if (bits.isContext(command)) {
         findings.recordContextInFrame(this.#port, queue, rings.firstCachedIndex(queue), count);
-        command &= ~bits.TX_EOP;
+        command &= ~TX_EOP;
       } else {
-        byteLength += command & bits.TX_LENGTH_MASK;
+        byteLength += command & TX_LENGTH_MASK;
       }
       count++;
-    } while ((command & bits.TX_EOP) === 0);
+    } while ((command & TX_EOP) === 0);
     this.#byteLength = byteLength;
     this.#pieceCount = count;
   }
@@ -147,10 +165,10 @@ export class TransmitGather {
     const index = firstIndex + this.#pieceCount - 1;
     const from = this.#rings.cacheAt(queue, this.#pieceCount - 1);
     const command = this.#rings.cache[from + 2] as number;
-    const isLegacy = (command & bits.TX_DEXT) === 0;
-    frames[at + buffer.FRAME_LAST] = index >= slotCount ? index - slotCount : index;
-    frames[at + buffer.FRAME_LAST_COMMAND] = command;
-    frames[at + buffer.FRAME_KEPT] = isLegacy ? (this.#rings.cache[from + 3] as number) | bits.TX_DD : 0;
+    const isLegacy = (command & TX_DEXT) === 0;
+    frames[at + FRAME_LAST] = index >= slotCount ? index - slotCount : index;
+    frames[at + FRAME_LAST_COMMAND] = command;
+    frames[at + FRAME_KEPT] = isLegacy ? (this.#rings.cache[from + 3] as number) | TX_DD : 0;
   }
 
   #read(queue: number, slot: number, count: number): void {
@@ -158,19 +176,19 @@ export class TransmitGather {
     const { cache } = rings;
     const frames = this.#buffer.frames;
     const at = this.#buffer.at(slot);
-    let offset = frames[at + buffer.FRAME_OFFSET] as number;
+    let offset = frames[at + FRAME_OFFSET] as number;
     let reads = 0;
     for (let nth = 0; nth < count; nth++) {
       const from = rings.cacheAt(queue, nth);
       const command = cache[from + 2] as number;
-      const length = command & bits.TX_LENGTH_MASK;
+      const length = command & TX_LENGTH_MASK;
       if (length === 0 || bits.isContext(command)) continue;
       const context = (slot << SLOT_SHIFT) | offset;
       this.#port.dmaRead(cache[from + 1] as number, cache[from] as number, length, this.#dataTag, context);
       offset += length;
       reads++;
     }
-    frames[at + buffer.FRAME_PENDING] = reads;
+    frames[at + FRAME_PENDING] = reads;
     this.readsUnderWay += reads;
   }
 
@@ -180,11 +198,11 @@ export class TransmitGather {
     const frames = this.#buffer.frames;
     const at = this.#buffer.at(slot);
     this.readsUnderWay--;
-    frames[at + buffer.FRAME_PENDING] = (frames[at + buffer.FRAME_PENDING] as number) - 1;
-    const isPlain = frames[at + buffer.FRAME_PLAIN] !== 0 && frames[at + buffer.FRAME_FATE] === buffer.FATE_SEND;
+    frames[at + FRAME_PENDING] = (frames[at + FRAME_PENDING] as number) - 1;
+    const isPlain = frames[at + FRAME_PLAIN] !== 0 && frames[at + FRAME_FATE] === FATE_SEND;
     if (isPlain && slot === this.#buffer.first) {
-      const queue = frames[at + buffer.FRAME_QUEUE] as number;
-      this.#offload.sendPlain(queue, memory, offset, byteLength, frames[at + buffer.FRAME_COMMAND] as number);
+      const queue = frames[at + FRAME_QUEUE] as number;
+      this.#offload.sendPlain(queue, memory, offset, byteLength, frames[at + FRAME_COMMAND] as number);
       this.#finish(at);
     } else {
       copyMemory(this.#buffer.memory, context & OFFSET_MASK, memory, offset, byteLength);
@@ -196,17 +214,16 @@ export class TransmitGather {
   onDataError(context: number): void {
     const at = this.#buffer.at(context >>> SLOT_SHIFT);
     const frames = this.#buffer.frames;
-    const queue = frames[at + buffer.FRAME_QUEUE] as number;
+    const queue = frames[at + FRAME_QUEUE] as number;
     this.readsUnderWay--;
-    frames[at + buffer.FRAME_PENDING] = (frames[at + buffer.FRAME_PENDING] as number) - 1;
+    frames[at + FRAME_PENDING] = (frames[at + FRAME_PENDING] as number) - 1;
     this.#rings.halt(queue);
     let isBehind = false;
     for (let nth = 0; nth < this.#buffer.count; nth++) {
-      const other = this.#buffer.at((this.#buffer.first + nth) & (buffer.FRAME_SLOTS - 1));
+      const other = this.#buffer.at((this.#buffer.first + nth) & (FRAME_SLOTS - 1));
       isBehind ||= other === at;
       // What a driver sees of such an error is a queue that stands still: head and descriptors stay as they are.
-      if (isBehind && frames[other + buffer.FRAME_QUEUE] === queue)
-        frames[other + buffer.FRAME_FATE] = buffer.FATE_LOSE;
+      if (isBehind && frames[other + FRAME_QUEUE] === queue) frames[other + FRAME_FATE] = FATE_LOSE;
     }
     this.#sendFinished();
   }
@@ -216,8 +233,8 @@ export class TransmitGather {
     const frames = this.#buffer.frames;
     while (this.#buffer.count !== 0) {
       const at = this.#buffer.at(this.#buffer.first);
-      if (frames[at + buffer.FRAME_PENDING] !== 0) return;
-      if (frames[at + buffer.FRAME_FATE] === buffer.FATE_SEND) this.#offload.send(this.#buffer, at);
+      if (frames[at + FRAME_PENDING] !== 0) return;
+      if (frames[at + FRAME_FATE] === FATE_SEND) this.#offload.send(this.#buffer, at);
       else this.#statistics.dropped(statistics.TX_DROPPED);
       this.#finish(at);
     }
@@ -226,16 +243,16 @@ export class TransmitGather {
   /** The oldest frame is done: its descriptors go back to the driver. */
   #finish(at: number): void {
     const frames = this.#buffer.frames;
-    const queue = frames[at + buffer.FRAME_QUEUE] as number;
-    const last = frames[at + buffer.FRAME_LAST] as number;
+    const queue = frames[at + FRAME_QUEUE] as number;
+    const last = frames[at + FRAME_LAST] as number;
     const rings = this.#rings;
     this.framesUnderWay[queue] = (this.framesUnderWay[queue] as number) - 1;
-    if (frames[at + buffer.FRAME_FATE] !== buffer.FATE_LOSE) {
+    if (frames[at + FRAME_FATE] !== FATE_LOSE) {
       // With nothing under way the head also passes contexts that were taken in behind the frame.
       const isLast = this.framesUnderWay[queue] === 0;
       rings.moveHead(queue, isLast ? rings.firstCachedIndex(queue) : rings.after(queue, last));
-      if (((frames[at + buffer.FRAME_LAST_COMMAND] as number) & bits.TX_RS) !== 0) {
-        this.#writeBack.report(queue, last, frames[at + buffer.FRAME_KEPT] as number);
+      if (((frames[at + FRAME_LAST_COMMAND] as number) & TX_RS) !== 0) {
+        this.#writeBack.report(queue, last, frames[at + FRAME_KEPT] as number);
       }
     }
     this.#buffer.release();

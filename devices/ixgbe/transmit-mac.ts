@@ -4,7 +4,7 @@ import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import { crc32, FCS_BYTE_LENGTH } from "../../emulator/wire/crc32.ts";
 import { MIN_FRAME_BYTE_LENGTH } from "../../emulator/wire/line-rate.ts";
 import * as bits from "./descriptors.ts";
-import { isBroadcast, type Receive } from "./receive.ts";
+import { castOf, type Receive } from "./receive.ts";
 import * as reg from "./registers.ts";
 import type { Statistics } from "./statistics.ts";
 
@@ -67,9 +67,7 @@ export class TransmitMac {
   }
 
   #emit(queue: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
-    const isMulticast = ((memory.bytes[offset] as number) & 1) !== 0;
-    const isToAll = isMulticast && isBroadcast(memory.bytes, offset);
-    this.#statistics.sent(queue, byteLength + FCS_BYTE_LENGTH, isMulticast, isToAll);
+    this.#statistics.sent(queue, byteLength + FCS_BYTE_LENGTH, castOf(memory.bytes, offset));
     if (this.#loopback) this.#receive.onFrame(memory, offset, byteLength, flags);
     else this.#port.transmit(0, memory, offset, byteLength, flags);
   }

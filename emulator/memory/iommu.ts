@@ -8,7 +8,8 @@ const IOVA_PAGE_BYTES = 4096;
 /** Lengths and offsets in a mapping are int32, so that translating allocates nothing. */
 const LARGEST_MAPPING_BYTES = 2 ** 31 - 1;
 
-const ENTRY_WORDS = 16;
+const ENTRY_SHIFT = 4;
+const ENTRY_WORDS: number = 1 << ENTRY_SHIFT;
 const LABEL_BYTES = 32;
 const ENTRY_HIGH = 0;
 const ENTRY_LOW = 1;
@@ -22,6 +23,9 @@ const ENTRY_LABEL = 8;
 const FREE = 0;
 const MAPPED = 1;
 const UNMAPPED = 2;
+
+/** Flipping the sign bit turns a signed comparison into an unsigned one. */
+const SIGN: number = 1 << 31;
 
 const HEAD_LOCK = 0;
 const HEAD_NEXT_PAGE = 1;
@@ -83,8 +87,9 @@ export class Iommu {
     this.#pages = new Int32Array(tables.pages);
     this.#entries = new Int32Array(tables.entries);
     this.#labels = new Uint8Array(tables.entries);
-    this.#baseHigh = Math.floor(tables.baseIova / 2 ** 32);
-    this.#basePage = (tables.baseIova % 2 ** 32) / IOVA_PAGE_BYTES;
+    this.#baseHigh = Math.floor(tables.baseIova / 2 ** 32) | 0;
+    // Cut to int32: a division yields a floating-point field, and then every translation is floating-point arithmetic.
+    this.#basePage = ((tables.baseIova % 2 ** 32) / IOVA_PAGE_BYTES) | 0;
     this.#pageCount = this.#pages.length;
   }
 
@@ -170,19 +175,21 @@ export class Iommu {
    * {@link offset} are set. False: a fault, which {@link explain} puts into words. Allocates nothing.
    */
   translate(high: number, low: number, byteLength: number, direction: DmaPermissions): boolean {
-    const page = ((high - this.#baseHigh) << 20) + (low >>> 12) - this.#basePage;
+    // Every step is cut to int32: a value that might leave its range makes all that follows floating-point arithmetic.
+    const page = (((((high - this.#baseHigh) << 20) + (low >>> 12)) | 0) - this.#basePage) | 0;
     if (page < 0 || page >= this.#pageCount) return false;
     const entries = this.#entries;
-    const at = (this.#pages[page] as number) * ENTRY_WORDS;
+    const at = (this.#pages[page] as number) << ENTRY_SHIFT;
     if (entries[at + ENTRY_STATE] !== MAPPED) return false;
-    const within = (low - (entries[at + ENTRY_LOW] as number)) | 0;
-    if (within < 0 || within + byteLength > (entries[at + ENTRY_LENGTH] as number)) return false;
+    const base = entries[at + ENTRY_LOW] as number;
+    const within = (low - base) | 0;
+    if (within < 0 || within > (((entries[at + ENTRY_LENGTH] as number) - byteLength) | 0)) return false;
     if (((entries[at + ENTRY_PERMISSIONS] as number) & direction) === 0) return false;
     // The page index wraps for addresses 2^44 apart; comparing the high word keeps those from hitting each other's pages.
-    if (high !== (entries[at + ENTRY_HIGH] as number) + (low >>> 0 < (entries[at + ENTRY_LOW] as number) >>> 0 ? 1 : 0))
-      return false;
+    const carry = (low ^ SIGN) < (base ^ SIGN) ? 1 : 0;
+    if (high !== (((entries[at + ENTRY_HIGH] as number) + carry) | 0)) return false;
     this.segment = entries[at + ENTRY_SEGMENT] as number;
-    this.offset = (entries[at + ENTRY_OFFSET] as number) + within;
+    this.offset = ((entries[at + ENTRY_OFFSET] as number) + within) | 0;
     return true;
   }
 

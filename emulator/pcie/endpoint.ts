@@ -9,10 +9,10 @@ import type { ConfigWidth } from "./config-image.ts";
 import { type ConfigListener, ConfigSpace } from "./config-space.ts";
 import type { DeviceDeclaration, DeviceModel, DevicePort } from "./device-model.ts";
 import * as report from "./endpoint-findings.ts";
-import { FlagWrites } from "./flag-writes.ts";
 import { InterruptController } from "./interrupt-controller.ts";
 import { type MsiSink, MsixTable } from "./msix.ts";
 import { ReadQueue } from "./read-queue.ts";
+import { WriteBacks } from "./write-backs.ts";
 
 /** Where an endpoint sits: what it shares with the rest of the machine. */
 export interface EndpointSlot {
@@ -53,7 +53,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   readonly #iommu: Iommu;
   readonly #memory: HostMemory;
   readonly #reads = new ReadQueue();
-  readonly #flags = new FlagWrites();
+  readonly #writeBacks = new WriteBacks();
   /** Sum of words that were only looked at, so that the looking is not optimised away. */
   #seen = 0;
   readonly #barLengths = new Int32Array(6);
@@ -106,7 +106,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     this.readHigh = ALL_ONES;
     if (!this.#decodes(bar, offset, byteLength, "read")) return ALL_ONES;
     if (bar === this.#msixBar && this.msix?.owns(offset)) {
-      this.#flags.land();
+      this.#writeBacks.land();
       this.readHigh = byteLength === 8 ? this.msix.readWord(offset + 4) : 0;
       return this.msix.readWord(offset);
     }
@@ -115,18 +115,18 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     const low = device.onRead(bar, offset, byteLength);
     this.readHigh = device.readHigh;
     // The completion pushes the DMA writes before it.
-    this.#flags.land();
+    this.#writeBacks.land();
     return low;
   }
 
   configRead(offset: number, byteLength: number): number {
-    this.#flags.land();
+    this.#writeBacks.land();
     this.config.setTransactionsPending(this.#reads.count > 0);
     return this.config.read(offset, byteLength as ConfigWidth);
   }
 
   configWrite(offset: number, byteLength: number, value: number): void {
-    this.#flags.land();
+    this.#writeBacks.land();
     this.config.write(offset, byteLength as ConfigWidth, value >>> 0);
   }
 
@@ -143,9 +143,8 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       const memory = this.#memory.segment(this.#iommu.segment);
       if (memory !== undefined) {
         const { offset } = this.#iommu;
-        // A read pushes the function's own earlier writes (PCIe 2.4.1); only flags are kept back.
-        if (this.#flags.count > 0 && this.#flags.touches(memory.words, offset >> 2, (byteLength + 7) >> 2))
-          this.#flags.land();
+        // A read pushes the function's own earlier writes (PCIe 2.4.1); only write-backs are kept back.
+        if (this.#writeBacks.touches(memory.words, offset >> 2, (byteLength + 7) >> 2)) this.#writeBacks.land();
         this.#counters[DMA_READS] = (this.#counters[DMA_READS] as number) + 1;
         device.onDmaRead(reads.tag, reads.context, memory, offset, byteLength);
         return true;
@@ -158,7 +157,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
 
   /** Ends a turn: everything that the device wrote is in memory. */
   landWrites(): void {
-    this.#flags.land();
+    this.#writeBacks.land();
   }
 
   /**
@@ -177,7 +176,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     this.#seen ^= seen;
   }
 
-  #writeFlagLast(
+  #writeBack(
     target: MemoryView,
     targetOffset: number,
     memory: MemoryView,
@@ -185,13 +184,19 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     byteLength: number,
     flagOffset: number,
   ): void {
+    const writeBacks = this.#writeBacks;
+    const [first, wordCount] = [targetOffset >> 2, byteLength >> 2];
     if (((targetOffset | offset | flagOffset | byteLength) & 3) !== 0) {
       // A misaligned descriptor cannot be stored word by word; the driver has been told about the alignment already.
+      writeBacks.land();
       copyMemory(target, targetOffset, memory, offset, byteLength);
-      return;
+    } else if (WriteBacks.fits(wordCount)) {
+      writeBacks.put(target.words, first, memory, offset >> 2, wordCount, flagOffset >> 2);
+    } else {
+      writeBacks.land();
+      copyWordsExcept(target, targetOffset, memory, offset, byteLength, flagOffset);
+      writeBacks.put(target.words, first + (flagOffset >> 2), memory, (offset + flagOffset) >> 2, 1, 0);
     }
-    copyWordsExcept(target, targetOffset, memory, offset, byteLength, flagOffset);
-    this.#flags.put(target.words, (targetOffset + flagOffset) >> 2, memory.words[(offset + flagOffset) >> 2] as number);
   }
 
   /** Runs the timers that are due. False when none was. */
@@ -243,9 +248,14 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     if (this.config.busMasterEnabled && iommu.translate(high, low, byteLength, DMA_WRITE)) {
       const target = this.#memory.segment(iommu.segment);
       if (target !== undefined) {
+        const at = iommu.offset;
         this.#counters[DMA_WRITES] = (this.#counters[DMA_WRITES] as number) + 1;
-        if (flagOffset < 0) copyMemory(target, iommu.offset, memory, offset, byteLength);
-        else this.#writeFlagLast(target, iommu.offset, memory, offset, byteLength, flagOffset);
+        if (flagOffset >= 0) {
+          this.#writeBack(target, at, memory, offset, byteLength, flagOffset);
+        } else {
+          if (this.#writeBacks.touches(target.words, at >> 2, (byteLength + 7) >> 2)) this.#writeBacks.land();
+          copyMemory(target, at, memory, offset, byteLength);
+        }
         return;
       }
     }
@@ -326,7 +336,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
 
   /** A message interrupt leaves the function: behind its DMA writes, which have landed already. */
   deliverMsi(addressHigh: number, addressLow: number, data: number): void {
-    this.#flags.land();
+    this.#writeBacks.land();
     if (!this.config.busMasterEnabled) {
       report.recordBusMasterOff(this, this.declaration.name, "interrupt message", "the interrupt is lost");
       return;
@@ -337,7 +347,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   }
 
   #driveLine(): void {
-    this.#flags.land();
+    this.#writeBacks.land();
     // With MSI or MSI-X enabled a function must not use INTx (PCIe 6.1.4.3).
     const mayDrive = !this.config.intxDisabled && !this.config.msiEnabled && !this.config.msixEnabled;
     this.#slot.interrupts.setLine(this.#slot.functionIndex, mayDrive && this.#legacyAsserted);

@@ -5,6 +5,7 @@ import type { CpuSeat } from "./cpu-handle.ts";
 import type { EventSource } from "./device-host.ts";
 import { runDeviceLoop } from "./device-loop.ts";
 import type { Finding } from "./findings.ts";
+import { inlineDeeply } from "./inlining.ts";
 import { type DeviceWrapper, loadDevice, Machine, type MachineTables } from "./machine.ts";
 import { Mirror } from "./mirror.ts";
 import { RequestRing } from "./request-ring.ts";
@@ -87,6 +88,7 @@ export class DeviceThread {
 
   /** Loads the devices and plugs them in. Throws when a module cannot be loaded or a device refuses its options. */
   static async start(data: DeviceThreadData): Promise<DeviceThread> {
+    inlineDeeply();
     const devices = await Promise.all(data.specs.map(loadDevice));
     const attachments: (readonly [Attachment, unknown])[] = [];
     for (const spec of data.attachments) attachments.push([await import(spec.moduleUrl), spec.options]);

@@ -10,8 +10,8 @@ import * as reg from "./ixgbe-registers.ts";
 const RING_SIZE = 512;
 const BUFFER_BYTES = 2048;
 const CLEAN_BATCH = 32;
-/** The card looks at all of its registers, and enables its queues, in a small part of this. */
-const BRING_UP_NS = 5_000_000;
+/** The card looks at all of its registers, and enables its queues, in a small part of this; its thread may have to wait for a processor. */
+const BRING_UP_NS = 50_000_000;
 /** Polls of one bit before the driver gives up: seconds. */
 const POLL_LIMIT = 2_000_000_000;
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import * as reg from "../../../devices/ixgbe/registers.ts";
-import { Statistics } from "../../../devices/ixgbe/statistics.ts";
+import { Statistics, UNICAST } from "../../../devices/ixgbe/statistics.ts";
 import { RegisterFile } from "../../../emulator/registers/register-file.ts";
 import { Card, plainFrame } from "./card.ts";
 import { ReceiveRing } from "./rings.ts";
@@ -21,7 +21,7 @@ test("octet counters have 36 bits, and stay at the largest number", () => {
       let octets = BigInt(high) * 2n ** 32n + BigInt((-below | 0) >>> 0);
       let isStuck = false;
       for (const byteLength of frames) {
-        counters.accepted(byteLength, false, false);
+        counters.accepted(byteLength, UNICAST);
         octets += BigInt(byteLength);
         // What comes after the largest number does not matter: drivers read long before.
         if (octets >= 2n ** 36n) isStuck = true;
@@ -38,7 +38,7 @@ test("octet counters have 36 bits, and stay at the largest number", () => {
 test("packet counters stay at their largest value until they are read", () => {
   const { file, counters } = registers();
   file.set(reg.GPRC, -3);
-  for (let count = 0; count < 5; count++) counters.accepted(64, false, false);
+  for (let count = 0; count < 5; count++) counters.accepted(64, UNICAST);
   expect(file.read(reg.GPRC.at()) >>> 0).toBe(0xffff_ffff);
   expect(file.read(reg.GPRC.at())).toBe(0);
 });
