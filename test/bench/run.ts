@@ -13,42 +13,56 @@ import { echo } from "./echo-device.ts";
 import { median } from "./figures.ts";
 import type { HeapFigures } from "./heap-watch.ts";
 import type { FrameFigures, FrameJob } from "./ixgbe.driver.ts";
+import { PING_PONG_BYTES } from "./ping-pong.ts";
 import type { RoundTripFigures } from "./round-trip.driver.ts";
+
+const FRAME_JOBS = [
+  ["transmit", "accessors"],
+  ["receive", "accessors"],
+  ["transmit", "mapped"],
+  ["receive", "mapped"],
+] as const;
+
+const HELP = `npm run bench -- [--only round-trips|frames] [--frames N] [--rounds N] [--json]
+
+Prints each figure beside its floor, measured by turns in the same run. Two threads spin: on a machine that does something
+else meanwhile the figures say little. --frames: frames of one round (10,000,000), --rounds: rounds of each (5).`;
 
 const { values } = parseArgs({
   options: {
+    only: { type: "string" },
     frames: { type: "string", default: "10000000" },
-    rounds: { type: "string", default: "3" },
+    rounds: { type: "string", default: "5" },
     json: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
   },
 });
-const frameCount = Number(values.frames);
-const rounds = Number(values.rounds);
+const frameCount = wholeNumber("--frames", values.frames);
+const rounds = wholeNumber("--rounds", values.rounds);
 const figures: Record<string, unknown> = {};
 
-await roundTrips();
-for (const access of ["accessors", "mapped"] as const) {
-  for (const direction of ["transmit", "receive"] as const) await frameRate(direction, access);
+if (values.help) {
+  console.log(HELP);
+} else {
+  if (values.only !== "frames") await roundTrips();
+  if (values.only !== "round-trips") for (const [direction, access] of FRAME_JOBS) await frameRate(direction, access);
+  if (values.json) console.log(JSON.stringify(figures));
 }
-if (values.json) console.log(JSON.stringify(figures));
 
 async function roundTrips(): Promise<void> {
   const results: RoundTripFigures[] = [];
   for (let round = 0; round < rounds; round++) {
-    await using bed = await start(echo(), []);
-    results.push(await bed.cpu(1).run<RoundTripFigures>(new URL("./round-trip.driver.ts", import.meta.url)));
+    const words = new SharedArrayBuffer(PING_PONG_BYTES);
+    await using bed = await start(echo(), [attachment("ping-pong.ts", { words })]);
+    results.push(await bed.cpu(1).run<RoundTripFigures>(new URL("./round-trip.driver.ts", import.meta.url), words));
   }
-  const pingPongNs = median(results.map((result) => result.pingPongNs));
-  const doorbellNs = median(results.map((result) => result.doorbellNs));
-  const readNs = median(results.map((result) => result.readNs));
-  figures.roundTrip = { pingPongNs, doorbellNs, readNs };
-  say("bare two-thread ping-pong (floor)", `${pingPongNs.toFixed(0)} ns`);
-  say(
-    "doorbell → completion → driver",
-    `${doorbellNs.toFixed(0)} ns`,
-    `${(doorbellNs / pingPongNs).toFixed(2)} × floor`,
-  );
-  say("register read", `${readNs.toFixed(0)} ns`, `${(readNs / pingPongNs).toFixed(2)} × floor`);
+  const of = (name: keyof RoundTripFigures): number => median(results.map((result) => result[name]));
+  const ratios = (name: "doorbellRatio" | "readRatio"): string =>
+    `${of(name).toFixed(2)} × floor (${results.map((result) => result[name].toFixed(2)).join(", ")})`;
+  figures.roundTrip = results;
+  say("bare two-thread ping-pong (floor)", `${of("pingPongNs").toFixed(0)} ns`);
+  say("doorbell → completion → driver", `${of("doorbellNs").toFixed(0)} ns`, ratios("doorbellRatio"));
+  say("register read", `${of("readNs").toFixed(0)} ns`, ratios("readRatio"));
 }
 
 async function frameRate(direction: FrameJob["direction"], access: FrameJob["access"]): Promise<void> {
@@ -63,11 +77,30 @@ async function frameRate(direction: FrameJob["direction"], access: FrameJob["acc
     driverHeaps.push(driver.heap);
     deviceHeaps.push(device);
   }
-  const [rate, floor] = [median(rates), median(floors)];
-  figures[`${direction} ${access}`] = { framesPerSecond: rate, floorFramesPerSecond: floor, driverHeaps, deviceHeaps };
-  say(`${direction}, ${access}`, `${(rate / 1e6).toFixed(2)} M frames/s`, `floor ${(floor / 1e6).toFixed(1)} M`);
+  figures[`${direction} ${access}`] = {
+    framesPerSecond: rates,
+    floorFramesPerSecond: floors,
+    driverHeaps,
+    deviceHeaps,
+  };
+  say(
+    `${direction}, ${access}`,
+    `${millions(median(rates))} M frames/s (${rates.map(millions).join(", ")})`,
+    `bare copy ${millions(median(floors))} M`,
+  );
   say("  heap of the driver thread", ...driverHeaps.map(heapText));
   say("  heap of the device thread", ...deviceHeaps.map(heapText));
+}
+
+function wholeNumber(name: string, text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  console.error(`${name} ${text}: want a whole number above 0`);
+  process.exit(2);
+}
+
+function millions(rate: number): string {
+  return (rate / 1e6).toFixed(2);
 }
 
 async function oneFrameRun(
