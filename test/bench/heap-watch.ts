@@ -1,6 +1,7 @@
 /** Counts collections and heap growth of the thread that it runs in. As an attachment it watches a device thread. */
-import { type PerformanceEntry, PerformanceObserver } from "node:perf_hooks";
-import { getHeapStatistics } from "node:v8";
+import { type PerformanceEntry, PerformanceObserver, performance } from "node:perf_hooks";
+import { getHeapStatistics, setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { AttachedPart } from "../../emulator/run/device-thread.ts";
 
 /** What one thread did to its heap between two looks. */
@@ -14,11 +15,15 @@ export interface HeapFigures {
 
 const SCAVENGE = 1;
 
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
 export class HeapWatch {
   #scavenges = 0;
   #others = 0;
   #usedBytes = 0;
   #grownBytes: number | undefined;
+  #startedMs = 0;
   readonly #observer = new PerformanceObserver((list) => this.#count(list.getEntries()));
 
   constructor() {
@@ -26,9 +31,14 @@ export class HeapWatch {
     this.start();
   }
 
-  /** Forgets what was; the figures count from here. */
+  /**
+   * Forgets what was; the figures count from here. Collects once before, so that what start-up left behind is not counted:
+   * within the figures nothing is forced.
+   */
   start(): void {
+    collect();
     this.#count(this.#observer.takeRecords());
+    this.#startedMs = performance.now();
     this.#scavenges = 0;
     this.#others = 0;
     this.#usedBytes = getHeapStatistics().used_heap_size;
@@ -53,6 +63,8 @@ export class HeapWatch {
 
   #count(entries: readonly PerformanceEntry[]): void {
     for (const entry of entries) {
+      // The event loop tells of the collection at the start when the figures have begun.
+      if (entry.startTime < this.#startedMs) continue;
       const { detail } = entry as PerformanceEntry & { readonly detail?: { readonly kind?: number } };
       if (detail?.kind === SCAVENGE) this.#scavenges++;
       else this.#others++;
