@@ -1,0 +1,286 @@
+import { EnabledSteps, nextDueNs } from "./enabled.ts";
+import { stepEntry } from "./entry-step.ts";
+import { Insertion } from "./insertion.ts";
+import * as k from "./kinds.ts";
+import { ABORT, type Machine } from "./machine.ts";
+import { Recorder } from "./recorder.ts";
+import type { Actor, ExplorerState } from "./state.ts";
+import type { Strategy } from "./strategy.ts";
+import { stepThread } from "./thread-step.ts";
+import { StepTrace } from "./trace.ts";
+import * as verdicts from "./verdict.ts";
+
+/** Steps after which a run is given up, unless told otherwise. */
+const STEP_LIMIT = 10_000;
+/** A run that is followed by a fair one ends at this many times the step limit. */
+const FAIR_SUFFIX = 6;
+
+/**
+ * One program, run again and again under one schedule after the other. Nothing is made anew for a run but the generators
+ * of its actors. An actor publishes its next operation; the strategy chooses among those that are possible; the chosen
+ * one is carried out and its actor goes on to publish the next.
+ */
+export class Execution {
+  readonly machine: Machine;
+  readonly state: ExplorerState;
+  readonly enabled: EnabledSteps;
+  readonly recorder: Recorder;
+  /** Every step with what it did. Off unless somebody wants to look. */
+  readonly trace: StepTrace = new StepTrace();
+  /** A barrier that is tried out in places where the program has none. */
+  readonly insertion: Insertion = new Insertion();
+  stepLimit: number = STEP_LIMIT;
+  /**
+   * Whether a program that is still not at its end after the step limit is given turns fairly for five times as many
+   * steps more, and is then called starving. Otherwise nothing is said about it.
+   */
+  mustEnd = false;
+  verdict: number = verdicts.PASSED;
+  /** Steps of the last run. */
+  stepCount = 0;
+  /** A fingerprint of everything that happened: equal runs have equal ones. */
+  hash = 0;
+  #strategy: Strategy | undefined;
+  /** A strategy sets it to leave a run that it need not see to its end. */
+  isRedundant = false;
+  readonly #actors: (Actor | undefined)[] = new Array(k.THREAD_LIMIT).fill(undefined);
+  /** Answers for plain functions. */
+  readonly #answers = new Int32Array(k.THREAD_LIMIT);
+
+  constructor(machine: Machine) {
+    this.machine = machine;
+    this.state = machine.state;
+    this.enabled = new EnabledSteps(this.state);
+    this.recorder = new Recorder(this.state, this.enabled);
+  }
+
+  /** One run from the beginning to its verdict. */
+  run(strategy: Strategy, model: number, seed: number): number {
+    this.begin(strategy, model, seed);
+    while (this.turn()) {
+      // One step at a time, up to the verdict or the step limit.
+    }
+    return this.verdict;
+  }
+
+  /** Sets everything back and lets every actor publish its first operation. */
+  begin(strategy: Strategy, model: number, seed: number): void {
+    const { machine, state } = this;
+    machine.reset();
+    state.model = model;
+    this.recorder.reset();
+    this.trace.clear();
+    this.insertion.reset();
+    this.enabled.threadCount = machine.threads.length;
+    this.#strategy = strategy;
+    this.verdict = -1;
+    this.isRedundant = false;
+    this.stepCount = 0;
+    this.hash = 0;
+    strategy.begin(this, seed);
+    for (let thread = 0; thread < machine.threads.length; thread++) {
+      if (this.#isHandler(thread) || machine.threads[thread]?.body === undefined) continue;
+      this.#start(thread);
+    }
+  }
+
+  /** Takes one step; false when the run has come to its verdict. */
+  turn(): boolean {
+    if (this.verdict >= 0) return false;
+    const { enabled } = this;
+    enabled.compute();
+    if (enabled.count === 0) return this.#letTimePass() || this.#conclude();
+    if (this.stepCount >= this.stepLimit && !this.mustEnd) return this.#end(verdicts.UNKNOWN);
+    if (this.stepCount >= FAIR_SUFFIX * this.stepLimit) return this.#end(verdicts.STARVATION);
+    const slot = enabled.count === 1 ? (enabled.slots[0] as number) : this.#choose();
+    if (this.isRedundant) return this.#end(verdicts.REDUNDANT);
+    this.#step(slot);
+    return this.verdict < 0;
+  }
+
+  /**
+   * For a plain function: its operation is published; everybody else goes on until it is chosen. Returns its answer.
+   * Throws {@link ABORT} when the run ends before that, and at every further call.
+   */
+  schedulingPoint(thread: number): number {
+    const { state } = this;
+    state.status[thread] = k.READY;
+    this.insertion.apply(state, thread);
+    while (state.status[thread] !== k.RETURNING) if (!this.turn()) throw ABORT;
+    state.status[thread] = k.DORMANT;
+    return this.#answers[thread] as number;
+  }
+
+  /** The plain function has returned. */
+  finishPlain(thread: number): void {
+    this.state.status[thread] = k.DONE;
+  }
+
+  /** The plain function threw. Anything but {@link ABORT} is a violation. */
+  failPlain(error: unknown): void {
+    this.#fail(error);
+  }
+
+  // ---- what steps and strategies ask for ----------------------------------------------------------------------------
+
+  /** The actor that takes the step of a slot. */
+  actorOf(slot: number): number {
+    return slot < k.FIRST_ENTRY_SLOT ? slot : (this.state.flight.queue[slot - k.FIRST_ENTRY_SLOT] as number);
+  }
+
+  /** The number of that step among the actor's own. */
+  ordinalOf(slot: number): number {
+    return slot < k.FIRST_ENTRY_SLOT
+      ? (this.state.steps[slot] as number)
+      : (this.state.flight.ordinal[slot - k.FIRST_ENTRY_SLOT] as number);
+  }
+
+  chooseVersion(thread: number, count: number): number {
+    const version = (this.#strategy as Strategy).chooseVersion(this, thread, count);
+    this.recorder.version(thread, version);
+    this.trace.version(version);
+    return version;
+  }
+
+  /** The operation of a thread has ended: it runs on to its next one. */
+  resume(thread: number, answer: number): void {
+    this.hash = Math.imul(this.hash ^ answer, 0x0100_0193) + thread;
+    this.trace.answer(thread, answer);
+    const { state } = this;
+    state.steps[thread] = (state.steps[thread] as number) + 1;
+    if (this.insertion.restore(state, thread)) return;
+    const actor = this.#actors[thread];
+    if (actor === undefined) {
+      this.#answers[thread] = answer;
+      state.status[thread] = k.RETURNING;
+      return;
+    }
+    this.#advance(thread, actor, answer);
+  }
+
+  startHandler(vector: number): void {
+    const { state } = this;
+    const thread = state.handlerOf[vector] as number;
+    const cpu = state.cpuOf[thread] as number;
+    state.handlerOn[cpu] = thread;
+    // A handler is not executed before its interrupt is taken.
+    state.floors.raise(cpu, state.timeline.tick);
+    this.recorder.current = thread;
+    this.#start(thread);
+  }
+
+  // ---- inside -------------------------------------------------------------------------------------------------------
+
+  /** Up to the limit the strategy; beyond it, everything on its way and then everybody in turn. */
+  #choose(): number {
+    if (this.stepCount < this.stepLimit) return (this.#strategy as Strategy).choose(this);
+    const { enabled, recorder } = this;
+    return enabled.entryCount > 0 ? (enabled.slots[0] as number) : enabled.threadAfter(recorder.current + 1);
+  }
+
+  #step(slot: number): void {
+    const { state, recorder } = this;
+    const actor = this.actorOf(slot);
+    const ordinal = this.ordinalOf(slot);
+    recorder.chosen(slot);
+    this.#strategy?.onStep(this, slot, actor, ordinal);
+    this.stepCount++;
+    this.hash = Math.imul(this.hash ^ ((actor << 20) | ordinal), 0x0100_0193);
+    this.trace.step(state, slot, actor, ordinal);
+    if (slot < k.FIRST_ENTRY_SLOT) {
+      const isYield = state.kind[slot] === k.RELAX;
+      recorder.current = slot;
+      stepThread(this, slot);
+      if (isYield) this.#strategy?.onYield(this, slot);
+    } else stepEntry(this, slot - k.FIRST_ENTRY_SLOT);
+    recorder.lastActor = actor;
+    recorder.lastOrdinal = ordinal;
+  }
+
+  #start(thread: number): void {
+    const body = this.machine.threads[thread]?.body;
+    if (body === undefined) throw new Error(`actor ${thread} has no program`);
+    const actor = body();
+    this.#actors[thread] = actor;
+    this.state.watchCount[thread] = 0;
+    this.#advance(thread, actor, 0);
+  }
+
+  #advance(thread: number, actor: Actor, answer: number): void {
+    const { state } = this;
+    try {
+      if (actor.next(answer).done !== true) {
+        state.status[thread] = k.READY;
+        this.insertion.apply(state, thread);
+        return;
+      }
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#ended(thread);
+  }
+
+  #ended(thread: number): void {
+    const { state } = this;
+    if (!this.#isHandler(thread)) {
+      state.status[thread] = k.DONE;
+      return;
+    }
+    state.status[thread] = k.DORMANT;
+    const cpu = state.cpuOf[thread] as number;
+    state.handlerOn[cpu] = -1;
+    if (this.recorder.current === thread && (state.mainOf[cpu] as number) >= 0)
+      this.recorder.current = state.mainOf[cpu] as number;
+    const vector = state.handlerOf.indexOf(thread);
+    // A level interrupts again until the handler has made the device take it back.
+    if (state.lineUp[vector] === 1) state.arrive(vector);
+  }
+
+  #isHandler(thread: number): boolean {
+    const cpu = this.state.cpuOf[thread] as number;
+    return cpu >= 0 && this.state.mainOf[cpu] !== thread;
+  }
+
+  /** Nobody can go on now: time moves to the next limit or event. */
+  #letTimePass(): boolean {
+    const due = nextDueNs(this.state, this.machine.threads.length);
+    if (due === Number.POSITIVE_INFINITY) return false;
+    this.state.nowNs = due;
+    return true;
+  }
+
+  /** Nobody can go on any more. */
+  #conclude(): boolean {
+    const { state, machine } = this;
+    let isStuck = false;
+    let isLivelock = true;
+    for (let thread = 0; thread < machine.threads.length; thread++) {
+      const status = state.status[thread];
+      if (status === k.DONE || status === k.DORMANT || machine.threads[thread]?.isDaemon === true) continue;
+      isStuck = true;
+      const kind = state.kind[thread];
+      if (kind !== k.POLL && kind !== k.MMIO_POLL && kind !== k.RELAX) isLivelock = false;
+    }
+    if (isStuck) return this.#end(isLivelock ? verdicts.LIVELOCK : verdicts.DEADLOCK);
+    try {
+      machine.check();
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+    return this.#end(verdicts.PASSED);
+  }
+
+  #fail(error: unknown): void {
+    if (error === ABORT && this.verdict >= 0) return;
+    if (error !== ABORT)
+      this.machine.violation = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    this.#end(verdicts.VIOLATION);
+  }
+
+  #end(verdict: number): false {
+    this.verdict = verdict;
+    return false;
+  }
+}

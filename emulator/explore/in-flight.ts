@@ -1,0 +1,141 @@
+import { ACTOR_LIMIT, BUFFERED_IO, BUFFERED_STORE, FENCE, FENCE_DRAM, IN_FLIGHT_LIMIT } from "./kinds.ts";
+
+/**
+ * Everything that is on its way: stores in store buffers and write-combining buffers, posted writes and reads going down,
+ * DMA writes, messages and completions coming up, DMA reads, interrupts not yet taken, timers. One pool for all of them,
+ * kept in order of age: what may take a step next depends on what is older in the same queue.
+ */
+export class InFlight {
+  /** Places of the pool, oldest first. */
+  readonly order: Uint8Array = new Uint8Array(IN_FLIGHT_LIMIT);
+  count = 0;
+  readonly kind: Uint8Array = new Uint8Array(IN_FLIGHT_LIMIT);
+  /** Which actor's queue it is in. */
+  readonly queue: Uint8Array = new Uint8Array(IN_FLIGHT_LIMIT);
+  /** Its number in that queue, from the beginning of the run: what a schedule names it by. */
+  readonly ordinal: Int32Array = new Int32Array(IN_FLIGHT_LIMIT);
+  readonly address: Int32Array = new Int32Array(IN_FLIGHT_LIMIT);
+  readonly byteLength: Int32Array = new Int32Array(IN_FLIGHT_LIMIT);
+  readonly low: Int32Array = new Int32Array(IN_FLIGHT_LIMIT);
+  readonly high: Int32Array = new Int32Array(IN_FLIGHT_LIMIT);
+  /** The thread that waits for it, or -1. */
+  readonly thread: Int8Array = new Int8Array(IN_FLIGHT_LIMIT);
+  /** By kind: relaxed ordering of a DMA write, the index of a sub-read, the tag of an event or of a device's read. */
+  readonly detail: Int32Array = new Int32Array(IN_FLIGHT_LIMIT);
+  readonly context: Int32Array = new Int32Array(IN_FLIGHT_LIMIT);
+  readonly dueNs: Float64Array = new Float64Array(IN_FLIGHT_LIMIT);
+  /** 1 while a schedule keeps it back. */
+  readonly held: Uint8Array = new Uint8Array(IN_FLIGHT_LIMIT);
+  /** The deviation that keeps it back, in a run that is recorded. */
+  readonly deviation: Int16Array = new Int16Array(IN_FLIGHT_LIMIT);
+  /** Entries by queue; fences are not counted. */
+  readonly queued: Uint8Array = new Uint8Array(ACTOR_LIMIT);
+  /** Numbers given out by queue. */
+  readonly ordinals: Int32Array = new Int32Array(ACTOR_LIMIT);
+  readonly #free = new Uint8Array(IN_FLIGHT_LIMIT);
+  #freeCount = 0;
+  /** Places that were in use at some time of this run. */
+  #freshCount = 0;
+
+  reset(): void {
+    this.count = 0;
+    this.queued.fill(0);
+    this.ordinals.fill(0);
+    // Places are handed out from 0 up in every run, so that equal schedules name equal slots.
+    this.#freshCount = 0;
+    this.#freeCount = 0;
+  }
+
+  /** Puts something on its way; returns its place. */
+  put(kind: number, queue: number, address: number, byteLength: number, low: number, high: number): number {
+    const at = this.#take();
+    this.order[this.count++] = at;
+    this.kind[at] = kind;
+    this.queue[at] = queue;
+    this.address[at] = address;
+    this.byteLength[at] = byteLength;
+    this.low[at] = low;
+    this.high[at] = high;
+    this.thread[at] = -1;
+    this.detail[at] = 0;
+    this.held[at] = 0;
+    this.deviation[at] = -1;
+    if (kind === FENCE || kind === FENCE_DRAM) return at;
+    const ordinal = this.ordinals[queue] as number;
+    this.ordinals[queue] = ordinal + 1;
+    this.ordinal[at] = ordinal;
+    this.queued[queue] = (this.queued[queue] as number) + 1;
+    return at;
+  }
+
+  #take(): number {
+    if (this.#freeCount > 0) return this.#free[--this.#freeCount] as number;
+    if (this.#freshCount < IN_FLIGHT_LIMIT) return this.#freshCount++;
+    throw new Error(`more than ${IN_FLIGHT_LIMIT} things on their way in an explored run`);
+  }
+
+  /** Takes something out. */
+  remove(at: number): void {
+    const order = this.order;
+    let index = 0;
+    while (order[index] !== at) index++;
+    this.count--;
+    for (; index < this.count; index++) order[index] = order[index + 1] as number;
+    this.#free[this.#freeCount++] = at;
+    const kind = this.kind[at] as number;
+    if (kind === FENCE || kind === FENCE_DRAM) return;
+    const queue = this.queue[at] as number;
+    this.queued[queue] = (this.queued[queue] as number) - 1;
+  }
+
+  /** Takes the fences out that have nothing older in front of them. */
+  dropLeadingFences(queue: number): void {
+    for (let index = 0; index < this.count; ) {
+      const at = this.order[index] as number;
+      if (this.queue[at] !== queue) {
+        index++;
+        continue;
+      }
+      const kind = this.kind[at] as number;
+      if (kind !== FENCE && kind !== FENCE_DRAM) return;
+      this.remove(at);
+    }
+  }
+
+  /** True when an older store or DMA write in the same queue touches the same bytes. */
+  overlapsOlder(orderIndex: number): boolean {
+    const at = this.order[orderIndex] as number;
+    for (let index = 0; index < orderIndex; index++) {
+      const older = this.order[index] as number;
+      if (this.queue[older] !== this.queue[at] || this.kind[older] !== this.kind[at]) continue;
+      if (this.overlaps(older, this.address[at] as number, this.byteLength[at] as number)) return true;
+    }
+    return false;
+  }
+
+  overlaps(at: number, address: number, byteLength: number): boolean {
+    const start = this.address[at] as number;
+    return start < address + byteLength && address < start + (this.byteLength[at] as number);
+  }
+
+  /** True when a store buffer holds bytes of this range. */
+  hasStoreTo(queue: number, address: number, byteLength: number): boolean {
+    if (this.queued[queue] === 0) return false;
+    for (let index = 0; index < this.count; index++) {
+      const at = this.order[index] as number;
+      if (this.queue[at] === queue && this.kind[at] === BUFFERED_STORE && this.overlaps(at, address, byteLength))
+        return true;
+    }
+    return false;
+  }
+
+  /** True when a store buffer holds a posted write. */
+  hasIo(queue: number): boolean {
+    if (this.queued[queue] === 0) return false;
+    for (let index = 0; index < this.count; index++) {
+      const at = this.order[index] as number;
+      if (this.queue[at] === queue && this.kind[at] === BUFFERED_IO) return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,234 @@
+import { InFlight } from "./in-flight.ts";
+import {
+  CPU_LIMIT,
+  DEVICE_LIMIT,
+  DORMANT,
+  DOWN,
+  EVENT,
+  EVENTS,
+  INTERRUPT,
+  INTERRUPTS,
+  STORE_BUFFER,
+  THREAD_LIMIT,
+  UP,
+  VECTOR_LIMIT,
+} from "./kinds.ts";
+import { ReadFloors } from "./read-floors.ts";
+import { Timeline } from "./timeline.ts";
+
+/** Bytes of registers that a device of a small program has. */
+export const BAR_BYTES = 256;
+const BAR_SHIFT = 8;
+
+/** What a generator yields: its operation is already in {@link ExplorerState}; the word itself says nothing. */
+export type Pending = 0;
+export type Actor = Generator<Pending, void, number>;
+
+/** A device that reacts to what arrives. Without one, registers are plain memory. */
+export interface DeviceHook {
+  /** A posted write arrives. `offset` counts from the start of the device's registers. */
+  onWrite?(offset: number, byteLength: number, low: number, high: number): void;
+  /** A read arrives; returns the low word. */
+  onRead?(offset: number, byteLength: number): number;
+  /** High word of the last 8-byte read. */
+  readHigh?: number;
+  /** A DMA read that {@link ExplorerState.requestRead} asked for is answered: the bytes are in memory at `address`. */
+  onDmaRead?(tag: number, context: number, address: number, byteLength: number): void;
+  /** What {@link ExplorerState.schedule} asked for: a timer, a frame. */
+  onEvent?(tag: number, context: number): void;
+  /** Before each run. */
+  onReset?(): void;
+}
+
+/**
+ * Everything that one explored run changes, in arrays that are set back and never made anew: what a thread wants next,
+ * what is on its way, memory, interrupts, time. It decides nothing; the steps in thread-step.ts and entry-step.ts do.
+ */
+export class ExplorerState {
+  readonly timeline: Timeline;
+  readonly flight: InFlight = new InFlight();
+  readonly floors: ReadFloors = new ReadFloors();
+  /** SC, TSO or RELAXED. */
+  model = 0;
+  nowNs = 0;
+
+  // ---- threads: the pending operation of each ---------------------------------------------------------------------
+  readonly status: Uint8Array = new Uint8Array(THREAD_LIMIT);
+  readonly kind: Uint8Array = new Uint8Array(THREAD_LIMIT);
+  readonly address: Int32Array = new Int32Array(THREAD_LIMIT);
+  readonly byteLength: Uint8Array = new Uint8Array(THREAD_LIMIT);
+  readonly low: Int32Array = new Int32Array(THREAD_LIMIT);
+  readonly high: Int32Array = new Int32Array(THREAD_LIMIT);
+  /** Second operand: what a compare-exchange expects, the vector of a wait, the count of a notify. */
+  readonly operand: Int32Array = new Int32Array(THREAD_LIMIT);
+  readonly limitNs: Float64Array = new Float64Array(THREAD_LIMIT);
+  readonly predicates: (((value: number) => boolean) | undefined)[] = new Array(THREAD_LIMIT).fill(undefined);
+  /** Operations carried out, by thread: the next one has this number. */
+  readonly steps: Int32Array = new Int32Array(THREAD_LIMIT);
+  readonly cpuOf: Int8Array = new Int8Array(THREAD_LIMIT).fill(-1);
+  readonly deviceOf: Int8Array = new Int8Array(THREAD_LIMIT).fill(-1);
+  /** High word of the last 8-byte answer, and whether the last wait ended by its limit. */
+  readonly answerHigh: Int32Array = new Int32Array(THREAD_LIMIT);
+  readonly timedOut: Uint8Array = new Uint8Array(THREAD_LIMIT);
+  /** Order in which sleepers went to sleep. */
+  readonly sleepOrder: Int32Array = new Int32Array(THREAD_LIMIT);
+  sleepCount = 0;
+  /** Words of a device's multi-word fetch: four addresses asked for, four answers, and how many are missing. */
+  readonly fetchAddresses: Int32Array = new Int32Array(THREAD_LIMIT * 4);
+  readonly fetched: Int32Array = new Int32Array(THREAD_LIMIT * 4);
+  readonly fetchesLeft: Uint8Array = new Uint8Array(THREAD_LIMIT);
+  /** What a thread has read since it last relaxed: it parks until one of these changes. */
+  readonly watchCount: Uint8Array = new Uint8Array(THREAD_LIMIT);
+  readonly watchAddress: Int32Array = new Int32Array(THREAD_LIMIT * 8);
+  readonly watchLength: Int32Array = new Int32Array(THREAD_LIMIT * 8);
+  readonly watchTick: Int32Array = new Int32Array(THREAD_LIMIT * 8);
+
+  // ---- CPUs and interrupts ------------------------------------------------------------------------------------------
+  /** The handler that runs on a CPU, or -1. */
+  readonly handlerOn: Int8Array = new Int8Array(CPU_LIMIT);
+  /** The thread that runs on a CPU when no handler does, or -1. */
+  readonly mainOf: Int8Array = new Int8Array(CPU_LIMIT).fill(-1);
+  readonly irqHeld: Uint8Array = new Uint8Array(CPU_LIMIT);
+  /** The handler thread of a vector, or -1. */
+  readonly handlerOf: Int8Array = new Int8Array(VECTOR_LIMIT).fill(-1);
+  readonly arrived: Int32Array = new Int32Array(VECTOR_LIMIT);
+  readonly taken: Int32Array = new Int32Array(VECTOR_LIMIT);
+  readonly lineUp: Uint8Array = new Uint8Array(VECTOR_LIMIT);
+
+  // ---- devices ------------------------------------------------------------------------------------------------------
+  readonly hooks: (DeviceHook | undefined)[] = new Array(DEVICE_LIMIT).fill(undefined);
+  /** Where the registers of device 0 begin in the address space of the program. */
+  readonly barBase: number;
+
+  constructor(bytes: Uint8Array, barBase: number) {
+    this.timeline = new Timeline(bytes);
+    this.barBase = barBase;
+  }
+
+  reset(): void {
+    this.timeline.reset();
+    this.flight.reset();
+    this.floors.reset();
+    this.nowNs = 0;
+    this.sleepCount = 0;
+    for (let thread = 0; thread < THREAD_LIMIT; thread++) {
+      this.status[thread] = DORMANT;
+      this.kind[thread] = 0;
+      this.steps[thread] = 0;
+      this.watchCount[thread] = 0;
+      this.timedOut[thread] = 0;
+    }
+    for (let cpu = 0; cpu < CPU_LIMIT; cpu++) {
+      this.handlerOn[cpu] = -1;
+      this.irqHeld[cpu] = 0;
+    }
+    this.arrived.fill(0);
+    this.taken.fill(0);
+    this.lineUp.fill(0);
+  }
+
+  /** The device whose register is at `address`. */
+  deviceAt(address: number): number {
+    return (address - this.barBase) >> BAR_SHIFT;
+  }
+
+  /** Publishes what a thread does next. */
+  publish(thread: number, kind: number, address: number, byteLength: number, low: number, high: number): Pending {
+    this.kind[thread] = kind;
+    this.address[thread] = address;
+    this.byteLength[thread] = byteLength;
+    this.low[thread] = low;
+    this.high[thread] = high;
+    return 0;
+  }
+
+  // ---- what a device asks for: takes a place in a queue and happens in a later step ---------------------------------
+
+  /** Appends to the posted writes that go down to a device. */
+  postWrite(device: number, kind: number, address: number, byteLength: number, low: number, high: number): number {
+    return this.flight.put(kind, DOWN + device, address, byteLength, low, high);
+  }
+
+  /** Appends to what goes up from a device: DMA writes, messages, completions. */
+  postUp(device: number, kind: number, address: number, byteLength: number, low: number, high: number): number {
+    return this.flight.put(kind, UP + device, address, byteLength, low, high);
+  }
+
+  /** An event of a device comes due after `delayNs`: a timer, a frame from the wire. */
+  schedule(device: number, delayNs: number, tag: number, context: number): void {
+    const at = this.flight.put(EVENT, EVENTS + device, 0, 0, 0, 0);
+    this.flight.detail[at] = tag;
+    this.flight.context[at] = context;
+    this.flight.dueNs[at] = this.nowNs + delayNs;
+  }
+
+  /** An interrupt reaches its CPU's interrupt controller. It is an edge: a second one before the handler ran is the same. */
+  arrive(vector: number): void {
+    this.arrived[vector] = (this.arrived[vector] as number) + 1;
+    if ((this.handlerOf[vector] as number) < 0 || this.flight.queued[INTERRUPTS + vector] !== 0) return;
+    this.flight.put(INTERRUPT, INTERRUPTS + vector, 0, 0, 0, 0);
+  }
+
+  /** A legacy line is not ordered with anything: it is up at once. */
+  setLine(vector: number, isUp: boolean): void {
+    if (isUp === (this.lineUp[vector] === 1)) return;
+    this.lineUp[vector] = isUp ? 1 : 0;
+    if (isUp) this.arrive(vector);
+    else this.#cancelInterrupt(vector);
+  }
+
+  #cancelInterrupt(vector: number): void {
+    if (this.flight.queued[INTERRUPTS + vector] === 0) return;
+    for (let index = 0; index < this.flight.count; index++) {
+      const at = this.flight.order[index] as number;
+      if (this.flight.queue[at] !== INTERRUPTS + vector) continue;
+      this.flight.remove(at);
+      return;
+    }
+  }
+
+  // ---- what a CPU sees ----------------------------------------------------------------------------------------------
+
+  /** Loads into the timeline's words what a CPU sees at `address`: its own buffered stores over a version of memory. */
+  loadVisible(cpu: number, address: number, byteLength: number, version: number): void {
+    const { timeline, flight } = this;
+    timeline.load(address, byteLength, version);
+    const queue = STORE_BUFFER + cpu;
+    if (cpu < 0 || flight.queued[queue] === 0) return;
+    for (let index = 0; index < flight.count; index++) {
+      const at = flight.order[index] as number;
+      if (flight.queue[at] === queue && flight.kind[at] === 1 && flight.overlaps(at, address, byteLength))
+        timeline.overlay(
+          address,
+          byteLength,
+          flight.address[at] as number,
+          flight.byteLength[at] as number,
+          flight.low[at] as number,
+          flight.high[at] as number,
+        );
+    }
+  }
+
+  /** A thread has read a byte range whose version landed at `tick`. */
+  watch(thread: number, address: number, byteLength: number, tick: number): void {
+    const count = this.watchCount[thread] as number;
+    // Beyond eight locations the oldest is forgotten: a park on fewer locations would miss a change, so none is made.
+    const at = thread * 8 + (count & 7);
+    this.watchCount[thread] = count < 16 ? count + 1 : count;
+    this.watchAddress[at] = address;
+    this.watchLength[at] = byteLength;
+    this.watchTick[at] = tick;
+  }
+
+  /** True when something that a thread has read since it last relaxed is not what it was. */
+  hasWatchedChange(thread: number): boolean {
+    const count = this.watchCount[thread] as number;
+    if (count === 0 || count > 8) return true;
+    for (let at = thread * 8, end = at + count; at < end; at++) {
+      const tick = this.watchTick[at] as number;
+      if (this.timeline.changedSince(this.watchAddress[at] as number, this.watchLength[at] as number, tick) > 0)
+        return true;
+    }
+    return false;
+  }
+}

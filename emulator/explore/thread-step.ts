@@ -1,0 +1,359 @@
+import * as k from "./kinds.ts";
+import type { ExplorerState } from "./state.ts";
+
+/** What the steps need of the run they belong to. */
+export interface StepContext {
+  readonly state: ExplorerState;
+  /** Which of `count` versions of a location (0 is the newest) a thread's load returns. */
+  chooseVersion(thread: number, count: number): number;
+  /** A thread's operation has ended with this answer: it goes on and publishes its next one. */
+  resume(thread: number, answer: number): void;
+  /** A CPU takes an interrupt. */
+  startHandler(vector: number): void;
+}
+
+/** Carries out the pending operation of a thread that is enabled. */
+export function stepThread(run: StepContext, thread: number): void {
+  const { state } = run;
+  const cpu = state.cpuOf[thread] as number;
+  switch (state.kind[thread]) {
+    case k.LOAD:
+    case k.LOAD_ACQUIRE:
+      load(run, thread, cpu);
+      return;
+    case k.POLL:
+      poll(run, thread, cpu);
+      return;
+    case k.STORE:
+      store(run, thread, cpu, 0);
+      return;
+    case k.STORE_RELEASE:
+      store(run, thread, cpu, k.FENCE);
+      return;
+    case k.UNLOCK:
+      store(run, thread, cpu, k.FENCE_DRAM);
+      return;
+    case k.LOAD_ATOMIC:
+    case k.STORE_ATOMIC:
+    case k.ADD:
+    case k.EXCHANGE:
+    case k.COMPARE_EXCHANGE:
+    case k.LOCK:
+      atomic(run, thread, cpu);
+      return;
+    case k.MB:
+      state.floors.raise(cpu, state.timeline.tick);
+      run.resume(thread, 0);
+      return;
+    case k.RMB:
+    case k.DMA_RMB:
+      state.floors.raise(cpu, state.floors.newest[cpu] as number);
+      run.resume(thread, 0);
+      return;
+    case k.WMB:
+    case k.DMA_WMB:
+      fence(state, cpu, k.FENCE);
+      run.resume(thread, 0);
+      return;
+    case k.MMIO_WRITE:
+      mmioWrite(run, thread, cpu, true);
+      return;
+    case k.MMIO_WRITE_RELAXED:
+      mmioWrite(run, thread, cpu, false);
+      return;
+    case k.MMIO_READ:
+    case k.MMIO_READ_RELAXED:
+    case k.MMIO_POLL:
+      mmioRead(run, thread);
+      return;
+    case k.WC_WRITE:
+      put(state, thread, k.COMBINED_WRITE, k.COMBINING + cpu);
+      run.resume(thread, 0);
+      return;
+    case k.FUTEX_WAIT:
+      futexWait(run, thread);
+      return;
+    case k.FUTEX_NOTIFY:
+      run.resume(thread, futexNotify(run, thread));
+      return;
+    case k.WAIT_INTERRUPT:
+      waitInterrupt(run, thread, cpu);
+      return;
+    case k.IRQ_SAVE:
+    case k.IRQ_RESTORE: {
+      const before = state.irqHeld[cpu] as number;
+      state.irqHeld[cpu] = state.kind[thread] === k.IRQ_SAVE ? 1 : (state.operand[thread] as number);
+      run.resume(thread, before);
+      return;
+    }
+    case k.RELAX:
+      state.watchCount[thread] = 0;
+      run.resume(thread, 0);
+      return;
+    case k.REGISTER_READ:
+    case k.REGISTER_WRITE:
+    case k.REGISTER_SET:
+    case k.REGISTER_POLL:
+      register(run, thread);
+      return;
+    case k.FETCH:
+      fetch(state, thread);
+      return;
+    case k.DMA_WRITE: {
+      const at = put(state, thread, k.DMA_LANDING, k.UP + (state.deviceOf[thread] as number));
+      state.flight.detail[at] = state.operand[thread] as number;
+      run.resume(thread, 0);
+      return;
+    }
+    case k.MESSAGE:
+      put(state, thread, k.MESSAGE_LANDING, k.UP + (state.deviceOf[thread] as number));
+      run.resume(thread, 0);
+      return;
+    case k.LINE:
+      state.setLine(state.address[thread] as number, state.low[thread] !== 0);
+      run.resume(thread, 0);
+      return;
+    default:
+      // synchronizeIrq, delay: to be enabled was all.
+      run.resume(thread, 0);
+      return;
+  }
+}
+
+function put(state: ExplorerState, thread: number, kind: number, queue: number): number {
+  return state.flight.put(
+    kind,
+    queue,
+    state.address[thread] as number,
+    state.byteLength[thread] as number,
+    state.low[thread] as number,
+    state.high[thread] as number,
+  );
+}
+
+/** A plain load may return any version that was current since the CPU last had to look (load-load reordering). */
+function load(run: StepContext, thread: number, cpu: number): void {
+  const { state } = run;
+  const { timeline } = state;
+  const address = state.address[thread] as number;
+  const byteLength = state.byteLength[thread] as number;
+  if (state.flight.hasStoreTo(k.STORE_BUFFER + cpu, address, byteLength)) {
+    state.loadVisible(cpu, address, byteLength, 0);
+    // Forwarded: the CPU's own store is as new as it gets.
+    state.watch(thread, address, byteLength, timeline.tick);
+  } else {
+    let version = 0;
+    if (state.model === k.RELAXED) {
+      const older = timeline.olderVersions(address, byteLength, state.floors.floorOf(cpu, address, byteLength));
+      if (older > 0) version = run.chooseVersion(thread, older + 1);
+    }
+    noteVersion(state, thread, cpu, address, byteLength, version);
+  }
+  const { low, high } = timeline;
+  if (state.kind[thread] === k.LOAD_ACQUIRE) state.floors.raise(cpu, state.floors.newest[cpu] as number);
+  state.answerHigh[thread] = high;
+  run.resume(thread, low);
+}
+
+/** Loads a version and remembers what the CPU has now seen. */
+function noteVersion(
+  state: ExplorerState,
+  thread: number,
+  cpu: number,
+  address: number,
+  byteLength: number,
+  version: number,
+): void {
+  const { timeline, floors } = state;
+  timeline.load(address, byteLength, version);
+  const tick = version === 0 ? timeline.newestTick(address, byteLength) : timeline.loadedTick;
+  if (state.model === k.RELAXED) {
+    floors.note(cpu, address, byteLength, tick);
+    floors.noteLoad(cpu, tick);
+  }
+  state.watch(thread, address, byteLength, tick);
+}
+
+/** Enabled only when the newest value satisfies; in the relaxed model an older one that does may be what it stops at. */
+function poll(run: StepContext, thread: number, cpu: number): void {
+  const { state } = run;
+  const { timeline } = state;
+  const address = state.address[thread] as number;
+  const byteLength = state.byteLength[thread] as number;
+  const predicate = state.predicates[thread] as (value: number) => boolean;
+  state.loadVisible(cpu, address, byteLength, 0);
+  state.timedOut[thread] = predicate(timeline.low) ? 0 : 1;
+  if (!state.flight.hasStoreTo(k.STORE_BUFFER + cpu, address, byteLength)) {
+    let version = 0;
+    if (state.model === k.RELAXED && state.timedOut[thread] === 0) {
+      const older = timeline.olderVersions(address, byteLength, state.floors.floorOf(cpu, address, byteLength));
+      let satisfying = 0;
+      for (let candidate = 1; candidate <= older; candidate++) {
+        timeline.load(address, byteLength, candidate);
+        if (!predicate(timeline.low)) break;
+        satisfying = candidate;
+      }
+      if (satisfying > 0) version = run.chooseVersion(thread, satisfying + 1);
+    }
+    noteVersion(state, thread, cpu, address, byteLength, version);
+  }
+  const { low, high } = timeline;
+  state.answerHigh[thread] = high;
+  run.resume(thread, low);
+}
+
+function fence(state: ExplorerState, cpu: number, kind: number): void {
+  const queue = k.STORE_BUFFER + cpu;
+  if (state.model === k.RELAXED && state.flight.queued[queue] !== 0) state.flight.put(kind, queue, 0, 0, 0, 0);
+}
+
+function store(run: StepContext, thread: number, cpu: number, before: number): void {
+  const { state } = run;
+  if (state.model === k.SC) {
+    state.timeline.land(
+      state.address[thread] as number,
+      state.byteLength[thread] as number,
+      state.low[thread] as number,
+      state.high[thread] as number,
+    );
+  } else {
+    if (before !== 0) fence(state, cpu, before);
+    put(state, thread, k.BUFFERED_STORE, k.STORE_BUFFER + cpu);
+  }
+  run.resume(thread, 0);
+}
+
+/** Sequentially consistent: the store buffer is empty, and what is read is the newest. */
+function atomic(run: StepContext, thread: number, cpu: number): void {
+  const { state } = run;
+  const { timeline } = state;
+  const address = state.address[thread] as number;
+  const byteLength = state.byteLength[thread] as number;
+  timeline.load(address, byteLength, 0);
+  const { low: oldLow, high: oldHigh } = timeline;
+  const low = state.low[thread] as number;
+  switch (state.kind[thread]) {
+    case k.ADD:
+      timeline.land(address, byteLength, (oldLow + low) | 0, oldHigh);
+      break;
+    case k.COMPARE_EXCHANGE:
+      if (oldLow === state.operand[thread]) timeline.land(address, byteLength, low, state.high[thread] as number);
+      break;
+    case k.LOCK:
+      timeline.land(address, 4, 1, 0);
+      break;
+    case k.LOAD_ATOMIC:
+      break;
+    default:
+      timeline.land(address, byteLength, low, state.high[thread] as number);
+  }
+  state.floors.raise(cpu, timeline.tick);
+  state.watch(thread, address, byteLength, timeline.tick);
+  state.answerHigh[thread] = oldHigh;
+  run.resume(thread, oldLow);
+}
+
+/** writel waits for the stores before it; writel_relaxed may leave the store buffer before them. */
+function mmioWrite(run: StepContext, thread: number, cpu: number, isOrdered: boolean): void {
+  const { state } = run;
+  if (state.model === k.SC) {
+    put(state, thread, k.POSTED_WRITE, k.DOWN + state.deviceAt(state.address[thread] as number));
+  } else {
+    if (isOrdered) fence(state, cpu, k.FENCE);
+    put(state, thread, k.BUFFERED_IO, k.STORE_BUFFER + cpu);
+  }
+  run.resume(thread, 0);
+}
+
+/** The request goes down behind the posted writes; its completion comes up behind the DMA writes. Meanwhile the CPU stalls. */
+function mmioRead(run: StepContext, thread: number): void {
+  const { state } = run;
+  const device = state.deviceAt(state.address[thread] as number);
+  const isTimeOver = state.kind[thread] === k.MMIO_POLL && (state.limitNs[thread] as number) <= state.nowNs;
+  state.timedOut[thread] = isTimeOver ? 1 : 0;
+  state.status[thread] = k.WAITING;
+  const at = put(state, thread, k.READ_REQUEST, k.DOWN + device);
+  state.flight.thread[at] = thread;
+}
+
+function futexWait(run: StepContext, thread: number): void {
+  const { state } = run;
+  if (state.status[thread] === k.SLEEPING) {
+    // Its limit is over.
+    state.status[thread] = k.READY;
+    run.resume(thread, 2);
+    return;
+  }
+  state.timeline.load(state.address[thread] as number, 4, 0);
+  state.floors.raise(state.cpuOf[thread] as number, state.timeline.tick);
+  if (state.timeline.low !== state.operand[thread]) {
+    run.resume(thread, 1);
+    return;
+  }
+  state.status[thread] = k.SLEEPING;
+  state.sleepOrder[thread] = state.sleepCount++;
+}
+
+/** Wakes sleepers, first come first served, as Atomics.notify does. */
+function futexNotify(run: StepContext, thread: number): number {
+  const { state } = run;
+  let woken = 0;
+  for (; woken < (state.operand[thread] as number); woken++) {
+    let first = -1;
+    for (let other = 0; other < k.THREAD_LIMIT; other++) {
+      if (state.status[other] !== k.SLEEPING || state.address[other] !== state.address[thread]) continue;
+      if (first < 0 || (state.sleepOrder[other] as number) < (state.sleepOrder[first] as number)) first = other;
+    }
+    if (first < 0) break;
+    // It is woken, and takes its next step when it is chosen: the answer is given now, because nothing can change it.
+    state.status[first] = k.READY;
+    state.timedOut[first] = 0;
+    run.resume(first, 0);
+  }
+  return woken;
+}
+
+function waitInterrupt(run: StepContext, thread: number, cpu: number): void {
+  const { state } = run;
+  const vector = state.operand[thread] as number;
+  const hasArrived = state.arrived[vector] !== state.taken[vector];
+  state.taken[vector] = state.arrived[vector] as number;
+  state.timedOut[thread] = hasArrived ? 0 : 1;
+  // What follows an interrupt is not executed before it.
+  state.floors.raise(cpu, state.timeline.tick);
+  run.resume(thread, hasArrived ? 1 : 0);
+}
+
+/** A device looks at or changes its own register: nothing on the bus. */
+function register(run: StepContext, thread: number): void {
+  const { state } = run;
+  const address = state.address[thread] as number;
+  const byteLength = state.byteLength[thread] as number;
+  if (state.kind[thread] === k.REGISTER_WRITE) {
+    state.timeline.land(address, byteLength, state.low[thread] as number, state.high[thread] as number);
+    run.resume(thread, 0);
+    return;
+  }
+  state.timeline.load(address, byteLength, 0);
+  const { low, high } = state.timeline;
+  if (state.kind[thread] === k.REGISTER_SET)
+    state.timeline.land(address, byteLength, low | (state.low[thread] as number), 0);
+  state.watch(thread, address, byteLength, state.timeline.tick);
+  if (state.kind[thread] === k.REGISTER_POLL) state.timedOut[thread] = state.predicates[thread]?.(low) === true ? 0 : 1;
+  state.answerHigh[thread] = high;
+  run.resume(thread, low);
+}
+
+/** Up to four words are asked for at once; the answers may come in any order, unless the device asks for order. */
+function fetch(state: ExplorerState, thread: number): void {
+  const count = state.byteLength[thread] as number;
+  const queue = k.FETCHES + (state.deviceOf[thread] as number);
+  state.status[thread] = k.WAITING;
+  state.fetchesLeft[thread] = count;
+  for (let index = 0; index < count; index++) {
+    const at = state.flight.put(k.DMA_FETCH, queue, state.fetchAddresses[thread * 4 + index] as number, 4, 0, 0);
+    state.flight.thread[at] = thread;
+    state.flight.detail[at] = state.operand[thread] === 1 ? -1 : index;
+    state.flight.context[at] = index;
+  }
+}

@@ -1,0 +1,85 @@
+import {
+  DMA_RMB,
+  DMA_WMB,
+  FIRST_ENTRY_SLOT,
+  MB,
+  type MemoryModel,
+  OPERATION_NAMES,
+  RMB,
+  WMB,
+} from "../../emulator/explore/kinds.ts";
+import type { Schedule } from "../../emulator/explore/schedule.ts";
+import type { Session } from "./session.ts";
+
+/** A cure has to hold in this many other runs, not only in the one that failed. */
+const TRIAL_RUNS = 1024;
+
+interface Site {
+  readonly thread: number;
+  readonly kind: number;
+  readonly address: number;
+}
+
+/**
+ * The barrier that cures a failure, in words, or undefined when none does: every barrier is tried in front of every
+ * operation that a CPU made in the failing run, then mb in front of two operations of two CPUs.
+ */
+export function findCure(session: Session, model: MemoryModel, schedule: Schedule): string | undefined {
+  const sites = sitesOf(session, model, schedule);
+  const hasDevice = session.machine.devices.length > 0;
+  const { insertion } = session.execution;
+  try {
+    // The weakest that is enough is what is missing.
+    for (const barrier of hasDevice ? [DMA_WMB, DMA_RMB, MB] : [WMB, RMB, MB]) {
+      for (const site of sites) if (holds(session, model, schedule, barrier, site)) return say(session, barrier, site);
+      for (const first of sites) {
+        for (const second of sites) {
+          if (first.thread >= second.thread) continue;
+          if (!holds(session, model, schedule, barrier, first, second)) continue;
+          return `${say(session, barrier, first)}, and ${say(session, barrier, second)}`;
+        }
+      }
+    }
+    return undefined;
+  } finally {
+    insertion.clear();
+  }
+}
+
+function say(session: Session, barrier: number, { thread, kind, address }: Site): string {
+  const { machine } = session;
+  const where = address >= 0 ? ` of ${machine.nameOf(address)}` : "";
+  return `${OPERATION_NAMES[barrier]} in ${machine.threads[thread]?.name} before the ${OPERATION_NAMES[kind]}${where}`;
+}
+
+function holds(session: Session, model: MemoryModel, schedule: Schedule, barrier: number, ...sites: Site[]): boolean {
+  const { insertion } = session.execution;
+  insertion.clear();
+  for (const { thread, kind, address } of sites) insertion.add(thread, kind, address, barrier);
+  const passed = session.replay(model, schedule) === 0;
+  return passed && !session.search(model, TRIAL_RUNS, 1).hasFailed;
+}
+
+/** The places in a CPU's program that the failing run went through. */
+function sitesOf(session: Session, model: MemoryModel, schedule: Schedule): Site[] {
+  const { execution, machine } = session;
+  const { trace } = execution;
+  trace.isOn = true;
+  session.replay(model, schedule);
+  trace.isOn = false;
+  const sites = new Map<string, Site>();
+  for (let at = 0; at < trace.count; at++) {
+    const thread = trace.actor[at] as number;
+    if (thread >= FIRST_ENTRY_SLOT || (machine.threads[thread]?.cpu ?? -1) < 0) continue;
+    const site = { thread, kind: trace.kind[at] as number, address: trace.address[at] as number };
+    sites.set(`${site.thread}.${site.kind}.${site.address}`, site);
+  }
+  // A failing run may stop short of the operation before which the barrier belongs; what is published counts too.
+  for (let thread = 0; thread < machine.threads.length; thread++) {
+    const kind = machine.state.kind[thread] as number;
+    if (kind === 0 || (machine.threads[thread]?.cpu ?? -1) < 0) continue;
+    const address = machine.state.address[thread] as number;
+    sites.set(`${thread}.${kind}.${address}`, { thread, kind, address });
+  }
+  return [...sites.values()];
+}

@@ -1,0 +1,180 @@
+import * as k from "../../emulator/explore/kinds.ts";
+import type { Machine } from "../../emulator/explore/machine.ts";
+import type { StepTrace } from "../../emulator/explore/trace.ts";
+
+/** Wider columns make lines that a terminal breaks. */
+const COLUMN_WIDTH_MAX = 44;
+
+/**
+ * One run as people read it: a column for each CPU and each device, a line for each step. What arrives at once, as it
+ * ordinarily does, is not worth a line; what arrives late has one.
+ */
+export function picture(machine: Machine, trace: StepTrace): string {
+  const columns = [...machine.cpuNames, ...machine.devices.map((device) => device.name)];
+  const rows: Row[] = [];
+  for (let at = 0; at < trace.count; at++) {
+    const text = textOf(machine, trace, at);
+    if (text !== "") rows.push({ column: columnOf(machine, trace, at), text });
+  }
+  rows.push(...restOf(machine));
+  const widths = columns.map((name, column) => {
+    const longest = rows.reduce((width, row) => (row.column === column ? Math.max(width, row.text.length) : width), 0);
+    return Math.min(COLUMN_WIDTH_MAX, Math.max(name.length, longest)) + 2;
+  });
+  const digits = String(rows.length).length;
+  const line = (number: string, cells: readonly string[]): string =>
+    ` ${number.padStart(digits)} ${cells.map((cell, column) => ` ${cell.padEnd(widths[column] ?? 0)}`).join("")}`.trimEnd();
+  const lines = [line("", columns)];
+  for (const [index, { column, text }] of rows.entries()) {
+    const cells = columns.map((_, other) => (other === column ? text : ""));
+    lines.push(line(String(index + 1), cells));
+  }
+  return lines.join("\n");
+}
+
+interface Row {
+  readonly column: number;
+  readonly text: string;
+}
+
+/** What had not arrived when the run ended, and who was still waiting. */
+function restOf(machine: Machine): Row[] {
+  const { state } = machine;
+  const { flight } = state;
+  const rows: Row[] = [];
+  for (let index = 0; index < flight.count; index++) {
+    const at = flight.order[index] as number;
+    const kind = flight.kind[at] as number;
+    if (kind !== k.BUFFERED_STORE && kind !== k.BUFFERED_IO && kind !== k.COMBINED_WRITE && kind !== k.POSTED_WRITE)
+      continue;
+    const name = machine.nameOf(flight.address[at] as number);
+    const what = `(${name} ← ${numberText(flight.low[at] as number)} has not arrived)`;
+    rows.push({ column: actorColumn(machine, flight.queue[at] as number), text: what });
+  }
+  if (machine.violation !== "") return rows;
+  for (const [thread, { isDaemon }] of machine.threads.entries()) {
+    const status = state.status[thread];
+    if (isDaemon || status === k.DONE || status === k.DORMANT) continue;
+    const address = state.address[thread] as number;
+    const kind = k.OPERATION_NAMES[state.kind[thread] as number];
+    const where = state.kind[thread] === k.RELAX ? "" : ` ${machine.nameOf(address)}`;
+    rows.push({ column: actorColumn(machine, thread), text: `waits: ${kind}${where}` });
+  }
+  return rows;
+}
+
+function columnOf(machine: Machine, trace: StepTrace, at: number): number {
+  const kind = trace.kind[at];
+  const actor = trace.actor[at] as number;
+  // An answer belongs to whoever has waited for it.
+  const isAnswer = actor >= k.THREAD_LIMIT && kind === k.COMPLETION;
+  return actorColumn(machine, isAnswer ? (trace.thread[at] as number) : actor);
+}
+
+function actorColumn(machine: Machine, actor: number): number {
+  const deviceColumn = (device: number): number => machine.cpuNames.length + device;
+  if (actor < k.THREAD_LIMIT) {
+    const thread = machine.threads[actor];
+    if (thread === undefined) return 0;
+    return thread.cpu >= 0 ? thread.cpu : deviceColumn(thread.device);
+  }
+  if (actor < k.COMBINING) return actor - k.STORE_BUFFER;
+  if (actor < k.DOWN) return actor - k.COMBINING;
+  if (actor >= k.INTERRUPTS) {
+    const handler = machine.state.handlerOf[actor - k.INTERRUPTS] as number;
+    return machine.threads[handler]?.cpu ?? 0;
+  }
+  return deviceColumn((actor - k.DOWN) % k.DEVICE_LIMIT);
+}
+
+function textOf(machine: Machine, trace: StepTrace, at: number): string {
+  const actor = trace.actor[at] as number;
+  return actor < k.THREAD_LIMIT ? threadText(machine, trace, at) : entryText(machine, trace, at);
+}
+
+function threadText(machine: Machine, trace: StepTrace, at: number): string {
+  const kind = trace.kind[at] as number;
+  const name = (): string => machine.nameOf(trace.address[at] as number);
+  const value = numberText(trace.value[at] as number);
+  const result = numberText(trace.result[at] as number);
+  const staleness = trace.versions[at] === 0 ? "" : "  (older)";
+  switch (kind) {
+    case k.LOAD:
+    case k.REGISTER_READ:
+      return `${name()} → ${result}${staleness}`;
+    case k.LOAD_ACQUIRE:
+    case k.LOAD_ATOMIC:
+    case k.POLL:
+    case k.REGISTER_POLL:
+      return `${name()} → ${result}  ${k.OPERATION_NAMES[kind]}${staleness}`;
+    case k.MMIO_READ:
+    case k.MMIO_READ_RELAXED:
+    case k.MMIO_POLL:
+      return `${k.OPERATION_NAMES[kind]} of ${name()} …`;
+    case k.FETCH:
+      return `DMA read of ${name()} …`;
+    case k.STORE:
+    case k.REGISTER_WRITE:
+      return `${name()} ← ${value}`;
+    case k.STORE_RELEASE:
+    case k.STORE_ATOMIC:
+    case k.MMIO_WRITE:
+    case k.MMIO_WRITE_RELAXED:
+    case k.WC_WRITE:
+    case k.DMA_WRITE:
+    case k.REGISTER_SET:
+      return `${name()} ← ${value}  ${k.OPERATION_NAMES[kind]}`;
+    case k.ADD:
+    case k.EXCHANGE:
+    case k.COMPARE_EXCHANGE:
+      return `${name()}: ${k.OPERATION_NAMES[kind]} ${value}, was ${result}`;
+    case k.LOCK:
+    case k.UNLOCK:
+    case k.FUTEX_WAIT:
+    case k.FUTEX_NOTIFY:
+      return `${k.OPERATION_NAMES[kind]} ${name()}`;
+    case k.MESSAGE:
+      return `${k.OPERATION_NAMES[kind]} ${trace.address[at]}`;
+    case k.LINE:
+      return `${k.OPERATION_NAMES[kind]} ${trace.address[at]} ${trace.value[at] === 0 ? "down" : "up"}`;
+    case k.WAIT_INTERRUPT:
+    case k.SYNCHRONIZE_IRQ:
+      return `${k.OPERATION_NAMES[kind]} ${trace.operand[at]}`;
+    default:
+      return k.OPERATION_NAMES[kind] ?? "";
+  }
+}
+
+/** A step of something on its way; empty when it comes right behind what sent it. */
+function entryText(machine: Machine, trace: StepTrace, at: number): string {
+  const name = (): string => machine.nameOf(trace.address[at] as number);
+  const value = numberText(trace.value[at] as number);
+  const isPrompt = at > 0 && trace.address[at - 1] === trace.address[at] && trace.value[at - 1] === trace.value[at];
+  switch (trace.kind[at]) {
+    case k.BUFFERED_STORE:
+      return isPrompt ? "" : `(${name()} ← ${value} becomes visible)`;
+    case k.BUFFERED_IO:
+    case k.COMBINED_WRITE:
+      return isPrompt ? "" : `(${name()} ← ${value} leaves the CPU)`;
+    case k.POSTED_WRITE:
+      return `${name()} ← ${value}  arrives`;
+    case k.DMA_LANDING:
+      return isPrompt ? "" : `(DMA write ${name()} ← ${value} lands)`;
+    case k.MESSAGE_LANDING:
+      return isPrompt ? "" : `(interrupt message ${trace.address[at]} lands)`;
+    case k.READ_REQUEST:
+      return isPrompt ? "" : `(read of ${name()} arrives)`;
+    case k.COMPLETION:
+      return `(${name()} → ${value}  completion)`;
+    case k.DMA_FETCH:
+      return `(${name()} → ${numberText(trace.result[at] as number)}  DMA read)`;
+    case k.INTERRUPT:
+      return "takes the interrupt";
+    default:
+      return "event";
+  }
+}
+
+function numberText(value: number): string {
+  return value >= -9 && value <= 4095 ? String(value) : `0x${(value >>> 0).toString(16)}`;
+}

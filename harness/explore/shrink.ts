@@ -1,0 +1,122 @@
+import { MEMORY_MODELS, type MemoryModel } from "../../emulator/explore/kinds.ts";
+import { HOLD, PREEMPT, Schedule, STALE } from "../../emulator/explore/schedule.ts";
+import { isFailure } from "../../emulator/explore/verdict.ts";
+import type { Session } from "./session.ts";
+
+/** Runs made in a stronger model to see whether the program fails there too. */
+const MODEL_RUNS = 2048;
+/** Replays that one shrinking may cost. */
+const REPLAY_LIMIT = 4000;
+
+/** The smallest schedule that was found, and the strongest model in which the program fails. */
+export interface Shrunk {
+  readonly model: MemoryModel;
+  readonly schedule: Schedule;
+  readonly replays: number;
+}
+
+/**
+ * Makes a failing schedule small: takes deviations out (delta debugging), moves those that are left to earlier moments,
+ * then tries the stronger memory models. Every candidate is judged by a replay.
+ */
+export function shrink(session: Session, model: MemoryModel, failing: Schedule, verdict: number): Shrunk {
+  // Does the ordinary run fail already? Then nothing has to be shrunk, however it failed elsewhere.
+  const ordinary = new Schedule();
+  for (const stronger of MEMORY_MODELS.slice(0, MEMORY_MODELS.indexOf(model) + 1)) {
+    if (isFailure(session.replay(stronger, ordinary))) return { model: stronger, schedule: ordinary, replays: 1 };
+  }
+  let shrunk = shrinkIn(session, model, failing, verdict);
+  for (const stronger of MEMORY_MODELS.slice(0, MEMORY_MODELS.indexOf(model))) {
+    const candidate = failIn(session, stronger, shrunk.schedule, verdict);
+    if (candidate === undefined) continue;
+    shrunk = { ...candidate, replays: candidate.replays + shrunk.replays };
+    break;
+  }
+  return shrunk;
+}
+
+function failIn(session: Session, model: MemoryModel, schedule: Schedule, verdict: number): Shrunk | undefined {
+  if (session.replay(model, schedule) !== verdict) {
+    if (!session.search(model, MODEL_RUNS, 0).hasFailed) return undefined;
+  }
+  const { recorder } = session.execution;
+  const failing = new Schedule();
+  failing.copyFrom(recorder.schedule);
+  return shrinkIn(session, model, failing, session.execution.verdict);
+}
+
+function shrinkIn(session: Session, model: MemoryModel, failing: Schedule, verdict: number): Shrunk {
+  const shrinker = new Shrinker(session, model, failing, verdict);
+  // Each round makes the schedule smaller or ends: a handful are enough.
+  for (let round = 0; round < 8; round++) {
+    const before = shrinker.best.count;
+    shrinker.removeChunks();
+    const hasMoved = shrinker.moveEarlier();
+    if (shrinker.best.count === before && !hasMoved) break;
+  }
+  return { model, schedule: shrinker.best, replays: shrinker.replays };
+}
+
+class Shrinker {
+  readonly best: Schedule = new Schedule();
+  replays = 0;
+  readonly #session: Session;
+  readonly #model: MemoryModel;
+  readonly #verdict: number;
+  readonly #candidate = new Schedule();
+
+  constructor(session: Session, model: MemoryModel, failing: Schedule, verdict: number) {
+    this.#session = session;
+    this.#model = model;
+    this.#verdict = verdict;
+    this.best.copyFrom(failing);
+  }
+
+  /** Takes out halves, quarters, … single deviations, as long as the run fails the same way without them. */
+  removeChunks(): void {
+    for (let size = this.best.count; size >= 1; size = Math.floor(size / 2)) {
+      for (let start = 0; start < this.best.count; ) {
+        this.#candidate.clear();
+        for (let at = 0; at < this.best.count; at++)
+          if (at < start || at >= start + size) this.#candidate.addFrom(this.best, at);
+        if (!this.#fails()) start += size;
+      }
+    }
+  }
+
+  /** Lets each deviation happen as early as it may, and each kept-back step come as soon or as late as is simplest. */
+  moveEarlier(): boolean {
+    let hasMoved = false;
+    for (let at = 0; at < this.best.count; at++) {
+      const kind = this.best.kind[at];
+      if (kind === HOLD && this.best.other[at] !== -1) hasMoved = this.#change(at, "other", -1) || hasMoved;
+      if (kind === STALE && (this.best.other[at] as number) > 1) hasMoved = this.#change(at, "other", 1) || hasMoved;
+      if (kind !== PREEMPT) continue;
+      for (let ordinal = 0; ordinal < (this.best.ordinal[at] as number); ordinal++) {
+        if (!this.#change(at, "ordinal", ordinal)) continue;
+        hasMoved = true;
+        break;
+      }
+    }
+    return hasMoved;
+  }
+
+  #change(at: number, field: "other" | "ordinal", value: number): boolean {
+    if (at >= this.best.count) return false;
+    this.#candidate.copyFrom(this.best);
+    this.#candidate[field][at] = value;
+    return this.#fails();
+  }
+
+  /** True when the candidate fails the same way and is no longer than the best, which it then becomes. */
+  #fails(): boolean {
+    if (this.replays === REPLAY_LIMIT) return false;
+    this.replays++;
+    if (this.#session.replay(this.#model, this.#candidate) !== this.#verdict) return false;
+    // What the replay has recorded leaves out deviations that changed nothing.
+    const { schedule } = this.#session.execution.recorder;
+    if (schedule.count > this.best.count) return false;
+    this.best.copyFrom(schedule.count <= this.#candidate.count ? schedule : this.#candidate);
+    return true;
+  }
+}

@@ -1,0 +1,56 @@
+import { expect, test } from "vitest";
+import { isFailure } from "../../../emulator/explore/verdict.ts";
+import { investigate, type RaceReport } from "../../../harness/explore/report.ts";
+import { Session } from "../../../harness/explore/session.ts";
+import { readToken, TokenError, writeToken } from "../../../harness/explore/token.ts";
+import { races } from "../../../scenarios/races/index.ts";
+
+function reportOf(name: string): RaceReport {
+  const program = races.find((race) => race.name === name);
+  if (program === undefined) throw new Error(`no program ${name}`);
+  const report = investigate(new Session(program), "relaxed", { runs: 4096, seed: 3 });
+  if (report === undefined) throw new Error(`${name} was not found`);
+  return report;
+}
+
+test("the missing barrier is named, on both sides if need be", () => {
+  expect(reportOf("length-before-done").cure).toBe("dmaRmb in driver before the read of desc.length");
+  expect(reportOf("message-passing").cure).toBe("wmb in writer before the write of flag");
+  expect(reportOf("store-buffering").cure).toBe("mb in P0 before the read of y, and mb in P1 before the read of x");
+  expect(reportOf("lost-update").cure).toBeUndefined();
+});
+
+test("a failure is a picture with a column for everyone", () => {
+  expect(reportOf("length-before-done").picture).toBe(
+    [
+      "    driver                     nic",
+      " 1                             desc.length ← 64  DMA write",
+      " 2                             desc.dd ← 1  DMA write",
+      " 3  desc.dd → 1  poll",
+      " 4  desc.length → 0  (older)",
+    ].join("\n"),
+  );
+});
+
+test("a token replays its failure, again and again", () => {
+  for (const program of races) {
+    if (program.fails === "never") continue;
+    const session = new Session(program);
+    const report = investigate(session, "relaxed", { runs: 4096, seed: 3, cure: false });
+    const token = readToken(report?.token ?? "");
+    expect(writeToken(token)).toBe(report?.token);
+    const hashes = new Set<number>();
+    for (let repeat = 0; repeat < 100; repeat++) {
+      expect(isFailure(session.replay(token.model, token.schedule))).toBe(true);
+      hashes.add(session.execution.hash);
+    }
+    expect(hashes.size).toBe(1);
+  }
+});
+
+test("a token that cannot be replayed is refused in a sentence", () => {
+  expect(() => readToken("race0~x~00000000~sc~pos~1~")).toThrow(/is of version race0, and this softbar replays race1/);
+  expect(() => readToken("2a-00111")).toThrow(/is no token of softbar/);
+  expect(() => readToken("race1~lost-update~00000000~sc~pos~1~P0.1")).toThrow(/damaged at "P0.1"/);
+  expect(() => readToken("")).toThrow(TokenError);
+});
