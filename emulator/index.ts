@@ -28,6 +28,8 @@ export {
   fieldOf,
   type MirrorClass,
   type Modelled,
+  type NotModelled,
+  notModelled,
   type Owner,
   placed,
   type Register,

@@ -50,6 +50,16 @@ export interface Field {
   readonly about?: string;
   /** Bits in place, as an int32. */
   readonly mask: number;
+  /** Set by {@link notModelled}. */
+  readonly notModelled?: NotModelled;
+}
+
+/** What a field asks for that the model does not do. */
+export interface NotModelled {
+  /** Values of the field that are modelled, or ask for nothing. */
+  readonly quietValues: readonly number[];
+  /** What will not happen for the others, as the end of a sentence. */
+  readonly says: string;
 }
 
 /** Who may change the register's value while the device runs. */
@@ -140,6 +150,18 @@ export function bits(high: number, low: number, access?: Access, about?: string)
 /** One bit of a register. */
 export function bit(position: number, access?: Access, about?: string): Field {
   return bits(position, position, access, about);
+}
+
+/**
+ * The field, with a note for the driver that turns on what the model lacks: said when a write gives it a value other than
+ * the quiet ones, 0 if none are named. Routine writes of "off" stay quiet.
+ *
+ * ```ts
+ * QUEUE_ENABLE: notModelled(bit(31), "no frame is steered by the filter"),
+ * ```
+ */
+export function notModelled(field: Field, says: string, quietValues: readonly number[] = [0]): Field {
+  return { ...field, notModelled: { says, quietValues } };
 }
 
 /** Declares a register, or a family of `count` registers. Throws RangeError for fields that overlap and aliases that are too long. */

@@ -1,4 +1,4 @@
-import type { Register } from "./declare.ts";
+import { type Field, fieldOf, type Register } from "./declare.ts";
 import { type AccessMasks, NO_REGISTER, type RegisterMap } from "./register-map.ts";
 
 /** What a wrong or pointless access is called. */
@@ -7,13 +7,23 @@ export type RegisterFinding =
   | "write-without-effect"
   | "reserved-bits-changed"
   | "not-modelled"
+  | "feature-not-modelled"
   | "reserved-register"
   | "no-register";
 
-/** Who is told of findings. Called once for each (finding, register family); repeats are counted by the file. */
+/** Who is told of findings: of every one, so that repeats can be counted. Called on the data plane. */
 export interface RegisterFindings {
-  /** `ordinal` is {@link NO_REGISTER} for `no-register`; `value` is what was written, or undefined for a read. */
-  registerFinding(finding: RegisterFinding, offset: number, ordinal: number, value: number | undefined): void;
+  /**
+   * `ordinal` is {@link NO_REGISTER} for `no-register`; `value` is what was written, or undefined for a read; `field` is
+   * the one that was turned on for `feature-not-modelled`.
+   */
+  registerFinding(
+    finding: RegisterFinding,
+    offset: number,
+    ordinal: number,
+    value: number | undefined,
+    field: Field | undefined,
+  ): void;
 }
 
 /** Plain data, structured-cloneable. */
@@ -41,9 +51,6 @@ export class RegisterFile {
   readonly #writeHooks: (WriteHook | undefined)[];
   readonly #readHooks: (ReadHook | undefined)[];
   readonly #afterReadHooks: (ReadHook | undefined)[];
-  /** By family: bit n set when finding n was reported. A register is complained of once, not once a packet. */
-  readonly #reported: Uint8Array;
-  readonly #reportedHoles = new Set<number>();
 
   constructor(map: RegisterMap, findings: RegisterFindings) {
     this.map = map;
@@ -53,7 +60,6 @@ export class RegisterFile {
     this.#writeHooks = new Array(map.registers.length).fill(undefined);
     this.#readHooks = new Array(map.registers.length).fill(undefined);
     this.#afterReadHooks = new Array(map.registers.length).fill(undefined);
-    this.#reported = new Uint8Array(map.registers.length);
   }
 
   /** Runs `hook` after each write to the register. One hook a register. */
@@ -93,14 +99,14 @@ export class RegisterFile {
   read(offset: number): number {
     const ordinal = this.map.ordinalAt(offset);
     if (ordinal === NO_REGISTER) {
-      this.#hole(offset, undefined);
+      this.#report("no-register", offset, NO_REGISTER, undefined);
       return 0;
     }
     const family = this.map.familyOf[ordinal] as number;
     const index = this.map.indexOf[ordinal] as number;
     const register = this.map.registers[family] as Register;
-    if (register.modelled === "not-modelled") this.#report("not-modelled", family, offset, ordinal, undefined);
-    else if (register.modelled === "reserved") this.#report("reserved-register", family, offset, ordinal, undefined);
+    if (register.modelled === "not-modelled") this.#report("not-modelled", offset, ordinal, undefined);
+    else if (register.modelled === "reserved") this.#report("reserved-register", offset, ordinal, undefined);
     const before = this.#readHooks[family];
     if (before !== undefined) before(index);
     const masks = this.map.masks[family] as AccessMasks;
@@ -115,7 +121,7 @@ export class RegisterFile {
   write(offset: number, written: number): void {
     const ordinal = this.map.ordinalAt(offset);
     if (ordinal === NO_REGISTER) {
-      this.#hole(offset, written);
+      this.#report("no-register", offset, NO_REGISTER, written);
       return;
     }
     const family = this.map.familyOf[ordinal] as number;
@@ -140,7 +146,7 @@ export class RegisterFile {
     this.write(offset, low);
   }
 
-  /** All state, findings that were reported aside, as a copy that the caller owns. */
+  /** All state as a copy that the caller owns. */
   snapshot(): RegisterFileSnapshot {
     return { values: this.values.slice(), writtenOnce: this.#writtenOnce.slice() };
   }
@@ -149,12 +155,6 @@ export class RegisterFile {
   restore(snapshot: RegisterFileSnapshot): void {
     this.values.set(snapshot.values);
     this.#writtenOnce.set(snapshot.writtenOnce);
-  }
-
-  /** Reports findings anew that were reported before: what follows is another run. */
-  forgetFindings(): void {
-    this.#reported.fill(0);
-    this.#reportedHoles.clear();
   }
 
   /** Back to the declared reset values. Hooks do not run; write-once fields are open again. */
@@ -175,12 +175,14 @@ export class RegisterFile {
       if (masks.writeOnce !== 0) {
         if (this.#writtenOnce[ordinal] === 0) after = (after & ~masks.writeOnce) | (written & masks.writeOnce);
         else if (((written ^ before) & masks.writeOnce) !== 0) {
-          this.#report("write-without-effect", family, offset, ordinal, written);
+          this.#report("write-without-effect", offset, ordinal, written);
         }
         this.#writtenOnce[ordinal] = 1;
       }
     }
     this.values[ordinal] = after;
+    const enabled = (after ^ before) & masks.notModelled;
+    if (enabled !== 0) this.#judgeFeatures(masks, ordinal, offset, enabled, written);
     this.#judge(masks, ordinal, family, offset, before, written);
     return before;
   }
@@ -188,44 +190,35 @@ export class RegisterFile {
   /** Says what is pointless or wrong about a write. Hardware would take it without a word. */
   #judge(masks: AccessMasks, ordinal: number, family: number, offset: number, before: number, written: number): void {
     const register = this.map.registers[family] as Register;
-    if (register.modelled === "not-modelled") this.#report("not-modelled", family, offset, ordinal, written);
-    else if (register.modelled === "reserved") this.#report("reserved-register", family, offset, ordinal, written);
+    if (register.modelled === "not-modelled") this.#report("not-modelled", offset, ordinal, written);
+    else if (register.modelled === "reserved") this.#report("reserved-register", offset, ordinal, written);
     if (register.harmless || masks.stored === -1) return;
     if (masks.writable === 0) {
-      this.#report("write-to-read-only", family, offset, ordinal, written);
+      this.#report("write-to-read-only", offset, ordinal, written);
       return;
     }
     if (((written ^ before) & masks.reserved) !== 0) {
-      this.#report("reserved-bits-changed", family, offset, ordinal, written);
+      this.#report("reserved-bits-changed", offset, ordinal, written);
     }
     const byValue = masks.setByOne | masks.clearedByOne | masks.toggledByOne;
     const byZero = masks.setByZero | masks.clearedByZero | masks.toggledByZero;
     const always = masks.stored | masks.clearedByWrite | masks.setByWrite | masks.writeOnce;
     if (always === 0 && (written & byValue) === 0 && (~written & byZero) === 0) {
-      this.#report("write-without-effect", family, offset, ordinal, written);
+      this.#report("write-without-effect", offset, ordinal, written);
     }
   }
 
-  #report(finding: RegisterFinding, family: number, offset: number, ordinal: number, value: number | undefined): void {
-    const bit = 1 << FINDING_BITS[finding];
-    const reported = this.#reported[family] as number;
-    if ((reported & bit) !== 0) return;
-    this.#reported[family] = reported | bit;
-    this.#findings.registerFinding(finding, offset, ordinal, value);
+  /** The fields that this write turned on and the model does not do anything about. */
+  #judgeFeatures(masks: AccessMasks, ordinal: number, offset: number, changed: number, written: number): void {
+    const value = this.values[ordinal] as number;
+    for (const field of masks.notModelledFields) {
+      if ((changed & field.mask) === 0) continue;
+      if (field.notModelled?.quietValues.includes(fieldOf(value, field)) === true) continue;
+      this.#findings.registerFinding("feature-not-modelled", offset, ordinal, written, field);
+    }
   }
 
-  #hole(offset: number, value: number | undefined): void {
-    if (this.#reportedHoles.has(offset) || this.#reportedHoles.size >= 256) return;
-    this.#reportedHoles.add(offset);
-    this.#findings.registerFinding("no-register", offset, NO_REGISTER, value);
+  #report(finding: RegisterFinding, offset: number, ordinal: number, value: number | undefined): void {
+    this.#findings.registerFinding(finding, offset, ordinal, value, undefined);
   }
 }
-
-const FINDING_BITS: Readonly<Record<RegisterFinding, number>> = {
-  "write-to-read-only": 0,
-  "write-without-effect": 1,
-  "reserved-bits-changed": 2,
-  "not-modelled": 3,
-  "no-register": 4,
-  "reserved-register": 5,
-};

@@ -1,4 +1,4 @@
-import { type AccessMode, asModes, type Register } from "./declare.ts";
+import { type AccessMode, asModes, type Field, type Register } from "./declare.ts";
 
 /** Offset that no register declares, in the lookup of {@link RegisterMap.ordinalAt}. */
 export const NO_REGISTER = -1;
@@ -21,6 +21,10 @@ export interface AccessMasks {
   readonly reserved: number;
   /** All bits that some write can change. */
   readonly writable: number;
+  /** Bits of {@link notModelledFields}. */
+  readonly notModelled: number;
+  /** Fields that turn on what the model does not do. */
+  readonly notModelledFields: readonly Field[];
 }
 
 /**
@@ -191,5 +195,11 @@ function masksOf(register: Register): AccessMasks {
   const { clearedByWrite, setByWrite, writeOnce } = masks;
   const ones = setByOne | clearedByOne | toggledByOne;
   const zeros = setByZero | clearedByZero | toggledByZero;
-  return { ...masks, writable: stored | ones | zeros | clearedByWrite | setByWrite | writeOnce };
+  const notModelledFields = Object.values(register.fields).filter((field) => field.notModelled !== undefined);
+  return {
+    ...masks,
+    writable: stored | ones | zeros | clearedByWrite | setByWrite | writeOnce,
+    notModelled: notModelledFields.reduce((all, field) => all | field.mask, 0),
+    notModelledFields,
+  };
 }

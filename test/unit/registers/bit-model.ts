@@ -140,7 +140,7 @@ export interface Recorded {
   readonly value: number | undefined;
 }
 
-/** Keeps what a register file says. */
+/** Keeps what a register file says, repeats too. */
 export class Findings implements RegisterFindings {
   readonly all: Recorded[] = [];
 
