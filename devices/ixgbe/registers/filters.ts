@@ -1,6 +1,6 @@
 /** Receive filters, checksum and receive-side scaling (data sheet 8.2.3.7). The chapters on them are 7.1.1–7.1.2. */
 
-import { bit, bits, type Register, register } from "../../../emulator/registers/declare.ts";
+import { bit, bits, notModelled, type Register, register } from "../../../emulator/registers/declare.ts";
 import { type FieldedRegister, fielded, stored } from "./shapes.ts";
 
 export const FCTRL: FieldedRegister<"SBP" | "MPE" | "UPE" | "BAM"> = fielded("FCTRL", {
@@ -136,7 +136,11 @@ export const MRQC: FieldedRegister<"MRQE" | HashType> = fielded("MRQC", {
   aliases: [{ offset: 0x05818 }],
   access: "rw",
   fields: {
-    MRQE: bits(3, 0, "rw", "0: RSS off. 1: RSS, 16 queues. Others: DCB and virtualization, not modelled."),
+    MRQE: notModelled(
+      bits(3, 0, "rw", "0: RSS off. 1: RSS, 16 queues. Others: DCB and virtualization, not modelled."),
+      "there are no traffic classes and no pools, RSS is off and every frame goes to queue 0",
+      [0, 1],
+    ),
     TCP_IPV4: bit(16),
     IPV4: bit(17),
     IPV6_EX_TCP: bit(18, "rw", "82598 only; reserved here."),
@@ -188,14 +192,18 @@ export const FTQF: Register = register("FTQF", {
     POOL: bits(13, 8),
     MASK: bits(29, 25),
     POOL_MASK: bit(30),
-    QUEUE_ENABLE: bit(31),
+    QUEUE_ENABLE: notModelled(bit(31), "no frame is steered by the 5-tuple filter; RSS or queue 0 takes it"),
   },
   modelled: "partly",
   about: "5-tuple filter n (8.2.3.7.19). Clearing it is fine; the filters are not modelled.",
 });
 
 export const SYNQF: Register = stored("SYNQF", 0x0ec30, "SYN packet queue filter (8.2.3.7.20). Clearing it is fine.", {
-  fields: { QUEUE_ENABLE: bit(0), RX_QUEUE: bits(7, 1), SYNQFP: bit(31) },
+  fields: {
+    QUEUE_ENABLE: notModelled(bit(0), "no frame is steered by its SYN flag; RSS or queue 0 takes it"),
+    RX_QUEUE: bits(7, 1),
+    SYNQFP: bit(31),
+  },
 });
 
 export const ETQF: Register = stored(
@@ -213,7 +221,10 @@ export const ETQF: Register = stored(
       FCOE: bit(27),
       BCN: bit(28, "rw", "Congestion notification; reserved in later revisions of the data sheet."),
       TIME_STAMP: bit(30, "rw", "IEEE 1588."),
-      FILTER_ENABLE: bit(31),
+      FILTER_ENABLE: notModelled(
+        bit(31),
+        "no frame is steered, recognized as FCoE or stamped by its EtherType; RSS or queue 0 takes it",
+      ),
     },
   },
 );
@@ -224,7 +235,11 @@ export const ETQS: Register = stored(
   "EtherType queue select (8.2.3.7.22). Stored; frames are not steered by EtherType.",
   {
     count: 8,
-    fields: { RX_QUEUE: bits(22, 16), LLI: bit(29), QUEUE_EN: bit(31) },
+    fields: {
+      RX_QUEUE: bits(22, 16),
+      LLI: notModelled(bit(29), "no frame makes a low latency interrupt"),
+      QUEUE_EN: notModelled(bit(31), "no frame is steered by its EtherType; RSS or queue 0 takes it"),
+    },
   },
 );
 

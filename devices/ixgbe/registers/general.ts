@@ -1,6 +1,6 @@
 /** General control registers (data sheet 8.2.3.1) and timers (8.2.3.19). */
 
-import { bit, bits, type Register, register } from "../../../emulator/registers/declare.ts";
+import { bit, bits, notModelled, type Register, register } from "../../../emulator/registers/declare.ts";
 import { absent, type FieldedRegister, fielded } from "./shapes.ts";
 
 /** Device control. RST and LRST read 1 until the device has finished the reset, about 1 ms later. */
@@ -43,7 +43,10 @@ export const CTRL_EXT: FieldedRegister<"PFRSTD" | "NS_DIS" | "RO_DIS" | "EXTENDE
       PFRSTD: bit(14, "rw", "Tells the virtual functions that the reset is done."),
       NS_DIS: bit(16, "rw", "No snoop disable."),
       RO_DIS: bit(17, "rw", "Relaxed ordering disable."),
-      EXTENDED_VLAN: bit(26, "rw", "Double VLAN: every frame carries an outer tag."),
+      EXTENDED_VLAN: notModelled(
+        bit(26, "rw", "Double VLAN: every frame carries an outer tag."),
+        "frames have one tag at most, and an outer one is taken for an unknown EtherType",
+      ),
       DRV_LOAD: bit(28, "rw", "Tells the firmware that a driver has taken the port."),
     },
     modelled: "partly",

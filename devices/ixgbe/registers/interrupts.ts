@@ -1,6 +1,6 @@
 /** Interrupt registers (data sheet 8.2.3.5) and the MSI-X pending bits (8.2.3.6). The chapter on them is 7.3. */
 
-import { bit, bits, type Field, type Register, register } from "../../../emulator/registers/declare.ts";
+import { bit, bits, type Field, notModelled, type Register, register } from "../../../emulator/registers/declare.ts";
 import { absent, type FieldedRegister, fielded, stored } from "./shapes.ts";
 
 /** Every cause has the same bit in EICR, EICS, EIMS, EIMC and EIAM. Bits 23 and 29 are reserved and never raised. */
@@ -149,7 +149,10 @@ export const EITR: FieldedRegister<"ITR_INTERVAL" | "LLI_MODERATION" | "LLI_CRED
         "rw",
         "Least time between two interrupts, in 2 µs at 10 Gb/s (20 µs at 1 Gb/s); 0: none.",
       ),
-      LLI_MODERATION: bit(15, "rw", "Low latency interrupts are moderated too; not modelled."),
+      LLI_MODERATION: notModelled(
+        bit(15, "rw", "Low latency interrupts are moderated too; not modelled."),
+        "there are no low latency interrupts to moderate",
+      ),
       LLI_CREDIT: bits(20, 16, "rw", "Not modelled."),
       ITR_COUNTER: bits(27, 21, "rw", "Time left, bits 8–2 of the 9."),
       CNT_WDIS: bit(31, "wo", "This write leaves ITR_COUNTER and LLI_CREDIT as they are; the device sees to it."),
@@ -168,7 +171,7 @@ export const L34TIMIR: Register = stored(
     fields: {
       SIZE_BP: bit(12),
       CTRL_BP: bit(19, "rw", "Must be 1."),
-      LLI: bit(20),
+      LLI: notModelled(bit(20), "no frame makes a low latency interrupt"),
       RX_QUEUE: bits(27, 21),
     },
   },
@@ -235,9 +238,9 @@ export const GPIE: FieldedRegister<GpieField> = fielded("GPIE", {
     MULTIPLE_MSIX: bit(4, "rw", "1: IVAR gives MSI-X vectors. 0: IVAR gives bits of EICR, all on one interrupt."),
     OCD: bit(5, "rw", "Other clear disable: a read of EICR clears only bits 16–29."),
     EIMEN: bit(6, "rw", "EICS interrupts at once, whatever EITR says."),
-    LL_INTERVAL: bits(10, 7, "rw", "Not modelled."),
-    RSC_DELAY: bits(13, 11, "rw", "Not modelled."),
-    VT_MODE: bits(15, 14, "rw", "Not modelled."),
+    LL_INTERVAL: notModelled(bits(10, 7), "there are no low latency interrupts"),
+    RSC_DELAY: notModelled(bits(13, 11), "no frame is coalesced, so no interrupt waits for it"),
+    VT_MODE: notModelled(bits(15, 14), "there are no virtual functions, and all vectors are this function's"),
     EIAME: bit(30, "rw", "EIAM acts on an automatic clear too, not only on a read or write of EICR."),
     PBA_SUPPORT: bit(31, "rw", "A message that could not be sent is kept in the pending bit array."),
   },

@@ -1,6 +1,6 @@
 /** MAC and link registers (data sheet 8.2.3.22). The chapter on the link is 3.7. */
 
-import { bit, bits, type Register, register } from "../../../emulator/registers/declare.ts";
+import { bit, bits, notModelled, type Register, register } from "../../../emulator/registers/declare.ts";
 import { absent, counter, type FieldedRegister, fielded, stored } from "./shapes.ts";
 
 /** Link partners of the 1 GbE PCS are not modelled; drivers that look here want flow control, which is not either. */
@@ -67,12 +67,14 @@ export const HLREG0: FieldedRegister<Hlreg0Field> = fielded("HLREG0", {
     LPBK: bit(15, "rw", "Transmit is received; AUTOC.FLU must be set."),
     MDCSPD: bit(16),
     CONTMDC: bit(17),
-    PREPEND: bits(23, 20),
+    PREPEND: notModelled(bits(23, 20), "the FCS goes over the whole frame"),
     RXLNGTHERREN: bit(27, "rw", "Report length errors (RLEC)."),
-    RXPADSTRIPEN: bit(28, "rw", "Strip the padding; debug only."),
+    RXPADSTRIPEN: notModelled(bit(28, "rw", "Strip the padding; debug only."), "the padding stays in the frame"),
   },
   reset: 0x08012c0b,
-  about: "MAC core control 0 (8.2.3.22.8). Bits 9–3 must stay 0x1, bits 14–11 0x5.",
+  modelled: "partly",
+  about:
+    "MAC core control 0 (8.2.3.22.8). Bits 9–3 must stay 0x1, bits 14–11 0x5. PREPEND and RXPADSTRIPEN are stored only.",
 });
 
 export const HLREG1: Register = register("HLREG1", {
@@ -86,7 +88,10 @@ export const HLREG1: Register = register("HLREG1", {
 });
 
 export const PAP: Register = stored("PAP", 0x04248, "Pause and pace (8.2.3.22.10). Stored; frames are not paced.", {
-  fields: { TXPAUSECNT: bits(15, 0, "rw", "82598 only; reserved here."), PACE: bits(19, 16) },
+  fields: {
+    TXPAUSECNT: bits(15, 0, "rw", "82598 only; reserved here."),
+    PACE: notModelled(bits(19, 16), "frames are not paced"),
+  },
   reset: 0x0000ffff,
 });
 
@@ -147,8 +152,8 @@ export const MFLCN: Register = stored(
     fields: {
       PMCF: bit(0),
       DPF: bit(1),
-      RPFCE: bit(2),
-      RFCE: bit(3),
+      RPFCE: notModelled(bit(2), "the card obeys no priority pause frame and goes on sending"),
+      RFCE: notModelled(bit(3), "the card obeys no pause frame and goes on sending"),
       RPFCE_BY_PRIORITY: bits(11, 4, "rw", "X540 only; reserved here, and cleared by drivers for both."),
     },
   },

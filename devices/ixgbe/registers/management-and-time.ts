@@ -1,6 +1,6 @@
 /** Wake-up (data sheet 8.2.3.24), management filters (8.2.3.25) and time synchronization (8.2.3.26): not modelled. */
 
-import { bit, bits, type Register } from "../../../emulator/registers/declare.ts";
+import { bit, bits, notModelled, type Register } from "../../../emulator/registers/declare.ts";
 import { absent, stored } from "./shapes.ts";
 
 const asleep = "Stored; the card never sleeps.";
@@ -43,7 +43,13 @@ export const LSWFW: Register = managed("LSWFW", 0x15014, "LinkSec, software and 
 
 /** Drivers look at EN before they send a command: 0, there is no firmware to take it. */
 export const HICR: Register = stored("HICR", 0x15f00, "Host interface control, not in the data sheet. Off.", {
-  fields: { EN: bit(0, "ro"), C: bit(1), SV: bit(2, "ro"), FW_RESET_ENABLE: bit(6), FW_RESET: bit(7) },
+  fields: {
+    EN: bit(0, "ro"),
+    C: notModelled(bit(1), "no firmware takes the command, and C stays set"),
+    SV: bit(2, "ro"),
+    FW_RESET_ENABLE: bit(6),
+    FW_RESET: bit(7),
+  },
 });
 export const HSMC0R: Register = managed("HSMC0R", 0x15f04, "mailbox 0");
 export const HSMC1R: Register = managed("HSMC1R", 0x15f08, "mailbox 1");
@@ -59,7 +65,11 @@ const off = "Stored; writing 0 is fine, no frame is stamped.";
 const clock = "The clock stands still.";
 
 export const TSYNCRXCTL: Register = stored("TSYNCRXCTL", 0x05188, `Receive time stamps (8.2.3.26.1). ${off}`, {
-  fields: { RXTT: bit(0, "ro"), TYPE: bits(3, 1), TSYNC_EN: bit(4) },
+  fields: {
+    RXTT: bit(0, "ro"),
+    TYPE: bits(3, 1),
+    TSYNC_EN: notModelled(bit(4), "no received frame is stamped, and RXTT is never set"),
+  },
 });
 export const RXSTMPL: Register = stamp("RXSTMPL", 0x051e8, "Receive time stamp, low (8.2.3.26)");
 export const RXSTMPH: Register = stamp("RXSTMPH", 0x051a4, "Receive time stamp, high (8.2.3.26)");
@@ -70,7 +80,10 @@ export const RXMTRL: Register = stored("RXMTRL", 0x05120, `Message type to stamp
   reset: 0x013f0000,
 });
 export const TSYNCTXCTL: Register = stored("TSYNCTXCTL", 0x08c00, `Transmit time stamps (8.2.3.26). ${off}`, {
-  fields: { TXTT: bit(0, "ro"), TSYNC_EN: bit(4) },
+  fields: {
+    TXTT: bit(0, "ro"),
+    TSYNC_EN: notModelled(bit(4), "no sent frame is stamped, and TXTT is never set"),
+  },
 });
 export const TXSTMPL: Register = stamp("TXSTMPL", 0x08c04, "Transmit time stamp, low (8.2.3.26)");
 export const TXSTMPH: Register = stamp("TXSTMPH", 0x08c08, "Transmit time stamp, high (8.2.3.26)");

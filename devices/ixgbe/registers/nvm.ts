@@ -1,6 +1,6 @@
 /** EEPROM and flash (data sheet 8.2.3.2) and the semaphores shared with the firmware (8.2.3.4.6–8.2.3.4.11). */
 
-import { bit, bits, type Register } from "../../../emulator/registers/declare.ts";
+import { bit, bits, notModelled, type Register } from "../../../emulator/registers/declare.ts";
 import { absent, type FieldedRegister, fielded, stored } from "./shapes.ts";
 
 /**
@@ -16,7 +16,7 @@ export const EEC: FieldedRegister<"EE_REQ" | "EE_GNT" | "EE_PRES" | "AUTO_RD" | 
     EE_DI: bit(2),
     EE_DO: bit(3, "ro"),
     FWE: bits(5, 4, "rw", "1: flash writes are disabled."),
-    EE_REQ: bit(6),
+    EE_REQ: notModelled(bit(6), "EE_GNT is never set, as the EEPROM cannot be read bit by bit; use EERD"),
     EE_GNT: bit(7, "ro"),
     EE_PRES: bit(8, "ro", "Present; without it, drivers read the EEPROM bit by bit."),
     AUTO_RD: bit(9, "ro", "Auto-read done; without it, the address in RAL(0) is not valid."),

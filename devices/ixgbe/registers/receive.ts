@@ -1,6 +1,6 @@
 /** Receive DMA registers (data sheet 8.2.3.8) and the receive side of DCA (8.2.3.11.1). The chapter on them is 7.1. */
 
-import { bit, bits, type Register, register } from "../../../emulator/registers/declare.ts";
+import { bit, bits, notModelled, type Register, register } from "../../../emulator/registers/declare.ts";
 import { type FieldedRegister, fielded, receiveQueues, stored } from "./shapes.ts";
 
 /** A ring that is not 128-byte aligned is silently taken to begin below: the device says so, the table lets it through. */
@@ -70,7 +70,10 @@ export const SRRCTL: FieldedRegister<"BSIZEPACKET" | "BSIZEHEADER" | "RDMTS" | "
     fields: {
       BSIZEPACKET: bits(4, 0, "rw", "Receive buffer in KiB, 1–16."),
       BSIZEHEADER: bits(13, 8, "rw", "Header buffer in 64 bytes; header split is not modelled."),
-      RDMTS: bits(24, 22, "rw", "Minimum threshold of free descriptors; not modelled."),
+      RDMTS: notModelled(
+        bits(24, 22, "rw", "Minimum threshold of free descriptors; not modelled."),
+        "no interrupt tells that free descriptors run low",
+      ),
       DESCTYPE: bits(27, 25, "rw", "0: legacy. 1: advanced, one buffer. 2, 5: header split, not modelled."),
       DROP_EN: bit(28, "rw", "Drop (and count in QPRDC) when there is no descriptor, instead of filling the buffer."),
     },
@@ -133,7 +136,7 @@ export const RSCDBU: Register = stored(
 export const RSCCTL: Register = register("RSCCTL", {
   ...receiveQueues(0x0102c),
   access: "rw",
-  fields: { RSCEN: bit(0), MAXDESC: bits(3, 2) },
+  fields: { RSCEN: notModelled(bit(0), "no frames are coalesced; each has its own descriptors"), MAXDESC: bits(3, 2) },
   modelled: "partly",
   about: "RSC control (8.2.3.8.13). Stored; no frame is ever coalesced, and no driver may count on it.",
 });

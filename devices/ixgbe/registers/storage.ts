@@ -3,7 +3,7 @@
  * set up as a matter of routine is `partly` modelled and quiet; what means that a driver expects the feature is not.
  */
 
-import { bit, bits, type Register, register } from "../../../emulator/registers/declare.ts";
+import { bit, bits, notModelled, type Register, register } from "../../../emulator/registers/declare.ts";
 import { absent, type FieldedRegister, fielded, stored } from "./shapes.ts";
 
 const noPause = "Stored; no pause frame is ever sent or obeyed.";
@@ -55,7 +55,12 @@ export const TFCS: Register = stored("TFCS", 0x0ce00, "Transmit flow control sta
 });
 
 export const FCCFG: Register = stored("FCCFG", 0x03d00, `Flow control configuration (8.2.3.3.7). ${noPause}`, {
-  fields: { TFCE: bits(4, 3, "rw", "0: off. 1: link flow control. 2: priority flow control.") },
+  fields: {
+    TFCE: notModelled(
+      bits(4, 3, "rw", "0: off. 1: link flow control. 2: priority flow control."),
+      "the card sends no pause frame when its packet buffer fills; it drops and RXMPC counts",
+    ),
+  },
 });
 
 export const GCR: Register = stored("GCR", 0x11000, "PCIe control (8.2.3.4.1). Stored; the link decides.", {
@@ -84,7 +89,7 @@ export const GCR_EXT: FieldedRegister<"BUFFERS_CLEAR_FUNC"> = fielded("GCR_EXT",
   offset: 0x11050,
   access: "rw",
   fields: {
-    VT_MODE: bits(1, 0, "rw", "Virtualization; not modelled."),
+    VT_MODE: notModelled(bits(1, 0, "rw", "Virtualization; not modelled."), "there are no virtual functions"),
     APBACD: bit(4, "rw", "The pending bits are not cleared automatically."),
     BUFFERS_CLEAR_FUNC: bit(30, "rw", "Flush the buffers; part of a disable that does not end (5.2.5.3.2)."),
     MSIX_EN: bit(31, "rw", "Set with virtual functions; reserved in the data sheet."),
@@ -121,9 +126,9 @@ export const RTTDCS: FieldedRegister<"ARBDIS"> = fielded("RTTDCS", {
   offset: 0x04900,
   access: "rw",
   fields: {
-    TDPAC: bit(0),
-    VMPAC: bit(1),
-    TDRM: bit(4),
+    TDPAC: notModelled(bit(0), "there is one traffic class, and no arbiter between classes"),
+    VMPAC: notModelled(bit(1), "there are no pools, and no arbiter between them"),
+    TDRM: notModelled(bit(4), "there is one traffic class, and nothing to recycle between classes"),
     ARBDIS: bit(6, "rw", "Pauses the arbiters; to be set while MTQC and the queue parameters are changed."),
     LTTDESC: bits(19, 17, "ro"),
     BDPM: bit(22),
@@ -175,7 +180,7 @@ export const RTTBCNRC: Register = stored(
   0x04984,
   "Rate of the selected queue (8.2.3.10.16). Never limited.",
   {
-    fields: { RF_DEC: bits(13, 0), RF_INT: bits(23, 14), RS_ENA: bit(31) },
+    fields: { RF_DEC: bits(13, 0), RF_INT: bits(23, 14), RS_ENA: notModelled(bit(31), "no queue's rate is limited") },
   },
 );
 export const RTTBCNRM: Register = stored("RTTBCNRM", 0x04980, "Rate scheduler memory window (8.2.3.10). Stored.");

@@ -1,6 +1,6 @@
 /** Transmit registers (data sheet 8.2.3.9) and the transmit side of DCA (8.2.3.11.2). The chapter on them is 7.2. */
 
-import { bit, bits, type Register, register } from "../../../emulator/registers/declare.ts";
+import { bit, bits, notModelled, type Register, register } from "../../../emulator/registers/declare.ts";
 import { type FieldedRegister, fielded, stored, transmitQueues } from "./shapes.ts";
 
 /** Harmless: published drivers write 0xffff, four bits more than there are. */
@@ -19,7 +19,7 @@ export const DMATXCTL: FieldedRegister<"TE" | "GDV" | "VT"> = fielded("DMATXCTL"
   access: "rw",
   fields: {
     TE: bit(0, "rw", "Transmit enable. Setting it enables queue 0 as well (TXDCTL(0).ENABLE)."),
-    GDV: bit(3, "rw", "Double VLAN; not modelled."),
+    GDV: notModelled(bit(3, "rw", "Double VLAN; not modelled."), "the tag is inserted right behind the addresses"),
     VT: bits(31, 16, "rw", "EtherType of the tags that are inserted; software must not change it."),
   },
   reset: 0x81000004,
@@ -140,9 +140,9 @@ export const MTQC: FieldedRegister<"RT_ENA" | "VT_ENA" | "NUM_TC_OR_Q"> = fielde
   offset: 0x08120,
   access: "rw",
   fields: {
-    RT_ENA: bit(0, "rw", "DCB."),
-    VT_ENA: bit(1, "rw", "Virtualization."),
-    NUM_TC_OR_Q: bits(3, 2),
+    RT_ENA: notModelled(bit(0, "rw", "DCB."), "all queues are of one traffic class and take turns frame by frame"),
+    VT_ENA: notModelled(bit(1, "rw", "Virtualization."), "queues belong to no pool and take turns frame by frame"),
+    NUM_TC_OR_Q: notModelled(bits(3, 2), "the queues are not divided into classes or pools"),
   },
   modelled: "partly",
   about: "Multiple transmit queues command (8.2.3.9.15). 0 is modelled: 64 queues, one buffer; DCB and pools are not.",

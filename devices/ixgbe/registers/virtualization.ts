@@ -3,13 +3,18 @@
  * 0 in passing, is stored quietly; the mailboxes and the switch between pools are features that somebody expects.
  */
 
-import { bit, bits, type Register } from "../../../emulator/registers/declare.ts";
+import { bit, bits, notModelled, type Register } from "../../../emulator/registers/declare.ts";
 import { absent, stored } from "./shapes.ts";
 
 const pools = "Stored; writing 0 is fine, pools are not modelled.";
 
 export const PFVTCTL: Register = stored("PFVTCTL", 0x051b0, `Virtualization control (8.2.3.27.1). ${pools}`, {
-  fields: { VT_ENA: bit(0), DEF_PL: bits(12, 7), DIS_DEF_POOL: bit(29), RPL_EN: bit(30) },
+  fields: {
+    VT_ENA: notModelled(bit(0), "there are no pools; FCTRL, RAL and RAH decide for all queues"),
+    DEF_PL: bits(12, 7),
+    DIS_DEF_POOL: bit(29),
+    RPL_EN: bit(30),
+  },
 });
 export const PFMAILBOX: Register = mailbox("PFMAILBOX", 0x04b00, "Mailbox of function n (8.2.3.27)", 64);
 export const PFMBMEM: Register = mailbox("PFMBMEM", 0x13000, "Mailbox memory, 16 words a function (8.2.3.27)", 1024);

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { IXGBE_REGISTER_MAP } from "../../../devices/ixgbe/registers.ts";
+import { fieldOf } from "../../../emulator/registers/declare.ts";
+import { recordRegisterFindings } from "../../../emulator/registers/finding-text.ts";
 import { RegisterFile } from "../../../emulator/registers/register-file.ts";
+import { FindingLog } from "../../../emulator/run/findings.ts";
 import { Findings } from "../registers/bit-model.ts";
 
 // A finding about a driver that does what every driver does is noise, and noise hides the finding that matters. These
@@ -175,6 +178,70 @@ const kernelDriver: readonly Step[] = [
 describe("a driver that does what all do is not complained of", () => {
   test("small userspace drivers", () => expect(findingsOf(userspaceDriver)).toEqual([]));
   test("a kernel driver", () => expect(findingsOf(kernelDriver)).toEqual([]));
+});
+
+// What the data sheet has and the model does not: a register or field, the value that asks for it, one that does not.
+const features: readonly (readonly [string, number, enabling: number, quiet: number])[] = [
+  ["CTRL_EXT.EXTENDED_VLAN", 0x00018, 1 << 26, 1 << 28],
+  ["FTQF(0).QUEUE_ENABLE", 0x0e600, 0x80000000, 0x3e000000],
+  ["FTQF(127).QUEUE_ENABLE", 0x0e7fc, 0x80000000, 0],
+  ["L34TIMIR(5).LLI", 0x0e814, 1 << 20, 1 << 19],
+  ["ETQF(3).FILTER_ENABLE", 0x05134, 0x80000000, 0x88f7],
+  ["ETQS(2).QUEUE_EN", 0x0ec08, 0x80000000, 0x10000],
+  ["ETQS(2).LLI", 0x0ec08, 1 << 29, 0],
+  ["SYNQF.QUEUE_ENABLE", 0x0ec30, 1, 4],
+  ["MRQC.MRQE", 0x0ec80, 0xa, 1],
+  ["MRQC.MRQE", 0x05818, 0x4, 0x00330001],
+  ["RSCCTL(64).RSCEN", 0x0d02c, 1, 0xc],
+  ["SRRCTL(1).RDMTS", 0x01054, 0x00400402, 0x02000402],
+  ["MTQC.RT_ENA", 0x08120, 1, 0],
+  ["MTQC.VT_ENA", 0x08120, 2, 0],
+  ["MTQC.NUM_TC_OR_Q", 0x08120, 8, 0],
+  ["DMATXCTL.GDV", 0x04a80, 0x8100000c, 0x81000005],
+  ["MFLCN.RFCE", 0x04294, 8, 2],
+  ["MFLCN.RPFCE", 0x04294, 4, 2],
+  ["FCCFG.TFCE", 0x03d00, 1 << 3, 0],
+  ["HLREG0.RXPADSTRIPEN", 0x04240, 0x18012c0b, 0x08012c0f],
+  ["GPIE.VT_MODE", 0x00898, 0xc000, 0xc0000030],
+  ["GPIE.RSC_DELAY", 0x00898, 1 << 11, 0x10],
+  ["EITR(30).LLI_MODERATION", 0x12318, 0x8000, 0x80000ff8],
+  ["GCR_EXT.VT_MODE", 0x11050, 1, 1 << 30],
+  ["RTTBCNRC.RS_ENA", 0x04984, 0x80000000, 1 << 14],
+  ["PFVTCTL.VT_ENA", 0x051b0, 1, 0x80],
+  ["TSYNCRXCTL.TSYNC_EN", 0x05188, 0x10, 0],
+  ["TSYNCTXCTL.TSYNC_EN", 0x08c00, 0x10, 0],
+  ["EEC.EE_REQ", 0x10010, 0x003fa750, 0x003fa710],
+];
+
+describe("turning on what is not modelled is heard, with what will not happen; leaving it off is not", () => {
+  test.for(features)("%s", ([place, offset, enabling, quiet]) => {
+    const log = new FindingLog("ixgbe", new Float64Array(1));
+    const file = new RegisterFile(IXGBE_REGISTER_MAP, recordRegisterFindings(log, IXGBE_REGISTER_MAP));
+    file.write(offset, quiet);
+    file.write(offset, quiet);
+    expect(log.findings).toEqual([]);
+    // Written again it asks for nothing new; turned off and on it does.
+    for (const value of [enabling, enabling, quiet, enabling]) file.write(offset, value);
+    const at = `0x${offset.toString(16).padStart(5, "0")}`;
+    const expected = { kind: "note", rule: "feature-not-modelled", place: `${place} ${at}`, count: 2 };
+    expect(log.findings).toMatchObject([expected]);
+    const value = `0x${(enabling >>> 0).toString(16).padStart(8, "0")}`;
+    expect(log.findings[0]?.message).toMatch(new RegExp(`^Write of ${value} to .* sets .*which is not modelled: \\w`));
+  });
+
+  test("of every field that says so: none is on after a reset, and 0 or the value after a reset is quiet", () => {
+    let count = 0;
+    for (const register of IXGBE_REGISTER_MAP.registers) {
+      for (const [name, field] of Object.entries(register.fields)) {
+        if (field.notModelled === undefined) continue;
+        count++;
+        const where = `${register.name}.${name}`;
+        expect(field.notModelled.quietValues, where).toContain(fieldOf(register.reset(0), field));
+        expect(register.modelled, where).not.toBe("modelled");
+      }
+    }
+    expect(count).toBeGreaterThan(25);
+  });
 });
 
 describe("a mistake is heard", () => {
