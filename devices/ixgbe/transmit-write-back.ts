@@ -16,7 +16,7 @@ const { WTHRESH, SWFLSH } = reg.TXDCTL.fields;
 /**
  * Tells the driver which transmit descriptors are done (data sheet 7.2.3.4, 7.2.3.5): DD in each descriptor that has RS,
  * or the head of the queue in host memory. With WTHRESH, descriptors with RS are collected and written back together:
- * when there are so many, when moderation (EITR) of the queue's vector runs out, with SWFLSH, or when the queue stops.
+ * when there are so many (or WTHRESH falls to as many), when moderation (EITR) of the queue's vector runs out, with SWFLSH, or when the queue stops.
  */
 export class TransmitWriteBack {
   readonly #threshold: Uint8Array = new Uint8Array(QUEUE_COUNT);
@@ -49,7 +49,10 @@ export class TransmitWriteBack {
 
   /** TXDCTL was written. */
   onControl(queue: number, written: number): void {
-    this.#threshold[queue] = fieldOf(written, WTHRESH);
+    const threshold = fieldOf(written, WTHRESH);
+    this.#threshold[queue] = threshold;
+    // A lower threshold may be reached already; with 0 nothing waits at all, and nothing would come to release it.
+    if ((this.#waitingCount[queue] as number) >= threshold) this.flush(queue);
     if ((written & SWFLSH.mask) !== 0) {
       this.#registers.set(reg.TXDCTL, this.#registers.get(reg.TXDCTL, queue) & ~SWFLSH.mask, queue);
       this.flush(queue);

@@ -206,6 +206,40 @@ test("WTHRESH collects descriptors with RS: by number, by moderation, by SWFLSH,
   expect(card.get(reg.TXDCTL) & reg.TXDCTL.fields.ENABLE.mask).toBe(0);
 });
 
+// 7.2.3.4: as many as WTHRESH are written back together, and with 0 each at once; so none may wait that the threshold of
+// the moment would not keep.
+test("a change of WTHRESH leaves no descriptor behind that the new threshold would not hold", () => {
+  const step = fc.oneof(
+    fc.record({ frames: fc.integer({ min: 1, max: 6 }), threshold: fc.constant(-1) }),
+    fc.record({ frames: fc.constant(0), threshold: fc.oneof(fc.constant(0), fc.nat(127), fc.nat(12)) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 1, maxLength: 40, size: "max" }), (script) => {
+      const card = Card.running();
+      const ring = new TransmitRing(card, 0, 256);
+      const slots: number[] = [];
+      let threshold = 0;
+      let waiting = 0;
+      for (const { frames, threshold: next } of script) {
+        for (let number = 0; number < frames; number++) {
+          slots.push(ring.put({ bytes: plainFrame(60, number) }));
+          waiting = waiting + 1 >= threshold ? 0 : waiting + 1;
+        }
+        if (frames > 0) ring.doorbell();
+        card.port.answer();
+        if (next >= 0) {
+          threshold = next;
+          if (waiting >= threshold) waiting = 0;
+          card.set(reg.TXDCTL, reg.TXDCTL.fields.ENABLE.mask | (threshold << 16));
+        }
+        const done = slots.filter((slot) => ring.isDone(slot)).length;
+        expect(slots.length - done).toBe(waiting);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
 test("the head passes a context that comes behind the last frame", () => {
   const card = Card.running();
   const ring = new TransmitRing(card, 0, 8);
