@@ -87,6 +87,11 @@ export interface DevicePort {
   dmaWrite(high: number, low: number, memory: MemoryView, offset: number, byteLength: number, flagOffset: number): void;
   /** Sends MSI-X message `vector`; ordered behind earlier DMA writes. */
   raise(vector: number): void;
+  /**
+   * The cause of a message is gone. If its vector is masked and the message still pending, it is dropped: it would be a
+   * spurious interrupt at unmasking (PCI 3.0, 6.8.3.5). Absent where nothing is ever pending.
+   */
+  withdraw?(vector: number): void;
   /** Drives INTx, or sends the single MSI on a rising edge when MSI is enabled. */
   setLegacyInterrupt(asserted: boolean): void;
   /** Which of the three the driver has enabled. */

@@ -268,6 +268,10 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       report.recordVector(this, this.declaration.name, vector, this.msix?.vectorCount ?? 0);
   }
 
+  withdraw(vector: number): void {
+    this.msix?.withdraw(vector);
+  }
+
   setLegacyInterrupt(asserted: boolean): void {
     const rising = asserted && !this.#legacyAsserted;
     this.#legacyAsserted = asserted;

@@ -36,6 +36,9 @@ export class TestPort implements DevicePort {
   keepsSent = true;
   sentCount = 0;
   readonly raised: number[] = [];
+  /** Vectors with a message that waits for their mask in the MSI-X table. */
+  readonly pending: Set<number> = new Set();
+  readonly #maskedVectors: Set<number> = new Set();
   /** INTx level, and how often it rose. */
   level = false;
   risingEdges = 0;
@@ -88,8 +91,16 @@ export class TestPort implements DevicePort {
   }
 
   raise(vector: number): void {
+    if (this.#maskedVectors.has(vector)) {
+      this.pending.add(vector);
+      return;
+    }
     this.raised.push(vector);
     if (this.keepsEvents) this.events.push({ kind: "interrupt", vector });
+  }
+
+  withdraw(vector: number): void {
+    this.pending.delete(vector);
   }
 
   setLegacyInterrupt(asserted: boolean): void {
@@ -124,6 +135,12 @@ export class TestPort implements DevicePort {
 
   record(kind: FindingKind, rule: string, place: string, text: () => string): void {
     this.log.record(kind, rule, place, text);
+  }
+
+  /** The driver writes the mask bit of a vector in the MSI-X table. */
+  maskVector(vector: number, isMasked: boolean): void {
+    if (isMasked) this.#maskedVectors.add(vector);
+    else if (this.#maskedVectors.delete(vector) && this.pending.delete(vector)) this.raise(vector);
   }
 
   // ---- the test's side -------------------------------------------------------------------------------------------------

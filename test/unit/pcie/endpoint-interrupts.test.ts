@@ -154,3 +154,29 @@ function benchWithMsix(): EndpointBench {
   bench.aimVector(0, MSIX_IRQ);
   return bench;
 }
+
+// PCI 3.0, 6.8.3.5.
+test("a message that the device withdraws while its vector is masked is not sent at unmasking", () => {
+  fc.assert(
+    fc.property(
+      fc.uniqueArray(fc.nat(3), { maxLength: 4 }),
+      fc.uniqueArray(fc.nat(3), { maxLength: 4 }),
+      (raised, withdrawn) => {
+        const bench = new EndpointBench();
+        const { endpoint, interrupts } = bench;
+        endpoint.configWrite(MSIX_CONTROL, 2, 0x8000);
+        const vectors = [0, 1, 2, 3];
+        const maskAt = (vector: number): number => MSIX_TABLE_AT + 16 * vector + 12;
+        for (const vector of vectors) {
+          bench.aimVector(vector, MSIX_IRQ + vector);
+          endpoint.write(0, maskAt(vector), 4, 1, 0);
+        }
+        for (const vector of raised) endpoint.raise(vector);
+        for (const vector of withdrawn) endpoint.withdraw(vector);
+        for (const vector of vectors) endpoint.write(0, maskAt(vector), 4, 0, 0);
+        const expected = vectors.map((vector) => +(raised.includes(vector) && !withdrawn.includes(vector)));
+        expect(vectors.map((vector) => interrupts.countOf(MSIX_IRQ + vector))).toEqual(expected);
+      },
+    ),
+  );
+});
