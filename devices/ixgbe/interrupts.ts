@@ -3,6 +3,7 @@ import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import { Moderation } from "./moderation.ts";
 import { QUEUE_COUNT } from "./queues.ts";
 import * as reg from "./registers.ts";
+import { VECTOR_COUNT } from "./timers.ts";
 
 /** Causes 0–15: queues; with multiple MSI-X, vectors. */
 const VECTOR_CAUSES = 0x0000_ffff;
@@ -127,6 +128,7 @@ export class Interrupts {
     this.transmitVector.fill(NO_VECTOR);
     this.#chooseMode();
     this.#assert(false);
+    for (let vector = 0; vector < VECTOR_COUNT; vector++) this.#port.withdraw?.(vector);
   }
 
   snapshot(): unknown {
@@ -135,16 +137,19 @@ export class Interrupts {
       words: [this.#cause.slice(), this.#mask.slice(), this.#sent.slice()],
       other: [this.#otherCause, this.#otherMask, this.#otherSent],
       asserted: this.#asserted,
+      moderation: this.#moderation.snapshot(),
     };
   }
 
   restore(state: unknown): void {
-    const { vectors, words, other, asserted } = state as {
+    const { vectors, words, other, asserted, moderation } = state as {
       vectors: [Int8Array, Int8Array];
       words: [Int32Array, Int32Array, Int32Array];
       other: [number, number, number];
       asserted: boolean;
+      moderation: Float64Array;
     };
+    this.#moderation.restore(moderation);
     this.receiveVector.set(vectors[0]);
     this.transmitVector.set(vectors[1]);
     this.#cause.set(words[0]);
@@ -192,6 +197,12 @@ export class Interrupts {
     });
     registers.onWrite(reg.IVAR, (index, value) => this.#allocate(index, value));
     registers.onWrite(reg.GPIE, () => this.onConfigChanged());
+    // 8.2.3.6.1: ones clear bits of the pending bit array, vectors 32n and up.
+    registers.onWrite(reg.PBACL, (index, _value, _before, written) => {
+      for (let vector = 32 * index; vector < Math.min(32 * index + 32, VECTOR_COUNT); vector++) {
+        if ((written & (1 << (vector & 31))) !== 0) this.#port.withdraw?.(vector);
+      }
+    });
   }
 
   /** EICS: software raises causes, as if they had happened. With GPIE.EIMEN they interrupt whatever EITR says. */
@@ -199,9 +210,36 @@ export class Interrupts {
     this.#cause[0] = (this.#cause[0] as number) | low;
     this.#cause[1] = (this.#cause[1] as number) | high;
     this.#otherCause |= other & OTHER_CAUSES;
-    if (this.#bit(GPIE.EIMEN.mask)) this.#moderation.stopAll();
+    if (!this.#multiple) {
+      // With one interrupt a write of EICS also enables what EIAM names (8.2.3.5.6): the reverse of what EICR does.
+      const autoMask = this.#registers.get(reg.EIAM);
+      this.#mask[0] = (this.#mask[0] as number) | (autoMask & VECTOR_CAUSES);
+      this.#otherMask |= autoMask & OTHER_CAUSES;
+    }
     this.#show();
+    if (this.#bit(GPIE.EIMEN.mask)) this.#endIntervals(low, high, other & OTHER_CAUSES);
     this.#evaluate();
+  }
+
+  /** Ends the moderation of the vectors that are to interrupt for these causes, and of no other. */
+  #endIntervals(low: number, high: number, other: number): void {
+    const dueOther = other & this.#otherMask;
+    if (!this.#multiple) {
+      if (!this.#asserted && ((low & (this.#mask[0] as number)) | dueOther) !== 0) this.#moderation.end(0);
+      return;
+    }
+    for (let vector = 0; vector < VECTOR_COUNT; vector++) {
+      const word = vector >> 5;
+      const due = (word === 0 ? low : high) & (this.#mask[word] as number) & ~(this.#sent[word] as number);
+      if ((due & (1 << (vector & 31))) !== 0) this.#moderation.end(vector);
+    }
+    const unsent = dueOther & ~this.#otherSent;
+    if ((unsent & ~TCP_TIMER) !== 0) this.#endInterval(this.#otherVector(~TCP_TIMER));
+    if ((unsent & TCP_TIMER) !== 0) this.#endInterval(this.#otherVector(TCP_TIMER));
+  }
+
+  #endInterval(vector: number): void {
+    if (vector >= 0) this.#moderation.end(vector);
   }
 
   /**
@@ -209,12 +247,36 @@ export class Interrupts {
    * the message does (8.2.3.5.6).
    */
   #clear(causes: number): void {
+    const cleared = (this.#cause[0] as number) & causes & VECTOR_CAUSES;
+    const clearedOther = this.#otherCause & causes;
     this.#cause[0] = (this.#cause[0] as number) & ~(causes & VECTOR_CAUSES);
     this.#sent[0] = (this.#sent[0] as number) & (this.#cause[0] as number);
     this.#otherCause &= ~causes;
     this.#otherSent &= this.#otherCause;
+    if (this.#multiple && (cleared | clearedOther) !== 0) this.#withdraw(cleared, clearedOther);
     const autoMask = this.#multiple ? 0 : this.#registers.get(reg.EIAM);
     this.#clearMask(0, autoMask & VECTOR_CAUSES, autoMask);
+  }
+
+  /** Causes are gone: a message that is still pending for them must not be sent (PCI 3.0, 6.8.3.5). */
+  #withdraw(cleared: number, clearedOther: number): void {
+    for (let vector = 0; vector < 16; vector++) if ((cleared & (1 << vector)) !== 0) this.#withdrawVector(vector);
+    if ((clearedOther & ~TCP_TIMER) !== 0) this.#withdrawVector(this.#otherVector(~TCP_TIMER));
+    if ((clearedOther & TCP_TIMER) !== 0) this.#withdrawVector(this.#otherVector(TCP_TIMER));
+  }
+
+  #withdrawVector(vector: number): void {
+    if (vector < 0 || ((this.#cause[vector >> 5] as number) & (1 << (vector & 31))) !== 0) return;
+    const other = this.#otherCause;
+    if ((other & ~TCP_TIMER) !== 0 && vector === this.#otherVector(~TCP_TIMER)) return;
+    if ((other & TCP_TIMER) !== 0 && vector === this.#otherVector(TCP_TIMER)) return;
+    this.#port.withdraw?.(vector);
+  }
+
+  /** The vector of the TCP timer, or of all the other causes. */
+  #otherVector(causes: number): number {
+    const allocation = this.#registers.get(reg.IVAR_MISC);
+    return vectorOf(causes === TCP_TIMER ? allocation : allocation >>> 8);
   }
 
   #setMask(word: number, vectors: number, other: number): void {
@@ -278,9 +340,8 @@ export class Interrupts {
   #evaluateOther(): void {
     const due = this.#otherCause & this.#otherMask & ~this.#otherSent;
     if (due === 0) return;
-    const allocation = this.#registers.get(reg.IVAR_MISC);
-    if ((due & ~TCP_TIMER) !== 0) this.#offerOther(vectorOf(allocation >>> 8), due & ~TCP_TIMER);
-    if ((due & TCP_TIMER) !== 0) this.#offerOther(vectorOf(allocation), TCP_TIMER);
+    if ((due & ~TCP_TIMER) !== 0) this.#offerOther(this.#otherVector(~TCP_TIMER), due & ~TCP_TIMER);
+    if ((due & TCP_TIMER) !== 0) this.#offerOther(this.#otherVector(TCP_TIMER), TCP_TIMER);
   }
 
   #offerOther(vector: number, causes: number): void {
@@ -334,6 +395,7 @@ export class Interrupts {
     this.#asserted = asserted;
     if (!this.#messageOfOne) this.#port.setLegacyInterrupt(asserted);
     else if (asserted) this.#port.raise(0);
+    else this.#port.withdraw?.(0);
   }
 
   #bit(mask: number): boolean {

@@ -61,7 +61,8 @@ export const EICS: FieldedRegister<Cause> = fielded("EICS", {
   access: "wo",
   fields: causes,
   mirror: "strobe",
-  about: "Extended interrupt cause set (8.2.3.5.2). Ones set bits of EICR; reads as 0.",
+  about:
+    "Extended interrupt cause set (8.2.3.5.2). Ones set bits of EICR. Write-only on paper; an accessor's read gives EICR without clearing it, as published drivers expect of the card.",
 });
 
 export const EIMS: FieldedRegister<Cause> = fielded("EIMS", {
@@ -92,7 +93,8 @@ export const EIAM: FieldedRegister<Cause> = fielded("EIAM", {
   offset: 0x00890,
   access: "rw",
   fields: causes,
-  about: "Extended interrupt auto mask enable (8.2.3.5.6). What clears or sets EICR also clears these bits of EIMS.",
+  about:
+    "Extended interrupt auto mask enable (8.2.3.5.6). A read or write of EICR also clears these bits of EIMS and a write of EICS sets them; with multiple MSI-X, sending the message clears them.",
 });
 
 /** One bit for each of the 64 MSI-X vectors; bits 0–15 of element 0 are bits 0–15 of EICS, EIMS, EIMC and EIAM. */
@@ -153,9 +155,9 @@ export const EITR: FieldedRegister<"ITR_INTERVAL" | "LLI_MODERATION" | "LLI_CRED
         bit(15, "rw", "Low latency interrupts are moderated too; not modelled."),
         "there are no low latency interrupts to moderate",
       ),
-      LLI_CREDIT: bits(20, 16, "rw", "Not modelled."),
-      ITR_COUNTER: bits(27, 21, "rw", "Time left, bits 8–2 of the 9."),
-      CNT_WDIS: bit(31, "wo", "This write leaves ITR_COUNTER and LLI_CREDIT as they are; the device sees to it."),
+      LLI_CREDIT: bits(20, 16, "rw", "Stored only."),
+      ITR_COUNTER: bits(27, 21, "rw", "Time left, bits 8–2 of the 9. Loaded by a write; 0 ends the interval at once."),
+      CNT_WDIS: bit(31, "wo", "This write leaves ITR_COUNTER and LLI_CREDIT as they are."),
     },
     owner: "both",
     modelled: "partly",
@@ -251,7 +253,7 @@ export const GPIE: FieldedRegister<GpieField> = fielded("GPIE", {
 export const PBACL: Register = stored(
   "PBACL",
   0x110c0,
-  "MSI-X pending bits clear (8.2.3.6.1). Ones clear bits of the pending bit array, which has no state of its own here.",
+  "MSI-X pending bits clear (8.2.3.6.1). Ones clear bits of the pending bit array, vectors 32n and up. Reads as 0: the array itself is read in BAR4.",
   { access: "w1c", count: 8, aliases: [{ offset: 0x11068, count: 1 }], owner: "both" },
 );
 
