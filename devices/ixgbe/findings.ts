@@ -5,7 +5,10 @@
 
 import type { DevicePort } from "../../emulator/pcie/device-model.ts";
 import type { Register } from "../../emulator/registers/declare.ts";
-import { hex } from "../../emulator/registers/register-map.ts";
+import { registerPlace } from "../../emulator/registers/finding-text.ts";
+import { hex, type RegisterMap } from "../../emulator/registers/register-map.ts";
+import { DESCRIPTOR_BYTE_LENGTH } from "./descriptors.ts";
+import * as reg from "./registers.ts";
 
 /** "TDT(3) 0x060d8". */
 function placeOf(register: Register, index: number): string {
@@ -23,7 +26,7 @@ export function recordMisalignedBase(port: DevicePort, register: Register, queue
 export function recordOddLength(port: DevicePort, register: Register, queue: number, written: number): void {
   const place = placeOf(register, queue);
   port.record("violation", "ring-length", place, () => {
-    return `${place} was written with ${written >>> 0} bytes, which is not a multiple of 128 up to 0x80000. The card takes ${written & 0x000f_ff80}. A ring has a multiple of 8 descriptors.`;
+    return `${place} was written with ${hex(written, 8)} (${written >>> 0} bytes), which is not a multiple of 128 up to 0x80000. The card takes ${written & 0x000f_ff80}. A ring has a multiple of 8 descriptors.`;
   });
 }
 
@@ -48,14 +51,14 @@ export function recordHeadWritten(
 ): void {
   const place = placeOf(register, queue);
   port.record("violation", "head-written-while-enabled", place, () => {
-    return `${place} was written with ${written >>> 0} while queue ${queue} is enabled. The card owns the head, ignored the write and stays at ${head}. Write the head only while the queue is disabled.`;
+    return `${place} was written with ${hex(written, 8)} while queue ${queue} is enabled. The card owns the head, ignored the write and stays at ${head}. Write the head only while the queue is disabled.`;
   });
 }
 
 export function recordEmptyRing(port: DevicePort, length: Register, queue: number): void {
   const place = placeOf(length, queue);
   port.record("violation", "ring-empty", place, () => {
-    return `Queue ${queue} was enabled with ${place} = 0. The card reports it as enabled and never fetches a descriptor. Write base and length of the ring before ENABLE.`;
+    return `Queue ${queue} was enabled while ${place} is 0x00000000. The card reports it as enabled and never fetches a descriptor. Write base and length of the ring before ENABLE.`;
   });
 }
 
@@ -68,7 +71,7 @@ export function recordHeadBeyondRing(
 ): void {
   const place = placeOf(head, queue);
   port.record("violation", "head-beyond-ring", place, () => {
-    return `Queue ${queue} was enabled with ${place} = ${value}, but the ring has ${slotCount} descriptors. The card starts at 0. Write 0 to the head before ENABLE.`;
+    return `Queue ${queue} was enabled while ${place} is ${hex(value, 8)} (${value}), but the ring has ${slotCount} descriptors. The card starts at 0. Write 0 to the head before ENABLE.`;
   });
 }
 
@@ -81,27 +84,27 @@ export function recordTailBeyondRing(
 ): void {
   const place = placeOf(tail, queue);
   port.record("violation", "tail-beyond-ring", place, () => {
-    return `${place} was written with ${value}, but the ring has ${slotCount} descriptors: 0 to ${slotCount - 1}. The head never meets this tail, so a card would run round the ring for ever; here the queue is halted until it is disabled and enabled again. Wrap the tail before the doorbell.`;
+    return `${place} was written with ${hex(value, 8)} (${value}), but the ring has ${slotCount} descriptors: 0 to ${slotCount - 1}. The head never meets this tail, so a card would run round the ring for ever; here the queue is halted until it is disabled and enabled again. Wrap the tail before the doorbell.`;
   });
 }
 
 export function recordDoorbellBeforeEnable(port: DevicePort, tail: Register, queue: number, value: number): void {
   const place = placeOf(tail, queue);
   port.record("violation", "doorbell-before-enable", place, () => {
-    return `${place} was written with ${value} before queue ${queue} was enabled. The card takes the tail when the queue comes up, but the data sheet (4.6.7, 4.6.8) does not promise it. Poll ENABLE until it reads 1, then ring.`;
+    return `${place} was written with ${hex(value, 8)} before queue ${queue} was enabled. The card takes the tail when the queue comes up, but the data sheet (4.6.7, 4.6.8) does not promise it. Poll ENABLE until it reads 1, then ring.`;
   });
 }
 
-export function recordBusMasterOff(port: DevicePort, register: Register, queue: number): void {
+export function recordBusMasterOff(port: DevicePort, register: Register, queue: number, written: number): void {
   const place = placeOf(register, queue);
   port.record("violation", "bus-master-off-at-doorbell", place, () => {
-    return `${place} was written while Bus Master Enable (bit 2 of the command register, 0x0004) is off. The card may not fetch descriptors and waits until it is on. Enable bus mastering before the queues.`;
+    return `${place} was written with ${hex(written, 8)} while Bus Master Enable (bit 2 of the command register, 0x0004) is off. The card may not fetch descriptors and waits until it is on. Enable bus mastering before the queues.`;
   });
 }
 
 export function recordDescriptorDone(port: DevicePort, tail: Register, queue: number, index: number): void {
   port.record("violation", "descriptor-handed-over-done", `receive queue ${queue}`, () => {
-    return `Receive descriptor ${index} of queue ${queue} was handed over by ${placeOf(tail, queue)} with its DD bit set. The card uses it, but the driver would take it for received before it is. Write 0 to the second quadword (advanced format: header address) before the doorbell.`;
+    return `Receive descriptor ${index} (at ${hex(index * DESCRIPTOR_BYTE_LENGTH)} of the ring) of queue ${queue} was handed over by ${placeOf(tail, queue)} with its DD bit set. The card uses it, but the driver would take it for received before it is. Write 0 to the second quadword (advanced format: header address) before the doorbell.`;
   });
 }
 
@@ -115,7 +118,7 @@ export function recordHeaderSplit(port: DevicePort, register: Register, queue: n
 export function recordBufferSize(port: DevicePort, register: Register, queue: number, kibibytes: number): void {
   const place = placeOf(register, queue);
   port.record("violation", "receive-buffer-size", place, () => {
-    return `Queue ${queue} has a receive buffer size of ${kibibytes} KiB in ${place}; 1 to 16 are defined. The card takes ${kibibytes === 0 ? 1 : 16}. Write BSIZEPACKET before enabling the queue.`;
+    return `${place} gives queue ${queue} receive buffers of ${kibibytes} KiB (BSIZEPACKET ${hex(kibibytes, 2)}); 1 to 16 are defined. The card takes ${kibibytes === 0 ? 1 : 16}. Write BSIZEPACKET before enabling the queue.`;
   });
 }
 
@@ -130,7 +133,8 @@ export function recordTransmit(
   advice: string,
 ): void {
   port.record("violation", rule, `transmit queue ${queue}`, () => {
-    return `Transmit descriptor ${descriptorIndex} of queue ${queue}: ${what}. The card ${outcome}. ${advice}`;
+    const where = `${descriptorIndex} (at ${hex(descriptorIndex * DESCRIPTOR_BYTE_LENGTH)} of the ring)`;
+    return `Transmit descriptor ${where} of queue ${queue}, handed over by ${placeOf(reg.TDT, queue)}: ${what}. The card ${outcome}. ${advice}`;
   });
 }
 
@@ -164,10 +168,35 @@ export function recordNotModelled(port: DevicePort, rule: string, place: string,
   port.record("note", rule, place, () => sentence);
 }
 
-export function recordWrongWidth(port: DevicePort, offset: number, byteLength: number, isWrite: boolean): void {
-  const place = `BAR0+${hex(offset, 5)}`;
+/** A write during a reset is lost. */
+export function recordWriteInReset(port: DevicePort, map: RegisterMap, offset: number, value: number): void {
+  const place = registerPlace(map, offset);
+  port.record("violation", "write-during-reset", place, () => {
+    return `${place} was written with ${hex(value, 8)} while the card is in reset. The card lost the write. After CTRL.RST or LRST wait 1 ms and poll until the bit reads 0 (data sheet 8.2.3.1.1); after a function-level reset wait 100 ms (PCIe 6.6.2).`;
+  });
+}
+
+/** An access that is not of 32 bits. */
+export function recordWrongWidth(port: DevicePort, map: RegisterMap, offset: number, byteLength: number): void {
+  const place = registerPlace(map, offset);
   port.record("violation", "wrong-width", place, () => {
-    const outcome = isWrite ? "The card ignored the write" : "The read gave all ones";
-    return `${byteLength}-byte ${isWrite ? "write" : "read"} of ${place}: the registers take 32-bit accesses only (data sheet 8.1.1). ${outcome}. Use 4-byte accesses.`;
+    return `${byteLength}-byte read of ${place} (BAR0): the registers take 32-bit accesses only (data sheet 8.1.1). The read gave 0xffffffff. Use 4-byte accesses.`;
+  });
+}
+
+/** As {@link recordWrongWidth}; an 8-byte write has a high word. */
+export function recordWrongWriteWidth(
+  port: DevicePort,
+  map: RegisterMap,
+  offset: number,
+  byteLength: number,
+  low: number,
+  high: number,
+): void {
+  const place = registerPlace(map, offset);
+  port.record("violation", "wrong-width", place, () => {
+    const digits = hex(low >>> 0, 8).slice(-2 * Math.min(byteLength, 4));
+    const value = byteLength === 8 ? `${hex(high, 8)}_${digits}` : `0x${digits}`;
+    return `${byteLength}-byte write of ${value} to ${place} (BAR0): the registers take 32-bit accesses only (data sheet 8.1.1). The card ignored the write. Use 4-byte accesses.`;
   });
 }

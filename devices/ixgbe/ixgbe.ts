@@ -11,7 +11,7 @@ import { RegisterFile } from "../../emulator/registers/register-file.ts";
 import type { IxgbeOptions } from "./declaration.ts";
 import { Eeprom, parseMacAddress } from "./eeprom.ts";
 import { Filters } from "./filters.ts";
-import { recordWrongWidth } from "./findings.ts";
+import { recordWrongWidth, recordWrongWriteWidth } from "./findings.ts";
 import { Interrupts } from "./interrupts.ts";
 import { Link } from "./link.ts";
 import { PacketBuffer } from "./packet-buffer.ts";
@@ -153,7 +153,7 @@ class Ixgbe implements DeviceModel {
 
   onRead(_bar: number, offset: number, byteLength: number): number {
     if (byteLength !== 4) {
-      recordWrongWidth(this.#port, offset, byteLength, false);
+      recordWrongWidth(this.#port, reg.IXGBE_REGISTER_MAP, offset, byteLength);
       this.readHigh = ALL_ONES;
       return ALL_ONES;
     }
@@ -162,8 +162,8 @@ class Ixgbe implements DeviceModel {
     return offset === EICS_AT ? this.#interrupts.peek() : value;
   }
 
-  onWrite(_bar: number, offset: number, byteLength: number, low: number, _high: number): void {
-    if (byteLength !== 4) recordWrongWidth(this.#port, offset, byteLength, true);
+  onWrite(_bar: number, offset: number, byteLength: number, low: number, high: number): void {
+    if (byteLength !== 4) recordWrongWriteWidth(this.#port, reg.IXGBE_REGISTER_MAP, offset, byteLength, low, high);
     else if (this.#master.inReset && offset !== CTRL_AT) this.#master.recordWriteInReset(offset, low);
     else this.#registers.write(offset, low);
   }
@@ -283,7 +283,7 @@ class Ixgbe implements DeviceModel {
     this.#transmit.refresh();
     if ((value & ~before & TRANSMIT_ENABLE) === 0) return;
     // TE enables queue 0 by itself (8.2.3.9.2); without a ring there is nothing to enable.
-    if (this.#registers.get(reg.TDLEN) !== 0) this.#transmitControl.enable(0);
+    if (this.#registers.get(reg.TDLEN) !== 0) this.#transmitControl.enable(0, reg.DMATXCTL, value);
     this.#transmit.resume();
   }
 

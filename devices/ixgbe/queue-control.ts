@@ -150,27 +150,27 @@ export class QueueControl {
       this.#rings.halt(queue);
       return;
     }
-    if (!this.#port.busMasterEnabled) findings.recordBusMasterOff(this.#port, this.#registers.tail, queue);
+    if (!this.#port.busMasterEnabled) findings.recordBusMasterOff(this.#port, this.#registers.tail, queue, value);
     this.#rings.tail[queue] = value;
     if (state === RUNNING && this.#master.dmaAllowed) this.#owner.onDoorbell(queue);
   }
 
   /** ENABLE in the register is what the device says; ENABLE in the value written is what the driver wants. */
   #writeControl(queue: number, written: number): void {
-    if ((written & this.#registers.enable.mask) !== 0) this.enable(queue);
+    if ((written & this.#registers.enable.mask) !== 0) this.enable(queue, this.#registers.control, written);
     else this.#disable(queue);
     this.#owner.onControl(queue, written);
   }
 
-  /** Begins to enable a queue, as a write of ENABLE does. */
-  enable(queue: number): void {
+  /** Begins to enable a queue, as a write of ENABLE does. `written` to `register` is what asked for it. */
+  enable(queue: number, register: Register, written: number): void {
     if (this.#rings.state[queue] !== OFF) return;
-    const { length, head, control } = this.#registers;
+    const { length, head } = this.#registers;
     const slotCount = (this.#values[this.#lengthAt + queue] as number) >>> 4;
     const first = this.#values[this.#headAt + queue] as number;
     if (slotCount === 0) findings.recordEmptyRing(this.#port, length, queue);
     else if (first >= slotCount) findings.recordHeadBeyondRing(this.#port, head, queue, first, slotCount);
-    if (!this.#port.busMasterEnabled) findings.recordBusMasterOff(this.#port, control, queue);
+    if (!this.#port.busMasterEnabled) findings.recordBusMasterOff(this.#port, register, queue, written);
     this.#rings.state[queue] = STARTING;
     this.#rings.settleSoon();
   }

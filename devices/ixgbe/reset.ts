@@ -1,6 +1,6 @@
 import type { DevicePort } from "../../emulator/pcie/device-model.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
-import { hex } from "../../emulator/registers/register-map.ts";
+import { recordWriteInReset } from "./findings.ts";
 import * as reg from "./registers.ts";
 import { AUTO_READ_TIMER, RESET_TIMER } from "./timers.ts";
 
@@ -57,9 +57,7 @@ export class MasterControl {
 
   /** Says that a register was written during a reset. The write is lost. */
   recordWriteInReset(offset: number, value: number): void {
-    this.#port.record("violation", "write-during-reset", `BAR0+${hex(offset, 5)}`, () => {
-      return `${hex(value, 8)} was written to offset ${hex(offset, 5)} while the card is in reset. The card lost the write. After CTRL.RST or LRST wait 1 ms and poll until the bit reads 0 (data sheet 8.2.3.1.1); after a function-level reset wait 100 ms (PCIe 6.6.2).`;
-    });
+    recordWriteInReset(this.#port, this.#registers.map, offset, value);
   }
 
   /** A DMA read was answered: a master disable that waited for it may be done. */

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import * as bits from "../../../devices/ixgbe/descriptors.ts";
 import * as reg from "../../../devices/ixgbe/registers.ts";
@@ -10,6 +11,8 @@ const ENABLE = reg.TXDCTL.fields.ENABLE.mask;
 interface Case {
   readonly rule: string;
   readonly place: string;
+  /** What was written, or what of it was wrong, as the message has it. */
+  readonly value: string;
   readonly says: RegExp;
   readonly break: (card: Card) => void;
 }
@@ -17,24 +20,28 @@ interface Case {
 const cases: readonly Case[] = [
   {
     rule: "ring-misaligned",
+    value: "0x00001040",
     place: "RDBAL(3) 0x010c0",
     says: /0x00001040, which is not a multiple of 128.*0x00001000/,
     break: (card) => card.set(reg.RDBAL, 0x1040, 3),
   },
   {
     rule: "ring-length",
+    value: "0x000000c8",
     place: "TDLEN(64) 0x07008",
     says: /200 bytes.*takes 128/,
     break: (card) => card.set(reg.TDLEN, 200, 64),
   },
   {
     rule: "ring-empty",
+    value: "0x00000000",
     place: "RDLEN(0) 0x01008",
     says: /never fetches/,
     break: (card) => card.set(reg.RXDCTL, ENABLE),
   },
   {
     rule: "ring-changed-while-enabled",
+    value: "0x00000100",
     place: "TDLEN(0) 0x06008",
     says: /Disable the queue/,
     break: (card) => {
@@ -44,6 +51,7 @@ const cases: readonly Case[] = [
   },
   {
     rule: "head-written-while-enabled",
+    value: "0x00000005",
     place: "RDH(1) 0x01050",
     says: /ignored the write and stays at 0/,
     break: (card) => {
@@ -55,6 +63,7 @@ const cases: readonly Case[] = [
   },
   {
     rule: "head-beyond-ring",
+    value: "0x00000008",
     place: "TDH(0) 0x06010",
     says: /starts at 0/,
     break: (card) => {
@@ -68,8 +77,9 @@ const cases: readonly Case[] = [
   },
   {
     rule: "tail-beyond-ring",
+    value: "0x00000008",
     place: "TDT(0) 0x06018",
-    says: /written with 8, but the ring has 8 descriptors: 0 to 7/,
+    says: /written with 0x00000008 \(8\), but the ring has 8 descriptors: 0 to 7/,
     break: (card) => {
       card.startTransmit(0, 8);
       card.set(reg.TDT, 8);
@@ -79,6 +89,7 @@ const cases: readonly Case[] = [
   },
   {
     rule: "doorbell-before-enable",
+    value: "0x00000007",
     place: "RDT(0) 0x01018",
     says: /Poll ENABLE until it reads 1/,
     break: (card) => {
@@ -88,8 +99,9 @@ const cases: readonly Case[] = [
   },
   {
     rule: "descriptor-handed-over-done",
+    value: "descriptor 2 (at 0x0020 of the ring)",
     place: "receive queue 0",
-    says: /descriptor 2 of queue 0.*RDT\(0\) 0x01018/,
+    says: /descriptor 2 \(.*\) of queue 0.*RDT\(0\) 0x01018/,
     break: (card) => {
       const ring = card.startReceive(0, 8, srrctl(2));
       card.putDescriptor(ring, 2, [0x1000, IOVA_HIGH, 1, 0]);
@@ -99,18 +111,21 @@ const cases: readonly Case[] = [
   },
   {
     rule: "receive-buffer-size",
+    value: "0x00",
     place: "SRRCTL(0) 0x01014",
     says: /0 KiB/,
     break: (card) => card.set(reg.SRRCTL, srrctl(0)),
   },
   {
     rule: "payload-length",
+    value: "PAYLEN is 61",
     place: "transmit queue 0",
     says: /PAYLEN is 61, but the buffers up to EOP hold 60/,
     break: (card) => sendOne(card, { payloadLength: 61 }),
   },
   {
     rule: "transmit-too-short",
+    value: "16 bytes",
     place: "transmit queue 0",
     says: /16 bytes.*17 to 15872/,
     break: (card) => {
@@ -120,12 +135,14 @@ const cases: readonly Case[] = [
   },
   {
     rule: "transmit-too-long",
+    value: "15873 bytes",
     place: "transmit queue 0",
     says: /15873 bytes/,
     break: (card) => sendOne(card, { bytes: plainFrame(15_873, 1) }),
   },
   {
     rule: "too-many-descriptors",
+    value: "40 descriptors",
     place: "transmit queue 0",
     says: /more than 40 descriptors/,
     break: (card) => {
@@ -137,18 +154,21 @@ const cases: readonly Case[] = [
   },
   {
     rule: "offload-without-context",
+    value: "descriptor 0 (at 0x0000 of the ring)",
     place: "transmit queue 0",
     says: /no context descriptor with that IDX/,
     break: (card) => sendOne(card, { flags: bits.TX_IFCS | bits.TX_RS | bits.TX_VLE, options: 1 << 4 }),
   },
   {
     rule: "offload-without-ifcs",
+    value: "descriptor 1 (at 0x0010 of the ring)",
     place: "transmit queue 0",
     says: /IFCS/,
     break: (card) => sendOne(card, { flags: bits.TX_VLE, context: [0, 0, bits.TX_DEXT | bits.TX_DTYP_CONTEXT, 0] }),
   },
   {
     rule: "context-inside-frame",
+    value: "piece 1",
     place: "transmit queue 0",
     says: /piece 1 of the frame/,
     break: (card) => {
@@ -168,6 +188,7 @@ const cases: readonly Case[] = [
   },
   {
     rule: "segmentation",
+    value: "MSS is 0",
     place: "transmit queue 0",
     says: /MSS is 0/,
     break: (card) =>
@@ -179,6 +200,7 @@ const cases: readonly Case[] = [
   },
   {
     rule: "threshold-with-head-write-back",
+    value: "descriptor 0 (at 0x0000 of the ring)",
     place: "transmit queue 0",
     says: /WTHRESH = 0/,
     break: (card) => {
@@ -192,7 +214,8 @@ const cases: readonly Case[] = [
   },
   {
     rule: "write-during-reset",
-    place: "BAR0+0x04268",
+    value: "0x10000000",
+    place: "MAXFRS 0x04268",
     says: /lost the write/,
     break: (card) => {
       card.set(reg.CTRL, reg.CTRL.fields.RST.mask);
@@ -200,7 +223,80 @@ const cases: readonly Case[] = [
       expect(card.get(reg.MAXFRS)).toBe(0x05ee_0000);
     },
   },
+  {
+    rule: "bus-master-off-at-doorbell",
+    value: "0x00000003",
+    place: "RDT(0) 0x01018",
+    says: /Enable bus mastering/,
+    break: (card) => {
+      card.startReceive(0, 8, srrctl(2));
+      card.port.busMasterEnabled = false;
+      card.set(reg.RDT, 3);
+      card.port.busMasterEnabled = true;
+    },
+  },
+  {
+    rule: "bus-master-off-at-doorbell",
+    value: "0x02000000",
+    place: "RXDCTL(5) 0x01168",
+    says: /waits until it is on/,
+    break: (card) => {
+      card.port.busMasterEnabled = false;
+      card.set(reg.RXDCTL, ENABLE, 5);
+      card.port.busMasterEnabled = true;
+    },
+  },
+  {
+    rule: "wrong-width",
+    value: "0x1234 ",
+    place: "MAXFRS 0x04268",
+    says: /^2-byte write .*ignored/,
+    break: (card) => card.device.onWrite(0, reg.MAXFRS.at(), 2, 0x1234, 0),
+  },
+  {
+    rule: "wrong-width",
+    value: "0x00000007_00000009",
+    place: "TDBAL(1) 0x06040",
+    says: /^8-byte write .*ignored/,
+    break: (card) => card.device.onWrite(0, reg.TDBAL.at(1), 8, 9, 7),
+  },
+  {
+    rule: "wrong-width",
+    value: "0xffffffff",
+    place: "RETA(31) 0x0eb7d",
+    says: /^1-byte read .*gave/,
+    break: (card) => card.device.onRead(0, reg.RETA.at(31) + 1, 1),
+  },
+  {
+    rule: "write-to-read-only",
+    value: "0x70000000",
+    place: "LINKS 0x042a4",
+    says: /ignored/,
+    break: (card) => card.set(reg.LINKS, 0x7000_0000),
+  },
+  {
+    rule: "reserved-bits-changed",
+    value: "0x00010009",
+    place: "TDT(2) 0x06098",
+    says: /reserved bits \(0xffff0000\)/,
+    break: (card) => card.set(reg.TDT, 0x1_0009, 2),
+  },
 ];
+
+test("the cases are all rules of the card that are called violations", () => {
+  const sources = ["findings", "transmit-offload", "transmit-write-back"].map((name) =>
+    readFileSync(new URL(`../../../devices/ixgbe/${name}.ts`, import.meta.url), "utf8"),
+  );
+  const inSource = sources.flatMap((text) =>
+    [...text.matchAll(/"((?:[a-z]+-)+[a-z]+)"|recordTransmit\(\s*(?:this\.#)?port,\s*"([a-z-]+)"/g)].map(
+      ([, dashed, plain]) => dashed ?? plain ?? "",
+    ),
+  );
+  const notes = ["header-split", "sctp-checksum"];
+  const ofTheTable = ["write-to-read-only", "reserved-bits-changed"];
+  const rules = new Set([...inSource.filter((rule) => !notes.includes(rule)), ...ofTheTable]);
+  expect(new Set(cases.map(({ rule }) => rule))).toEqual(rules);
+});
 
 function sendOne(card: Card, request: Partial<Parameters<TransmitRing["put"]>[0]>): void {
   const ring = new TransmitRing(card, 0, 16);
@@ -209,12 +305,16 @@ function sendOne(card: Card, request: Partial<Parameters<TransmitRing["put"]>[0]
   card.port.answer();
 }
 
-test.for(cases)("$rule", ({ rule, place, says, break: breakRule }) => {
+test.for(cases)("$rule: $value", ({ rule, place, value, says, break: breakRule }) => {
   const card = Card.running();
   breakRule(card);
   const found = card.port.log.findings.find((finding) => finding.rule === rule);
   expect(found).toMatchObject({ kind: "violation", place });
   expect(found?.message).toMatch(says);
+  // Which register, where it is, and what was written to it; of a descriptor, the doorbell that handed it over.
+  expect(found?.message).toMatch(/\b[A-Z][A-Z0-9_]+(?:\(\d+\))? 0x[0-9a-f]{5}\b/);
+  if (/ 0x[0-9a-f]{5}$/.test(place)) expect(found?.message).toContain(place);
+  expect(found?.message).toContain(value);
   // The card goes on: other queues are not touched.
   if (rule === "write-during-reset") return;
   const other = new TransmitRing(card, 9, 8);
