@@ -307,7 +307,7 @@ class Ixgbe implements DeviceModel {
     return {
       registers: this.#registers.values.slice(),
       totals: this.#statistics.totals.slice(),
-      linkIsUp: this.#link.isUp,
+      link: this.#link.snapshot(),
       master: this.#master.snapshot(),
       interrupts: this.#interrupts.snapshot(),
       receiveRings: this.#receiveRings.snapshot(),
@@ -325,7 +325,7 @@ class Ixgbe implements DeviceModel {
     this.#statistics.settle();
     this.#registers.values.set(saved.registers);
     this.#statistics.totals.set(saved.totals);
-    this.#link.isUp = saved.linkIsUp;
+    this.#link.restore(saved.link);
     this.#master.restore(saved.master);
     this.#interrupts.restore(saved.interrupts);
     this.#receiveRings.restore(saved.receiveRings);
@@ -342,7 +342,7 @@ class Ixgbe implements DeviceModel {
 interface IxgbeState {
   readonly registers: Int32Array;
   readonly totals: Float64Array;
-  readonly linkIsUp: boolean;
+  readonly link: unknown;
   readonly master: unknown;
   readonly interrupts: unknown;
   readonly receiveRings: readonly (Int32Array | Uint8Array)[];

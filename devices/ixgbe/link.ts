@@ -1,5 +1,5 @@
 import type { DevicePort } from "../../emulator/pcie/device-model.ts";
-import { placed } from "../../emulator/registers/declare.ts";
+import { fieldOf, placed } from "../../emulator/registers/declare.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import type { Interrupts } from "./interrupts.ts";
 import * as reg from "./registers.ts";
@@ -8,8 +8,15 @@ import { LINK_TIMER } from "./timers.ts";
 /** A forced link needs no partner. */
 const FORCED_LINK_NS = 10_000;
 const { LINK_UP, LINK_STATUS, LINK_SPEED, KX_AN_COMP } = reg.LINKS.fields;
-const SPEED_10_GIGABIT = placed(LINK_SPEED, 3);
-const { RESTART_AN, FLU } = reg.AUTOC.fields;
+/** LINKS.LINK_SPEED. */
+const NO_LINK = 0;
+const SPEED_1_GIGABIT = 2;
+const SPEED_10_GIGABIT = 3;
+const { RESTART_AN, FLU, LMS, KX, KX4, KR } = reg.AUTOC.fields;
+/** Link modes (8.2.3.22.19) in which the backplane negotiates KX, KX4 or KR. */
+const BACKPLANE_MODES: readonly number[] = [4, 6, 7];
+/** 10 GbE parallel and serial, without negotiation. All other modes are 1 GbE. */
+const TEN_GIGABIT_MODES: readonly number[] = [1, 3];
 const ANAS = reg.ANLP1.fields.ANAS;
 /** The arbitration state of a negotiation that has ended well. */
 const ANAS_DONE = placed(ANAS, 8);
@@ -22,9 +29,18 @@ export interface LinkOwner {
   onLinkUp(): void;
 }
 
-/** AUTOC, LINKS and their neighbours: a link partner at 10 Gb/s that agrees to everything, some time later (3.7). */
+interface State {
+  readonly isUp: boolean;
+  readonly speed: number;
+  readonly isNegotiated: boolean;
+}
+
+/** AUTOC, LINKS and their neighbours: a link partner that agrees to everything that is offered, some time later (3.7). */
 export class Link {
   isUp = false;
+  /** Of the link that is up or coming up. What AUTOC says since then waits for the next restart. */
+  #speed = NO_LINK;
+  #isNegotiated = false;
   owner: LinkOwner | undefined;
   readonly #port: DevicePort;
   readonly #registers: RegisterFile;
@@ -47,15 +63,21 @@ export class Link {
   /** Negotiation begins: after power-on, a link reset, or AUTOC.RESTART_AN. */
   negotiate(): void {
     this.#goDown();
-    const forced = (this.#registers.get(reg.AUTOC) & FLU.mask) !== 0;
+    const control = this.#registers.get(reg.AUTOC);
+    const forced = (control & FLU.mask) !== 0;
+    this.#speed = speedOf(control);
+    this.#isNegotiated = !forced && BACKPLANE_MODES.includes(fieldOf(control, LMS));
     this.#port.startTimer(LINK_TIMER, forced ? FORCED_LINK_NS : this.#linkUpNs);
   }
 
   onTimer(): void {
-    this.isUp = true;
-    this.#registers.set(reg.LINKS, LINK_UP.mask | KX_AN_COMP.mask | SPEED_10_GIGABIT);
-    this.#registers.set(reg.LINKS2, reg.LINKS2.fields.LP_AN.mask);
+    // The state machine of the negotiation moves in every mode, and drivers wait for that.
     this.#registers.set(reg.ANLP1, ANAS_DONE);
+    if (this.#speed === NO_LINK) return;
+    this.isUp = true;
+    const negotiated = this.#isNegotiated ? KX_AN_COMP.mask : 0;
+    this.#registers.set(reg.LINKS, LINK_UP.mask | negotiated | placed(LINK_SPEED, this.#speed));
+    this.#registers.set(reg.LINKS2, this.#isNegotiated ? reg.LINKS2.fields.LP_AN.mask : 0);
     this.#registers.set(reg.STATUS, this.#registers.get(reg.STATUS) | reg.STATUS.fields.LINK_UP.mask);
     this.#interrupts.otherCause(reg.EICR.fields.LSC.mask);
     this.owner?.onLinkUp();
@@ -69,6 +91,17 @@ export class Link {
     registers.reset();
     for (const [index, register] of KEPT_BY_RESET.entries()) registers.set(register, kept[index] as number);
     registers.set(reg.STATUS, registers.get(reg.STATUS) | linkUp);
+  }
+
+  snapshot(): unknown {
+    return { isUp: this.isUp, speed: this.#speed, isNegotiated: this.#isNegotiated } satisfies State;
+  }
+
+  restore(state: unknown): void {
+    const { isUp, speed, isNegotiated } = state as State;
+    this.isUp = isUp;
+    this.#speed = speed;
+    this.#isNegotiated = isNegotiated;
   }
 
   #writeControl(value: number): void {
@@ -96,4 +129,12 @@ export class Link {
     const links = this.#registers.get(reg.LINKS);
     this.#registers.set(reg.LINKS, this.isUp ? links | LINK_STATUS.mask : links & ~LINK_STATUS.mask);
   }
+}
+
+/** What a restart with this value of AUTOC leads to. */
+function speedOf(control: number): number {
+  const mode = fieldOf(control, LMS);
+  if (!BACKPLANE_MODES.includes(mode)) return TEN_GIGABIT_MODES.includes(mode) ? SPEED_10_GIGABIT : SPEED_1_GIGABIT;
+  if ((control & (KX4.mask | KR.mask)) !== 0) return SPEED_10_GIGABIT;
+  return (control & KX.mask) === 0 ? NO_LINK : SPEED_1_GIGABIT;
 }

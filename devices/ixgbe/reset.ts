@@ -2,16 +2,19 @@ import type { DevicePort } from "../../emulator/pcie/device-model.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import { recordWriteInReset } from "./findings.ts";
 import * as reg from "./registers.ts";
-import { AUTO_READ_TIMER, RESET_TIMER } from "./timers.ts";
+import { AUTO_READ_TIMER, CONFIGURATION_TIMER, RESET_TIMER } from "./timers.ts";
 
 /** From the end of a reset until the EEPROM has been read and the receive DMA is initialized (4.6.3). */
 const AUTO_READ_NS = 50_000;
+/** From then until the firmware has configured the port: 4.6.3 has drivers wait for that too. */
+const CONFIGURATION_NS = 100_000;
 
 const MASTER_DISABLE = reg.CTRL.fields.MASTER_DISABLE.mask;
 const RESET_BITS = reg.CTRL.fields.RST.mask | reg.CTRL.fields.LRST.mask;
 const LINK_RESET = reg.CTRL.fields.LRST.mask;
 const MASTER_ENABLE = reg.STATUS.fields.MASTER_ENABLE.mask;
 const AUTO_RD = reg.EEC.fields.AUTO_RD.mask;
+const CFG_DONE = reg.EEMNGCTL.fields.CFG_DONE0.mask;
 const DMAIDONE = reg.RDRXCTL.fields.DMAIDONE.mask;
 
 interface State {
@@ -94,6 +97,7 @@ export class MasterControl {
     this.refresh();
     this.#registers.set(reg.EEC, this.#registers.get(reg.EEC) & ~AUTO_RD);
     this.#registers.set(reg.RDRXCTL, this.#registers.get(reg.RDRXCTL) & ~DMAIDONE);
+    this.#registers.set(reg.EEMNGCTL, this.#registers.get(reg.EEMNGCTL) & ~CFG_DONE);
     this.#port.startTimer(RESET_TIMER, this.#resetNs);
   }
 
@@ -104,8 +108,11 @@ export class MasterControl {
       this.#registers.set(reg.CTRL, 0);
       this.refresh();
       this.#port.startTimer(AUTO_READ_TIMER, AUTO_READ_NS);
-    } else {
+    } else if (timer === AUTO_READ_TIMER) {
       this.#finishAutoRead();
+      this.#port.startTimer(CONFIGURATION_TIMER, CONFIGURATION_NS);
+    } else {
+      this.#registers.set(reg.EEMNGCTL, this.#registers.get(reg.EEMNGCTL) | CFG_DONE);
     }
   }
 

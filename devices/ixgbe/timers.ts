@@ -8,6 +8,8 @@ export const RECEIVE_ENABLE_TIMER = 3;
 export const TRANSMIT_ENABLE_TIMER = 4;
 export const EEPROM_TIMER = 5;
 export const MDIO_TIMER = 6;
+/** The firmware has configured the port. */
+export const CONFIGURATION_TIMER = 7;
 /** Interrupt moderation: one timer for each of the 64 vectors. */
 export const FIRST_THROTTLE_TIMER = 8;
 export const VECTOR_COUNT = 64;

@@ -162,7 +162,7 @@ export const MFLCN: Register = stored(
 export const SERDESC: Register = stored("SERDESC", 0x04298, "SerDes interface control (8.2.3.22.17). Stored.");
 export const MACS: Register = stored("MACS", 0x0429c, "FIFO status and control report (8.2.3.22.18). Stored.");
 
-type AutocField = "FLU" | "PMA_PMD_10G_PARALLEL" | "PMA_PMD_1G" | "RESTART_AN" | "LMS" | "KR" | "KX";
+type AutocField = "FLU" | "PMA_PMD_10G_PARALLEL" | "PMA_PMD_1G" | "RESTART_AN" | "LMS" | "KR" | "KX" | "KX4";
 
 export const AUTOC: FieldedRegister<AutocField> = fielded("AUTOC", {
   offset: 0x042a0,
@@ -176,8 +176,8 @@ export const AUTOC: FieldedRegister<AutocField> = fielded("AUTOC", {
     D10GMP: bit(10),
     RATD: bit(11),
     RESTART_AN: bit(12, "sc", "Apply the settings and bring the link up again."),
-    LMS: bits(15, 13, "rw", "Link mode: 3 is 10 GbE serial (SFI), 4 KX4/KX/KR with auto-negotiation."),
-    KR: bit(16),
+    LMS: bits(15, 13, "rw", "Link mode. 0, 2, 5: 1 GbE. 1, 3: 10 GbE. 4, 6, 7: backplane auto-negotiation."),
+    KR: bit(16, "rw", "Backplane: 10GBASE-KR is offered."),
     FECR: bit(17),
     FECA: bit(18),
     ANRXAT: bits(22, 19),
@@ -186,12 +186,14 @@ export const AUTOC: FieldedRegister<AutocField> = fielded("AUTOC", {
     ANPDT: bits(26, 25),
     RF: bit(27),
     PB: bits(29, 28),
-    KX: bits(31, 30, "rw", "KX4 and KX are supported; a driver that finds both 0 finds no link mode."),
+    KX: bit(30, "rw", "Backplane: 1000BASE-KX is offered. A driver that finds KX and KX4 0 finds no link mode."),
+    KX4: bit(31, "rw", "Backplane: 10GBASE-KX4 is offered."),
   },
   reset: 0xc19d8284,
   owner: "both",
   modelled: "partly",
-  about: "Auto-negotiation control (8.2.3.22.19). RESTART_AN, FLU and LMS act; the link partner agrees to everything.",
+  about:
+    "Auto-negotiation control (8.2.3.22.19). RESTART_AN applies LMS, KX, KX4, KR and FLU, which give the speed in LINKS; the partner agrees to everything, and the wire keeps its own rate. The rest is stored.",
 });
 
 type LinksField = "LINK_STATUS" | "LINK_SPEED" | "LINK_UP" | "KX_AN_COMP";

@@ -59,16 +59,24 @@ export const FLA: Register = absent("FLA", 0x1001c, "Flash access (8.2.3.2.3). T
   },
 });
 
-export const EEMNGCTL: Register = stored("EEMNGCTL", 0x10110, "EEPROM control of manageability (8.2.3.2.4). Stored.", {
+/** CFG_DONE0 comes up set, as the card was powered on long ago; a reset clears it, and the device sets it later. */
+export const EEMNGCTL: FieldedRegister<"CFG_DONE0" | "CFG_DONE1"> = fielded("EEMNGCTL", {
+  offset: 0x10110,
+  access: "rw",
   fields: {
     ADDR: bits(14, 0),
     START: bit(15, "wo"),
     WRITE: bit(16),
     EEBUSY: bit(17, "ro"),
-    CFG_DONE: bits(19, 18, "ro", "The firmware has configured ports 0 and 1; drivers wait for it after a reset."),
+    CFG_DONE0: bit(18, "ro", "The firmware has configured port 0; drivers wait for it after a reset (4.6.3)."),
+    CFG_DONE1: bit(19, "ro", "The same for port 1, which nobody resets."),
     DONE: bit(31, "ro"),
   },
   reset: 0x800c0000,
+  owner: "both",
+  modelled: "partly",
+  about:
+    "EEPROM control of manageability (8.2.3.2.4). CFG_DONE0 falls in a reset and is set later; the rest is stored.",
 });
 
 export const EEMNGDATA: Register = absent("EEMNGDATA", 0x10114, "EEPROM data of manageability (8.2.3.2.5). None.", {

@@ -124,7 +124,8 @@ export const TXPBSIZE: FieldedRegister<"SIZE"> = fielded("TXPBSIZE", {
   fields: { SIZE: bits(19, 10, "rw", "In KiB, and so the register's value is in bytes.") },
   reset: 0x00028000,
   modelled: "partly",
-  about: "Transmit packet buffer size (8.2.3.9.13). Without DCB only buffer 0 counts; 1–7 come up at 160 KiB as well.",
+  about:
+    "Transmit packet buffer size (8.2.3.9.13). Stored: the frames that the model gathers have room of their own, and no size makes them wait. All eight come up at 160 KiB.",
 });
 
 export const MNGTXMAP: Register = stored(

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import * as bits from "../../../devices/ixgbe/descriptors.ts";
 import * as reg from "../../../devices/ixgbe/registers.ts";
@@ -16,6 +17,56 @@ test("the link comes up by itself some time after power-on, and says so", () => 
   expect(card.get(reg.ANLP1) & reg.ANLP1.fields.ANAS.mask).not.toBe(0);
   expect(card.get(reg.EICR) & reg.EICR.fields.LSC.mask).not.toBe(0);
 });
+
+// 8.2.3.22.19, LMS: 0, 2 and 5 are 1 GbE, 1 and 3 are 10 GbE, 4, 6 and 7 negotiate over the backplane what KX4, KR and KX
+// offer. A setting counts from the next restart of auto-negotiation on.
+test("the link has the speed of its mode, and none where nothing is offered", () => {
+  const { LMS, KX4, KX, KR, RESTART_AN, FLU } = reg.AUTOC.fields;
+  const bitOf = (isSet: boolean, mask: number): number => (isSet ? mask : 0);
+  const settings = fc.record({ mode: fc.nat(7), kx4: fc.boolean(), kx: fc.boolean(), kr: fc.boolean() });
+  fc.assert(
+    fc.property(settings, settings, fc.boolean(), ({ mode, kx4, kx, kr }, later, isForced) => {
+      const card = Card.running();
+      const kept = card.get(reg.AUTOC) & ~(LMS.mask | KX4.mask | KX.mask | KR.mask | FLU.mask);
+      const controlOf = (each: typeof later): number =>
+        kept | (each.mode << 13) | bitOf(each.kx4, KX4.mask) | bitOf(each.kx, KX.mask) | bitOf(each.kr, KR.mask);
+      const restart = RESTART_AN.mask | bitOf(isForced, FLU.mask);
+      card.set(reg.AUTOC, controlOf({ mode, kx4, kx, kr }) | restart);
+      card.set(reg.AUTOC, controlOf(later) | bitOf(isForced, FLU.mask));
+      expect(card.get(reg.LINKS)).toBe(0);
+      card.port.advance(10_000_000);
+      const negotiates = mode === 4 || mode >= 6;
+      const isTen = negotiates ? kx4 || kr : mode === 1 || mode === 3;
+      const isUp = !negotiates || kx4 || kr || kx;
+      const links = card.get(reg.LINKS);
+      expect((links & LINK_UP.mask) !== 0).toBe(isUp);
+      expect((card.get(reg.STATUS) & reg.STATUS.fields.LINK_UP.mask) !== 0).toBe(isUp);
+      expect((links & LINK_SPEED.mask) >>> LINK_SPEED.low).toBe(isUp ? (isTen ? 3 : 2) : 0);
+      expect((links & reg.LINKS.fields.KX_AN_COMP.mask) !== 0).toBe(negotiates && isUp && !isForced);
+      // The state machine leaves its first state in every mode: drivers restart it and wait for that.
+      expect(card.get(reg.ANLP1) & reg.ANLP1.fields.ANAS.mask).not.toBe(0);
+    }),
+  );
+});
+
+test.each(["CTRL.RST", "CTRL.LRST", "a function-level reset"])(
+  "%s: the firmware says some time later that it has configured the port (4.6.3)",
+  (which) => {
+    const card = Card.running();
+    const isConfigured = (): boolean => (card.get(reg.EEMNGCTL) & reg.EEMNGCTL.fields.CFG_DONE0.mask) !== 0;
+    const isRead = (): boolean => (card.get(reg.EEC) & reg.EEC.fields.AUTO_RD.mask) !== 0;
+    expect(isConfigured()).toBe(true);
+    if (which === "a function-level reset") card.device.onReset("function-level");
+    else card.set(reg.CTRL, which === "CTRL.RST" ? RST.mask : LRST.mask);
+    const order: string[] = [];
+    for (let us = 0; us < 2000; us += 10) {
+      if (isRead() && !order.includes("read")) order.push("read");
+      if (isConfigured() && !order.includes("configured")) order.push("configured");
+      card.port.advance(10_000);
+    }
+    expect(order).toEqual(["read", "configured"]);
+  },
+);
 
 test("LINK_STATUS tells of a loss between two reads", () => {
   const card = Card.running();

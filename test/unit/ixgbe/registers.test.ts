@@ -55,6 +55,7 @@ const hardwareBits: readonly (readonly [Register, string])[] = [
   [page.STATUS, "MASTER_ENABLE"],
   [page.EEC, "AUTO_RD"],
   [page.EEC, "EE_PRES"],
+  [page.EEMNGCTL, "CFG_DONE0"],
   [page.EERD, "DONE"],
   [page.RDRXCTL, "DMAIDONE"],
   [page.RXDCTL, "ENABLE"],
