@@ -4,6 +4,7 @@ import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import { checksumOf, onesComplementSum } from "../../emulator/wire/checksum.ts";
 import { type FrameHeaders, IP_PROTOCOL_UDP } from "../../emulator/wire/frame.ts";
 import * as bits from "./descriptors.ts";
+import { RECORD_HASH, RECORD_STATUS } from "./packet-buffer.ts";
 
 /** Status and error bits of word 2 for a received frame. Fragments, and UDP without a checksum, are not checked. */
 export function receiveChecksumStatus(headers: FrameHeaders, memory: MemoryView, offset: number): number {
@@ -27,6 +28,36 @@ export function receiveChecksumStatus(headers: FrameHeaders, memory: MemoryView,
   // UDP over IPv6 must have a checksum (RFC 8200, 8.1).
   if (hasNone || !isRight(pseudoHeader + sumOf(memory, l4At, l4ByteLength))) status |= bits.RX_TCPE;
   return status;
+}
+
+/**
+ * What takes the place of the RSS hash in a received frame's record when RXCSUM.PCSD is 0 (7.1.11): the IP identification,
+ * and with `sums` (RXCSUM.IPPCSE) the sum over the IP payload of a UDP fragment. A driver adds these up over a datagram.
+ */
+export function describeFragment(
+  words: Int32Array,
+  headers: FrameHeaders,
+  memory: MemoryView,
+  offset: number,
+  sums: boolean,
+): void {
+  if (headers.ipVersion !== 4) return;
+  const { bytes } = memory;
+  const at = offset + headers.l3Offset;
+  let word = ((bytes[at + 4] as number) << 8) | (bytes[at + 5] as number);
+  if (sums && headers.fragment && !headers.truncated) {
+    const payloadAt = offset + headers.payloadOffset;
+    const length = headers.payloadByteLength;
+    const isFirst = (((bytes[at + 6] as number) & 0x1f) | (bytes[at + 7] as number)) === 0;
+    const isUdp = headers.ipProtocol === IP_PROTOCOL_UDP;
+    // Of a first fragment only UDP's is summed; of the others nothing tells what they are.
+    if (isUdp || !isFirst) {
+      word |= swapped(folded(sumOf(memory, payloadAt, length))) << 16;
+      const hasChecksum = isFirst && length >= 8 && (bytes[payloadAt + 6] !== 0 || bytes[payloadAt + 7] !== 0);
+      words[RECORD_STATUS] = (words[RECORD_STATUS] as number) | bits.RX_UDPCS | (hasChecksum ? bits.RX_UDPV : 0);
+    }
+  }
+  words[RECORD_HASH] = word;
 }
 
 /**

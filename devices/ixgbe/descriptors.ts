@@ -36,6 +36,8 @@ export const RX_L4CS: number = 1 << 5;
 export const RX_IPCS: number = 1 << 6;
 /** Accepted only by the multicast hash: the driver has to look at the address itself. */
 export const RX_PIF: number = 1 << 7;
+/** The first fragment of a UDP datagram, which has a checksum: see word 1 with RXCSUM.PCSD = 0. */
+export const RX_UDPV: number = 1 << 10;
 
 /** Word 2, bits 31:20: extended error. */
 export const RX_RXE: number = 1 << 29;

@@ -10,7 +10,7 @@ import {
   VLAN_TAG_BYTE_LENGTH,
 } from "../../emulator/wire/frame.ts";
 import { MIN_FRAME_BYTE_LENGTH } from "../../emulator/wire/line-rate.ts";
-import { receiveChecksumStatus } from "./checksum-offload.ts";
+import { describeFragment, receiveChecksumStatus } from "./checksum-offload.ts";
 import * as bits from "./descriptors.ts";
 import { type Filters, INEXACT, REJECTED } from "./filters.ts";
 import type { Interrupts } from "./interrupts.ts";
@@ -73,6 +73,7 @@ export class Receive {
   #keepsFcs = false;
   #checksLength = false;
   #hashInDescriptor = false;
+  #sumsFragments = false;
   readonly #headers = new FrameHeaders();
   readonly #record: Int32Array = new Int32Array(RECORD_WORDS);
   readonly #registers: RegisterFile;
@@ -112,6 +113,7 @@ export class Receive {
     this.#checksLength = (mac & RXLNGTHERREN.mask) !== 0;
     this.loopback = (mac & LPBK.mask) !== 0;
     this.#hashInDescriptor = (registers.get(reg.RXCSUM) & reg.RXCSUM.fields.PCSD.mask) !== 0;
+    this.#sumsFragments = (registers.get(reg.RXCSUM) & reg.RXCSUM.fields.IPPCSE.mask) !== 0;
     this.#buffer.setLimit(registers.get(reg.RXPBSIZE) & reg.RXPBSIZE.fields.SIZE.mask);
   }
 
@@ -202,6 +204,7 @@ export class Receive {
     words[RECORD_TYPE] = (words[RECORD_TYPE] as number) | packetType(headers, bytes, offset);
     const status = receiveChecksumStatus(headers, memory, offset);
     words[RECORD_STATUS] = status;
+    if (!this.#hashInDescriptor) describeFragment(words, headers, memory, offset, this.#sumsFragments);
     if ((status & (RX_IPE | RX_TCPE)) !== 0) this.#statistics.checksumError();
   }
 

@@ -64,10 +64,12 @@ export const RXCSUM: FieldedRegister<"IPPCSE" | "PCSD"> = fielded("RXCSUM", {
   offset: 0x05000,
   access: "rw",
   fields: {
-    IPPCSE: bit(12, "rw", "IP payload (fragment) checksum into the descriptor."),
-    PCSD: bit(13, "rw", "1: the RSS hash is in the descriptor. 0: the fragment checksum."),
+    IPPCSE: bit(12, "rw", "Sum of the IP payload of UDP fragments into the descriptor; only with PCSD = 0."),
+    PCSD: bit(13, "rw", "1: the RSS hash is in the descriptor. 0: IP identification and fragment checksum."),
   },
-  about: "Receive checksum control (8.2.3.7.5). Only to be written while RXCTRL.RXEN is 0.",
+  modelled: "partly",
+  about:
+    "Receive checksum control (8.2.3.7.5). Only to be written while RXCTRL.RXEN is 0. TCP and UDP are checked; the CRC of SCTP is not, and legacy descriptors have no fragment checksum.",
 });
 
 export const RFCTL: Register = stored(
