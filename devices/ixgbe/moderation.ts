@@ -4,7 +4,7 @@ import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import * as reg from "./registers.ts";
 import { FIRST_THROTTLE_TIMER, VECTOR_COUNT } from "./timers.ts";
 
-/** EITR, bits 11:3, counts 2 µs at 10 Gb/s. */
+/** EITR, bits 11:3, counts 2 µs at 10 Gb/s; the model takes it for every speed. */
 const INTERVAL_UNIT_NS = 2_000;
 /** ITR_COUNTER is bits 8–2 of the units that are left. */
 const COUNTER_STEP_UNITS = 4;

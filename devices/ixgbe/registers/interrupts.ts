@@ -149,7 +149,7 @@ export const EITR: FieldedRegister<"ITR_INTERVAL" | "LLI_MODERATION" | "LLI_CRED
         11,
         3,
         "rw",
-        "Least time between two interrupts, in 2 µs at 10 Gb/s (20 µs at 1 Gb/s); 0: none.",
+        "Least time between two interrupts, in 2 µs; 0: none. Longer on slow links, which is not modelled.",
       ),
       LLI_MODERATION: notModelled(
         bit(15, "rw", "Low latency interrupts are moderated too; not modelled."),

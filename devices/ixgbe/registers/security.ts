@@ -12,7 +12,7 @@ export const SECTXCTRL: FieldedRegister<"SECTX_DIS" | "TX_DIS"> = fielded("SECTX
   access: "rw",
   fields: {
     SECTX_DIS: bit(0, "ro", "No offload; read-only because the engine is disabled by fuse."),
-    TX_DIS: bit(1, "rw", "Stop the path; done when SECTXSTAT.SECTX_RDY reads 1."),
+    TX_DIS: bit(1, "rw", "Stop the path, which SECTXSTAT.SECTX_RDY confirms. Stored: nothing stops here."),
     STORE_FORWARD: bit(2),
   },
   reset: 0x00000001,
@@ -53,7 +53,7 @@ export const SECRXCTRL: FieldedRegister<"SECRX_DIS" | "RX_DIS"> = fielded("SECRX
   access: "rw",
   fields: {
     SECRX_DIS: bit(0, "ro", "No offload; read-only because the engine is disabled by fuse."),
-    RX_DIS: bit(1, "rw", "Stop the receive path; done when SECRXSTAT.SECRX_RDY reads 1."),
+    RX_DIS: bit(1, "rw", "Stop the receive path, which SECRXSTAT.SECRX_RDY confirms. Stored: nothing stops here."),
   },
   reset: 0x00000001,
   modelled: "partly",
