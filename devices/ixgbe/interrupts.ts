@@ -1,9 +1,9 @@
 import type { DevicePort } from "../../emulator/pcie/device-model.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import { Moderation } from "./moderation.ts";
-import { QUEUE_COUNT } from "./queues.ts";
 import * as reg from "./registers.ts";
 import { VECTOR_COUNT } from "./timers.ts";
+import { NO_VECTOR, VectorAllocation } from "./vector-allocation.ts";
 
 /** Causes 0–15: queues; with multiple MSI-X, vectors. */
 const VECTOR_CAUSES = 0x0000_ffff;
@@ -14,7 +14,6 @@ const CLEARED_WITH_OCD = 0x3fff_0000;
 const OTHER = reg.EICR.fields.OTHER.mask;
 const TCP_TIMER = reg.EICR.fields.TCP_TIMER.mask;
 const GPIE = reg.GPIE.fields;
-const NO_VECTOR = -1;
 
 /**
  * Interrupt causes, masks, moderation and messages (data sheet 7.3).
@@ -27,8 +26,8 @@ export class Interrupts {
   /** Told when a vector may interrupt again: moderation also flushes write-backs that wait (7.2.3.4). */
   onThrottleExpired: (vector: number) => void = () => {};
   /** Vector, or bit of EICR, by receive queue; -1: none. */
-  readonly receiveVector: Int8Array = new Int8Array(QUEUE_COUNT).fill(NO_VECTOR);
-  readonly transmitVector: Int8Array = new Int8Array(QUEUE_COUNT).fill(NO_VECTOR);
+  readonly receiveVector: Int8Array;
+  readonly transmitVector: Int8Array;
   /** Causes by vector, 32 to a word. The first 16 are seen in EICR. */
   readonly #cause: Int32Array = new Int32Array(2);
   readonly #mask: Int32Array = new Int32Array(2);
@@ -41,6 +40,7 @@ export class Interrupts {
   #multiple = false;
   #messageOfOne = false;
   #asserted = false;
+  readonly #allocation: VectorAllocation;
   readonly #moderation: Moderation;
   readonly #port: DevicePort;
   readonly #registers: RegisterFile;
@@ -60,6 +60,9 @@ export class Interrupts {
     this.#maskAt = registers.map.ordinal(reg.EIMS);
     this.#maskVectorsAt = registers.map.ordinal(reg.EIMS_EX);
     this.#autoMaskVectorsAt = registers.map.ordinal(reg.EIAM_EX);
+    this.#allocation = new VectorAllocation(registers);
+    this.receiveVector = this.#allocation.receive;
+    this.transmitVector = this.#allocation.transmit;
     this.#moderation = new Moderation(port, registers, (vector) => this.#onExpired(vector));
     this.#modeAt = registers.map.ordinal(reg.GPIE);
     this.#autoClearAt = registers.map.ordinal(reg.EIAC);
@@ -124,8 +127,7 @@ export class Interrupts {
     this.#otherCause = 0;
     this.#otherMask = 0;
     this.#otherSent = 0;
-    this.receiveVector.fill(NO_VECTOR);
-    this.transmitVector.fill(NO_VECTOR);
+    this.#allocation.reset();
     this.#chooseMode();
     this.#assert(false);
     for (let vector = 0; vector < VECTOR_COUNT; vector++) this.#port.withdraw?.(vector);
@@ -195,7 +197,6 @@ export class Interrupts {
       const causes = registers.get(reg.EIAM);
       registers.set(reg.EIAM, (causes & ~VECTOR_CAUSES) | (value & VECTOR_CAUSES));
     });
-    registers.onWrite(reg.IVAR, (index, value) => this.#allocate(index, value));
     registers.onWrite(reg.GPIE, () => this.onConfigChanged());
     // 8.2.3.6.1: ones clear bits of the pending bit array, vectors 32n and up.
     registers.onWrite(reg.PBACL, (index, _value, _before, written) => {
@@ -234,12 +235,8 @@ export class Interrupts {
       if ((due & (1 << (vector & 31))) !== 0) this.#moderation.end(vector);
     }
     const unsent = dueOther & ~this.#otherSent;
-    if ((unsent & ~TCP_TIMER) !== 0) this.#endInterval(this.#otherVector(~TCP_TIMER));
-    if ((unsent & TCP_TIMER) !== 0) this.#endInterval(this.#otherVector(TCP_TIMER));
-  }
-
-  #endInterval(vector: number): void {
-    if (vector >= 0) this.#moderation.end(vector);
+    if ((unsent & ~TCP_TIMER) !== 0) this.#moderation.end(this.#allocation.other);
+    if ((unsent & TCP_TIMER) !== 0) this.#moderation.end(this.#allocation.tcpTimer);
   }
 
   /**
@@ -261,22 +258,16 @@ export class Interrupts {
   /** Causes are gone: a message that is still pending for them must not be sent (PCI 3.0, 6.8.3.5). */
   #withdraw(cleared: number, clearedOther: number): void {
     for (let vector = 0; vector < 16; vector++) if ((cleared & (1 << vector)) !== 0) this.#withdrawVector(vector);
-    if ((clearedOther & ~TCP_TIMER) !== 0) this.#withdrawVector(this.#otherVector(~TCP_TIMER));
-    if ((clearedOther & TCP_TIMER) !== 0) this.#withdrawVector(this.#otherVector(TCP_TIMER));
+    if ((clearedOther & ~TCP_TIMER) !== 0) this.#withdrawVector(this.#allocation.other);
+    if ((clearedOther & TCP_TIMER) !== 0) this.#withdrawVector(this.#allocation.tcpTimer);
   }
 
   #withdrawVector(vector: number): void {
     if (vector < 0 || ((this.#cause[vector >> 5] as number) & (1 << (vector & 31))) !== 0) return;
     const other = this.#otherCause;
-    if ((other & ~TCP_TIMER) !== 0 && vector === this.#otherVector(~TCP_TIMER)) return;
-    if ((other & TCP_TIMER) !== 0 && vector === this.#otherVector(TCP_TIMER)) return;
+    if ((other & ~TCP_TIMER) !== 0 && vector === this.#allocation.other) return;
+    if ((other & TCP_TIMER) !== 0 && vector === this.#allocation.tcpTimer) return;
     this.#port.withdraw?.(vector);
-  }
-
-  /** The vector of the TCP timer, or of all the other causes. */
-  #otherVector(causes: number): number {
-    const allocation = this.#registers.get(reg.IVAR_MISC);
-    return vectorOf(causes === TCP_TIMER ? allocation : allocation >>> 8);
   }
 
   #setMask(word: number, vectors: number, other: number): void {
@@ -294,13 +285,6 @@ export class Interrupts {
     this.#otherMask &= ~other;
     this.#show();
     if (!this.#multiple) this.#evaluateOne();
-  }
-
-  #allocate(index: number, value: number): void {
-    this.receiveVector[2 * index] = vectorOf(value);
-    this.transmitVector[2 * index] = vectorOf(value >>> 8);
-    this.receiveVector[2 * index + 1] = vectorOf(value >>> 16);
-    this.transmitVector[2 * index + 1] = vectorOf(value >>> 24);
   }
 
   // ---- messages --------------------------------------------------------------------------------------------------------
@@ -340,8 +324,8 @@ export class Interrupts {
   #evaluateOther(): void {
     const due = this.#otherCause & this.#otherMask & ~this.#otherSent;
     if (due === 0) return;
-    if ((due & ~TCP_TIMER) !== 0) this.#offerOther(this.#otherVector(~TCP_TIMER), due & ~TCP_TIMER);
-    if ((due & TCP_TIMER) !== 0) this.#offerOther(this.#otherVector(TCP_TIMER), TCP_TIMER);
+    if ((due & ~TCP_TIMER) !== 0) this.#offerOther(this.#allocation.other, due & ~TCP_TIMER);
+    if ((due & TCP_TIMER) !== 0) this.#offerOther(this.#allocation.tcpTimer, TCP_TIMER);
   }
 
   #offerOther(vector: number, causes: number): void {
@@ -412,9 +396,4 @@ export class Interrupts {
     values[this.#maskVectorsAt] = this.#mask[0] as number;
     values[this.#maskVectorsAt + 1] = this.#mask[1] as number;
   }
-}
-
-/** The vector in the low byte of an allocation, -1 when it is not valid. */
-function vectorOf(allocation: number): number {
-  return (allocation & 0x80) === 0 ? NO_VECTOR : allocation & 0x3f;
 }

@@ -56,9 +56,9 @@ export class Moderation {
     if (units !== 0) this.#run(vector, units);
   }
 
-  /** Ends the interval of a vector, if it runs, with all that its end brings about. */
+  /** Ends the interval of a vector, if there is one (-1: none) and it runs, with all that its end brings about. */
   end(vector: number): void {
-    if (!this.isRunning(vector)) return;
+    if (vector < 0 || !this.isRunning(vector)) return;
     this.#port.stopTimer(FIRST_THROTTLE_TIMER + vector);
     this.#onExpired(vector);
   }

@@ -109,6 +109,19 @@ export class Card {
   }
 }
 
+const { MULTIPLE_MSIX, EIAME, OCD } = reg.GPIE.fields;
+
+/** MSI-X with a vector for each queue. */
+export function msixCard(gpie: number = MULTIPLE_MSIX.mask | EIAME.mask | OCD.mask): Card {
+  const card = Card.running();
+  card.get(reg.EICR);
+  card.port.mode = "msix";
+  card.set(reg.GPIE, gpie);
+  card.device.onConfigChanged?.();
+  card.port.raised.length = 0;
+  return card;
+}
+
 /** SRRCTL for advanced descriptors with one buffer. */
 export function srrctl(bufferKibibytes: number, drops = false): number {
   return bufferKibibytes | (bits.DESCTYPE_ADVANCED_ONE_BUFFER << 25) | (drops ? reg.SRRCTL.fields.DROP_EN.mask : 0);
