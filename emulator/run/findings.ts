@@ -26,7 +26,8 @@ export class FindingLog {
   readonly findings: Finding[] = [];
   /** Findings that came after the limit of {@link FINDING_LIMIT} different ones. */
   overflowCount = 0;
-  readonly #byKey = new Map<string, Finding>();
+  /** By rule, then place: a key of both would be garbage at every repeat. */
+  readonly #byRule = new Map<string, Map<string, Finding>>();
   readonly #device: string;
   readonly #now: Float64Array;
   /** Called with every new finding. */
@@ -38,8 +39,7 @@ export class FindingLog {
   }
 
   record(kind: FindingKind, rule: string, place: string, text: () => string): void {
-    const key = `${rule} ${place}`;
-    const known = this.#byKey.get(key);
+    const known = this.#byRule.get(rule)?.get(place);
     if (known !== undefined) {
       known.count++;
       return;
@@ -57,7 +57,9 @@ export class FindingLog {
       count: 1,
       atNs: this.#now[0] as number,
     };
-    this.#byKey.set(key, finding);
+    const byPlace = this.#byRule.get(rule);
+    if (byPlace === undefined) this.#byRule.set(rule, new Map([[place, finding]]));
+    else byPlace.set(place, finding);
     this.findings.push(finding);
     this.onFinding(finding);
   }

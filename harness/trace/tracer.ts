@@ -86,6 +86,10 @@ class TracedPort implements DevicePort {
     this.#port.raise(vector);
   }
 
+  withdraw(vector: number): void {
+    this.#port.withdraw?.(vector);
+  }
+
   setLegacyInterrupt(asserted: boolean): void {
     this.#log.note(event.TRACE_LEGACY, 0, asserted ? 1 : 0, 0, 0, 0);
     this.#port.setLegacyInterrupt(asserted);
