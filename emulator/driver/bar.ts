@@ -59,7 +59,12 @@ export class DriverBar implements Bar {
 
   writeRelaxed32(offset: number, value: number): void {
     // On real threads every store of the link is ordered; the weaker form differs where memory models are chosen.
-    this.write32(offset, value);
+    if (this.#link.writeRelaxed === undefined) {
+      this.write32(offset, value);
+      return;
+    }
+    this.#check(offset, 4);
+    this.#link.writeRelaxed(this.index, offset, 4, value | 0, 0);
   }
 
   map(): SharedArrayBuffer {

@@ -47,6 +47,14 @@ export class DriverCpu implements Cpu {
     this.#seenSequence = this.#controller.sequenceOf(this.index) - 1;
   }
 
+  /** As it was when it was made: no handlers, nothing held back, nothing missed. */
+  forgetHandlers(): void {
+    this.#handled.length = 0;
+    this.#held = false;
+    this.#running = false;
+    this.#seenSequence = this.#controller.sequenceOf(this.index);
+  }
+
   relax(): void {
     this.attend();
     this.#link.relax();

@@ -1,5 +1,5 @@
 import * as k from "./kinds.ts";
-import { BAR_BYTES, type ExplorerState } from "./state.ts";
+import type { ExplorerState } from "./state.ts";
 import type { StepContext } from "./thread-step.ts";
 
 /** Carries out the step of something on its way: a drain, a delivery, a landing, an answer. */
@@ -39,10 +39,19 @@ export function stepEntry(run: StepContext, at: number): void {
       flight.remove(at);
       state.timeline.land(address, byteLength, low, high);
       return;
-    case k.MESSAGE_LANDING:
+    case k.PAYLOAD_LANDING: {
+      const start = flight.context[at] as number;
       flight.remove(at);
-      state.arrive(address);
+      state.timeline.landPayload(address, state.payload, start, byteLength);
       return;
+    }
+    case k.MESSAGE_LANDING: {
+      const hook = state.hooks[queue - k.UP];
+      flight.remove(at);
+      if (hook?.onMessage === undefined) state.arrive(address);
+      else hook.onMessage(low);
+      return;
+    }
     case k.COMPLETION:
       complete(run, at);
       return;
@@ -93,7 +102,7 @@ function deliverWrite(
 ): void {
   const hook = state.hooks[device];
   if (hook?.onWrite === undefined) state.timeline.land(address, byteLength, low, high);
-  else hook.onWrite(address - state.barBase - device * BAR_BYTES, byteLength, low, high);
+  else hook.onWrite(address - state.barBase - (device << state.barShift), byteLength, low, high);
 }
 
 /** The device answers at once; the completion queues up behind what it has written before. */
@@ -111,7 +120,7 @@ function deliverRead(state: ExplorerState, at: number): void {
     timeline.load(address, byteLength, 0);
     ({ low, high } = timeline);
   } else {
-    low = hook.onRead(address - state.barBase - device * BAR_BYTES, byteLength);
+    low = hook.onRead(address - state.barBase - (device << state.barShift), byteLength);
     high = hook.readHigh ?? 0;
   }
   state.watch(thread, address, byteLength, timeline.tick);

@@ -10,6 +10,10 @@ import { stepThread } from "./thread-step.ts";
 import { StepTrace } from "./trace.ts";
 import * as verdicts from "./verdict.ts";
 
+/** How often plain functions may look again although nothing has changed: enough for every loop that counts its polls. */
+const FRUITLESS_LIMIT = 1000;
+/** What a look takes at first. It doubles, so that loops that look at the clock come to their limit. */
+const FRUITLESS_NS = 1000;
 /** Steps after which a run is given up, unless told otherwise. */
 const STEP_LIMIT = 10_000;
 /** A run that is followed by a fair one ends at this many times the step limit. */
@@ -43,6 +47,7 @@ export class Execution {
   #strategy: Strategy | undefined;
   /** A strategy sets it to leave a run that it need not see to its end. */
   isRedundant = false;
+  #fruitlessCount = 0;
   readonly #actors: (Actor | undefined)[] = new Array(k.THREAD_LIMIT).fill(undefined);
   /** Answers for plain functions. */
   readonly #answers = new Int32Array(k.THREAD_LIMIT);
@@ -76,6 +81,7 @@ export class Execution {
     this.verdict = -1;
     this.isRedundant = false;
     this.stepCount = 0;
+    this.#fruitlessCount = 0;
     this.hash = 0;
     strategy.begin(this, seed);
     for (let thread = 0; thread < machine.threads.length; thread++) {
@@ -89,7 +95,7 @@ export class Execution {
     if (this.verdict >= 0) return false;
     const { enabled } = this;
     enabled.compute();
-    if (enabled.count === 0) return this.#letTimePass() || this.#conclude();
+    if (enabled.count === 0) return this.#letTimePass() || this.#lookInVain() || this.#conclude();
     if (this.stepCount >= this.stepLimit && !this.mustEnd) return this.#end(verdicts.UNKNOWN);
     if (this.stepCount >= FAIR_SUFFIX * this.stepLimit) return this.#end(verdicts.STARVATION);
     const slot = enabled.count === 1 ? (enabled.slots[0] as number) : this.#choose();
@@ -108,6 +114,11 @@ export class Execution {
     this.insertion.apply(state, thread);
     while (state.status[thread] !== k.RETURNING) if (!this.turn()) throw ABORT;
     state.status[thread] = k.DORMANT;
+    return this.#answers[thread] as number;
+  }
+
+  /** What the last operation of a plain function answered. */
+  answerOf(thread: number): number {
     return this.#answers[thread] as number;
   }
 
@@ -198,12 +209,28 @@ export class Execution {
   }
 
   #start(thread: number): void {
-    const body = this.machine.threads[thread]?.body;
+    const { body, plain } = this.machine.threads[thread] ?? {};
+    if (plain !== undefined) {
+      this.#runPlainHandler(thread, plain);
+      return;
+    }
     if (body === undefined) throw new Error(`actor ${thread} has no program`);
     const actor = body();
     this.#actors[thread] = actor;
     this.state.watchCount[thread] = 0;
     this.#advance(thread, actor, 0);
+  }
+
+  /** Runs within the step in which its CPU takes the interrupt; its accesses are steps of their own. */
+  #runPlainHandler(thread: number, plain: () => void): void {
+    this.#actors[thread] = undefined;
+    this.state.watchCount[thread] = 0;
+    try {
+      plain();
+    } catch (error) {
+      this.#fail(error);
+    }
+    if (this.verdict < 0) this.#ended(thread);
   }
 
   #advance(thread: number, actor: Actor, answer: number): void {
@@ -248,6 +275,23 @@ export class Execution {
     if (due === Number.POSITIVE_INFINITY) return false;
     this.state.nowNs = due;
     return true;
+  }
+
+  /**
+   * A plain function waits in a loop of its own, which may have a limit: so many looks, or a time. It goes round again
+   * although nothing has changed, and time passes.
+   */
+  #lookInVain(): boolean {
+    const { state, machine } = this;
+    if (this.#fruitlessCount === FRUITLESS_LIMIT) return false;
+    for (let thread = 0; thread < machine.threads.length; thread++) {
+      if (state.status[thread] !== k.READY || state.kind[thread] !== k.RELAX) continue;
+      if (machine.threads[thread]?.body !== undefined) continue;
+      state.nowNs += FRUITLESS_NS * 2 ** Math.min(this.#fruitlessCount++, 30);
+      state.watchCount[thread] = 0;
+      return true;
+    }
+    return false;
   }
 
   /** Nobody can go on any more. */

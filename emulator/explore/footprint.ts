@@ -96,6 +96,7 @@ export class Footprint {
       case k.BUFFERED_STORE:
       case k.POSTED_WRITE:
       case k.DMA_LANDING:
+      case k.PAYLOAD_LANDING:
         this.isWrite = true;
         return;
       case k.BUFFERED_IO:

@@ -20,6 +20,8 @@ interface Thread {
   readonly isDaemon: boolean;
   /** Undefined for a plain function, which its execution calls. */
   readonly body: (() => Actor) | undefined;
+  /** A handler that is a plain function. */
+  readonly plain?: () => void;
 }
 
 /** Lays out a program: locations, registers, CPUs, devices, handlers. Used once; the runs only set its state back. */
@@ -31,6 +33,8 @@ export class Machine {
   readonly names: Map<number, string> = new Map();
   /** What actors have seen, for the check at the end. Zero at the beginning of each run. */
   readonly outcome: Int32Array = new Int32Array(OUTCOME_LIMIT);
+  /** Names what the program itself has not laid out. */
+  nameOther: (address: number) => string = (address) => `0x${address.toString(16).padStart(4, "0")}`;
   /** Why the run is a violation; empty while it is none. */
   violation = "";
   readonly #initial: { readonly address: number; readonly byteLength: number; readonly value: number }[] = [];
@@ -39,8 +43,9 @@ export class Machine {
   #hostBytes = 0;
   #vectorCount = 0;
 
-  constructor() {
-    this.state = new ExplorerState(new Uint8Array(HOST_BYTES + DEVICE_LIMIT * BAR_BYTES), HOST_BYTES);
+  /** Without a state of its own, the program is a small one: a kibibyte of memory and 64 registers a device. */
+  constructor(state?: ExplorerState) {
+    this.state = state ?? new ExplorerState(new Uint8Array(HOST_BYTES + DEVICE_LIMIT * BAR_BYTES), HOST_BYTES);
   }
 
   /** A 32-bit word of host memory; returns its address. */
@@ -109,6 +114,14 @@ export class Machine {
     this.#addThread({ name, cpu, device: -1, isDaemon: false, body: () => body(access) });
   }
 
+  /** The same with a plain function; returns the thread that its accesses are made by. */
+  handlePlain(vector: number, cpu: CpuName, name: string, plain: () => void): number {
+    const thread = this.threads.length;
+    this.state.handlerOf[vector] = thread;
+    this.#addThread({ name, cpu, device: -1, isDaemon: false, body: undefined, plain });
+    return thread;
+  }
+
   /** State outside memory: set back before each run. */
   onReset(reset: () => void): void {
     this.#resets.push(reset);
@@ -138,7 +151,7 @@ export class Machine {
       const name = this.names.get(base);
       if (name !== undefined) return base === address ? name : `${name}+${address - base}`;
     }
-    return `0x${address.toString(16).padStart(4, "0")}`;
+    return this.nameOther(address);
   }
 
   /** Sets everything back to the beginning. */

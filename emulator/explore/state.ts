@@ -2,12 +2,15 @@ import { InFlight } from "./in-flight.ts";
 import {
   CPU_LIMIT,
   DEVICE_LIMIT,
+  DMA_FETCH,
   DORMANT,
   DOWN,
   EVENT,
   EVENTS,
+  FETCHES,
   INTERRUPT,
   INTERRUPTS,
+  PAYLOAD_LANDING,
   STORE_BUFFER,
   THREAD_LIMIT,
   UP,
@@ -18,7 +21,10 @@ import { Timeline } from "./timeline.ts";
 
 /** Bytes of registers that a device of a small program has. */
 export const BAR_BYTES = 256;
+/** How far apart the registers of two devices lie in a small program, as a power of two. */
 const BAR_SHIFT = 8;
+/** Payload of DMA writes longer than 8 bytes that is on its way. */
+const PAYLOAD_BYTES = 65_536;
 
 /** What a generator yields: its operation is already in {@link ExplorerState}; the word itself says nothing. */
 export type Pending = 0;
@@ -36,6 +42,10 @@ export interface DeviceHook {
   onDmaRead?(tag: number, context: number, address: number, byteLength: number): void;
   /** What {@link ExplorerState.schedule} asked for: a timer, a frame. */
   onEvent?(tag: number, context: number): void;
+  /** The INTx line of the device changes. */
+  onLine?(asserted: boolean): void;
+  /** A message of the device reaches the interrupt controller. Without it, the vector arrives that the message names. */
+  onMessage?(data: number): void;
   /** Before each run. */
   onReset?(): void;
 }
@@ -97,12 +107,18 @@ export class ExplorerState {
 
   // ---- devices ------------------------------------------------------------------------------------------------------
   readonly hooks: (DeviceHook | undefined)[] = new Array(DEVICE_LIMIT).fill(undefined);
-  /** Where the registers of device 0 begin in the address space of the program. */
+  /** Where the registers of device 0 begin in the address space of the program, and how far apart devices lie. */
   readonly barBase: number;
+  readonly barShift: number;
+  /** Bytes of long DMA writes that are on their way; a place says where its own begin. */
+  readonly payload: Uint8Array = new Uint8Array(PAYLOAD_BYTES);
+  #payloadEnd = 0;
 
-  constructor(bytes: Uint8Array, barBase: number) {
+  /** `barShift`: the power of two by which the registers of two devices lie apart. */
+  constructor(bytes: Uint8Array, barBase: number, barShift: number = BAR_SHIFT) {
     this.timeline = new Timeline(bytes);
     this.barBase = barBase;
+    this.barShift = barShift;
   }
 
   reset(): void {
@@ -110,6 +126,7 @@ export class ExplorerState {
     this.flight.reset();
     this.floors.reset();
     this.nowNs = 0;
+    this.#payloadEnd = 0;
     this.sleepCount = 0;
     for (let thread = 0; thread < THREAD_LIMIT; thread++) {
       this.status[thread] = DORMANT;
@@ -129,7 +146,7 @@ export class ExplorerState {
 
   /** The device whose register is at `address`. */
   deviceAt(address: number): number {
-    return (address - this.barBase) >> BAR_SHIFT;
+    return (address - this.barBase) >> this.barShift;
   }
 
   /** Publishes what a thread does next. */
@@ -152,6 +169,26 @@ export class ExplorerState {
   /** Appends to what goes up from a device: DMA writes, messages, completions. */
   postUp(device: number, kind: number, address: number, byteLength: number, low: number, high: number): number {
     return this.flight.put(kind, UP + device, address, byteLength, low, high);
+  }
+
+  /**
+   * A DMA write of any length. Its bytes are kept until it lands; up to a cache line lands in pieces of 8, so that a load
+   * may still be given what was there before, as one of a store may.
+   */
+  postBytes(device: number, address: number, from: Uint8Array, fromOffset: number, byteLength: number): number {
+    if (this.#payloadEnd + byteLength > PAYLOAD_BYTES) this.#payloadEnd = 0;
+    const start = this.#payloadEnd;
+    this.#payloadEnd += (byteLength + 7) & ~7;
+    for (let index = 0; index < byteLength; index++) this.payload[start + index] = from[fromOffset + index] as number;
+    const at = this.postUp(device, PAYLOAD_LANDING, address, byteLength, 0, 0);
+    this.flight.context[at] = start;
+    return at;
+  }
+
+  /** A device asks for bytes of host memory: {@link DeviceHook.onDmaRead} tells of the answer. */
+  requestRead(device: number, address: number, byteLength: number, tag: number, context: number): void {
+    const at = this.flight.put(DMA_FETCH, FETCHES + device, address, byteLength, tag, 0);
+    this.flight.context[at] = context;
   }
 
   /** An event of a device comes due after `delayNs`: a timer, a frame from the wire. */

@@ -10,9 +10,19 @@ import { type ConfigListener, ConfigSpace } from "./config-space.ts";
 import type { DeviceDeclaration, DeviceModel, DevicePort } from "./device-model.ts";
 import * as report from "./endpoint-findings.ts";
 import { InterruptController } from "./interrupt-controller.ts";
-import { type MsiSink, MsixTable } from "./msix.ts";
+import { type MsiSink, type MsixSnapshot, MsixTable } from "./msix.ts";
 import { ReadQueue } from "./read-queue.ts";
 import { WriteBacks } from "./write-backs.ts";
+
+/** See {@link Endpoint.snapshot}. */
+export interface EndpointSnapshot {
+  readonly config: Uint8Array;
+  readonly msix: MsixSnapshot | undefined;
+  readonly deadlines: Float64Array;
+  readonly nextDeadline: number;
+  readonly legacyAsserted: boolean;
+  readonly device: unknown;
+}
 
 /** Where an endpoint sits: what it shares with the rest of the machine. */
 export interface EndpointSlot {
@@ -22,6 +32,23 @@ export interface EndpointSlot {
   readonly interrupts: InterruptController;
   /** Number of the function in the testbed; also its INTx line. */
   readonly functionIndex: number;
+}
+
+/**
+ * What leaves a function on its way up, for a machine in which it arrives later than it was sent. Addresses are offsets in
+ * segment 0 of host memory. Without an uplink, writes and messages land within the call and reads wait for {@link
+ * Endpoint.step}.
+ */
+export interface Uplink {
+  write(address: number, memory: MemoryView, offset: number, byteLength: number, flagOffset: number): void;
+  /** A read was asked for; {@link Endpoint.answerRead} answers it. `address` is -1 where nothing is mapped. */
+  read(address: number, byteLength: number, tag: number, context: number): void;
+  /** A message with this data. */
+  message(data: number): void;
+  /** The line changes, at once. */
+  line(asserted: boolean): void;
+  /** A timer was armed. */
+  timer(): void;
 }
 
 /** Reads of a function that does not answer (PCIe 2.3.2: the root complex makes up the completion). */
@@ -47,6 +74,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   /** High word of the last 8-byte read. */
   readHigh = 0;
   readonly interrupts: InterruptController;
+  uplink: Uplink | undefined;
   /** Set while a write comes from a mirror, which cannot tell what the driver wrote first. */
   orderIsUnknown = false;
   readonly #slot: EndpointSlot;
@@ -137,6 +165,19 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     const reads = this.#reads;
     if (reads.count > 1 && reads.aheadCount === 0) this.#lookAhead();
     if (!reads.take()) return false;
+    this.#answer();
+    return true;
+  }
+
+  /** Answers the oldest read with this tag and context: reads have no order among each other. False when there is none. */
+  answerRead(tag: number, context: number): boolean {
+    if (!this.#reads.takeNamed(tag, context)) return false;
+    this.#answer();
+    return true;
+  }
+
+  #answer(): void {
+    const reads = this.#reads;
     const device = this.#device as DeviceModel;
     const { high, low, byteLength } = reads;
     if (this.config.busMasterEnabled && this.#iommu.translate(high, low, byteLength, DMA_READ)) {
@@ -147,12 +188,11 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
         if (this.#writeBacks.touches(memory.words, offset >> 2, (byteLength + 7) >> 2)) this.#writeBacks.land();
         this.#counters[DMA_READS] = (this.#counters[DMA_READS] as number) + 1;
         device.onDmaRead(reads.tag, reads.context, memory, offset, byteLength);
-        return true;
+        return;
       }
     }
     this.#reportDma(DMA_READ, high, low, byteLength);
     device.onDmaReadError(reads.tag, reads.context);
-    return true;
   }
 
   /** Ends a turn: everything that the device wrote is in memory. */
@@ -234,6 +274,9 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
 
   dmaRead(high: number, low: number, byteLength: number, tag: number, context: number): void {
     this.#reads.put(high, low, byteLength, tag, context);
+    if (this.uplink === undefined) return;
+    const isMapped = this.#iommu.translate(high, low, byteLength, DMA_READ);
+    this.uplink.read(isMapped ? this.#iommu.offset : -1, byteLength, tag, context);
   }
 
   dmaWrite(
@@ -250,7 +293,9 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       if (target !== undefined) {
         const at = iommu.offset;
         this.#counters[DMA_WRITES] = (this.#counters[DMA_WRITES] as number) + 1;
-        if (flagOffset >= 0) {
+        if (this.uplink !== undefined) {
+          this.uplink.write(at, memory, offset, byteLength, flagOffset);
+        } else if (flagOffset >= 0) {
           this.#writeBack(target, at, memory, offset, byteLength, flagOffset);
         } else {
           if (this.#writeBacks.touches(target.words, at >> 2, (byteLength + 7) >> 2)) this.#writeBacks.land();
@@ -297,6 +342,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     // The time of the last look may lie back by as long as this thread had no processor: no timer runs out early.
     this.clock.refresh();
     this.timers.start(timer, this.clock.now, delayNs);
+    this.uplink?.timer();
   }
 
   stopTimer(timer: number): void {
@@ -309,6 +355,34 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
 
   cancelDma(): void {
     this.#reads.clear();
+  }
+
+  // ---- state -------------------------------------------------------------------------------------------------------
+
+  /** Everything of the function, its device included, with nothing under way. Structured-cloneable. */
+  snapshot(): EndpointSnapshot {
+    this.#writeBacks.land();
+    return {
+      config: this.config.snapshot(),
+      msix: this.msix?.snapshot(),
+      deadlines: this.timers.deadlines.slice(),
+      nextDeadline: this.timers.next[0] as number,
+      legacyAsserted: this.#legacyAsserted,
+      device: this.device.snapshot(),
+    };
+  }
+
+  /** Back to a snapshot: what is under way is gone, counters and findings are as new. */
+  restore(state: EndpointSnapshot): void {
+    this.#reads.clear();
+    this.config.restore(state.config);
+    if (state.msix !== undefined) this.msix?.restore(state.msix);
+    this.timers.deadlines.set(state.deadlines);
+    this.timers.next[0] = state.nextDeadline;
+    this.#legacyAsserted = state.legacyAsserted;
+    this.#counters.fill(0);
+    this.findings.clear();
+    this.device.restore(state.device);
   }
 
   record(kind: FindingKind, rule: string, place: string, text: () => string): void {
@@ -346,15 +420,19 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       return;
     }
     this.#counters[INTERRUPTS] = (this.#counters[INTERRUPTS] as number) + 1;
-    if (InterruptController.isMessage(addressHigh, addressLow)) this.#slot.interrupts.arrive(data);
-    else report.recordMessageAddress(this, this.declaration.name, addressHigh, addressLow);
+    if (!InterruptController.isMessage(addressHigh, addressLow))
+      report.recordMessageAddress(this, this.declaration.name, addressHigh, addressLow);
+    else if (this.uplink === undefined) this.#slot.interrupts.arrive(data);
+    else this.uplink.message(data);
   }
 
   #driveLine(): void {
     this.#writeBacks.land();
     // With MSI or MSI-X enabled a function must not use INTx (PCIe 6.1.4.3).
     const mayDrive = !this.config.intxDisabled && !this.config.msiEnabled && !this.config.msixEnabled;
-    this.#slot.interrupts.setLine(this.#slot.functionIndex, mayDrive && this.#legacyAsserted);
+    if (this.uplink === undefined)
+      this.#slot.interrupts.setLine(this.#slot.functionIndex, mayDrive && this.#legacyAsserted);
+    else this.uplink.line(mayDrive && this.#legacyAsserted);
   }
 
   #decodes(bar: number, offset: number, byteLength: number, what: "read" | "write"): boolean {

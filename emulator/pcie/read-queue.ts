@@ -58,6 +58,30 @@ export class ReadQueue {
     return true;
   }
 
+  /** Moves the oldest entry with this tag and context into the fields. False when there is none. */
+  takeNamed(tag: number, context: number): boolean {
+    const entries = this.#entries;
+    for (let nth = 0; nth < this.count; nth++) {
+      const at = ((this.#head + nth) % READ_LIMIT) * ENTRY_WORDS;
+      if (entries[at + 3] !== tag || entries[at + 4] !== context) continue;
+      // Those before it move up by one place, so that the oldest can be taken.
+      const [high, low, byteLength] = [entries[at] as number, entries[at + 1] as number, entries[at + 2] as number];
+      for (let before = nth; before > 0; before--) {
+        const to = ((this.#head + before) % READ_LIMIT) * ENTRY_WORDS;
+        const from = ((this.#head + before - 1) % READ_LIMIT) * ENTRY_WORDS;
+        entries.copyWithin(to, from, from + ENTRY_WORDS);
+      }
+      const first = this.#head * ENTRY_WORDS;
+      entries[first] = high;
+      entries[first + 1] = low;
+      entries[first + 2] = byteLength;
+      entries[first + 3] = tag;
+      entries[first + 4] = context;
+      return this.take();
+    }
+    return false;
+  }
+
   /** Forgets everything: what a reset does to requests under way. */
   clear(): void {
     this.count = 0;

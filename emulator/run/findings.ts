@@ -38,6 +38,13 @@ export class FindingLog {
     this.#now = now;
   }
 
+  /** Forgets everything: what follows is another run. */
+  clear(): void {
+    this.findings.length = 0;
+    this.overflowCount = 0;
+    this.#byRule.clear();
+  }
+
   record(kind: FindingKind, rule: string, place: string, text: () => string): void {
     const known = this.#byRule.get(rule)?.get(place);
     if (known !== undefined) {

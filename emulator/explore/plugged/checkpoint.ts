@@ -1,0 +1,35 @@
+import type { EndpointSnapshot } from "../../pcie/endpoint.ts";
+import type { Machine } from "../../run/machine.ts";
+
+/**
+ * A machine as it was when the devices had just been plugged in. {@link restore} brings it back there without making
+ * anything anew. What lies in host memory stays: whoever allocates it gets it zeroed.
+ */
+export class Checkpoint {
+  readonly #machine: Machine;
+  readonly #endpoints: readonly EndpointSnapshot[];
+  readonly #shared: readonly { readonly words: Int32Array; readonly saved: Int32Array }[];
+  readonly #nowNs: number;
+
+  constructor(machine: Machine) {
+    const { tables } = machine;
+    this.#machine = machine;
+    this.#endpoints = machine.endpoints.map((endpoint) => endpoint.snapshot());
+    this.#nowNs = machine.host.clock.now[0] as number;
+    const buffers = [tables.arena.pages, tables.memory.nextSegment, tables.interrupts];
+    for (const { iommu } of tables.functions) buffers.push(iommu.head, iommu.pages, iommu.entries);
+    this.#shared = buffers.map((buffer) => {
+      const words = new Int32Array(buffer);
+      return { words, saved: words.slice() };
+    });
+  }
+
+  restore(): void {
+    for (const { words, saved } of this.#shared) words.set(saved);
+    for (const [index, endpoint] of this.#machine.endpoints.entries()) {
+      const state = this.#endpoints[index];
+      if (state !== undefined) endpoint.restore(state);
+    }
+    this.#machine.host.clock.now[0] = this.#nowNs;
+  }
+}

@@ -1,0 +1,151 @@
+import { DriverCpu } from "../../driver/cpu.ts";
+import type { DriverInterrupt } from "../../driver/interrupt.ts";
+import type { InterruptController } from "../../pcie/interrupt-controller.ts";
+import type { FoldedLink } from "../../run/folded-link.ts";
+import type { Execution } from "../execution.ts";
+import * as k from "../kinds.ts";
+import { stepThread } from "../thread-step.ts";
+
+/** Who makes the accesses of a CPU, and on which interrupt vector of the explorer it is interrupted. */
+export interface CpuSeat {
+  readonly cpu: number;
+  readonly thread: number;
+  readonly handlerThread: number;
+  readonly vector: number;
+}
+
+/**
+ * The CPU that a plain driver runs on. While a run is explored, each of its accesses is a scheduling point; before, in the
+ * set-up, they happen at once, in the ordinary order.
+ */
+export class ExploredCpu extends DriverCpu {
+  /** False during the set-up. */
+  isExploring = false;
+  /** Who is accessing: the driver's function, or a handler on top of it. */
+  thread: number;
+  readonly execution: Execution;
+  readonly vector: number;
+  readonly #seat: CpuSeat;
+  readonly #controller: InterruptController;
+
+  constructor(seat: CpuSeat, link: FoldedLink, controller: InterruptController, execution: Execution) {
+    super(seat.cpu, link, controller);
+    this.thread = seat.thread;
+    this.vector = seat.vector;
+    this.execution = execution;
+    this.#seat = seat;
+    this.#controller = controller;
+  }
+
+  /** Back to the beginning of a run. */
+  reset(): void {
+    this.isExploring = false;
+    this.thread = this.#seat.thread;
+    this.forgetHandlers();
+    this.execution.state.handlerOf[this.vector] = -1;
+  }
+
+  override setHandled(interrupt: DriverInterrupt, on: boolean): void {
+    super.setHandled(interrupt, on);
+    if (on) this.execution.state.handlerOf[this.vector] = this.#seat.handlerThread;
+  }
+
+  /** Publishes one operation, lets everybody else go on until its turn has come, and returns its answer. */
+  access(kind: number, address: number, byteLength: number, low: number, high: number): number {
+    const { execution, thread } = this;
+    execution.state.publish(thread, kind, address, byteLength, low, high);
+    return execution.schedulingPoint(thread);
+  }
+
+  /** An operation that follows the one before it without a chance for anybody else: the next word of a copy. */
+  accessAtOnce(kind: number, address: number, byteLength: number, low: number, high: number): number {
+    const { execution, thread } = this;
+    const { state } = execution;
+    state.publish(thread, kind, address, byteLength, low, high);
+    state.status[thread] = k.READY;
+    stepThread(execution, thread);
+    state.status[thread] = k.DORMANT;
+    return execution.answerOf(thread);
+  }
+
+  /** The explorer says when an interrupt is taken; until then it waits at the controller. */
+  override attend(): void {
+    if (!this.isExploring) super.attend();
+  }
+
+  /** Takes what has arrived: runs the handlers on top of whatever the CPU was doing. */
+  takeInterrupts(): void {
+    const interrupted = this.thread;
+    this.thread = this.#seat.handlerThread;
+    try {
+      super.attend();
+    } finally {
+      this.thread = interrupted;
+    }
+  }
+
+  /** True when something has arrived at the controller that this CPU has not seen in a given sequence. */
+  hasArrived(seenSequence: number): boolean {
+    return this.#controller.sequenceOf(this.index) !== seenSequence;
+  }
+
+  override relax(): void {
+    if (!this.isExploring) super.relax();
+    else this.access(k.RELAX, 0, 0, 0, 0);
+  }
+
+  override delay(durationNs: number): void {
+    if (!this.isExploring) {
+      super.delay(durationNs);
+      return;
+    }
+    const { state } = this.execution;
+    state.limitNs[this.thread] = state.nowNs + durationNs;
+    this.access(k.DELAY, 0, 0, 0, 0);
+  }
+
+  override nowNs(): number {
+    return this.isExploring ? this.execution.state.nowNs : super.nowNs();
+  }
+
+  override rmb(): void {
+    if (this.isExploring) this.access(k.RMB, 0, 0, 0, 0);
+  }
+
+  override wmb(): void {
+    if (this.isExploring) this.access(k.WMB, 0, 0, 0, 0);
+  }
+
+  override mb(): void {
+    if (this.isExploring) this.access(k.MB, 0, 0, 0, 0);
+  }
+
+  override dmaRmb(): void {
+    if (this.isExploring) this.access(k.DMA_RMB, 0, 0, 0, 0);
+  }
+
+  override dmaWmb(): void {
+    if (this.isExploring) this.access(k.DMA_WMB, 0, 0, 0, 0);
+  }
+
+  override irqSave(): boolean {
+    if (this.isExploring) this.execution.state.irqHeld[this.index] = 1;
+    return super.irqSave();
+  }
+
+  override irqRestore(wereHeld: boolean): void {
+    super.irqRestore(wereHeld);
+    if (this.isExploring) this.execution.state.irqHeld[this.index] = wereHeld ? 1 : 0;
+  }
+
+  override synchronizeIrq(): void {
+    if (!this.isExploring) {
+      super.synchronizeIrq();
+      return;
+    }
+    const { state } = this.execution;
+    if ((state.handlerOf[this.vector] as number) < 0) return;
+    state.operand[this.thread] = this.vector;
+    this.access(k.SYNCHRONIZE_IRQ, 0, 0, 0, 0);
+  }
+}

@@ -1,0 +1,231 @@
+import { VirtualClock } from "../../clock/clock.ts";
+import { MappedBuffer } from "../../driver/dma-buffer.ts";
+import { DriverPciFunction } from "../../driver/pci-function.ts";
+import type { Dma, DmaAllocOptions, DmaBuffer, PciFunction } from "../../pcie/driver-view.ts";
+import type { Endpoint } from "../../pcie/endpoint.ts";
+import { NO_REGISTER } from "../../registers/register-map.ts";
+import { FoldedLink } from "../../run/folded-link.ts";
+import {
+  createTables,
+  declarationOf,
+  type LoadedDevice,
+  type MachineOptions,
+  Machine as RunMachine,
+} from "../../run/machine.ts";
+import { TestbedError } from "../../run/testbed-error.ts";
+import { Execution } from "../execution.ts";
+import { Machine } from "../machine.ts";
+import { type DeviceHook, ExplorerState } from "../state.ts";
+import { AddressSpace, CONFIG_READ, CONFIG_WRITE, DEVICE_SHIFT } from "./address-space.ts";
+import { Checkpoint } from "./checkpoint.ts";
+import { ExploredBuffer } from "./explored-buffer.ts";
+import { ExploredCpu } from "./explored-cpu.ts";
+import { ExploredLink } from "./explored-link.ts";
+import { ExploredUplink, FRAME_EVENT, TIMER_EVENT } from "./explored-uplink.ts";
+import { ExploredWire } from "./explored-wire.ts";
+
+/** Small tables: a run is set back by copying them. */
+const HOST_MEMORY_BYTES = 1 << 20;
+const IOMMU = { windowBytes: 1 << 23, mappingCount: 64 } as const;
+const WIRE_QUEUE_BYTES = 4096;
+
+/** Real devices under an explorer: what they do and what the driver does are steps of one run. */
+export class ExploredMachine {
+  readonly explorer: Machine;
+  readonly execution: Execution;
+  readonly cpu: ExploredCpu;
+  readonly addresses: AddressSpace;
+  /** The functions in the driver's hands: new ones in each run. */
+  functions: readonly PciFunction[] = [];
+  /** By device: its first wire, if it has one. */
+  readonly wires: readonly (ExploredWire | undefined)[];
+  readonly thread: number;
+  /** Label of each DMA buffer of this run, by where it begins. */
+  readonly labels: Map<number, { readonly label: string; readonly byteLength: number }> = new Map();
+  readonly #machine: RunMachine;
+  readonly #checkpoint: Checkpoint;
+  readonly #folded: FoldedLink[] = [];
+  readonly #links: ExploredLink[] = [];
+  readonly #uplinks: ExploredUplink[] = [];
+
+  constructor(devices: readonly LoadedDevice[], options: MachineOptions = {}) {
+    const tables = createTables(devices, {
+      hostMemoryBytes: HOST_MEMORY_BYTES,
+      wireQueueBytes: WIRE_QUEUE_BYTES,
+      ...options,
+      iommu: { ...IOMMU, ...options.iommu },
+      clock: "virtual",
+    });
+    const machine = new RunMachine(devices, tables);
+    machine.host.settle();
+    this.#machine = machine;
+    this.addresses = new AddressSpace(tables.arena.memory.byteLength, devices.map(declarationOf));
+    const state = new ExplorerState(new Uint8Array(tables.arena.memory), this.addresses.barBase, DEVICE_SHIFT);
+    const explorer = new Machine(state);
+    this.explorer = explorer;
+    explorer.nameOther = (address) => this.nameOf(address);
+    const seat = explorer.plainCpu("driver");
+    const vector = explorer.vector();
+    const handlerThread = explorer.handlePlain(vector, seat.cpu, "handler", () => this.cpu.takeInterrupts());
+    this.thread = seat.thread;
+    for (const endpoint of machine.endpoints) this.#folded.push(new FoldedLink(machine.host, endpoint));
+    const first = this.#folded[0];
+    if (first === undefined) throw new TestbedError("no device is plugged in");
+    this.execution = new Execution(explorer);
+    this.cpu = new ExploredCpu({ ...seat, handlerThread, vector }, first, machine.interrupts, this.execution);
+    this.wires = machine.endpoints.map((endpoint, device) => this.#wire(endpoint, device));
+    for (const [device, endpoint] of machine.endpoints.entries()) {
+      this.#uplinks.push(new ExploredUplink(state, endpoint, device, vector));
+      this.#links.push(new ExploredLink(this.#folded[device] ?? first, this.cpu, this.addresses, device));
+      explorer.device(endpoint.declaration.name, undefined, this.#hook(endpoint, device));
+    }
+    this.cpu.reset();
+    this.#checkpoint = new Checkpoint(machine);
+  }
+
+  get endpoints(): readonly Endpoint[] {
+    return this.#machine.endpoints;
+  }
+
+  /** Sets everything back: the devices have just been plugged in, and what happens next is not explored. */
+  reset(): void {
+    for (const endpoint of this.endpoints) endpoint.uplink = undefined;
+    this.#checkpoint.restore();
+    this.labels.clear();
+    this.cpu.reset();
+    for (const wire of this.wires) wire?.reset();
+    const { tables, memory } = this.#machine;
+    this.functions = tables.functions.map((functionTables, index) => {
+      const link = this.#links[index] as ExploredLink;
+      return this.#explored(new DriverPciFunction(link, tables, functionTables, memory, this.cpu));
+    });
+  }
+
+  /** From here on every access is a scheduling point. The set-up is over, and its execution has begun. */
+  explore(): void {
+    const { state } = this.explorer;
+    this.#machine.host.settle();
+    state.nowNs = this.#machine.host.clock.now[0] as number;
+    for (const [device, endpoint] of this.endpoints.entries()) {
+      endpoint.uplink = this.#uplinks[device];
+      this.#uplinks[device]?.begin();
+    }
+    this.cpu.isExploring = true;
+  }
+
+  /** The name of a byte in memory or of a register. */
+  nameOf(address: number): string {
+    const { barBase } = this.addresses;
+    if (address < barBase) {
+      for (const [start, { label, byteLength }] of this.labels) {
+        if (address >= start && address < start + byteLength)
+          return `${label === "" ? "buffer" : label}+0x${(address - start).toString(16)}`;
+      }
+      return `0x${address.toString(16)}`;
+    }
+    const device = (address - barBase) >> DEVICE_SHIFT;
+    const place = this.addresses.placeAt(device, (address - barBase) & ((1 << DEVICE_SHIFT) - 1));
+    if (place.bar < 0) return `config+0x${place.offset.toString(16)}`;
+    const map = this.endpoints[device]?.device.registerFile?.(place.bar)?.map;
+    const ordinal = map?.ordinalAt(place.offset) ?? NO_REGISTER;
+    if (map !== undefined && ordinal !== NO_REGISTER) return map.nameOf(ordinal);
+    return `BAR${place.bar}+0x${place.offset.toString(16)}`;
+  }
+
+  #explored(inner: DriverPciFunction): PciFunction {
+    const { cpu } = this;
+    const alloc = (byteLength: number, options: DmaAllocOptions = {}): DmaBuffer => {
+      // One arena: a buffer of its own has no place in the address space of the run.
+      const buffer = inner.dma.alloc(byteLength, { ...options, separate: false });
+      if (!(buffer instanceof MappedBuffer)) throw new TestbedError("a DMA buffer of an unknown kind");
+      const start = buffer.bytes.byteOffset;
+      this.labels.set(start, { label: options.label ?? "", byteLength });
+      return new ExploredBuffer(buffer, cpu, () => this.labels.delete(start));
+    };
+    const dma: Dma = {
+      alloc,
+      map: () => {
+        throw new TestbedError("dma.map: memory that a driver brings along cannot be explored. Use dma.alloc.");
+      },
+      get mappingCount() {
+        return inner.dma.mappingCount;
+      },
+    };
+    return {
+      name: inner.name,
+      cpu,
+      config: inner.config,
+      dma,
+      bar: (index) => inner.bar(index),
+      interrupts: (kind, count) => inner.interrupts(kind, count),
+    };
+  }
+
+  #wire(endpoint: Endpoint, device: number): ExploredWire | undefined {
+    if (endpoint.declaration.wirePortCount === 0) return undefined;
+    const wire = new ExploredWire(this.#machine.host, this.explorer.state, endpoint, device, this.cpuState);
+    endpoint.wires[0] = wire;
+    return wire;
+  }
+
+  /** Asked late: the CPU is made after the wires may be. */
+  readonly cpuState = (): boolean => this.cpu.isExploring;
+
+  #hook(endpoint: Endpoint, device: number): DeviceHook {
+    const { addresses, explorer } = this;
+    const { state } = explorer;
+    const { clock } = this.#machine.host;
+    const { interrupts } = this.#machine;
+    const room = addresses.barBase + (device << DEVICE_SHIFT);
+    const changed = (): void => state.timeline.touch(room, 1 << DEVICE_SHIFT);
+    const sync = (): void => {
+      if (clock instanceof VirtualClock) clock.advanceTo(state.nowNs);
+    };
+    const hook: DeviceHook = {
+      readHigh: 0,
+      onWrite: (within, byteLength, low, high) => {
+        sync();
+        const { bar, offset } = addresses.placeAt(device, within);
+        endpoint.write(bar, offset, byteLength, low, high);
+        changed();
+      },
+      onRead: (within, byteLength) => {
+        sync();
+        const { bar, offset } = addresses.placeAt(device, within);
+        if (bar === CONFIG_READ) return endpoint.configRead(offset, byteLength) | 0;
+        if (bar === CONFIG_WRITE) {
+          endpoint.configWrite(offset, byteLength, this.#links[device]?.configValue ?? 0);
+          changed();
+          return 0;
+        }
+        const low = endpoint.read(bar, offset, byteLength);
+        hook.readHigh = endpoint.readHigh;
+        return low;
+      },
+      onDmaRead: (tag, context) => {
+        sync();
+        endpoint.answerRead(tag, context);
+        changed();
+      },
+      onEvent: (tag, context) => {
+        sync();
+        if (tag === TIMER_EVENT) {
+          endpoint.runTimers();
+          this.#uplinks[device]?.timersRan();
+        } else if (tag === FRAME_EVENT) {
+          this.wires[device]?.arrive(context);
+        }
+        changed();
+      },
+      onMessage: (data) => {
+        interrupts.arrive(data);
+        state.arrive(this.cpu.vector);
+      },
+      onLine: (asserted) => {
+        interrupts.setLine(device, asserted);
+        if (asserted) state.arrive(this.cpu.vector);
+      },
+    };
+    return hook;
+  }
+}

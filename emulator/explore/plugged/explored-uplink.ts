@@ -1,0 +1,86 @@
+import type { MemoryView } from "../../memory/memory-view.ts";
+import type { Endpoint, Uplink } from "../../pcie/endpoint.ts";
+import * as k from "../kinds.ts";
+import type { ExplorerState } from "../state.ts";
+import { pieceLength } from "../timeline.ts";
+
+/** Tags of a device's events. */
+export const TIMER_EVENT = 0;
+export const FRAME_EVENT = 1;
+
+/** A read of what is not mapped races with nothing. */
+const NOWHERE = -4096;
+
+/** What a function sends up in an explored run: each write, message and read takes its place in a queue. */
+export class ExploredUplink implements Uplink {
+  readonly #state: ExplorerState;
+  readonly #endpoint: Endpoint;
+  readonly #device: number;
+  readonly #lineVector: number;
+  /** When the timer event that is on its way comes due. */
+  #timerDueNs = Number.POSITIVE_INFINITY;
+
+  /** `lineVector`: the vector of the explorer that the function's INTx line interrupts on. */
+  constructor(state: ExplorerState, endpoint: Endpoint, device: number, lineVector: number) {
+    this.#state = state;
+    this.#endpoint = endpoint;
+    this.#device = device;
+    this.#lineVector = lineVector;
+  }
+
+  /** A run begins: nothing is on its way but what the set-up has armed. */
+  begin(): void {
+    this.#timerDueNs = Number.POSITIVE_INFINITY;
+    this.timer();
+  }
+
+  write(address: number, memory: MemoryView, offset: number, byteLength: number, flagOffset: number): void {
+    if (flagOffset < 0) {
+      this.#state.postBytes(this.#device, address, memory.bytes, offset, byteLength);
+      return;
+    }
+    // A write-back lands in pieces of 8 bytes, that with the flag last: so cards build them, and so drivers read them.
+    const flagPiece = flagOffset & ~7;
+    for (let piece = 0; piece < byteLength; piece += 8)
+      if (piece !== flagPiece) this.#postPiece(address, memory, offset, byteLength, piece);
+    this.#postPiece(address, memory, offset, byteLength, flagPiece);
+  }
+
+  read(address: number, byteLength: number, tag: number, context: number): void {
+    this.#state.requestRead(this.#device, address < 0 ? NOWHERE : address, byteLength, tag, context);
+  }
+
+  message(data: number): void {
+    this.#state.postUp(this.#device, k.MESSAGE_LANDING, this.#lineVector, 0, data, 0);
+  }
+
+  line(asserted: boolean): void {
+    this.#state.hooks[this.#device]?.onLine?.(asserted);
+  }
+
+  timer(): void {
+    const dueNs = this.#endpoint.timers.next[0] as number;
+    if (dueNs >= this.#timerDueNs) return;
+    this.#timerDueNs = dueNs;
+    this.#state.schedule(this.#device, dueNs - this.#state.nowNs, TIMER_EVENT, 0);
+  }
+
+  /** A timer event has come due: the next one is planned anew. */
+  timersRan(): void {
+    this.#timerDueNs = Number.POSITIVE_INFINITY;
+    this.timer();
+  }
+
+  #postPiece(address: number, memory: MemoryView, offset: number, byteLength: number, piece: number): void {
+    const length = pieceLength(byteLength - piece);
+    const { bytes } = memory;
+    let low = 0;
+    let high = 0;
+    for (let byte = 0; byte < length; byte++) {
+      const value = bytes[offset + piece + byte] as number;
+      if (byte < 4) low |= value << (8 * byte);
+      else high |= value << (8 * (byte - 4));
+    }
+    this.#state.postUp(this.#device, k.DMA_LANDING, address + piece, length, low, high);
+  }
+}

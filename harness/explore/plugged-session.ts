@@ -1,0 +1,134 @@
+import { MEMORY_MODELS, type MemoryModel } from "../../emulator/explore/kinds.ts";
+import { ExploredMachine } from "../../emulator/explore/plugged/explored-machine.ts";
+import type { Schedule } from "../../emulator/explore/schedule.ts";
+import { Portfolio } from "../../emulator/explore/strategies/portfolio.ts";
+import { Replay } from "../../emulator/explore/strategies/replay.ts";
+import type { Strategy } from "../../emulator/explore/strategy.ts";
+import { isFailure, PASSED } from "../../emulator/explore/verdict.ts";
+import type { PciFunction } from "../../emulator/pcie/driver-view.ts";
+import type { Finding } from "../../emulator/run/findings.ts";
+import type { LoadedDevice, MachineOptions } from "../../emulator/run/machine.ts";
+import { deriveSeed } from "../../emulator/run/rng.ts";
+import { TestbedError } from "../../emulator/run/testbed-error.ts";
+import type { SearchResult } from "./session.ts";
+
+/** Long enough for every timer of a device that is coming to rest. */
+const QUIESCE_NS = 1_000_000_000;
+
+/** What a body under exploration holds in its hands: the testbed of one run. */
+export interface ExploredBed {
+  /** The first function. */
+  readonly pci: PciFunction;
+  readonly functions: readonly PciFunction[];
+  /** The first wire of the first device that has one. */
+  readonly wire: ExploredWireEnd;
+  wireOf(device: number): ExploredWireEnd;
+  /** Lets the devices come to rest: rings drained, nothing on its way. */
+  quiesce(): void;
+  /** Rules that the driver has broken so far in this run. */
+  readonly violations: readonly Finding[];
+}
+
+/** The outside end of a wire. */
+export interface ExploredWireEnd {
+  send(frame: Uint8Array, options?: { readonly badFcs?: boolean }): void;
+  readonly sent: readonly Uint8Array[];
+}
+
+export interface Exploration<Context> {
+  /** Brings the driver up. Runs before each schedule in the ordinary order; what it returns goes to the body. */
+  readonly setup: (bed: ExploredBed) => Context;
+  /** What is explored: every access in it is a scheduling point. */
+  readonly body: (bed: ExploredBed, context: Context) => void;
+}
+
+/** A driver and its devices, plugged in once, with what is needed to search and to replay them. */
+export class PluggedSession<Context = unknown> implements ExploredBed {
+  readonly plugged: ExploredMachine;
+  readonly #exploration: Exploration<Context>;
+  readonly #replay = new Replay();
+
+  constructor(devices: readonly LoadedDevice[], exploration: Exploration<Context>, options: MachineOptions = {}) {
+    this.plugged = new ExploredMachine(devices, options);
+    this.#exploration = exploration;
+  }
+
+  get machine(): ExploredMachine["explorer"] {
+    return this.plugged.explorer;
+  }
+
+  get execution(): ExploredMachine["execution"] {
+    return this.plugged.execution;
+  }
+
+  /** One run from the plugging in to its verdict. Throws what the set-up throws. */
+  run(strategy: Strategy, model: number, seed: number): number {
+    const { plugged, execution } = this;
+    plugged.reset();
+    const context = this.#exploration.setup(this);
+    execution.begin(strategy, model, seed);
+    plugged.explore();
+    try {
+      this.#exploration.body(this, context);
+      execution.finishPlain(plugged.thread);
+    } catch (error) {
+      execution.failPlain(error);
+    }
+    while (execution.turn()) {
+      // The body has returned; what is on its way arrives.
+    }
+    const broken = execution.verdict === PASSED ? this.violations[0] : undefined;
+    if (broken !== undefined) execution.failPlain(new Error(broken.message));
+    return execution.verdict;
+  }
+
+  search(model: MemoryModel, runs: number, seed: number, strategy: Strategy = new Portfolio()): SearchResult {
+    const modelIndex = MEMORY_MODELS.indexOf(model);
+    let unknown = 0;
+    for (let run = 0; run < runs; run++) {
+      const verdict = this.run(strategy, modelIndex, deriveSeed(seed, run));
+      if (isFailure(verdict)) return { runs: run + 1, hasFailed: true, unknown };
+      if (verdict !== PASSED) unknown++;
+    }
+    return { runs, hasFailed: false, unknown };
+  }
+
+  replay(model: MemoryModel, schedule: Schedule): number {
+    this.#replay.schedule.copyFrom(schedule);
+    return this.run(this.#replay, MEMORY_MODELS.indexOf(model), 0);
+  }
+
+  // ---- the bed of the run that is under way -------------------------------------------------------------------------
+
+  get functions(): readonly PciFunction[] {
+    return this.plugged.functions;
+  }
+
+  get pci(): PciFunction {
+    const first = this.plugged.functions[0];
+    if (first === undefined) throw new TestbedError("no device is plugged in");
+    return first;
+  }
+
+  get wire(): ExploredWireEnd {
+    const wire = this.plugged.wires.find((each) => each !== undefined);
+    if (wire === undefined) throw new TestbedError("no device of this testbed has a wire");
+    return wire;
+  }
+
+  wireOf(device: number): ExploredWireEnd {
+    const wire = this.plugged.wires[device];
+    if (wire === undefined) throw new RangeError(`device ${device} has no wire`);
+    return wire;
+  }
+
+  quiesce(): void {
+    this.plugged.cpu.delay(QUIESCE_NS);
+  }
+
+  get violations(): readonly Finding[] {
+    return this.plugged.endpoints.flatMap(({ findings }) =>
+      findings.findings.filter((finding) => finding.kind === "violation"),
+    );
+  }
+}
