@@ -2,12 +2,16 @@ import { InFlight } from "./in-flight.ts";
 import {
   CPU_LIMIT,
   DEVICE_LIMIT,
+  DMA_FETCH,
+  DMA_LANDING,
   DORMANT,
   DOWN,
   EVENT,
   EVENTS,
+  FETCHES,
   INTERRUPT,
   INTERRUPTS,
+  MESSAGE_LANDING,
   STORE_BUFFER,
   THREAD_LIMIT,
   UP,
@@ -18,7 +22,12 @@ import { Timeline } from "./timeline.ts";
 
 /** Bytes of registers that a device of a small program has. */
 export const BAR_BYTES = 256;
-const BAR_SHIFT = 8;
+/** Bytes of DMA writes longer than 8 that are under way at the same time. */
+const PAYLOAD_BYTES = 1 << 17;
+/** DMA writes up to this length leave versions behind: descriptors and flags do, frames do not. */
+const VERSIONED_BYTES = 64;
+/** Mark of a DMA write whose bytes are kept apart. */
+export const HAS_PAYLOAD = 1;
 
 /** What a generator yields: its operation is already in {@link ExplorerState}; the word itself says nothing. */
 export type Pending = 0;
@@ -99,10 +108,20 @@ export class ExplorerState {
   readonly hooks: (DeviceHook | undefined)[] = new Array(DEVICE_LIMIT).fill(undefined);
   /** Where the registers of device 0 begin in the address space of the program. */
   readonly barBase: number;
+  /** Each device has 2 to the power of this many addresses. */
+  readonly windowBits: number;
+  #payload: Uint8Array | undefined;
+  #payloadEnd = 0;
 
-  constructor(bytes: Uint8Array, barBase: number) {
+  constructor(bytes: Uint8Array, barBase: number, windowBits: number) {
     this.timeline = new Timeline(bytes);
     this.barBase = barBase;
+    this.windowBits = windowBits;
+  }
+
+  /** Where the addresses of a device begin. */
+  windowOf(device: number): number {
+    return this.barBase + (device << this.windowBits);
   }
 
   reset(): void {
@@ -111,6 +130,7 @@ export class ExplorerState {
     this.floors.reset();
     this.nowNs = 0;
     this.sleepCount = 0;
+    this.#payloadEnd = 0;
     for (let thread = 0; thread < THREAD_LIMIT; thread++) {
       this.status[thread] = DORMANT;
       this.kind[thread] = 0;
@@ -129,7 +149,7 @@ export class ExplorerState {
 
   /** The device whose register is at `address`. */
   deviceAt(address: number): number {
-    return (address - this.barBase) >> BAR_SHIFT;
+    return (address - this.barBase) >> this.windowBits;
   }
 
   /** Publishes what a thread does next. */
@@ -152,6 +172,54 @@ export class ExplorerState {
   /** Appends to what goes up from a device: DMA writes, messages, completions. */
   postUp(device: number, kind: number, address: number, byteLength: number, low: number, high: number): number {
     return this.flight.put(kind, UP + device, address, byteLength, low, high);
+  }
+
+  /** A device asks for host memory; {@link DeviceHook.onDmaRead} brings it in a later step. Reads have no order among each other. */
+  requestRead(device: number, address: number, byteLength: number, tag: number, context: number): void {
+    const at = this.flight.put(DMA_FETCH, FETCHES + device, address, byteLength, tag, 0);
+    this.flight.context[at] = context;
+  }
+
+  /** A device writes host memory: the bytes are taken at once, and land together in a later step. */
+  postDmaWrite(
+    device: number,
+    address: number,
+    from: Uint8Array,
+    fromOffset: number,
+    byteLength: number,
+    isRelaxedOrdering: boolean,
+  ): void {
+    if (this.#payload === undefined) this.#payload = new Uint8Array(PAYLOAD_BYTES);
+    const payload = this.#payload;
+    if (this.#payloadEnd + byteLength > PAYLOAD_BYTES) this.#payloadEnd = 0;
+    const start = this.#payloadEnd;
+    for (let index = 0; index < byteLength; index++) payload[start + index] = from[fromOffset + index] as number;
+    this.#payloadEnd = start + byteLength;
+    const at = this.postUp(device, DMA_LANDING, address, byteLength, start, 0);
+    this.flight.detail[at] = isRelaxedOrdering ? 1 : 0;
+    this.flight.context[at] = HAS_PAYLOAD;
+  }
+
+  /** The payload of a DMA write lands: 8 bytes at a time, so that a load may still be offered what was there before. */
+  landPayload(address: number, start: number, byteLength: number): void {
+    const payload = this.#payload as Uint8Array;
+    if (byteLength > VERSIONED_BYTES) {
+      this.timeline.landBytes(address, payload, start, byteLength);
+      return;
+    }
+    for (let done = 0; done < byteLength; ) {
+      // The largest aligned piece: a descriptor word lands whole.
+      let piece = 8;
+      while (piece > byteLength - done || (address + done) % piece !== 0) piece >>= 1;
+      const low = wordAt(payload, start + done, Math.min(4, piece));
+      this.timeline.land(address + done, piece, low, piece === 8 ? wordAt(payload, start + done + 4, 4) : 0);
+      done += piece;
+    }
+  }
+
+  /** A device sends a message interrupt, behind its DMA writes. */
+  postMessage(device: number, vector: number): void {
+    this.postUp(device, MESSAGE_LANDING, vector, 4, 0, 0);
   }
 
   /** An event of a device comes due after `delayNs`: a timer, a frame from the wire. */
@@ -231,4 +299,10 @@ export class ExplorerState {
     }
     return false;
   }
+}
+
+function wordAt(bytes: Uint8Array, at: number, byteLength: number): number {
+  let word = 0;
+  for (let byte = 0; byte < byteLength; byte++) word |= (bytes[at + byte] as number) << (8 * byte);
+  return word;
 }
