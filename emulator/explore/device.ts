@@ -29,7 +29,7 @@ export class Device {
   register(name: string): number {
     if (4 * (this.#registerCount + 1) > BAR_BYTES)
       throw new RangeError(`${this.name} has more than ${BAR_BYTES / 4} registers`);
-    const address = this.#state.barBase + BAR_BYTES * this.index + 4 * this.#registerCount++;
+    const address = this.#state.windowOf(this.index) + 4 * this.#registerCount++;
     this.#names.set(address, name);
     return address;
   }

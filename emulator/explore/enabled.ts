@@ -28,7 +28,6 @@ import {
   MMIO_READ_RELAXED,
   MMIO_WRITE,
   MMIO_WRITE_RELAXED,
-  PAYLOAD_LANDING,
   POLL,
   READY,
   REGISTER_POLL,
@@ -139,8 +138,7 @@ export class EnabledSteps {
         return (bits & HAS_IO) === 0 || !this.#hasOlderIoTo(orderIndex);
       case COMBINED_WRITE:
         return !hasOlderInLine(state, orderIndex);
-      case DMA_LANDING:
-      case PAYLOAD_LANDING: {
+      case DMA_LANDING: {
         seen[queue] = bits | HAS_ANY;
         if ((bits & HAS_ANY) === 0) return true;
         return flight.detail[at] === 1 && !flight.overlapsOlder(orderIndex);

@@ -1,5 +1,5 @@
 import * as k from "./kinds.ts";
-import type { ExplorerState } from "./state.ts";
+import { type ExplorerState, HAS_PAYLOAD } from "./state.ts";
 import type { StepContext } from "./thread-step.ts";
 
 /** Carries out the step of something on its way: a drain, a delivery, a landing, an answer. */
@@ -35,14 +35,11 @@ export function stepEntry(run: StepContext, at: number): void {
     case k.READ_REQUEST:
       deliverRead(state, at);
       return;
-    case k.DMA_LANDING:
+    case k.DMA_LANDING: {
+      const hasPayload = flight.context[at] === HAS_PAYLOAD;
       flight.remove(at);
-      state.timeline.land(address, byteLength, low, high);
-      return;
-    case k.PAYLOAD_LANDING: {
-      const start = flight.context[at] as number;
-      flight.remove(at);
-      state.timeline.landPayload(address, state.payload, start, byteLength);
+      if (hasPayload) state.landPayload(address, low, byteLength);
+      else state.timeline.land(address, byteLength, low, high);
       return;
     }
     case k.MESSAGE_LANDING: {
@@ -102,7 +99,7 @@ function deliverWrite(
 ): void {
   const hook = state.hooks[device];
   if (hook?.onWrite === undefined) state.timeline.land(address, byteLength, low, high);
-  else hook.onWrite(address - state.barBase - (device << state.barShift), byteLength, low, high);
+  else hook.onWrite(address - state.windowOf(device), byteLength, low, high);
 }
 
 /** The device answers at once; the completion queues up behind what it has written before. */
@@ -120,7 +117,7 @@ function deliverRead(state: ExplorerState, at: number): void {
     timeline.load(address, byteLength, 0);
     ({ low, high } = timeline);
   } else {
-    low = hook.onRead(address - state.barBase - (device << state.barShift), byteLength);
+    low = hook.onRead(address - state.windowOf(device), byteLength);
     high = hook.readHigh ?? 0;
   }
   state.watch(thread, address, byteLength, timeline.tick);

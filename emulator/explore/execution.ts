@@ -39,12 +39,15 @@ export class Execution {
    * steps more, and is then called starving. Otherwise nothing is said about it.
    */
   mustEnd = false;
+  /** While a driver is being set up: the ordinary run, in which nothing is chosen. */
+  isSettingUp = false;
   verdict: number = verdicts.PASSED;
   /** Steps of the last run. */
   stepCount = 0;
   /** A fingerprint of everything that happened: equal runs have equal ones. */
   hash = 0;
   #strategy: Strategy | undefined;
+  #seesAll = false;
   /** A strategy sets it to leave a run that it need not see to its end. */
   isRedundant = false;
   #fruitlessCount = 0;
@@ -78,8 +81,10 @@ export class Execution {
     this.insertion.reset();
     this.enabled.threadCount = machine.threads.length;
     this.#strategy = strategy;
+    this.#seesAll = strategy.seesAll === true;
     this.verdict = -1;
     this.isRedundant = false;
+    this.isSettingUp = false;
     this.stepCount = 0;
     this.#fruitlessCount = 0;
     this.hash = 0;
@@ -98,7 +103,7 @@ export class Execution {
     if (enabled.count === 0) return this.#letTimePass() || this.#lookInVain() || this.#conclude();
     if (this.stepCount >= this.stepLimit && !this.mustEnd) return this.#end(verdicts.UNKNOWN);
     if (this.stepCount >= FAIR_SUFFIX * this.stepLimit) return this.#end(verdicts.STARVATION);
-    const slot = enabled.count === 1 ? (enabled.slots[0] as number) : this.#choose();
+    const slot = enabled.count > 1 || this.#seesAll ? this.#choose() : (enabled.slots[0] as number);
     if (this.isRedundant) return this.#end(verdicts.REDUNDANT);
     this.#step(slot);
     return this.verdict < 0;
@@ -147,6 +152,7 @@ export class Execution {
   }
 
   chooseVersion(thread: number, count: number): number {
+    if (this.isSettingUp) return 0;
     const version = (this.#strategy as Strategy).chooseVersion(this, thread, count);
     this.recorder.version(thread, version);
     this.trace.version(version);
@@ -177,16 +183,28 @@ export class Execution {
     // A handler is not executed before its interrupt is taken.
     state.floors.raise(cpu, state.timeline.tick);
     this.recorder.current = thread;
-    this.#start(thread);
+    const plain = this.machine.threads[thread]?.plain;
+    if (plain === undefined) {
+      this.#start(thread);
+      return;
+    }
+    try {
+      plain();
+      this.#ended(thread);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   // ---- inside -------------------------------------------------------------------------------------------------------
 
   /** Up to the limit the strategy; beyond it, everything on its way and then everybody in turn. */
   #choose(): number {
-    if (this.stepCount < this.stepLimit) return (this.#strategy as Strategy).choose(this);
+    if (this.stepCount < this.stepLimit && !this.isSettingUp) return (this.#strategy as Strategy).choose(this);
     const { enabled, recorder } = this;
-    return enabled.entryCount > 0 ? (enabled.slots[0] as number) : enabled.threadAfter(recorder.current + 1);
+    return enabled.entryCount > 0
+      ? (enabled.slots[0] as number)
+      : enabled.threadAfter(recorder.current + (this.isSettingUp ? 0 : 1));
   }
 
   #step(slot: number): void {
@@ -194,7 +212,10 @@ export class Execution {
     const actor = this.actorOf(slot);
     const ordinal = this.ordinalOf(slot);
     recorder.chosen(slot);
-    this.#strategy?.onStep(this, slot, actor, ordinal);
+    // Set before the step: a plain handler takes further steps within it.
+    recorder.lastActor = actor;
+    recorder.lastOrdinal = ordinal;
+    if (!this.isSettingUp) this.#strategy?.onStep(this, slot, actor, ordinal);
     this.stepCount++;
     this.hash = Math.imul(this.hash ^ ((actor << 20) | ordinal), 0x0100_0193);
     this.trace.step(state, slot, actor, ordinal);
@@ -204,33 +225,15 @@ export class Execution {
       stepThread(this, slot);
       if (isYield) this.#strategy?.onYield(this, slot);
     } else stepEntry(this, slot - k.FIRST_ENTRY_SLOT);
-    recorder.lastActor = actor;
-    recorder.lastOrdinal = ordinal;
   }
 
   #start(thread: number): void {
-    const { body, plain } = this.machine.threads[thread] ?? {};
-    if (plain !== undefined) {
-      this.#runPlainHandler(thread, plain);
-      return;
-    }
+    const body = this.machine.threads[thread]?.body;
     if (body === undefined) throw new Error(`actor ${thread} has no program`);
     const actor = body();
     this.#actors[thread] = actor;
     this.state.watchCount[thread] = 0;
     this.#advance(thread, actor, 0);
-  }
-
-  /** Runs within the step in which its CPU takes the interrupt; its accesses are steps of their own. */
-  #runPlainHandler(thread: number, plain: () => void): void {
-    this.#actors[thread] = undefined;
-    this.state.watchCount[thread] = 0;
-    try {
-      plain();
-    } catch (error) {
-      this.#fail(error);
-    }
-    if (this.verdict < 0) this.#ended(thread);
   }
 
   #advance(thread: number, actor: Actor, answer: number): void {

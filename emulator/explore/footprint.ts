@@ -96,7 +96,6 @@ export class Footprint {
       case k.BUFFERED_STORE:
       case k.POSTED_WRITE:
       case k.DMA_LANDING:
-      case k.PAYLOAD_LANDING:
         this.isWrite = true;
         return;
       case k.BUFFERED_IO:

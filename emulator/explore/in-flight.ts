@@ -58,6 +58,7 @@ export class InFlight {
     this.high[at] = high;
     this.thread[at] = -1;
     this.detail[at] = 0;
+    this.context[at] = 0;
     this.held[at] = 0;
     this.deviation[at] = -1;
     if (kind === FENCE || kind === FENCE_DRAM) return at;

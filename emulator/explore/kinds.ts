@@ -117,8 +117,6 @@ export const COMPLETION = 10;
 export const DMA_FETCH = 11;
 export const INTERRUPT = 12;
 export const EVENT = 13;
-/** A DMA write longer than 8 bytes. */
-export const PAYLOAD_LANDING = 14;
 
 // ---- who acts -------------------------------------------------------------------------------------------------------
 /** Threads: CPUs, devices written as generators, interrupt handlers. Their numbers are actors 0 to 15. */

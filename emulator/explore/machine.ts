@@ -18,7 +18,7 @@ interface Thread {
   readonly cpu: number;
   readonly device: number;
   readonly isDaemon: boolean;
-  /** Undefined for a plain function, which its execution calls. */
+  /** Undefined for a plain function. */
   readonly body: (() => Actor) | undefined;
   /** A handler that is a plain function. */
   readonly plain?: () => void;
@@ -43,9 +43,15 @@ export class Machine {
   #hostBytes = 0;
   #vectorCount = 0;
 
-  /** Without a state of its own, the program is a small one: a kibibyte of memory and 64 registers a device. */
-  constructor(state?: ExplorerState) {
-    this.state = state ?? new ExplorerState(new Uint8Array(HOST_BYTES + DEVICE_LIMIT * BAR_BYTES), HOST_BYTES);
+  /**
+   * Without arguments, memory for a small program. With the memory of a testbed, `windowBits` says how many addresses each
+   * device has behind it (2 to that power); such a device needs a hook, because nothing is kept there.
+   */
+  constructor(memory?: Uint8Array, windowBits: number = 8) {
+    this.state =
+      memory === undefined
+        ? new ExplorerState(new Uint8Array(HOST_BYTES + DEVICE_LIMIT * BAR_BYTES), HOST_BYTES, 8)
+        : new ExplorerState(memory, memory.length, windowBits);
   }
 
   /** A 32-bit word of host memory; returns its address. */
@@ -114,12 +120,15 @@ export class Machine {
     this.#addThread({ name, cpu, device: -1, isDaemon: false, body: () => body(access) });
   }
 
-  /** The same with a plain function; returns the thread that its accesses are made by. */
-  handlePlain(vector: number, cpu: CpuName, name: string, plain: () => void): number {
+  /**
+   * A handler that is a plain function too, for the CPU whose program is one: it runs on top of the access that it
+   * interrupts. Its accesses are made as `thread`.
+   */
+  handlePlain(vector: number, cpu: CpuName, name: string, plain: () => void): { cpu: CpuName; thread: number } {
     const thread = this.threads.length;
     this.state.handlerOf[vector] = thread;
     this.#addThread({ name, cpu, device: -1, isDaemon: false, body: undefined, plain });
-    return thread;
+    return { cpu, thread };
   }
 
   /** State outside memory: set back before each run. */
@@ -160,7 +169,7 @@ export class Machine {
     state.reset();
     state.timeline.bytes.fill(0, 0, this.#hostBytes);
     for (const device of this.devices) {
-      const base = state.barBase + BAR_BYTES * device.index;
+      const base = state.windowOf(device.index);
       if (device.barBytes > 0) state.timeline.bytes.fill(0, base, base + device.barBytes);
       state.hooks[device.index]?.onReset?.();
     }

@@ -30,6 +30,13 @@ export class PlainCpu {
     return this.#execution.schedulingPoint(this.#thread);
   }
 
+  /** Part of a program that is run in the ordinary order, without a choice: bringing a card up. */
+  setUp(part: () => void): void {
+    this.#execution.isSettingUp = true;
+    part();
+    this.#execution.isSettingUp = false;
+  }
+
   /** One run of `program` among the other actors; returns the verdict. */
   run(strategy: Strategy, model: number, seed: number, program: () => void): number {
     const execution = this.#execution;

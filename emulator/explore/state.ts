@@ -3,6 +3,7 @@ import {
   CPU_LIMIT,
   DEVICE_LIMIT,
   DMA_FETCH,
+  DMA_LANDING,
   DORMANT,
   DOWN,
   EVENT,
@@ -10,7 +11,7 @@ import {
   FETCHES,
   INTERRUPT,
   INTERRUPTS,
-  PAYLOAD_LANDING,
+  MESSAGE_LANDING,
   STORE_BUFFER,
   THREAD_LIMIT,
   UP,
@@ -21,10 +22,12 @@ import { Timeline } from "./timeline.ts";
 
 /** Bytes of registers that a device of a small program has. */
 export const BAR_BYTES = 256;
-/** How far apart the registers of two devices lie in a small program, as a power of two. */
-const BAR_SHIFT = 8;
-/** Payload of DMA writes longer than 8 bytes that is on its way. */
-const PAYLOAD_BYTES = 65_536;
+/** Bytes of DMA writes longer than 8 that are under way at the same time. */
+const PAYLOAD_BYTES = 1 << 17;
+/** DMA writes up to this length leave versions behind: descriptors and flags do, frames do not. */
+const VERSIONED_BYTES = 64;
+/** Mark of a DMA write whose bytes are kept apart. */
+export const HAS_PAYLOAD = 1;
 
 /** What a generator yields: its operation is already in {@link ExplorerState}; the word itself says nothing. */
 export type Pending = 0;
@@ -42,8 +45,6 @@ export interface DeviceHook {
   onDmaRead?(tag: number, context: number, address: number, byteLength: number): void;
   /** What {@link ExplorerState.schedule} asked for: a timer, a frame. */
   onEvent?(tag: number, context: number): void;
-  /** The INTx line of the device changes. */
-  onLine?(asserted: boolean): void;
   /** A message of the device reaches the interrupt controller. Without it, the vector arrives that the message names. */
   onMessage?(data: number): void;
   /** Before each run. */
@@ -107,18 +108,22 @@ export class ExplorerState {
 
   // ---- devices ------------------------------------------------------------------------------------------------------
   readonly hooks: (DeviceHook | undefined)[] = new Array(DEVICE_LIMIT).fill(undefined);
-  /** Where the registers of device 0 begin in the address space of the program, and how far apart devices lie. */
+  /** Where the registers of device 0 begin in the address space of the program. */
   readonly barBase: number;
-  readonly barShift: number;
-  /** Bytes of long DMA writes that are on their way; a place says where its own begin. */
-  readonly payload: Uint8Array = new Uint8Array(PAYLOAD_BYTES);
+  /** Each device has 2 to the power of this many addresses. */
+  readonly windowBits: number;
+  #payload: Uint8Array | undefined;
   #payloadEnd = 0;
 
-  /** `barShift`: the power of two by which the registers of two devices lie apart. */
-  constructor(bytes: Uint8Array, barBase: number, barShift: number = BAR_SHIFT) {
+  constructor(bytes: Uint8Array, barBase: number, windowBits: number) {
     this.timeline = new Timeline(bytes);
     this.barBase = barBase;
-    this.barShift = barShift;
+    this.windowBits = windowBits;
+  }
+
+  /** Where the addresses of a device begin. */
+  windowOf(device: number): number {
+    return this.barBase + (device << this.windowBits);
   }
 
   reset(): void {
@@ -126,8 +131,8 @@ export class ExplorerState {
     this.flight.reset();
     this.floors.reset();
     this.nowNs = 0;
-    this.#payloadEnd = 0;
     this.sleepCount = 0;
+    this.#payloadEnd = 0;
     for (let thread = 0; thread < THREAD_LIMIT; thread++) {
       this.status[thread] = DORMANT;
       this.kind[thread] = 0;
@@ -146,7 +151,7 @@ export class ExplorerState {
 
   /** The device whose register is at `address`. */
   deviceAt(address: number): number {
-    return (address - this.barBase) >> this.barShift;
+    return (address - this.barBase) >> this.windowBits;
   }
 
   /** Publishes what a thread does next. */
@@ -171,24 +176,52 @@ export class ExplorerState {
     return this.flight.put(kind, UP + device, address, byteLength, low, high);
   }
 
-  /**
-   * A DMA write of any length. Its bytes are kept until it lands; up to a cache line lands in pieces of 8, so that a load
-   * may still be given what was there before, as one of a store may.
-   */
-  postBytes(device: number, address: number, from: Uint8Array, fromOffset: number, byteLength: number): number {
-    if (this.#payloadEnd + byteLength > PAYLOAD_BYTES) this.#payloadEnd = 0;
-    const start = this.#payloadEnd;
-    this.#payloadEnd += (byteLength + 7) & ~7;
-    for (let index = 0; index < byteLength; index++) this.payload[start + index] = from[fromOffset + index] as number;
-    const at = this.postUp(device, PAYLOAD_LANDING, address, byteLength, 0, 0);
-    this.flight.context[at] = start;
-    return at;
-  }
-
-  /** A device asks for bytes of host memory: {@link DeviceHook.onDmaRead} tells of the answer. */
+  /** A device asks for host memory; {@link DeviceHook.onDmaRead} brings it in a later step. Reads have no order among each other. */
   requestRead(device: number, address: number, byteLength: number, tag: number, context: number): void {
     const at = this.flight.put(DMA_FETCH, FETCHES + device, address, byteLength, tag, 0);
     this.flight.context[at] = context;
+  }
+
+  /** A device writes host memory: the bytes are taken at once, and land together in a later step. */
+  postDmaWrite(
+    device: number,
+    address: number,
+    from: Uint8Array,
+    fromOffset: number,
+    byteLength: number,
+    isRelaxedOrdering: boolean,
+  ): void {
+    if (this.#payload === undefined) this.#payload = new Uint8Array(PAYLOAD_BYTES);
+    const payload = this.#payload;
+    if (this.#payloadEnd + byteLength > PAYLOAD_BYTES) this.#payloadEnd = 0;
+    const start = this.#payloadEnd;
+    for (let index = 0; index < byteLength; index++) payload[start + index] = from[fromOffset + index] as number;
+    this.#payloadEnd = start + byteLength;
+    const at = this.postUp(device, DMA_LANDING, address, byteLength, start, 0);
+    this.flight.detail[at] = isRelaxedOrdering ? 1 : 0;
+    this.flight.context[at] = HAS_PAYLOAD;
+  }
+
+  /** The payload of a DMA write lands: 8 bytes at a time, so that a load may still be offered what was there before. */
+  landPayload(address: number, start: number, byteLength: number): void {
+    const payload = this.#payload as Uint8Array;
+    if (byteLength > VERSIONED_BYTES) {
+      this.timeline.landBytes(address, payload, start, byteLength);
+      return;
+    }
+    for (let done = 0; done < byteLength; ) {
+      // The largest aligned piece: a descriptor word lands whole.
+      let piece = 8;
+      while (piece > byteLength - done || (address + done) % piece !== 0) piece >>= 1;
+      const low = wordAt(payload, start + done, Math.min(4, piece));
+      this.timeline.land(address + done, piece, low, piece === 8 ? wordAt(payload, start + done + 4, 4) : 0);
+      done += piece;
+    }
+  }
+
+  /** A device sends a message interrupt, behind its DMA writes. `data` is for {@link DeviceHook.onMessage}. */
+  postMessage(device: number, vector: number, data: number = 0): void {
+    this.postUp(device, MESSAGE_LANDING, vector, 4, data, 0);
   }
 
   /** An event of a device comes due after `delayNs`: a timer, a frame from the wire. */
@@ -268,4 +301,10 @@ export class ExplorerState {
     }
     return false;
   }
+}
+
+function wordAt(bytes: Uint8Array, at: number, byteLength: number): number {
+  let word = 0;
+  for (let byte = 0; byte < byteLength; byte++) word |= (bytes[at + byte] as number) << (8 * byte);
+  return word;
 }

@@ -3,6 +3,8 @@ import type { Execution } from "./execution.ts";
 /** How the next step of a run is chosen. Its state lives in typed arrays; chance comes from the generator it was given. */
 export interface Strategy {
   readonly name: string;
+  /** Asked even when only one step is possible. */
+  readonly seesAll?: boolean;
   /** A run begins. `seed` is the run's own: the same seed gives the same run, whatever was run before where that is possible. */
   begin(run: Execution, seed: number): void;
   /** One of the enabled slots. Called only when there are at least two. */

@@ -1,6 +1,5 @@
 /** Landings that can still be looked behind. Older ones are as if they had always been there. */
 const LANDING_LIMIT = 64;
-const LINE_BYTES = 64;
 /** Older versions of a location that a load may still be offered; herd7's shapes need two. */
 const VERSION_LIMIT = 4;
 
@@ -45,25 +44,6 @@ export class Timeline {
   landBytes(address: number, from: Uint8Array, fromOffset: number, byteLength: number): void {
     this.#log(address, byteLength, 0, 0);
     for (let index = 0; index < byteLength; index++) this.bytes[address + index] = from[fromOffset + index] as number;
-  }
-
-  /** A longer write lands: up to a cache line as the words it is made of, so that loads may be offered what was there. */
-  landPayload(address: number, from: Uint8Array, fromOffset: number, byteLength: number): void {
-    if (byteLength > LINE_BYTES) {
-      this.landBytes(address, from, fromOffset, byteLength);
-      return;
-    }
-    for (let done = 0, length = 0; done < byteLength; done += length) {
-      length = pieceLength(byteLength - done);
-      let low = 0;
-      let high = 0;
-      for (let byte = 0; byte < length; byte++) {
-        const value = from[fromOffset + done + byte] as number;
-        if (byte < 4) low |= value << (8 * byte);
-        else high |= value << (8 * (byte - 4));
-      }
-      this.land(address + done, length, low, high);
-    }
   }
 
   /** Something that is not memory has changed at these addresses: whoever waits for it looks again. */

@@ -15,7 +15,7 @@ import {
 import { TestbedError } from "../../run/testbed-error.ts";
 import { Execution } from "../execution.ts";
 import { Machine } from "../machine.ts";
-import { type DeviceHook, ExplorerState } from "../state.ts";
+import type { DeviceHook } from "../state.ts";
 import { AddressSpace, CONFIG_READ, CONFIG_WRITE, DEVICE_SHIFT } from "./address-space.ts";
 import { Checkpoint } from "./checkpoint.ts";
 import { ExploredBuffer } from "./explored-buffer.ts";
@@ -60,13 +60,15 @@ export class ExploredMachine {
     machine.host.settle();
     this.#machine = machine;
     this.addresses = new AddressSpace(tables.arena.memory.byteLength, devices.map(declarationOf));
-    const state = new ExplorerState(new Uint8Array(tables.arena.memory), this.addresses.barBase, DEVICE_SHIFT);
-    const explorer = new Machine(state);
+    const explorer = new Machine(new Uint8Array(tables.arena.memory), DEVICE_SHIFT);
+    const { state } = explorer;
     this.explorer = explorer;
     explorer.nameOther = (address) => this.nameOf(address);
     const seat = explorer.plainCpu("driver");
     const vector = explorer.vector();
-    const handlerThread = explorer.handlePlain(vector, seat.cpu, "handler", () => this.cpu.takeInterrupts());
+    const { thread: handlerThread } = explorer.handlePlain(vector, seat.cpu, "handler", () =>
+      this.cpu.takeInterrupts(),
+    );
     this.thread = seat.thread;
     for (const endpoint of machine.endpoints) this.#folded.push(new FoldedLink(machine.host, endpoint));
     const first = this.#folded[0];
@@ -75,7 +77,11 @@ export class ExploredMachine {
     this.cpu = new ExploredCpu({ ...seat, handlerThread, vector }, first, machine.interrupts, this.execution);
     this.wires = machine.endpoints.map((endpoint, device) => this.#wire(endpoint, device));
     for (const [device, endpoint] of machine.endpoints.entries()) {
-      this.#uplinks.push(new ExploredUplink(state, endpoint, device, vector));
+      const onLine = (asserted: boolean): void => {
+        machine.interrupts.setLine(device, asserted);
+        if (asserted) state.arrive(vector);
+      };
+      this.#uplinks.push(new ExploredUplink(state, endpoint, device, vector, onLine));
       this.#links.push(new ExploredLink(this.#folded[device] ?? first, this.cpu, this.addresses, device));
       explorer.device(endpoint.declaration.name, undefined, this.#hook(endpoint, device));
     }
@@ -220,10 +226,6 @@ export class ExploredMachine {
       onMessage: (data) => {
         interrupts.arrive(data);
         state.arrive(this.cpu.vector);
-      },
-      onLine: (asserted) => {
-        interrupts.setLine(device, asserted);
-        if (asserted) state.arrive(this.cpu.vector);
       },
     };
     return hook;

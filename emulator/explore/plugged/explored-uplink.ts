@@ -16,16 +16,24 @@ export class ExploredUplink implements Uplink {
   readonly #state: ExplorerState;
   readonly #endpoint: Endpoint;
   readonly #device: number;
-  readonly #lineVector: number;
+  readonly #vector: number;
+  readonly #onLine: (asserted: boolean) => void;
   /** When the timer event that is on its way comes due. */
   #timerDueNs = Number.POSITIVE_INFINITY;
 
-  /** `lineVector`: the vector of the explorer that the function's INTx line interrupts on. */
-  constructor(state: ExplorerState, endpoint: Endpoint, device: number, lineVector: number) {
+  /** `vector`: the vector of the explorer on which the CPU is interrupted. */
+  constructor(
+    state: ExplorerState,
+    endpoint: Endpoint,
+    device: number,
+    vector: number,
+    onLine: (asserted: boolean) => void,
+  ) {
+    this.#onLine = onLine;
     this.#state = state;
     this.#endpoint = endpoint;
     this.#device = device;
-    this.#lineVector = lineVector;
+    this.#vector = vector;
   }
 
   /** A run begins: nothing is on its way but what the set-up has armed. */
@@ -36,7 +44,7 @@ export class ExploredUplink implements Uplink {
 
   write(address: number, memory: MemoryView, offset: number, byteLength: number, flagOffset: number): void {
     if (flagOffset < 0) {
-      this.#state.postBytes(this.#device, address, memory.bytes, offset, byteLength);
+      this.#state.postDmaWrite(this.#device, address, memory.bytes, offset, byteLength, false);
       return;
     }
     // A write-back lands in pieces of 8 bytes, that with the flag last: so cards build them, and so drivers read them.
@@ -51,11 +59,11 @@ export class ExploredUplink implements Uplink {
   }
 
   message(data: number): void {
-    this.#state.postUp(this.#device, k.MESSAGE_LANDING, this.#lineVector, 0, data, 0);
+    this.#state.postMessage(this.#device, this.#vector, data);
   }
 
   line(asserted: boolean): void {
-    this.#state.hooks[this.#device]?.onLine?.(asserted);
+    this.#onLine(asserted);
   }
 
   timer(): void {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Execution } from "../../../emulator/explore/execution.ts";
-import { RELAXED } from "../../../emulator/explore/kinds.ts";
+import { RELAXED, SC, TSO } from "../../../emulator/explore/kinds.ts";
 import { Machine } from "../../../emulator/explore/machine.ts";
 import { PlainCpu } from "../../../emulator/explore/plain-cpu.ts";
 import { PartialOrderSampling } from "../../../emulator/explore/strategies/pos.ts";
@@ -71,4 +71,52 @@ test("a function that swallows the end of the run is stopped at its next access"
   expect(verdict).toBe(execution.verdict);
   expect(machine.violation).toBe("");
   expect(verdict).toBe(3);
+});
+
+test("an event-driven device, a plain driver and its plain handler run in one thread", () => {
+  const machine = new Machine();
+  const [ring, frame, flag] = [machine.word("ring"), machine.words("frame", 4), machine.word("flag")];
+  const vector = machine.vector();
+  const { state } = machine;
+  const bytes = Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
+  // A doorbell makes the card fetch a descriptor; the answer makes it write a frame, a flag and a message.
+  const nic = machine.device("nic", undefined, {
+    onWrite: () => state.requestRead(0, ring, 4, 7, 1),
+    onRead: () => state.timeline.tick,
+    onDmaRead(tag, context, address) {
+      machine.assert(tag === 7 && context === 1 && machine.peek32(address) === 5, "the descriptor was not there yet");
+      state.schedule(0, 100, 1, 2);
+    },
+    onEvent() {
+      state.postDmaWrite(0, frame, bytes, 0, 16, false);
+      state.postDmaWrite(0, flag, bytes, 0, 4, false);
+      state.postMessage(0, vector);
+    },
+  });
+  const TAIL = nic.register("TAIL");
+  const seat = machine.plainCpu("driver");
+  const execution = new Execution(machine);
+  const plain = new PlainCpu(execution, seat);
+  let handled = 0;
+  const irq = new PlainCpu(
+    execution,
+    machine.handlePlain(vector, seat.cpu, "isr", () => {
+      handled++;
+      machine.assert(irq.await(irq.access.read32(flag)) === 0x0403_0201, "the interrupt came before the flag");
+      machine.assert(irq.await(irq.access.read32(frame + 12)) === 0x100f_0e0d, "the frame is not whole");
+    }),
+  );
+  const strategy = new PartialOrderSampling();
+  for (const model of [SC, TSO, RELAXED]) {
+    for (let run = 0; run < 300; run++) {
+      handled = 0;
+      const verdict = plain.run(strategy, model, run, () => {
+        plain.setUp(() => plain.await(plain.access.write32(ring, 5)));
+        plain.await(plain.access.mmioWrite32(TAIL, 1));
+        while (handled === 0) plain.await(plain.access.delay(50));
+      });
+      expect(verdict, machine.violation).toBe(0);
+      expect(handled).toBe(1);
+    }
+  }
 });

@@ -1,0 +1,42 @@
+import type { Execution } from "../execution.ts";
+import { isFailure } from "../verdict.ts";
+import { Exhaustive, type Reduction } from "./exhaustive.ts";
+
+export interface ExhaustOptions {
+  readonly runsMax: number;
+  readonly reduction?: Reduction;
+  /** Schedules with more preemptions than this are left out. Delays of what is on its way do not count. */
+  readonly preemptionsMax?: number;
+  /** Called after each run that was seen to its end. Return false to stop. Default: stop at the first failure. */
+  readonly onRun?: (execution: Execution) => boolean;
+}
+
+export interface ExhaustResult {
+  readonly runs: number;
+  /** Runs that turned out to repeat others. */
+  readonly redundant: number;
+  /** True when every schedule (within the bound) has been covered: then no failure means that there is none. */
+  readonly isComplete: boolean;
+  readonly hasFailed: boolean;
+}
+
+/** Tries every schedule of a program, up to `runsMax` runs. */
+export function exhaust(execution: Execution, model: number, options: ExhaustOptions): ExhaustResult {
+  const search = new Exhaustive(options.reduction, options.preemptionsMax);
+  let hasFailed = false;
+  let hasUnknown = false;
+  for (let runs = 0; runs < options.runsMax; runs++) {
+    if (!search.hasNext()) {
+      const isComplete = !search.isTruncated && !hasUnknown;
+      return { runs, redundant: search.redundantCount, isComplete, hasFailed };
+    }
+    const verdict = execution.run(search, model, 0);
+    search.finish(execution);
+    if (execution.isRedundant) continue;
+    if (isFailure(verdict)) hasFailed = true;
+    else if (verdict !== 0) hasUnknown = true;
+    const goesOn = options.onRun?.(execution) ?? !hasFailed;
+    if (!goesOn) return { runs: runs + 1, redundant: search.redundantCount, isComplete: false, hasFailed };
+  }
+  return { runs: options.runsMax, redundant: search.redundantCount, isComplete: false, hasFailed };
+}
