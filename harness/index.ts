@@ -18,7 +18,7 @@ export type {
 export type { DeviceStatistics } from "../emulator/run/device-thread.ts";
 export type { Finding, FindingKind } from "../emulator/run/findings.ts";
 export type { MachineOptions, PortName } from "../emulator/run/machine.ts";
-export { DeviceGoneError, TestbedError } from "../emulator/run/testbed-error.ts";
+export { DeviceGoneError, DeviceStuckError, DriverModuleError, TestbedError } from "../emulator/run/testbed-error.ts";
 export { CaptureError } from "../emulator/wire/capture/capture-error.ts";
 export { type FrameShape, frames } from "./frames.ts";
 export { failOnOpenTestbeds } from "./open-testbeds.ts";
