@@ -1,6 +1,6 @@
 /**
- * What a test of a driver imports: `import { frames, plugIn } from "softbar"`. Devices are in "softbar/devices", what a
- * device author needs in "softbar/emulator".
+ * What a test of a driver imports: `import { frames, plugIn } from "softbar"`. Devices are in "softbar/devices", cards with
+ * a driver to replay into in "softbar/scenarios", what a device author needs in "softbar/emulator".
  */
 
 export type {
@@ -25,7 +25,6 @@ export { failOnOpenTestbeds } from "./open-testbeds.ts";
 export { plugIn } from "./plug-in.ts";
 export type { FeedReport, SessionReport } from "./replay/feed-meter.ts";
 export type { FcsMode, FrameReaderReport } from "./replay/frame-source.ts";
-export { type IxgbeTargetOptions, ixgbeTarget } from "./replay/ixgbe-target.ts";
 export type { LatencyReport } from "./replay/latency.ts";
 export { replay } from "./replay/replay.ts";
 export { ReplayDriverError, ReplayInputError, ReplayStuckError } from "./replay/replay-errors.ts";

@@ -234,6 +234,7 @@ export class ThreadedTestbed implements Testbed {
     if (this.#cpus.has(index)) throw new TestbedError(`CPU ${index} runs a module already`);
     this.#cpus.set(index, undefined);
     let thread: DriverThread | undefined;
+    let isStuck = false;
     try {
       const cpu = createCpu(index, this.#tables, this.#status.buffer, limitUnderDebugger(this.#answerLimitMs));
       await this.#answered(this.#join(cpu.seat));
@@ -242,11 +243,16 @@ export class ThreadedTestbed implements Testbed {
       thread = new DriverThread({ handle: cpu.handle, moduleUrl, argument });
       this.#cpus.set(index, thread);
       return (await thread.result) as Result;
+    } catch (error) {
+      // Whoever has just waited for a sign of life in vain does not wait for another one.
+      isStuck = error instanceof DeviceStuckError;
+      throw error;
     } finally {
       await thread?.ended;
-      await this.#answered(this.#connection.control.removeCpu(index)).catch(() => {
+      const removed = this.#answered(this.#connection.control.removeCpu(index)).catch(() => {
         // The device thread is gone or stuck, and its rings with it.
       });
+      if (!isStuck) await removed;
       this.#cpus.delete(index);
     }
   }

@@ -7,14 +7,8 @@ import { CaptureRecord } from "../../emulator/wire/capture/capture-record.ts";
 import { PcapWriter } from "../../emulator/wire/capture/write-pcap.ts";
 import { appendFcs, FCS_BYTE_LENGTH } from "../../emulator/wire/crc32.ts";
 import { ItchSession } from "../../emulator/wire/feeds/itch-session.ts";
-import {
-  frames,
-  ixgbeTarget,
-  ReplayDriverError,
-  type ReplayReport,
-  ReplayStuckError,
-  replay,
-} from "../../harness/index.ts";
+import { frames, ReplayDriverError, type ReplayReport, ReplayStuckError, replay } from "../../harness/index.ts";
+import { ixgbeTarget } from "../../scenarios/index.ts";
 import { captureFolder, type MoldTruth, readCaptureIndex } from "../unit/wire/real-captures.ts";
 
 const captures = readCaptureIndex();
