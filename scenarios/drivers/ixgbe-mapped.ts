@@ -68,7 +68,7 @@ export class MappedIxgbeDriver {
       rx.next = slot;
       // One behind: RDT equal to RDH would mean that the card has no descriptor at all.
       this.#write(reg.RDT(0), (slot - 1) & (RING_SIZE - 1));
-    }
+    } else this.#pci.cpu.relax(); // Memory says nothing when the card is gone; this does.
     return count;
   }
 
@@ -91,7 +91,7 @@ export class MappedIxgbeDriver {
     if (sent > 0) {
       tx.next = slot;
       this.#write(reg.TDT(0), slot);
-    }
+    } else this.#pci.cpu.relax();
     return sent;
   }
 
