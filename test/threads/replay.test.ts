@@ -25,7 +25,8 @@ function expectSound(report: ReplayReport): void {
   expect(report.deliveredCount + report.droppedCount).toBe(report.sentCount);
   expect(report.drops.reduce((sum, { count }) => sum + count, 0)).toBe(report.droppedCount);
   expect(report.violations).toEqual([]);
-  expect((report.latency?.sampleCount ?? 0) + report.unmeasuredCount).toBe(report.deliveredCount);
+  const { sampleCount = 0, skippedCount = 0 } = report.latency ?? {};
+  expect(sampleCount + skippedCount + report.unmeasuredCount).toBe(report.deliveredCount);
 }
 
 /** MoldUDP64 was found where it is, and every gap and message counted. */
