@@ -6,6 +6,8 @@ import * as reg from "./ixgbe-registers.ts";
 import { IxgbeCounters, type IxgbeStatistics } from "./ixgbe-statistics.ts";
 import { PacketBatch, PacketPool } from "./packet-pool.ts";
 
+const REFUSALS_PER_RELAX = 256;
+
 /** What a driver of the 82599 owns and offers beside its dealings with the card, which are in ixgbe.ts. */
 export abstract class IxgbeBase {
   /** All packet buffers. An application takes those that it sends from here and owns those that `rxBatch` brought. */
@@ -23,6 +25,7 @@ export abstract class IxgbeBase {
   #inboxNext = 0;
   #inboxCount = 0;
   #macAddress: string | undefined;
+  #refusals = 0;
 
   /** Throws Error for what is no network card of Intel's, RangeError when there is no DMA memory; nothing is mapped then. */
   protected constructor(pci: PciFunction, options: Required<IxgbeOptions>) {
@@ -117,6 +120,11 @@ export abstract class IxgbeBase {
       at += byteLength;
     }
     return frame;
+  }
+
+  /** A full ring took nothing. Relaxes now and then: it costs little if it is not done at every poll. */
+  protected refused(): void {
+    if (++this.#refusals % REFUSALS_PER_RELAX === 0) this.pci.cpu.relax();
   }
 
   /** Notes memory that goes when the driver does. */

@@ -1,7 +1,7 @@
 /**
  * A driver for the Intel 82599, from reset to close in the order in which things happen. Sections are those of the data
  * sheet (Intel 331520, rev 3.3). Here is what there is to learn: bring-up, both rings with their doorbells, interrupts,
- * close. Nothing on the paths of frames allocates. The whole driver has 1,210 lines in eight files; beside this one:
+ * close. Nothing on the paths of frames allocates. The whole driver has 1,213 lines in eight files; beside this one:
  * its register header (ixgbe-registers.ts), waits for bits (-access), checks of options (-options), statistics, jumbo frames
  * and RSS (-extras), memory and frames one by one (-base), and packet buffers (packet-pool.ts).
  */
@@ -159,7 +159,7 @@ export class IxgbeDriver extends IxgbeBase {
   override txBatch(queueIndex: number, batch: PacketBatch, count: number): number {
     const taken = queueAt(this.#txQueues, queueIndex).send(batch, count);
     // Whoever only sends into a full ring touches the card no more; this is where he hears that it is gone.
-    if (taken === 0 && count > 0) this.pci.cpu.relax();
+    if (taken === 0 && count > 0) this.refused();
     return taken;
   }
 
