@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import type { CpuHandle } from "../emulator/run/cpu-handle.ts";
-import { DeviceGoneError, TestbedError } from "../emulator/run/testbed-error.ts";
+import { limitUnderDebugger } from "../emulator/run/debugger.ts";
+import { DeviceGoneError, DeviceStuckError, DriverModuleError, TestbedError } from "../emulator/run/testbed-error.ts";
 
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 const DRIVER_WORKER = new URL(`./driver.worker${EXTENSION}`, import.meta.url);
@@ -43,10 +44,13 @@ export class DriverThread {
 
   /** The device died: the driver hears it at its next access; one that makes none is stopped. */
   deviceIsGone(error: Error): void {
+    const limitMs = limitUnderDebugger(NOTICE_LIMIT_MS);
+    // Whoever stands in a debugger is not stopped under his hands; he hears of it at the next access.
+    if (limitMs === Number.POSITIVE_INFINITY) return;
     setTimeout(() => {
       this.#reject(error);
       void this.#worker.terminate();
-    }, NOTICE_LIMIT_MS).unref();
+    }, limitMs).unref();
   }
 
   /** Ends the thread; a pending result rejects with the reason. */
@@ -74,7 +78,9 @@ export class DriverThread {
 
 /** An error keeps its name, message and stack across threads; of classes, only the testbed's own. */
 function errorOf(data: { readonly name: string; readonly message: string; readonly stack: string }): Error {
-  const Class = [DeviceGoneError, TestbedError].find((known) => known.name === data.name) ?? Error;
+  const Class =
+    [DeviceGoneError, DeviceStuckError, DriverModuleError, TestbedError].find((known) => known.name === data.name) ??
+    Error;
   const error = new Class(data.message);
   error.name = data.name;
   error.stack = data.stack;

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { PciFunction } from "../emulator/pcie/driver-view.ts";
 import { openCpu } from "../emulator/run/cpu-handle.ts";
+import { DriverModuleError } from "../emulator/run/testbed-error.ts";
 import type { DriverThreadAnswer, DriverThreadData } from "./driver-thread.ts";
 
 /** What a driver module exports. */
@@ -12,10 +13,10 @@ const data = workerData as DriverThreadData;
 const keepAlive = setInterval(() => {}, 2 ** 30);
 let answer: DriverThreadAnswer;
 try {
-  const module = (await import(data.moduleUrl)) as { default?: DriverMain };
+  const module = await loaded(data.moduleUrl);
   if (typeof module.default !== "function") {
-    throw new TypeError(
-      `${data.moduleUrl} is no driver module: it must have a default export (functions, argument) => result`,
+    throw new DriverModuleError(
+      `${data.moduleUrl} is no driver module: it must have a default export (functions, argument) => result.`,
     );
   }
   const functions = openCpu(data.handle, (lines) => console.warn(lines.join("\n")));
@@ -29,6 +30,18 @@ try {
 } catch (thrown) {
   // What a driver returns crosses threads: data does, functions and class instances do not.
   parentPort?.postMessage(failureOf(thrown));
+}
+
+/** Imports the module. What Node cannot load is said in a sentence; what the module itself throws is its own. */
+async function loaded(url: string): Promise<{ default?: DriverMain }> {
+  try {
+    return (await import(url)) as { default?: DriverMain };
+  } catch (thrown) {
+    const code = (thrown as { code?: unknown } | null)?.code;
+    if (!(thrown instanceof SyntaxError) && !(typeof code === "string" && code.startsWith("ERR_"))) throw thrown;
+    const reason = (thrown as Error).message.split("\n", 1)[0]?.replace(/\.$/, "");
+    throw new DriverModuleError(`${url} cannot be loaded as a driver module: ${reason}.`, { cause: thrown });
+  }
 }
 
 function failureOf(thrown: unknown): DriverThreadAnswer {

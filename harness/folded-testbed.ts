@@ -11,6 +11,9 @@ import type { Testbed, TestbedCpu } from "./testbed.ts";
 /** Planned events that `quiesce` follows before it says that the device never rests. */
 const QUIESCE_EVENT_LIMIT = 100_000;
 
+/** Planned events that a full wire waits for. */
+const ROOM_TRIES = 5000;
+
 /** Devices folded into the calling thread, on the virtual clock unless told otherwise. Holds no thread and needs no closing. */
 export class FoldedTestbed implements Testbed {
   readonly functions: readonly PciFunction[];
@@ -53,7 +56,7 @@ export class FoldedTestbed implements Testbed {
     const kept = this.#machine.tables.options.sentFrames !== "count";
     const { host } = this.#machine;
     // Frames arrive at the line rate: a queue that is full gets room when time moves to the next arrival.
-    const side = { nudge: () => host.settle(), makeRoom: () => void host.leap() };
+    const side = { nudge: () => host.settle(), makeRoom: () => void host.leap(), roomTries: () => ROOM_TRIES };
     const wire = new TestWire(shared.inbound, shared.outbound, kept, side);
     this.#wires.set(key, wire);
     return wire;

@@ -1,6 +1,6 @@
 /**
- * What a test of a driver imports: `import { frames, plugIn } from "softbar"`. Devices are in "softbar/devices", what a
- * device author needs in "softbar/emulator".
+ * What a test of a driver imports: `import { frames, plugIn } from "softbar"`. Devices are in "softbar/devices", cards with
+ * a driver to replay into in "softbar/scenarios", what a device author needs in "softbar/emulator".
  */
 
 export type {
@@ -18,14 +18,13 @@ export type {
 export type { DeviceStatistics } from "../emulator/run/device-thread.ts";
 export type { Finding, FindingKind } from "../emulator/run/findings.ts";
 export type { MachineOptions, PortName } from "../emulator/run/machine.ts";
-export { DeviceGoneError, TestbedError } from "../emulator/run/testbed-error.ts";
+export { DeviceGoneError, DeviceStuckError, DriverModuleError, TestbedError } from "../emulator/run/testbed-error.ts";
 export { CaptureError } from "../emulator/wire/capture/capture-error.ts";
 export { type FrameShape, frames } from "./frames.ts";
 export { failOnOpenTestbeds } from "./open-testbeds.ts";
 export { plugIn } from "./plug-in.ts";
 export type { FeedReport, SessionReport } from "./replay/feed-meter.ts";
 export type { FcsMode, FrameReaderReport } from "./replay/frame-source.ts";
-export { type IxgbeTargetOptions, ixgbeTarget } from "./replay/ixgbe-target.ts";
 export type { LatencyReport } from "./replay/latency.ts";
 export { replay } from "./replay/replay.ts";
 export { ReplayDriverError, ReplayInputError, ReplayStuckError } from "./replay/replay-errors.ts";

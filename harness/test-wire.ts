@@ -1,13 +1,11 @@
 import { MemoryView } from "../emulator/memory/memory-view.ts";
 import { FRAME_BAD_FCS } from "../emulator/pcie/device-model.ts";
-import { TestbedError } from "../emulator/run/testbed-error.ts";
+import { DeviceStuckError, TestbedError } from "../emulator/run/testbed-error.ts";
 import { FrameQueue } from "../emulator/wire/frame-queue.ts";
 
 /** The shortest frame that a MAC puts on a wire, without FCS. */
 const MINIMUM_FRAME_BYTES = 60;
 const LARGEST_FRAME_BYTES = 16384;
-/** How often a full queue is looked at again: about every millisecond. */
-const ROOM_TRIES = 5000;
 
 export interface SendOptions {
   /** Sends the frame with a wrong frame check sequence. */
@@ -22,6 +20,8 @@ export interface DeviceSide {
   nudge(): void;
   /** The queue towards the device is full: lets a little time pass. */
   makeRoom(): void;
+  /** How often a full queue is looked at again before the device is taken for stuck. */
+  roomTries(): number;
 }
 
 /** The outside end of a device's wire port: what a test sends into the device, and what the device sent. */
@@ -43,7 +43,7 @@ export class TestWire {
   /**
    * Puts a frame (Ethernet header to payload, no FCS) on the wire towards the device. Frames below 60 bytes are padded
    * as a MAC does. Throws RangeError for a frame above 16,384 bytes or half of `wireQueueBytes`,
-   * TestbedError when the device does not take frames, DeviceGoneError when it is gone.
+   * DeviceStuckError when the device does not take frames, DeviceGoneError when it is gone.
    */
   send(frame: Uint8Array, options: SendOptions = {}): void {
     const limit = Math.min(LARGEST_FRAME_BYTES, this.#inbound.largestFrameBytes);
@@ -54,9 +54,9 @@ export class TestWire {
     this.#staging.bytes.fill(0, frame.length, byteLength);
     this.#staging.bytes.set(frame);
     const flags = options.badFcs === true ? FRAME_BAD_FCS : 0;
-    for (let tries = 0; !this.#inbound.put(this.#staging, 0, byteLength, flags, 0, 0); tries++) {
-      if (tries === ROOM_TRIES) {
-        throw new TestbedError("the device takes no frames from the wire: its thread is stuck");
+    for (let tries = 1; !this.#inbound.put(this.#staging, 0, byteLength, flags, 0, 0); tries++) {
+      if (tries > this.#side.roomTries()) {
+        throw new DeviceStuckError("the device takes no frames from the wire: its thread is stuck");
       }
       this.#inbound.publish();
       this.#side.nudge();

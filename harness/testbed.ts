@@ -12,6 +12,11 @@ export interface PlugInOptions extends MachineOptions {
   readonly run?: "threaded" | "folded";
   /** How long `quiesce` waits for rest, in milliseconds. Default 5,000. */
   readonly quiesceLimitMs?: number;
+  /**
+   * How long the device thread may show no sign of life before accesses and control calls throw DeviceStuckError, in
+   * milliseconds. Default 5,000. This and every other limit of the testbed stands still under a debugger.
+   */
+  readonly answerLimitMs?: number;
 }
 
 /** A CPU of the testbed on which a driver module can run in a thread of its own. */
@@ -41,7 +46,7 @@ export interface Testbed {
   readonly notes: readonly Finding[];
   /** A further CPU, 1 to 15. Threaded runs only. */
   cpu(index: number): TestbedCpu;
-  /** Resolves when rings, wires and engines are at rest. Rejects with TestbedError after the limit, DeviceGoneError when the device died. */
+  /** Resolves when rings, wires and engines are at rest. Rejects with DeviceStuckError after the limit, DeviceGoneError when the device died. */
   quiesce(): Promise<void>;
   statistics(): Promise<DeviceStatistics[]>;
   /** Lets virtual time pass. Folded runs only. */

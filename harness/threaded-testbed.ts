@@ -4,6 +4,7 @@ import type { DeviceSpec } from "../emulator/pcie/device-model.ts";
 import type { PciFunction } from "../emulator/pcie/driver-view.ts";
 import { type ControlConnection, connectControl, handOver } from "../emulator/run/control.ts";
 import { type CpuSeat, createCpu, type Notice, openCpu } from "../emulator/run/cpu-handle.ts";
+import { limitUnderDebugger } from "../emulator/run/debugger.ts";
 import type {
   AttachmentSpec,
   DeviceStatistics,
@@ -11,8 +12,9 @@ import type {
   DeviceThreadData,
 } from "../emulator/run/device-thread.ts";
 import type { Finding } from "../emulator/run/findings.ts";
+import { LifeWatch } from "../emulator/run/life-watch.ts";
 import type { MachineTables } from "../emulator/run/machine.ts";
-import { DeviceGoneError, TestbedError } from "../emulator/run/testbed-error.ts";
+import { DeviceGoneError, DeviceStuckError, TestbedError } from "../emulator/run/testbed-error.ts";
 import { STATUS_CLOSED, STATUS_DEAD, ThreadStatus } from "../emulator/run/thread-status.ts";
 import { DriverThread } from "./driver-thread.ts";
 import { FindingInbox } from "./finding-inbox.ts";
@@ -23,7 +25,13 @@ import type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
 const CPU_LIMIT = 16;
 /** How long a device may take to load and power on. */
 const START_LIMIT_MS = 10_000;
+/** The device thread may be held up by a collection or a busy machine; after this it is taken for stuck. */
+const ANSWER_LIMIT_MS = 5_000;
+const QUIESCE_LIMIT_MS = 5_000;
 const QUIESCE_STEP_MS = 1;
+/** The first engine in which the fault was seen that {@link guardTypeStripping} is about; Node 24 has 13.6, Node 22 12.4. */
+const FLAG_SINCE_V8 = 13;
+const ROOM_NAP_MS = 1;
 const NAP_WORD = new Int32Array(new SharedArrayBuffer(4));
 
 type DeviceControl = Pick<DeviceThread, "addCpu" | "removeCpu" | "statistics" | "findings" | "isAtRest" | "reports">;
@@ -39,6 +47,7 @@ export class ThreadedTestbed implements Testbed {
   readonly #worker: Worker;
   readonly #connection: ControlConnection<DeviceControl>;
   readonly #status: ThreadStatus;
+  readonly #life: LifeWatch;
   readonly #tables: MachineTables;
   readonly #findings: FindingInbox;
   readonly #wires = new Map<string, TestWire>();
@@ -47,6 +56,7 @@ export class ThreadedTestbed implements Testbed {
   /** By index: what the last run of a CPU was answered with. */
   readonly #running = new Map<number, Promise<unknown>>();
   readonly #quiesceLimitMs: number;
+  readonly #answerLimitMs: number;
   readonly #ended: Promise<void>;
   readonly #joined: Promise<void>;
   /** What the device thread died of, as it was thrown. */
@@ -58,12 +68,14 @@ export class ThreadedTestbed implements Testbed {
     this.#status = status;
     this.#tables = tables;
     this.openedAt = parts.openedAt;
-    this.#quiesceLimitMs = parts.options.quiesceLimitMs ?? 5_000;
+    this.#quiesceLimitMs = parts.options.quiesceLimitMs ?? QUIESCE_LIMIT_MS;
+    this.#answerLimitMs = parts.options.answerLimitMs ?? ANSWER_LIMIT_MS;
     this.#connection = connectControl<DeviceControl>(worker);
     this.#findings = parts.findings;
     this.#ended = this.#watch();
-    const cpu = createCpu(0, tables, status.buffer);
+    const cpu = createCpu(0, tables, status.buffer, limitUnderDebugger(this.#answerLimitMs));
     this.functions = openCpu(cpu.handle, parts.notice);
+    this.#life = new LifeWatch(status, cpu.handle.port);
     this.#joined = this.#join(cpu.seat);
   }
 
@@ -119,7 +131,14 @@ export class ThreadedTestbed implements Testbed {
     const shared = this.#tables.functions[device]?.ports[port];
     if (shared === undefined) throw new RangeError(`device ${device} has no wire port ${port} that no cable takes`);
     const kept = this.#tables.options.sentFrames !== "count";
-    const side = { nudge: () => this.#nudge(), makeRoom: () => void Atomics.wait(NAP_WORD, 0, 0, 1) };
+    const side = {
+      nudge: () => this.#nudge(),
+      makeRoom: () => {
+        Atomics.wait(NAP_WORD, 0, 0, ROOM_NAP_MS);
+        this.#life.look();
+      },
+      roomTries: () => limitUnderDebugger(this.#answerLimitMs) / ROOM_NAP_MS,
+    };
     const wire = new TestWire(shared.inbound, shared.outbound, kept, side);
     this.#wires.set(key, wire);
     return wire;
@@ -148,7 +167,7 @@ export class ThreadedTestbed implements Testbed {
   }
 
   async quiesce(): Promise<void> {
-    const deadlineMs = performance.now() + this.#quiesceLimitMs;
+    const deadlineMs = performance.now() + limitUnderDebugger(this.#quiesceLimitMs);
     const ask = (): Promise<boolean> => {
       const leftMs = Math.max(deadlineMs - performance.now(), QUIESCE_STEP_MS);
       return withLimit(this.#connection.control.isAtRest(), leftMs, () => this.#restlessText());
@@ -157,18 +176,18 @@ export class ThreadedTestbed implements Testbed {
     for (let restCount = 0; ; await sleepMs(QUIESCE_STEP_MS)) {
       restCount = (await ask()) ? restCount + 1 : 0;
       if (restCount === 2) break;
-      if (performance.now() > deadlineMs) throw new TestbedError(this.#restlessText());
+      if (performance.now() > deadlineMs) throw new DeviceStuckError(this.#restlessText());
     }
-    this.#findings.replace(await this.#connection.control.findings());
+    this.#findings.replace(await this.#answered(this.#connection.control.findings()));
   }
 
   statistics(): Promise<DeviceStatistics[]> {
-    return this.#connection.control.statistics();
+    return this.#answered(this.#connection.control.statistics());
   }
 
   /** What the attachments of the device thread report, in order. */
   reports(): Promise<unknown[]> {
-    return this.#connection.control.reports();
+    return this.#answered(this.#connection.control.reports());
   }
 
   advance(): void {
@@ -192,7 +211,6 @@ export class ThreadedTestbed implements Testbed {
 
   async #shutDown(): Promise<void> {
     this.#status.status = STATUS_CLOSED;
-    this.#status.wakeIfAsleep();
     this.#connection.fail("its testbed was closed");
     for (const running of this.#running.values()) {
       // A test that fails while a driver runs has its reason already: the end of that driver is no second one.
@@ -216,19 +234,25 @@ export class ThreadedTestbed implements Testbed {
     if (this.#cpus.has(index)) throw new TestbedError(`CPU ${index} runs a module already`);
     this.#cpus.set(index, undefined);
     let thread: DriverThread | undefined;
+    let isStuck = false;
     try {
-      const cpu = createCpu(index, this.#tables, this.#status.buffer);
-      await this.#join(cpu.seat);
+      const cpu = createCpu(index, this.#tables, this.#status.buffer, limitUnderDebugger(this.#answerLimitMs));
+      await this.#answered(this.#join(cpu.seat));
       if (this.#closed !== undefined) throw new DeviceGoneError("the testbed was closed before its CPU could start");
       guardTypeStripping([moduleUrl]);
       thread = new DriverThread({ handle: cpu.handle, moduleUrl, argument });
       this.#cpus.set(index, thread);
       return (await thread.result) as Result;
+    } catch (error) {
+      // Whoever has just waited for a sign of life in vain does not wait for another one.
+      isStuck = error instanceof DeviceStuckError;
+      throw error;
     } finally {
       await thread?.ended;
-      await this.#connection.control.removeCpu(index).catch(() => {
-        // The device thread is gone, and its rings with it.
+      const removed = this.#answered(this.#connection.control.removeCpu(index)).catch(() => {
+        // The device thread is gone or stuck, and its rings with it.
       });
+      if (!isStuck) await removed;
       this.#cpus.delete(index);
     }
   }
@@ -256,6 +280,12 @@ export class ThreadedTestbed implements Testbed {
     for (const cpu of this.#cpus.values()) cpu?.deviceIsGone(new DeviceGoneError(gone));
   }
 
+  /** A call of the control plane, with its limit: a device that never returns from a handler answers none. */
+  #answered<Value>(call: Promise<Value>): Promise<Value> {
+    const text = (): string => `the devices answer no control call for ${this.#answerLimitMs} ms: one of them loops`;
+    return withLimit(call, this.#answerLimitMs, text);
+  }
+
   #restlessText(): string {
     return `the devices did not come to rest within ${this.#quiesceLimitMs} ms: traffic still arrives, or a request is stuck (statistics() tells)`;
   }
@@ -281,9 +311,11 @@ function sleepMs(durationMs: number): Promise<void> {
 }
 
 async function withLimit<Value>(promise: Promise<Value>, limitMs: number, message: () => string): Promise<Value> {
+  const holdingMs = limitUnderDebugger(limitMs);
+  if (holdingMs === Number.POSITIVE_INFINITY) return promise;
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new TestbedError(message())), limitMs);
+    timer = setTimeout(() => reject(new DeviceStuckError(message())), holdingMs);
   });
   try {
     return await Promise.race([promise, limit]);
@@ -299,5 +331,7 @@ async function withLimit<Value>(promise: Promise<Value>, limitMs: number, messag
  * types to strip, no wrapper is compiled anew. Compiled modules need none of it.
  */
 function guardTypeStripping(moduleUrls: readonly string[]): void {
+  // Elder engines do not know the flag, and say so on standard error.
+  if (Number.parseInt(process.versions.v8, 10) < FLAG_SINCE_V8) return;
   if (moduleUrls.some((url) => /\.[mc]?ts$/.test(url))) setFlagsFromString("--wasm-wrapper-tiering-budget=1000000000");
 }

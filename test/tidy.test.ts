@@ -1,15 +1,15 @@
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { expect, test } from "vitest";
-import { argumentsAt, imports, readTree, root, type SourceFile, sourceFile } from "./tidy/read-tree.ts";
+import { argumentsAt, imports, ownUrls, readTree, root, type SourceFile, sourceFile } from "./tidy/read-tree.ts";
 
 /**
  * What the compiler and the linter cannot hold: which layer may import which, that time and chance come from one place,
  * and that the folders keep their shape. Every rule carries an example that breaks it, so that a rule which has gone
  * blind fails by itself. This file names what it bans and is the one file that is not checked.
  *
- * Known blind spot: `new URL("./x.worker.ts", import.meta.url)` and `import(url)` are not followed. That is how devices
- * and drivers are loaded by a layer that does not know them, so these strings are exempt from the arrows on purpose.
+ * Known blind spot: `import(url)` is not followed. That is how devices and drivers are loaded by a layer that does not
+ * know them: their URLs are handed in. A URL beside `import.meta.url` is one that the layer knows, and counts as an import.
  */
 
 /** A layer may import itself and what stands here. `test` and `scripts` may import everything. */
@@ -80,6 +80,21 @@ const rules: readonly Rule[] = [
           at,
           problem: `${layer} imports "${name}": it may import ${allowed}. Move the thing down, or pass it in.`,
         };
+      }
+    },
+  },
+  {
+    name: "layers load downwards only, by URL too",
+    example: ["harness/x.ts", "const url = new URL(`../scenarios/x.ts`, import.meta.url);"],
+    *find(file) {
+      const layer = layerOf(file.path);
+      const below = mayImport[layer];
+      if (!isSource(file) || below === undefined) return;
+      for (const { at, name } of ownUrls(file)) {
+        const target = layerOf(relative(root, resolve(root, dirname(file.path), name)));
+        // A file of no layer, such as package.json, is read and not loaded.
+        if (!(target in mayImport) || target === layer || below.includes(target)) continue;
+        yield { at, problem: `${layer} loads "${name}" by its URL: have it handed in by whoever knows it.` };
       }
     },
   },

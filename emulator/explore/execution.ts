@@ -164,7 +164,6 @@ export class Execution {
     this.hash = Math.imul(this.hash ^ answer, 0x0100_0193) + thread;
     this.trace.answer(thread, answer);
     const { state } = this;
-    state.steps[thread] = (state.steps[thread] as number) + 1;
     if (this.insertion.restore(state, thread)) return;
     const actor = this.#actors[thread];
     if (actor === undefined) {
@@ -222,6 +221,8 @@ export class Execution {
     if (slot < k.FIRST_ENTRY_SLOT) {
       const isYield = state.kind[slot] === k.RELAX;
       recorder.current = slot;
+      // Counted when it begins: while a read of a device is on its way, its CPU is past it as far as a schedule goes.
+      state.steps[slot] = ordinal + 1;
       stepThread(this, slot);
       if (isYield) this.#strategy?.onYield(this, slot);
     } else stepEntry(this, slot - k.FIRST_ENTRY_SLOT);

@@ -1,5 +1,5 @@
 import type { EnabledSteps } from "./enabled.ts";
-import { FIRST_ENTRY_SLOT } from "./kinds.ts";
+import { FIRST_ENTRY_SLOT, THREAD_LIMIT } from "./kinds.ts";
 import { HOLD, PREEMPT, Schedule, STALE } from "./schedule.ts";
 import type { ExplorerState } from "./state.ts";
 
@@ -14,12 +14,16 @@ export class Recorder {
   readonly #state: ExplorerState;
   readonly #enabled: EnabledSteps;
 
+  readonly #occasions = new Int32Array(THREAD_LIMIT);
+  readonly #occasionsOf = new Int32Array(THREAD_LIMIT);
+
   constructor(state: ExplorerState, enabled: EnabledSteps) {
     this.#state = state;
     this.#enabled = enabled;
   }
 
   reset(): void {
+    this.#occasionsOf.fill(-1);
     this.schedule.clear();
     this.current = 0;
     this.lastActor = -1;
@@ -40,8 +44,20 @@ export class Recorder {
       return;
     }
     for (let index = 0; index < entryCount; index++) this.#hold((slots[index] as number) - FIRST_ENTRY_SLOT);
+    const occasion = this.occasion;
+    this.#occasions[this.current] = occasion + 1;
+    this.#occasionsOf[this.current] = this.#state.steps[this.current] as number;
     if (slot === this.#enabled.threadAfter(this.current)) return;
-    this.schedule.add(PREEMPT, this.current, this.#state.steps[this.current] as number, slot, 0);
+    this.schedule.add(PREEMPT, this.current, this.#state.steps[this.current] as number, slot, occasion);
+  }
+
+  /**
+   * How often before another thread was chosen while the current one stood before this operation: after an interrupt, or
+   * while it waits, a thread stands there more than once.
+   */
+  get occasion(): number {
+    const { current } = this;
+    return this.#occasionsOf[current] === this.#state.steps[current] ? (this.#occasions[current] as number) : 0;
   }
 
   version(thread: number, version: number): void {

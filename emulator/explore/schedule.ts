@@ -1,7 +1,7 @@
 /** Deviations that one run may record. A run that departs more often is named by strategy and seed alone. */
 const DEVIATION_LIMIT = 4096;
 
-/** At its k-th operation, `actor` does not go on: `other` does. */
+/** At its k-th operation, `actor` does not go on: `other` does. `otherOrdinal`: how often it stood there before. */
 export const PREEMPT = 1;
 /** What `actor` would do as its k-th step is kept back until step `otherOrdinal` of `other` has happened (-1: as long as possible). */
 export const HOLD = 2;

@@ -74,7 +74,7 @@ export class ExplorerState {
   readonly operand: Int32Array = new Int32Array(THREAD_LIMIT);
   readonly limitNs: Float64Array = new Float64Array(THREAD_LIMIT);
   readonly predicates: (((value: number) => boolean) | undefined)[] = new Array(THREAD_LIMIT).fill(undefined);
-  /** Operations carried out, by thread: the next one has this number. */
+  /** Operations begun, by thread: the next one has this number. */
   readonly steps: Int32Array = new Int32Array(THREAD_LIMIT);
   readonly cpuOf: Int8Array = new Int8Array(THREAD_LIMIT).fill(-1);
   readonly deviceOf: Int8Array = new Int8Array(THREAD_LIMIT).fill(-1);

@@ -19,6 +19,8 @@ export interface CpuHandle {
   readonly wantedNs: SharedArrayBuffer;
   /** Over which this CPU announces memory of its own. */
   readonly port: MessagePort;
+  /** How long the device thread may be silent before it is taken for stuck; Infinity under a debugger. */
+  readonly answerLimitMs: number;
 }
 
 /** A CPU as the device thread sees it. Structured-cloneable; the port is transferred. */
@@ -34,6 +36,7 @@ export function createCpu(
   cpuIndex: number,
   machine: MachineTables,
   status: SharedArrayBuffer,
+  answerLimitMs: number,
 ): { handle: CpuHandle; seat: CpuSeat } {
   const { port1, port2 } = new MessageChannel();
   // Neither end keeps its thread alive: announcements are fetched, not listened for.
@@ -42,7 +45,7 @@ export function createCpu(
   const rings = machine.functions.map(() => createRequestRing());
   const wantedNs = new SharedArrayBuffer(8);
   return {
-    handle: { cpuIndex, machine, status, rings, wantedNs, port: port1 },
+    handle: { cpuIndex, machine, status, rings, wantedNs, port: port1, answerLimitMs },
     seat: { cpuIndex, rings, wantedNs, port: port2 },
   };
 }
@@ -69,6 +72,7 @@ export function openCpu(handle: CpuHandle, notice: Notice): PciFunction[] {
       port: handle.port,
       bars: tables.bars,
       onMap: noticeOnce(tables, notice),
+      answerLimitMs: handle.answerLimitMs,
     });
     functions.push(new DriverPciFunction(link, machine, tables, memory, functions[0]?.cpu ?? handle.cpuIndex));
   }

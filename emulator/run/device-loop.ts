@@ -38,7 +38,10 @@ export async function runDeviceLoop(host: DeviceHost, status: ThreadStatus, opti
     else if (++idleTurns > 64 && virtual && host.isIdle() && host.leap()) idleTurns = 0;
     if (--untilLook > 0 && idleTurns < IDLE_TURNS) continue;
     untilLook = TURNS_PER_LOOK;
-    if (hopClock.isDue()) await macrotaskHop();
+    if (hopClock.isDue()) {
+      status.beat();
+      await macrotaskHop();
+    }
     if (idleTurns < IDLE_TURNS) continue;
     const aheadNs = virtual ? Number.POSITIVE_INFINITY : host.nextEventNs() - (now[0] as number);
     if (aheadNs < SPIN_AHEAD_NS) continue;
@@ -53,6 +56,7 @@ async function sleep(host: DeviceHost, status: ThreadStatus, limitMs: number): P
   const ticket = status.fallAsleep();
   if (!host.turn()) await status.sleep(ticket, limitMs);
   status.awake();
+  status.beat();
   host.wake();
   await macrotaskHop();
 }

@@ -6,6 +6,7 @@ import type { EventSource } from "./device-host.ts";
 import { runDeviceLoop } from "./device-loop.ts";
 import type { Finding } from "./findings.ts";
 import { inlineDeeply } from "./inlining.ts";
+import { LIFE_PROBE } from "./life-watch.ts";
 import { type DeviceWrapper, loadDevice, Machine, type MachineTables } from "./machine.ts";
 import { Mirror } from "./mirror.ts";
 import { RequestRing } from "./request-ring.ts";
@@ -189,6 +190,7 @@ export class DeviceThread {
     const { memory } = this.#machine;
     for (const { port } of this.#cpus.values()) {
       for (let message = receiveMessageOnPort(port); message !== undefined; message = receiveMessageOnPort(port)) {
+        if (message.message === LIFE_PROBE) continue;
         const { segment, buffer } = message.message as { segment: number; buffer: SharedArrayBuffer | undefined };
         if (buffer === undefined) memory.remove(segment);
         else memory.install(segment, buffer);

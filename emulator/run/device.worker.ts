@@ -5,6 +5,8 @@ import { DeviceThread, type DeviceThreadData } from "./device-thread.ts";
 import { ThreadStatus } from "./thread-status.ts";
 
 const data = workerData as DeviceThreadData;
+// A thread that just ends, by process.exit, throws nothing; and its main thread may be the one that spins for an answer.
+process.on("exit", (code) => new ThreadStatus(data.status).die(`its thread ended with code ${code}`));
 try {
   const thread = await DeviceThread.start(data);
   exposeControl(thread);

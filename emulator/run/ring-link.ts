@@ -3,6 +3,7 @@ import type { Clock } from "../clock/clock.ts";
 import { WallClock } from "../clock/wall-clock.ts";
 import type { CpuLink } from "../driver/cpu-link.ts";
 import { InterruptController } from "../pcie/interrupt-controller.ts";
+import { LifeWatch } from "./life-watch.ts";
 import {
   CONTROL_TAKEN,
   entryAt,
@@ -18,7 +19,7 @@ import {
   RESPONSE_WAITER,
   RING_ENTRY_COUNT,
 } from "./request-ring.ts";
-import { DeviceGoneError, TestbedError } from "./testbed-error.ts";
+import { DeviceGoneError, DeviceStuckError, TestbedError } from "./testbed-error.ts";
 import { STATUS_DEAD, type ThreadStatus } from "./thread-status.ts";
 import { RELAX_NS, TimeWish } from "./time-request.ts";
 
@@ -26,9 +27,9 @@ import { RELAX_NS, TimeWish } from "./time-request.ts";
 const SPIN_COUNT = 20_000;
 /** Looks for an interrupt before the thread sleeps: a sleep costs a hundred times as much. */
 const INTERRUPT_SPIN_COUNT = 2000;
-/** The device thread may be held up by a collection or a busy machine; after this it is taken for stuck. */
-const ANSWER_LIMIT_MS = 5_000;
 const NAP_MS = 10;
+/** Relaxations between two looks whether the device thread still lives: a fraction of a millisecond. */
+const RELAXES_PER_LOOK = 1024;
 
 /** Tells the processor that this is a spin. */
 function pause(): void {
@@ -51,6 +52,9 @@ export class RingLink implements CpuLink {
   readonly #wish: TimeWish | undefined;
   /** How long an answer may take is real time, whatever clock the testbed has. */
   readonly #wall = new WallClock();
+  readonly #answerLimitMs: number;
+  readonly #life: LifeWatch;
+  #relaxCount = 0;
   #position = 0;
   #seenTaken = 0;
   #responses = 0;
@@ -68,6 +72,8 @@ export class RingLink implements CpuLink {
     readonly bars: Readonly<Record<number, SharedArrayBuffer>>;
     /** Told once for each BAR that is mapped. */
     readonly onMap: (bar: number) => void;
+    /** How long the device thread may be silent before it is taken for stuck. */
+    readonly answerLimitMs: number;
   }) {
     this.#name = parts.name;
     this.#words = new Int32Array(parts.ring);
@@ -77,6 +83,8 @@ export class RingLink implements CpuLink {
     this.#port = parts.port;
     this.#barMemory = parts.bars;
     this.#onMap = parts.onMap;
+    this.#answerLimitMs = parts.answerLimitMs;
+    this.#life = new LifeWatch(parts.status, parts.port);
     this.#cpuIndex = parts.cpuIndex;
     if (parts.clock.kind === "virtual") {
       this.#wish = new TimeWish(parts.clock, parts.wantedNs, parts.status, parts.controller, parts.cpuIndex);
@@ -118,6 +126,10 @@ export class RingLink implements CpuLink {
   relax(): void {
     pause();
     if (this.#status.status >= STATUS_DEAD) this.#throwGone();
+    if (++this.#relaxCount === RELAXES_PER_LOOK) {
+      this.#relaxCount = 0;
+      this.#lookForLife();
+    }
     this.#wish?.await(this.nowNs() + RELAX_NS, this.#controller.sequenceOf(this.#cpuIndex));
   }
 
@@ -129,8 +141,8 @@ export class RingLink implements CpuLink {
     const index = InterruptController.sequenceIndex(cpu);
     const deadlineNs = this.nowNs() + limitMs * 1e6;
     for (let leftMs = limitMs; leftMs > 0; leftMs = (deadlineNs - this.nowNs()) / 1e6) {
-      if (this.#status.status >= STATUS_DEAD) this.#throwGone();
       // Short naps, because a thread that dies can no longer notify.
+      this.#lookForLife();
       if (this.#wish !== undefined && deadlineNs !== Number.POSITIVE_INFINITY)
         this.#wish.await(deadlineNs, seenSequence);
       else Atomics.wait(controller.words, index, seenSequence, Math.min(leftMs, NAP_MS));
@@ -142,7 +154,7 @@ export class RingLink implements CpuLink {
   delay(durationNs: number): void {
     const deadlineNs = this.nowNs() + durationNs;
     for (let leftNs = durationNs; leftNs > 0; leftNs = deadlineNs - this.nowNs()) {
-      if (this.#status.status >= STATUS_DEAD) this.#throwGone();
+      this.#lookForLife();
       if (this.#wish !== undefined) this.#wish.await(deadlineNs, this.#controller.sequenceOf(this.#cpuIndex));
       else if (leftNs > 2e6)
         Atomics.wait(this.#words, RESPONSE_COUNT, this.#responses, Math.min(leftNs / 1e6 - 1, NAP_MS));
@@ -166,7 +178,7 @@ export class RingLink implements CpuLink {
     // The entry's own first word says that it is there: one cache line crosses, not two.
     Atomics.store(words, at, head | lapOf(position));
     this.#position = (position + 1) | 0;
-    this.#status.wakeIfAsleep();
+    if (!this.#status.wakeIfAsleep()) this.#throwGone();
   }
 
   #ask(head: number, offset: number, low: number): number {
@@ -183,7 +195,7 @@ export class RingLink implements CpuLink {
   /** Returns when the response is there. What arrives in between answers a read that was given up. */
   #awaitResponse(expected: number): void {
     const words = this.#words;
-    const deadlineNs = this.#wallNs() + ANSWER_LIMIT_MS * 1e6;
+    const deadlineNs = this.#wallNs() + this.#answerLimitMs * 1e6;
     Atomics.store(words, RESPONSE_WAITER, 1);
     try {
       for (
@@ -191,8 +203,8 @@ export class RingLink implements CpuLink {
         count !== expected;
         count = Atomics.load(words, RESPONSE_COUNT)
       ) {
-        if (this.#status.status >= STATUS_DEAD) this.#throwGone();
-        if (this.#wallNs() > deadlineNs) this.#throwStuck("did not answer a read");
+        this.#lookForLife();
+        if (this.#wallNs() > deadlineNs) this.#throwStuck("did not answer a read", "although its thread lives");
         this.#status.wakeIfAsleep();
         Atomics.wait(words, RESPONSE_COUNT, count, NAP_MS);
       }
@@ -208,10 +220,10 @@ export class RingLink implements CpuLink {
       this.#seenTaken = Atomics.load(words, CONTROL_TAKEN);
       if (((this.#position - this.#seenTaken) | 0) < RING_ENTRY_COUNT) return;
       if (spins < SPIN_COUNT) continue;
-      if (spins === SPIN_COUNT) deadlineNs = this.#wallNs() + ANSWER_LIMIT_MS * 1e6;
+      if (spins === SPIN_COUNT) deadlineNs = this.#wallNs() + this.#answerLimitMs * 1e6;
       this.#status.wakeIfAsleep();
-      if (this.#status.status >= STATUS_DEAD) this.#throwGone();
-      if (this.#wallNs() > deadlineNs) this.#throwStuck("took no request");
+      this.#lookForLife();
+      if (this.#wallNs() > deadlineNs) this.#throwStuck("took no request", "although its thread lives");
       Atomics.wait(words, CONTROL_TAKEN, this.#seenTaken, 1);
     }
   }
@@ -225,9 +237,15 @@ export class RingLink implements CpuLink {
     throw new DeviceGoneError(`${this.#name} is gone: ${this.#status.reason || "its testbed was closed"}`);
   }
 
-  #throwStuck(what: string): never {
-    throw new TestbedError(
-      `${this.#name} ${what} for ${ANSWER_LIMIT_MS} ms although its thread lives: its model loops, or the machine is overloaded`,
-    );
+  /** Throws DeviceGoneError when the device thread is dead, DeviceStuckError when it has been silent for too long. */
+  #lookForLife(): void {
+    const silentMs = this.#life.look();
+    if (this.#status.status >= STATUS_DEAD) this.#throwGone();
+    if (silentMs > this.#answerLimitMs) this.#throwStuck("gave no sign of life", "");
+  }
+
+  #throwStuck(what: string, although: string): never {
+    const since = `${what} for ${this.#answerLimitMs} ms${although === "" ? "" : ` ${although}`}`;
+    throw new DeviceStuckError(`${this.#name} ${since}: its model loops, or the machine is overloaded`);
   }
 }

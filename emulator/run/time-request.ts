@@ -51,6 +51,8 @@ export class TimeWish {
   readonly #status: ThreadStatus;
   readonly #controller: InterruptController;
   readonly #cpuIndex: number;
+  /** A word of its own, for the barrier. */
+  readonly #fence = new Int32Array(new SharedArrayBuffer(4));
 
   /** `wantedNs`: one double, shared with the device thread. */
   constructor(
@@ -74,6 +76,10 @@ export class TimeWish {
   await(timeNs: number, seenSequence: number): void {
     const now = this.#clock.now[0] as number;
     this.#wantedNs[0] = timeNs;
+    // A processor may let a load overtake a store before it. Between the plain store of the wish and the load that asks
+    // whether the device thread sleeps stands an atomic store: either this CPU sees the sleeper, or the sleeper, which
+    // looks once more after saying that it falls asleep, sees the wish.
+    Atomics.store(this.#fence, 0, 0);
     this.#status.wakeIfAsleep();
     for (let spins = 0; spins < SPIN_COUNT; spins++) {
       if (this.#clock.now[0] !== now || this.#controller.sequenceOf(this.#cpuIndex) !== seenSequence) return;

@@ -1,4 +1,4 @@
-import { CATALOGUE, type CatalogueEntry, declarationOfEntry } from "./catalogue.ts";
+import { type CatalogueEntry, declarationOfEntry } from "./catalogue.ts";
 import { EXIT_PASSED } from "./exit-codes.ts";
 import type { Verb } from "./verb.ts";
 
@@ -21,8 +21,8 @@ export const devices: Verb = {
   operandLimit: 0,
   flags: [],
   examples: [],
-  async run(given) {
-    const listed = await Promise.all(CATALOGUE.map(describe));
+  async run(given, catalogue) {
+    const listed = await Promise.all(catalogue.map(describe));
     if (given.has("json")) console.log(JSON.stringify({ devices: listed }));
     else for (const device of listed) console.log(textOf(device));
     return EXIT_PASSED;

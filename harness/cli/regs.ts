@@ -1,6 +1,6 @@
 import type { Field, Register, RegisterRange } from "../../emulator/registers/declare.ts";
 import { hex, type RegisterMap } from "../../emulator/registers/register-map.ts";
-import { CATALOGUE, declarationOfEntry, deviceNamed } from "./catalogue.ts";
+import { declarationOfEntry, deviceNamed } from "./catalogue.ts";
 import { EXIT_PASSED, UsageError } from "./exit-codes.ts";
 import { suggestion } from "./suggest.ts";
 import { painter } from "./terminal.ts";
@@ -21,14 +21,14 @@ export const regs: Verb = {
     "softbar regs ixgbe RXDCTL    # one, with its fields",
     'softbar regs ixgbe "RX*"     # those that begin with RX',
   ],
-  async run(given) {
+  async run(given, catalogue) {
     const [device, pattern] = given.positionals;
     if (device === undefined) {
       throw new UsageError(
-        `Which device: "softbar regs ${CATALOGUE.map(({ name }) => name).join('" or "softbar regs ')}"?`,
+        `Which device: "softbar regs ${catalogue.map(({ name }) => name).join('" or "softbar regs ')}"?`,
       );
     }
-    const { registerMaps } = await declarationOfEntry(deviceNamed(device));
+    const { registerMaps } = await declarationOfEntry(deviceNamed(catalogue, device));
     const chosen = Object.entries(registerMaps).map(([bar, map]) => [Number(bar), chosenOf(map, pattern)] as const);
     if (chosen.every(([, registers]) => registers.length === 0))
       throw noSuchRegister(device, registerMaps, pattern ?? "");

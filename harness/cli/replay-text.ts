@@ -56,10 +56,12 @@ function timeText({ elapsedNs, framesPerSecond, gigabitsPerSecond, source }: Rep
 
 function latencyRows({ latency, speed, unmeasuredCount }: ReplayReport): Row[] {
   if (latency === undefined) return [];
+  const { skippedCount } = latency;
+  const warmUp = skippedCount === 0 ? "" : `, after the first ${grouped(skippedCount)} frames (warm-up)`;
   const queueing = speed === "max" ? "; at full speed most of it is queueing" : "";
   const rows: Row[] = [
     ["latency", percentilesText(latency)],
-    ["", `from the wire at the card to the consumer${queueing}`],
+    ["", `from the wire at the card to the consumer${warmUp}${queueing}`],
   ];
   if (unmeasuredCount > 0) {
     rows.push(["", `${counted(unmeasuredCount, "frame")} could not be matched with the time of arrival`]);

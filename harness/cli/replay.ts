@@ -6,8 +6,9 @@ import { replay as runReplay } from "../replay/replay.ts";
 import { parseSpeed, type ReplayOptions } from "../replay/replay-options.ts";
 import type { ReplayReport } from "../replay/replay-report.ts";
 import type { ReplayTarget } from "../replay/replay-target.ts";
-import { CATALOGUE, deviceNamed } from "./catalogue.ts";
+import { type CatalogueEntry, deviceNamed } from "./catalogue.ts";
 import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_PASSED, UsageError } from "./exit-codes.ts";
+import { COMMAND, PACKAGE_FOLDER, REPLAY_COMMAND } from "./own-name.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { replayText } from "./replay-text.ts";
 import { painter } from "./terminal.ts";
@@ -21,9 +22,9 @@ const INTERRUPT_LIMIT_MS = 3_000;
 
 /** Shown below the summary of a generated session: what a newcomer may want next. */
 const GO_ON = `Go on:
-  your driver    README.md shows a test of twenty lines; or replay into it: softbar replay FILE --driver my-driver.ts
-  your capture   softbar replay session.pcap --speed recorded
-  more           softbar --help, softbar regs ixgbe, devices/ixgbe/DATASHEET.md
+  your driver    README.md shows a test of twenty lines; or replay into it: ${REPLAY_COMMAND} FILE --driver my-driver.ts
+  your capture   ${REPLAY_COMMAND} session.pcap --speed recorded
+  more           ${COMMAND} --help, ${COMMAND} regs ixgbe, ${PACKAGE_FOLDER}devices/ixgbe/DATASHEET.md
 `;
 
 /** `softbar replay`: a capture through a card into a driver. */
@@ -65,9 +66,9 @@ export const replay: Verb = {
     "softbar replay session.pcap --limit 3 --trace",
     "tcpdump -w - udp | softbar replay -",
   ],
-  async run(given) {
+  async run(given, catalogue) {
     const isJson = given.has("json");
-    const options = optionsOf(given);
+    const options = optionsOf(given, catalogue);
     const progress = new ProgressLine(process.stderr);
     const interrupt = onInterrupt();
     let report: ReplayReport;
@@ -92,7 +93,7 @@ export const replay: Verb = {
   },
 };
 
-function optionsOf(given: Arguments): ReplayOptions {
+function optionsOf(given: Arguments, catalogue: readonly CatalogueEntry[]): ReplayOptions {
   const [file] = given.positionals;
   const limit = wholeNumber(given, "limit", 1);
   const frameCount = wholeNumber(given, "frames", 6);
@@ -102,7 +103,7 @@ function optionsOf(given: Arguments): ReplayOptions {
     throw new UsageError("--frames and --seed describe the made-up session; with a FILE there is none.");
   }
   return {
-    target: targetOf(given),
+    target: targetOf(given, catalogue),
     speed: speedOf(given.value("speed") ?? "max"),
     lossless: given.has("lossless"),
     fcs: fcsOf(given.value("fcs") ?? "auto"),
@@ -114,10 +115,10 @@ function optionsOf(given: Arguments): ReplayOptions {
   };
 }
 
-function targetOf(given: Arguments): ReplayTarget {
-  const entry = deviceNamed(given.value("device") ?? "ixgbe");
+function targetOf(given: Arguments, catalogue: readonly CatalogueEntry[]): ReplayTarget {
+  const entry = deviceNamed(catalogue, given.value("device") ?? "ixgbe");
   if (entry.target === undefined) {
-    const others = CATALOGUE.filter(({ target }) => target !== undefined).map(({ name }) => name);
+    const others = catalogue.filter(({ target }) => target !== undefined).map(({ name }) => name);
     throw new UsageError(`${entry.name} has no wire to replay into; ${others.join(" and ")} has.`);
   }
   const driver = given.value("driver");
@@ -133,6 +134,11 @@ function targetOf(given: Arguments): ReplayTarget {
 function driverUrlOf(path: string): string {
   if (!existsSync(path)) throw new UsageError(`${path}: there is no such driver module.`);
   if (!statSync(path).isFile()) throw new UsageError(`${path}: a driver module is a file.`);
+  if (/\.[mc]?ts$/.test(path) && !process.features.typescript) {
+    throw new UsageError(
+      `${path}: Node ${process.versions.node} runs no TypeScript; take Node 22.18 or later, or compile the driver to JavaScript.`,
+    );
+  }
   return pathToFileURL(resolve(path)).href;
 }
 

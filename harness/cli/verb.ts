@@ -1,4 +1,5 @@
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util";
+import type { CatalogueEntry } from "./catalogue.ts";
 import { UsageError } from "./exit-codes.ts";
 import { suggestion } from "./suggest.ts";
 
@@ -32,13 +33,13 @@ export interface Verb {
   /** Further lines of help: examples. */
   readonly examples: readonly string[];
   /** Resolves with the exit code. Throws UsageError for values that make no sense. */
-  run(given: Arguments): Promise<number>;
+  run(given: Arguments, catalogue: readonly CatalogueEntry[]): Promise<number>;
 }
 
 /** Flags that every verb has. */
 const COMMON_FLAGS: readonly Flag[] = [
   { name: "json", about: "print one JSON object and nothing else on standard output" },
-  { name: "help", about: "print this" },
+  { name: "help", about: "print this, or -h" },
 ];
 
 /** Takes the words behind a verb apart. Throws UsageError, in one sentence, for what the verb does not know. */
@@ -92,6 +93,11 @@ export function helpOf(verb: Verb): string {
     ...examples,
     "",
   ].join("\n");
+}
+
+/** The same as data. */
+export function helpData({ name, about, operands, flags, examples }: Verb): object {
+  return { name, about, operands, flags: [...flags, ...COMMON_FLAGS], examples };
 }
 
 /** A flag's value as a whole number from `min` on; undefined when it was not given. Throws UsageError otherwise. */

@@ -5,8 +5,8 @@ import type { ReplayChannel } from "./replay-channel.ts";
 const SEARCH_LIMIT = 4096;
 
 /**
- * The replayer's side: writes down when each frame arrived at the card. A frame is visible to the driver by an atomic
- * store of the card that comes after the plain stores here, so whoever has the frame has its entry.
+ * The replayer's side: writes down when each frame arrived at the card. The card shows a frame to its driver behind a
+ * barrier that comes after the plain stores here, so whoever has the frame has its entry.
  */
 export class ArrivalLog {
   readonly #channel: ReplayChannel;

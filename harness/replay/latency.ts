@@ -3,6 +3,8 @@ import { createHistogram } from "node:perf_hooks";
 /** A distribution in nanoseconds. Plain data. */
 export interface LatencyReport {
   readonly sampleCount: number;
+  /** Samples from the beginning that are left out: {@link WARM_UP_SAMPLES}, or 0 where there were too few after them. */
+  readonly skippedCount: number;
   readonly minNs: number;
   readonly meanNs: number;
   readonly p50Ns: number;
@@ -12,24 +14,40 @@ export interface LatencyReport {
   readonly maxNs: number;
 }
 
-/** Collects durations; three significant digits are kept. */
+/**
+ * While the engine still compiles card and driver they are ten times slower, and the compiler takes their processors. That
+ * is over after a tenth of a second, and says nothing about either of them.
+ */
+export const WARM_UP_SAMPLES = 100_000;
+
+/** Collects durations; three significant digits are kept. Reports those after the warm-up, if they are as many as those in it. */
 export class LatencyMeter {
+  readonly #warmUp = createHistogram();
   readonly #histogram = createHistogram();
+  #warmUpCount = 0;
   #count = 0;
 
   /** Adds `until[0]` - `since[0]`. Clocks of two threads agree to some ten nanoseconds; what would be negative is 1. */
   record(since: Float64Array, until: Float64Array): void {
     const durationNs = Math.round((until[0] as number) - (since[0] as number));
+    if (this.#warmUpCount < WARM_UP_SAMPLES) {
+      this.#warmUp.record(Math.max(durationNs, 1));
+      this.#warmUpCount++;
+      return;
+    }
     this.#histogram.record(Math.max(durationNs, 1));
     this.#count++;
   }
 
   /** Undefined when nothing was recorded. */
   report(): LatencyReport | undefined {
-    if (this.#count === 0) return undefined;
-    const histogram = this.#histogram;
+    if (this.#warmUpCount === 0) return undefined;
+    const isWarm = this.#count >= WARM_UP_SAMPLES;
+    const histogram = isWarm ? this.#histogram : this.#warmUp;
+    if (!isWarm && this.#count > 0) histogram.add(this.#histogram);
     return {
-      sampleCount: this.#count,
+      sampleCount: isWarm ? this.#count : this.#warmUpCount + this.#count,
+      skippedCount: isWarm ? this.#warmUpCount : 0,
       minNs: histogram.min,
       meanNs: Math.round(histogram.mean),
       p50Ns: histogram.percentile(50),

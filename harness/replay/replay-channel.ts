@@ -103,8 +103,8 @@ export class ReplayChannel {
   }
 
   /**
-   * Entries in the arrival arrays. Plain accesses on purpose: the card's atomic store that shows a frame to its driver
-   * comes after them, and the driver's atomic load of it before.
+   * Entries in the arrival arrays. Plain accesses on purpose: the barrier behind which the card shows a frame to its driver
+   * comes after them, and the driver's acquiring load of the descriptor before.
    */
   get notedCount(): number {
     return this.#words[NOTED] as number;

@@ -1,3 +1,5 @@
+import { limitUnderDebugger } from "../../emulator/run/debugger.ts";
+import { TestbedError } from "../../emulator/run/testbed-error.ts";
 import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
 import type { ThreadedTestbed } from "../threaded-testbed.ts";
 import type { LiveTrace } from "../trace/live-trace.ts";
@@ -9,11 +11,13 @@ import { balanceOf, dropsOf, type ReplayDriverResult, type ReplayReport } from "
 import type { ReplayDriverArgument } from "./replay-sink.ts";
 import type { OpenSource } from "./replay-source.ts";
 import type { ReplayerReport } from "./replayer-options.ts";
-import { limitUnderDebugger, ReplayWatch } from "./watch.ts";
+import { ReplayWatch } from "./watch.ts";
 
 /** The reader's turn: short enough that a queue which was full does not run empty. */
 const TURN_MS = 5;
 const PROGRESS_INTERVAL_MS = 100;
+/** How long nothing may move. */
+const MOVE_LIMIT_MS = 10_000;
 /** How long a driver may take to come to its end once the user wants to stop. */
 const STOP_LIMIT_MS = 2_000;
 /** What the sink waits for frames that are missing, and the longest that a driver may be stuck. */
@@ -50,7 +54,11 @@ export class ReplayRun {
     this.#input = input;
     this.#options = options;
     this.#trace = trace;
-    this.#watch = new ReplayWatch(input.channel, limitUnderDebugger(options.limitMs), performance.now());
+    this.#watch = new ReplayWatch(
+      input.channel,
+      limitUnderDebugger(options.limitMs ?? MOVE_LIMIT_MS),
+      performance.now(),
+    );
   }
 
   async run(): Promise<ReplayReport> {
@@ -203,7 +211,7 @@ export class ReplayRun {
 
 /** Errors of the testbed stay what they are; everything else a driver module throws is the driver's. */
 function driverError(error: Error): Error {
-  if (error.name === "DeviceGoneError" || error.name === "TestbedError") return error;
+  if (error instanceof TestbedError) return error;
   return new ReplayDriverError(`The driver threw ${error.stack ?? `${error.name}: ${error.message}`}`, {
     cause: error,
   });

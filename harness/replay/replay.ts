@@ -23,6 +23,8 @@ const IN_FLIGHT_LIMIT = 256;
  * Three threads: this one reads and sleeps, the card's thread injects, the driver's consumes.
  *
  * ```ts
+ * import { ixgbeTarget } from "softbar/scenarios";
+ *
  * const report = await replay({ target: ixgbeTarget(), file: "session.pcap", speed: 10 });
  * console.log(report.deliveredCount, report.latency?.p99Ns);
  * ```

@@ -1,14 +1,6 @@
-import { url as inspectorUrl } from "node:inspector";
 import { REPLAY_WAITS_FOR_START, REPLAY_WAITS_FOR_TIME, type ReplayChannel } from "./replay-channel.ts";
 import { ReplayStuckError } from "./replay-errors.ts";
 import { WrappingCount } from "./replay-progress.ts";
-
-const DEFAULT_LIMIT_MS = 10_000;
-
-/** The limit that holds: none while somebody sits in a debugger, for whom time stands still. */
-export function limitUnderDebugger(limitMs: number = DEFAULT_LIMIT_MS): number {
-  return inspectorUrl() === undefined ? limitMs : Number.POSITIVE_INFINITY;
-}
 
 /** Sees to it that a replay moves: looked at now and then, it throws when nothing has moved for the limit. */
 export class ReplayWatch {

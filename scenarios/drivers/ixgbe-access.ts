@@ -37,6 +37,17 @@ export class RegisterAccess {
     this.#waitFor(offset, bits, false, bitName, limitMs);
   }
 
+  /** Sets bits that the card shows when it has done what they ask for, and waits until it has. */
+  switchOn(offset: number, bits: number, bitName: string): void {
+    this.set(offset, bits);
+    this.waitSet(offset, bits, bitName);
+  }
+
+  switchOff(offset: number, bits: number, bitName: string): void {
+    this.clear(offset, bits);
+    this.waitClear(offset, bits, bitName);
+  }
+
   #waitFor(offset: number, bits: number, wantSet: boolean, bitName: string, limitMs: number): void {
     const deadlineNs = this.#cpu.nowNs() + limitMs * 1e6;
     const place = `${bitName} (bit ${31 - Math.clz32(bits)} of register 0x${offset.toString(16).padStart(5, "0")})`;

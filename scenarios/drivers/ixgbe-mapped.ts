@@ -15,6 +15,9 @@ const BRING_UP_NS = 50_000_000;
 /** Polls of one bit before the driver gives up: seconds. */
 const POLL_LIMIT = 2_000_000_000;
 
+/** Polls in a row that found nothing before the driver relaxes: some ten microseconds. */
+const POLLS_PER_RELAX = 256;
+
 /** Memory of its own for one purpose, and where the device finds it. */
 interface DmaMemory {
   readonly words: Int32Array;
@@ -33,6 +36,7 @@ interface Ring {
 export class MappedIxgbeDriver {
   readonly #bar: Int32Array;
   readonly #pci: PciFunction;
+  #emptyPolls = 0;
   readonly rx: Ring;
   readonly tx: Ring;
 
@@ -68,7 +72,8 @@ export class MappedIxgbeDriver {
       rx.next = slot;
       // One behind: RDT equal to RDH would mean that the card has no descriptor at all.
       this.#write(reg.RDT(0), (slot - 1) & (RING_SIZE - 1));
-    }
+      this.#emptyPolls = 0;
+    } else this.#polledInVain();
     return count;
   }
 
@@ -91,7 +96,8 @@ export class MappedIxgbeDriver {
     if (sent > 0) {
       tx.next = slot;
       this.#write(reg.TDT(0), slot);
-    }
+      this.#emptyPolls = 0;
+    } else this.#polledInVain();
     return sent;
   }
 
@@ -164,6 +170,13 @@ export class MappedIxgbeDriver {
     words[slot * 4 + 1] = ring.buffers.iovaHigh + (low >>> 0 < ring.buffers.iovaLow >>> 0 ? 1 : 0);
     words[slot * 4 + 2] = 0;
     words[slot * 4 + 3] = 0;
+  }
+
+  /** Memory says nothing when the card is gone; relaxing does, and costs little if it is not done at every poll. */
+  #polledInVain(): void {
+    if (++this.#emptyPolls < POLLS_PER_RELAX) return;
+    this.#emptyPolls = 0;
+    this.#pci.cpu.relax();
   }
 
   #clean(): void {

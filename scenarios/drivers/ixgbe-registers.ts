@@ -14,9 +14,13 @@ export const CTRL_EXT = 0x00018;
 export const CTRL_EXT_NS_DIS: number = 1 << 16;
 export const EEC = 0x10010;
 export const EEC_AUTO_RD: number = 1 << 9;
+export const EEMNGCTL = 0x10110;
+export const EEMNGCTL_CFG_DONE0: number = 1 << 18;
 
 // ---- interrupts: 8.2.3.5 -------------------------------------------------------------------------------------------
 export const EICR = 0x00800;
+/** Link status change. The same bit in EIMS. */
+export const EICR_LSC: number = 1 << 20;
 export const EIAC = 0x00810;
 export const EITR = (vector: number): number => 0x00820 + 4 * vector;
 export const EITR_ITR_INTERVAL_SHIFT = 3;
@@ -29,6 +33,9 @@ export const GPIE_PBA_SUPPORT: number = 1 << 31;
 /** One register for two queues: bytes rx 2n, tx 2n, rx 2n + 1, tx 2n + 1. */
 export const IVAR = (pair: number): number => 0x00900 + 4 * pair;
 export const IVAR_INT_ALLOC_VAL = 0x80;
+/** Byte 1: the causes that belong to no queue. */
+export const IVAR_MISC = 0x00a00;
+export const IVAR_MISC_OTHER_SHIFT = 8;
 
 // ---- flow control: 8.2.3.3 -----------------------------------------------------------------------------------------
 export const FCRTH = (buffer: number): number => 0x03260 + 4 * buffer;

@@ -1,164 +1,92 @@
 /**
  * A driver for the Intel 82599, from reset to close in the order in which things happen. Sections are those of the data
- * sheet (Intel 331520, rev 3.3). The rings are in ixgbe-receive.ts and ixgbe-transmit.ts; nothing on their paths allocates.
+ * sheet (Intel 331520, rev 3.3). Here is what there is to learn: bring-up, both rings with their doorbells, interrupts,
+ * close. Nothing on the paths of frames allocates. The whole driver has 1,213 lines in eight files; beside this one:
+ * its register header (ixgbe-registers.ts), waits for bits (-access), checks of options (-options), statistics, jumbo frames
+ * and RSS (-extras), memory and frames one by one (-base), and packet buffers (packet-pool.ts).
  */
 
-import type { Bar, Interrupt, PciFunction } from "../../emulator/pcie/driver-view.ts";
-import { RegisterAccess } from "./ixgbe-access.ts";
-import { buffersPerFrame, checkedOptions, type IxgbeOptions, STANDARD_FRAME_BYTES } from "./ixgbe-options.ts";
-import { ReceiveQueue } from "./ixgbe-receive.ts";
+import type { Interrupt, PciFunction } from "../../emulator/pcie/driver-view.ts";
+import { IxgbeBase, Ring, type RingParts } from "./ixgbe-base.ts";
+import { brokenLength, fittingEntries, initJumbo, initRss, longFrame, queueAt } from "./ixgbe-extras.ts";
+import { checkedOptions, type IxgbeOptions } from "./ixgbe-options.ts";
 import * as reg from "./ixgbe-registers.ts";
-import { IxgbeCounters, type IxgbeStatistics } from "./ixgbe-statistics.ts";
-import { TransmitQueue } from "./ixgbe-transmit.ts";
-import { PacketBatch, PacketPool } from "./packet-pool.ts";
+import { END_OF_PACKET, type PacketBatch } from "./packet-pool.ts";
 
-const VENDOR_INTEL = 0x8086;
-const CLASS_ETHERNET = 0x02_0000;
-const VLAN_TAG_BYTES = 4;
 const MS = 1_000_000;
-
+/** Frames that one write-back may stand for: few enough that buffers come back in time. */
+const FRAMES_PER_REPORT = 32;
+/** 7.2.3.4: the card fetches when it holds fewer than 36 descriptors and 8 wait in the ring, or has none left. */
+const TXDCTL_THRESHOLDS = (36 << reg.TXDCTL_PTHRESH_SHIFT) | (8 << reg.TXDCTL_HTHRESH_SHIFT);
+const SRRCTL_FORMAT = reg.SRRCTL_DESCTYPE_ADVANCED | reg.SRRCTL_BSIZEHEADER_256;
 /** How long {@link IxgbeDriver.close} waits for frames that are still to be sent. Without a link they never are. */
 const DRAIN_LIMIT_NS = 10 * MS;
 /** A limit for clocks that stand still. */
 const POLL_LIMIT = 10_000_000;
 
-/** The key of Microsoft's RSS specification, so that hashes can be compared with its tables. Bytes in little-endian words. */
-const RSS_KEY = [
-  0xda565a6d, 0xc20e5b25, 0x3d256741, 0xb08fa343, 0xcb2bcad0, 0xb4307bae, 0xa32dcb77, 0x0cf23080, 0x3bb7426a,
-  0xfa01acbe,
-];
-
-/** What is allocated before the card comes up, and given back when it is down. */
-interface Memory {
-  free(): void;
-}
-
-export class IxgbeDriver {
-  /** All packet buffers. An application takes those that it sends from here and owns those that {@link rxBatch} brought. */
-  readonly pool: PacketPool;
-  readonly options: Required<IxgbeOptions>;
-  /** From the card's EEPROM: "00:1b:21:…". */
-  readonly macAddress: string;
-  readonly #pci: PciFunction;
-  readonly #registers: RegisterAccess;
-  readonly #bar: Bar;
-  readonly #counters: IxgbeCounters;
-  readonly #memory: Memory[] = [];
+export class IxgbeDriver extends IxgbeBase {
   readonly #rxQueues: ReceiveQueue[] = [];
   readonly #txQueues: TransmitQueue[] = [];
-  /** By receive queue; empty when polling. */
+  /** By receive queue, and a last one for the link; empty when polling. */
   #interrupts: Interrupt[] = [];
+  #wasUp = false;
   #isClosed = false;
-  /** For {@link transmit} and {@link receive}; the inbox keeps frames that were taken and not yet handed out. */
-  readonly #outbox: PacketBatch;
-  readonly #inbox: PacketBatch;
-  #inboxNext = 0;
-  #inboxCount = 0;
 
-  /**
-   * Resets the card and brings it up. Throws RangeError for options that cannot be, and Error that names the bit and the
-   * register when the card does not answer; nothing is mapped then.
-   */
+  /** Throws RangeError for options that cannot be, and Error that names the bit when the card does not answer. */
   static probe(pci: PciFunction, options: IxgbeOptions = {}): IxgbeDriver {
     return new IxgbeDriver(pci, checkedOptions(options));
   }
 
   private constructor(pci: PciFunction, options: Required<IxgbeOptions>) {
-    const [vendor, classCode] = [pci.config.read16(0x0000), pci.config.read32(0x0008) >>> 8];
-    if (vendor !== VENDOR_INTEL || classCode !== CLASS_ETHERNET) {
-      throw new Error(
-        `${pci.name}: vendor 0x${vendor.toString(16)}, class 0x${classCode.toString(16)} is no Intel NIC`,
-      );
-    }
-    this.#pci = pci;
-    this.options = options;
-    this.#registers = new RegisterAccess(pci);
-    this.#bar = this.#registers.bar;
-    this.#counters = new IxgbeCounters(this.#bar, options.rxQueueCount);
-    const span = buffersPerFrame(options.maxFrameBytes, options.bufferBytes);
-    this.#inbox = new PacketBatch(span);
-    this.#outbox = new PacketBatch(span);
-    try {
-      this.pool = this.#allocate();
-      this.macAddress = this.#bringUp();
-    } catch (error) {
-      this.#cutOff();
-      throw error;
-    }
-  }
-
-  #allocate(): PacketPool {
-    const { rxQueueCount, txQueueCount, ringSize, bufferCount, bufferBytes, maxFrameBytes } = this.options;
-    const [pci, registers] = [this.#pci, this.#registers];
-    const pool = new PacketPool(pci.dma, bufferCount, bufferBytes);
-    this.#memory.push(pool);
-    for (let index = 0; index < rxQueueCount; index++) {
-      const queue = new ReceiveQueue(pci, registers, pool, index, ringSize);
-      this.#memory.push(queue);
-      this.#rxQueues.push(queue);
-    }
-    for (let index = 0; index < txQueueCount; index++) {
-      const queue = new TransmitQueue(pci, registers, pool, index, ringSize, maxFrameBytes + VLAN_TAG_BYTES);
-      this.#memory.push(queue);
-      this.#txQueues.push(queue);
-    }
-    return pool;
+    super(pci, options);
+    const parts: RingParts = { pci, registers: this.registers, pool: this.pool, options };
+    this.orCutOff(() => {
+      while (this.#rxQueues.length < options.rxQueueCount)
+        this.#rxQueues.push(this.kept(new ReceiveQueue("rx", this.#rxQueues.length, parts)));
+      while (this.#txQueues.length < options.txQueueCount)
+        this.#txQueues.push(this.kept(new TransmitQueue("tx", this.#txQueues.length, parts)));
+      this.#bringUp();
+    });
   }
 
   // ---- 4.6.3 initialization sequence -------------------------------------------------------------------------------
-
-  #bringUp(): string {
+  #bringUp(): void {
     this.#reset();
-    // 4.6.4: the EEPROM has chosen the link mode. Let negotiation run while the rest is set up.
-    this.#registers.set(reg.AUTOC, reg.AUTOC_RESTART_AN);
-    this.#counters.clear();
-    this.#initMac();
+    this.registers.set(reg.AUTOC, reg.AUTOC_RESTART_AN); // 4.6.4: the link comes up while the rest is set up.
+    this.counters.clear(); // 4.6.5
+    // FCS and padding are the card's work when sending, the FCS also when receiving.
+    this.registers.set(reg.HLREG0, reg.HLREG0_TXCRCEN | reg.HLREG0_TXPADEN | reg.HLREG0_RXCRCSTRP);
+    initJumbo(this.registers, this.options);
     this.#initReceive();
     this.#initTransmit();
-    if (this.options.interrupts === "msix") this.#initInterrupts();
-    const { linkLimitMs } = this.options;
-    if (linkLimitMs > 0) this.#registers.waitSet(reg.LINKS, reg.LINKS_LINK_UP, "LINKS.LINK_UP", linkLimitMs);
-    return this.#readMacAddress();
+    const { linkLimitMs, interrupts } = this.options;
+    if (linkLimitMs > 0) this.registers.waitSet(reg.LINKS, reg.LINKS_LINK_UP, "LINKS.LINK_UP", linkLimitMs);
+    if (interrupts === "msix") this.#initInterrupts();
+    this.#wasUp = this.linkUp;
   }
 
   /** 4.6.3.1 and 4.6.3.2: interrupts off, global reset, interrupts off again; then what the card does by itself. */
   #reset(): void {
-    this.#bar.write32(reg.EIMC, reg.EIMC_ALL);
+    this.bar.write32(reg.EIMC, reg.EIMC_ALL);
     this.#disableMaster(); // 4.2.1.7: whatever an earlier driver left running comes to rest first.
-    this.#bar.write32(reg.CTRL, reg.CTRL_LRST | reg.CTRL_RST);
+    this.bar.write32(reg.CTRL, reg.CTRL_LRST | reg.CTRL_RST);
     // 8.2.3.1.1: no register may be touched for 1 ms, and 4.6.3.2 wants 10 ms after the reset is over.
-    this.#pci.cpu.delay(1 * MS);
-    this.#registers.waitClear(reg.CTRL, reg.CTRL_LRST | reg.CTRL_RST, "CTRL.RST");
-    this.#pci.cpu.delay(10 * MS);
-    this.#bar.write32(reg.EIMC, reg.EIMC_ALL);
-    this.#bar.read32(reg.EICR);
-    this.#registers.waitSet(reg.EEC, reg.EEC_AUTO_RD, "EEC.AUTO_RD");
-    this.#registers.waitSet(reg.RDRXCTL, reg.RDRXCTL_DMAIDONE, "RDRXCTL.DMAIDONE");
-    this.#bar.write32(reg.FCRTH(0), reg.RXPBSIZE_512KB - 0x6000); // 4.6.3.2: with or without flow control.
-    this.#pci.config.setBusMaster(true);
-  }
-
-  #readMacAddress(): string {
-    const [low, high] = [this.#bar.read32(reg.RAL(0)), this.#bar.read32(reg.RAH(0))];
-    const bytes = [low, low >>> 8, low >>> 16, low >>> 24, high, high >>> 8];
-    return bytes.map((byte) => (byte & 0xff).toString(16).padStart(2, "0")).join(":");
-  }
-
-  /** HLREG0 is for both directions: FCS and padding are the card's work when sending, the FCS also when receiving. */
-  #initMac(): void {
-    this.#registers.set(reg.HLREG0, reg.HLREG0_TXCRCEN | reg.HLREG0_TXPADEN | reg.HLREG0_RXCRCSTRP);
-    const { maxFrameBytes } = this.options;
-    if (maxFrameBytes === STANDARD_FRAME_BYTES) return;
-    // 8.2.3.22.13: MFS counts the FCS but no VLAN tag, and means nothing until jumbo frames are enabled.
-    this.#bar.write32(reg.MAXFRS, (maxFrameBytes + 4) << reg.MAXFRS_MFS_SHIFT);
-    this.#registers.set(reg.HLREG0, reg.HLREG0_JUMBOEN);
+    this.pci.cpu.delay(1 * MS);
+    this.registers.waitClear(reg.CTRL, reg.CTRL_LRST | reg.CTRL_RST, "CTRL.RST");
+    this.pci.cpu.delay(10 * MS);
+    this.bar.write32(reg.EIMC, reg.EIMC_ALL);
+    this.bar.read32(reg.EICR);
+    this.registers.waitSet(reg.EEC, reg.EEC_AUTO_RD, "EEC.AUTO_RD");
+    this.registers.waitSet(reg.EEMNGCTL, reg.EEMNGCTL_CFG_DONE0, "EEMNGCTL.CFG_DONE0");
+    this.registers.waitSet(reg.RDRXCTL, reg.RDRXCTL_DMAIDONE, "RDRXCTL.DMAIDONE");
+    this.bar.write32(reg.FCRTH(0), reg.RXPBSIZE_512KB - 0x6000); // 4.6.3.2: with or without flow control.
+    this.pci.config.setBusMaster(true);
   }
 
   // ---- 4.6.7 receive initialization --------------------------------------------------------------------------------
-
   #initReceive(): void {
-    const bar = this.#bar;
-    const registers = this.#registers;
+    const bar = this.bar;
+    const registers = this.registers;
     registers.clear(reg.RXCTRL, reg.RXCTRL_RXEN);
     // 7.1.1: own address and broadcast pass. The multicast table is memory that no reset clears.
     registers.set(reg.FCTRL, reg.FCTRL_BAM | (this.options.promiscuous ? reg.FCTRL_UPE | reg.FCTRL_MPE : 0));
@@ -168,9 +96,9 @@ export class IxgbeDriver {
     for (let buffer = 1; buffer < reg.PACKET_BUFFER_COUNT; buffer++) bar.write32(reg.RXPBSIZE(buffer), 0);
     registers.set(reg.RDRXCTL, reg.RDRXCTL_CRCSTRIP); // Must agree with HLREG0.RXCRCSTRP.
     registers.clear(reg.RDRXCTL, reg.RDRXCTL_RSCFRSTSIZE); // "As opposed to its hardware default."
-    if (this.options.rxQueueCount > 1) this.#initRss();
+    initRss(registers, this.options);
     registers.set(reg.CTRL_EXT, reg.CTRL_EXT_NS_DIS);
-    for (const queue of this.#rxQueues) queue.start(this.options);
+    for (const queue of this.#rxQueues) queue.start();
     // No frame may be on its way through the card while RXEN is set: halt, wait until it is empty, enable, go on.
     registers.set(reg.SECRXCTRL, reg.SECRXCTRL_RX_DIS);
     registers.waitSet(reg.SECRXSTAT, reg.SECRXSTAT_SECRX_RDY, "SECRXSTAT.SECRX_RDY");
@@ -178,86 +106,61 @@ export class IxgbeDriver {
     registers.clear(reg.SECRXCTRL, reg.SECRXCTRL_RX_DIS);
   }
 
-  /** 7.1.2.8: seven bits of a flow's hash pick an entry of the table, which names the queue. */
-  #initRss(): void {
-    for (const [index, word] of RSS_KEY.entries()) this.#bar.write32(reg.RSSRK(index), word);
-    for (let index = 0; index < reg.RETA_COUNT; index++) {
-      let entries = 0;
-      for (let byte = 0; byte < 4; byte++) entries |= ((4 * index + byte) % this.options.rxQueueCount) << (8 * byte);
-      this.#bar.write32(reg.RETA(index), entries);
-    }
-    // The descriptor has room for the hash or for a fragment's checksum.
-    this.#registers.set(reg.RXCSUM, reg.RXCSUM_PCSD);
-    this.#bar.write32(reg.MRQC, reg.MRQC_MRQE_RSS | reg.MRQC_RSS_FIELDS);
-  }
-
   // ---- 4.6.8 transmit initialization -------------------------------------------------------------------------------
-
   #initTransmit(): void {
-    const bar = this.#bar;
+    const bar = this.bar;
     // The arbiter must stand still while the packet buffer is laid out.
-    this.#registers.set(reg.RTTDCS, reg.RTTDCS_ARBDIS);
+    this.registers.set(reg.RTTDCS, reg.RTTDCS_ARBDIS);
     bar.write32(reg.DTXMXSZRQ, reg.DTXMXSZRQ_MAX_BYTES);
     bar.write32(reg.TXPBSIZE(0), reg.TXPBSIZE_160KB);
     for (let buffer = 1; buffer < reg.PACKET_BUFFER_COUNT; buffer++) bar.write32(reg.TXPBSIZE(buffer), 0);
-    this.#registers.clear(reg.RTTDCS, reg.RTTDCS_ARBDIS);
+    this.registers.clear(reg.RTTDCS, reg.RTTDCS_ARBDIS);
     for (const queue of this.#txQueues) queue.program();
     // Not before the rings are known: TE enables queue 0 by itself (8.2.3.9.2).
-    this.#registers.set(reg.DMATXCTL, reg.DMATXCTL_TE);
+    this.registers.set(reg.DMATXCTL, reg.DMATXCTL_TE);
     for (const queue of this.#txQueues) queue.enable();
   }
 
   // ---- 4.6.6 interrupt initialization ------------------------------------------------------------------------------
-
-  /** Vector n is receive queue n. Every cause stays masked until somebody waits for it. */
+  /** Vector n is receive queue n, masked until somebody waits for it; the one behind them is the link's, never masked. */
   #initInterrupts(): void {
     const { rxQueueCount, interruptIntervalUs } = this.options;
-    this.#interrupts = this.#pci.interrupts("msix", rxQueueCount);
-    this.#registers.set(reg.GPIE, reg.GPIE_MULTIPLE_MSIX | reg.GPIE_PBA_SUPPORT);
+    this.#interrupts = this.pci.interrupts("msix", rxQueueCount + 1);
+    this.registers.set(reg.GPIE, reg.GPIE_MULTIPLE_MSIX | reg.GPIE_PBA_SUPPORT);
     // Written whole, for two queues at a time: the vectors have no reset value (8.2.3.5.16).
     for (let even = 0; even < rxQueueCount; even += 2) {
       const odd = even + 1 < rxQueueCount ? (even + 1) | reg.IVAR_INT_ALLOC_VAL : 0;
-      this.#bar.write32(reg.IVAR(even / 2), even | reg.IVAR_INT_ALLOC_VAL | (odd << 16));
+      this.bar.write32(reg.IVAR(even / 2), even | reg.IVAR_INT_ALLOC_VAL | (odd << 16));
     }
+    this.bar.write32(reg.IVAR_MISC, (rxQueueCount | reg.IVAR_INT_ALLOC_VAL) << reg.IVAR_MISC_OTHER_SHIFT);
     const throttle = (interruptIntervalUs >> 1) << reg.EITR_ITR_INTERVAL_SHIFT;
-    for (let vector = 0; vector < rxQueueCount; vector++) this.#bar.write32(reg.EITR(vector), throttle);
-    // The message itself clears its cause: nobody has to read EICR.
-    this.#bar.write32(reg.EIAC, (1 << rxQueueCount) - 1);
+    for (let vector = 0; vector < rxQueueCount; vector++) this.bar.write32(reg.EITR(vector), throttle);
+    // The message itself clears the cause of a queue: nobody has to read EICR.
+    this.bar.write32(reg.EIAC, (1 << rxQueueCount) - 1);
+    this.bar.write32(reg.EICR, reg.EICR_LSC); // The link has come up on the way here.
+    this.bar.write32(reg.EIMS, reg.EICR_LSC);
   }
 
   // ---- running -----------------------------------------------------------------------------------------------------
-
-  get linkUp(): boolean {
-    return (this.#bar.read32(reg.LINKS) & reg.LINKS_LINK_UP) !== 0;
+  /** Whether the link went down or came up since the last call. With interrupts it asks the card only if it interrupted. */
+  linkChanged(): boolean {
+    const interrupt = this.#interrupts[this.options.rxQueueCount];
+    if (interrupt?.poll() === false) return false;
+    if (interrupt !== undefined) this.bar.write32(reg.EICR, reg.EICR_LSC); // First: what comes later interrupts again.
+    const wasUp = this.#wasUp;
+    this.#wasUp = this.linkUp;
+    return interrupt !== undefined || wasUp !== this.#wasUp; // An interrupt may stand for down and up again.
   }
 
-  /** What was counted since probe. Reads registers that the read clears, so it must be the only reader. */
-  statistics(): IxgbeStatistics {
-    return this.#counters.collect();
-  }
-
-  /**
-   * Takes whole frames that have arrived into `batch`, at most `limit` entries, and returns how many entries it filled.
-   * Their buffers are the caller's until {@link release} or {@link txBatch}. Takes no more than the pool can replace, so a
-   * caller that keeps all buffers receives nothing. Throws RangeError when not even one whole frame fits, and Error when
-   * the card wrote a length that cannot be.
-   */
-  rxBatch(queueIndex: number, batch: PacketBatch, limit: number = batch.capacity): number {
+  override rxBatch(queueIndex: number, batch: PacketBatch, limit: number = batch.capacity): number {
     return queueAt(this.#rxQueues, queueIndex).receive(batch, limit);
   }
 
-  /** Gives the buffers of the first `count` entries back to the pool. */
-  release(batch: PacketBatch, count: number): void {
-    for (let entry = 0; entry < count; entry++) this.pool.release(batch.bufferIndex[entry] as number);
-  }
-
-  /**
-   * Sends the frames in the first `count` entries and takes their buffers, which go back to the pool once they are sent.
-   * Returns how many entries it took: whole frames, fewer than `count` when the ring is full; the others stay the
-   * caller's. Throws RangeError, and takes nothing, for a frame that is too short, too long or has no end.
-   */
-  txBatch(queueIndex: number, batch: PacketBatch, count: number): number {
-    return queueAt(this.#txQueues, queueIndex).send(batch, count);
+  override txBatch(queueIndex: number, batch: PacketBatch, count: number): number {
+    const taken = queueAt(this.#txQueues, queueIndex).send(batch, count);
+    // Whoever only sends into a full ring touches the card no more; this is where he hears that it is gone.
+    if (taken === 0 && count > 0) this.refused();
+    return taken;
   }
 
   /**
@@ -267,7 +170,7 @@ export class IxgbeDriver {
   waitForTraffic(limitMs: number, queueIndex = 0): boolean {
     const queue = queueAt(this.#rxQueues, queueIndex);
     const interrupt = this.#interrupts[queueIndex];
-    const { cpu } = this.#pci;
+    const { cpu } = this.pci;
     const deadlineNs = cpu.nowNs() + limitMs * MS;
     for (let polls = 0; polls < POLL_LIMIT; polls++) {
       if (queue.hasTraffic()) return true;
@@ -277,115 +180,220 @@ export class IxgbeDriver {
         cpu.relax();
         continue;
       }
-      this.#bar.write32(reg.EIMS, 1 << queueIndex);
+      this.bar.write32(reg.EIMS, 1 << queueIndex);
       // Look again after unmasking: a frame that came after the empty poll met a masked cause, and although EICR keeps it,
       // any read of EICR would have cleared it. This read pushes the store in front of it and brings all DMA before its
       // answer: older frames are seen here, younger ones interrupt.
-      this.#bar.read32(reg.STATUS);
+      this.bar.read32(reg.STATUS);
       if (!queue.hasTraffic()) interrupt.wait(leftNs / MS);
-      this.#bar.write32(reg.EIMC, 1 << queueIndex);
+      this.bar.write32(reg.EIMC, 1 << queueIndex);
     }
     return false;
   }
 
-  /** Copies a frame and sends it; false when there is no room at the moment. For tests and tutorials. */
-  transmit(frame: Uint8Array, queueIndex = 0): boolean {
-    const { pool } = this;
-    const queue = queueAt(this.#txQueues, queueIndex);
-    const count = Math.max(1, Math.ceil(frame.byteLength / pool.bufferBytes));
-    if (count > this.#outbox.capacity) throw new RangeError(`${frame.byteLength} bytes exceed maxFrameBytes`);
-    queue.clean();
-    if (pool.freeCount < count) return false;
-    for (let entry = 0; entry < count; entry++) {
-      const from = entry * pool.bufferBytes;
-      const byteLength = Math.min(pool.bufferBytes, frame.byteLength - from);
-      const buffer = pool.take();
-      pool.memory.copyFrom(buffer * pool.bufferBytes, frame, from, byteLength);
-      this.#outbox.set(entry, buffer, byteLength, entry === count - 1);
-    }
-    let taken = 0;
-    try {
-      taken = queue.send(this.#outbox, count);
-    } finally {
-      if (taken === 0) this.release(this.#outbox, count);
-    }
-    return taken > 0;
-  }
-
-  /** A copy of the next frame of any queue; undefined when there is none. For tests and tutorials. */
-  receive(): Uint8Array | undefined {
-    const inbox = this.#inbox;
-    for (let index = 0; this.#inboxNext === this.#inboxCount && index < this.#rxQueues.length; index++) {
-      this.#inboxCount = this.rxBatch(index, inbox);
-      this.#inboxNext = 0;
-    }
-    if (this.#inboxNext === this.#inboxCount) return undefined;
-    const frame = new Uint8Array(inbox.frameBytes(this.#inboxNext, this.#inboxCount));
-    const end = inbox.endOfFrame(this.#inboxNext, this.#inboxCount);
-    for (let at = 0; this.#inboxNext < end; this.#inboxNext++) {
-      const buffer = inbox.bufferIndex[this.#inboxNext] as number;
-      const byteLength = inbox.byteLength[this.#inboxNext] as number;
-      this.pool.memory.copyTo(buffer * this.pool.bufferBytes, frame, at, byteLength);
-      this.pool.release(buffer);
-      at += byteLength;
-    }
-    return frame;
-  }
-
   // ---- taking it down ----------------------------------------------------------------------------------------------
-
   /** Stops the card and unmaps all memory, also what the application still holds. A second call does nothing. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    try {
-      this.#bar.write32(reg.EIMC, reg.EIMC_ALL);
+    this.orCutOff(() => {
+      this.bar.write32(reg.EIMC, reg.EIMC_ALL);
       this.#stopQueues();
       this.#disableMaster();
-    } catch (error) {
-      this.#cutOff();
-      throw error;
-    }
-    this.#freeMemory();
+    });
+    this.freeMemory();
   }
 
   #stopQueues(): void {
-    const { cpu } = this.#pci;
     for (const queue of this.#rxQueues) queue.stop();
+    const { cpu } = this.pci;
     cpu.delay(0.1 * MS); // 4.6.7.1.2: data of the last frame may still be on its way.
-    this.#registers.clear(reg.RXCTRL, reg.RXCTRL_RXEN);
+    this.registers.clear(reg.RXCTRL, reg.RXCTRL_RXEN);
     const deadlineNs = cpu.nowNs() + DRAIN_LIMIT_NS;
     for (const queue of this.#txQueues) {
-      for (queue.clean(); !queue.isEmpty && cpu.nowNs() < deadlineNs; queue.clean()) cpu.relax();
+      while (!queue.clean() && cpu.nowNs() < deadlineNs) cpu.relax();
       queue.stop();
     }
-    this.#registers.clear(reg.DMATXCTL, reg.DMATXCTL_TE);
+    this.registers.clear(reg.DMATXCTL, reg.DMATXCTL_TE);
   }
 
   /** 5.2.5.3.2: the card starts no more requests, and says when the last one is over. Only a reset takes it back. */
   #disableMaster(): void {
-    this.#registers.set(reg.CTRL, reg.CTRL_PCIE_MASTER_DISABLE);
-    this.#registers.waitClear(reg.STATUS, reg.STATUS_PCIE_MASTER_ENABLE, "STATUS.PCIE_MASTER_ENABLE_STATUS");
-    this.#pci.config.setBusMaster(false);
-  }
-
-  /** For a card that does not do as it is told: what it cannot reach it cannot overwrite. */
-  #cutOff(): void {
-    try {
-      this.#pci.config.setBusMaster(false);
-      this.#pci.config.functionLevelReset();
-    } finally {
-      this.#freeMemory();
-    }
-  }
-
-  #freeMemory(): void {
-    for (const memory of this.#memory.splice(0)) memory.free();
+    this.registers.set(reg.CTRL, reg.CTRL_PCIE_MASTER_DISABLE);
+    this.registers.waitClear(reg.STATUS, reg.STATUS_PCIE_MASTER_ENABLE, "STATUS.PCIE_MASTER_ENABLE_STATUS");
+    this.pci.config.setBusMaster(false);
   }
 }
 
-function queueAt<Queue>(queues: readonly Queue[], index: number): Queue {
-  const queue = queues[index];
-  if (queue === undefined) throw new RangeError(`ixgbe: there is no queue ${index} among ${queues.length}`);
-  return queue;
+/** A receive ring. Descriptors from `next` up to one before RDT are the card's. */
+class ReceiveQueue extends Ring {
+  /** 4.6.7 "per each receive queue". */
+  start(): void {
+    const { index, bar, registers, options } = this;
+    bar.write32(reg.RDBAL(index), this.memory.iovaLow);
+    bar.write32(reg.RDBAH(index), this.memory.iovaHigh);
+    bar.write32(reg.RDLEN(index), this.size * reg.DESCRIPTOR_BYTES);
+    // A queue that nobody empties must not hold up the others. A single one may use the card's packet buffer instead.
+    const dropEnable = options.rxQueueCount > 1 ? reg.SRRCTL_DROP_EN : 0;
+    bar.write32(reg.SRRCTL(index), (options.bufferBytes >> 10) | SRRCTL_FORMAT | dropEnable);
+    registers.clear(reg.DCA_RXCTRL(index), reg.DCA_RXCTRL_BIT_12);
+    if (options.vlanStrip) registers.set(reg.RXDCTL(index), reg.RXDCTL_VME);
+    registers.switchOn(reg.RXDCTL(index), reg.RXDCTL_ENABLE, `RXDCTL(${index}).ENABLE`);
+    // "The tail should not be bumped before this bit was read as 1b." RDT ends up one behind the first descriptor: were
+    // it equal to RDH, the ring would not be full but empty.
+    this.#refill(this.size);
+  }
+
+  hasTraffic(): boolean {
+    return (this.memory.readAcquire32(this.next * reg.DESCRIPTOR_BYTES + reg.RXD_STATUS) & reg.RXD_STAT_DD) !== 0;
+  }
+
+  /** 7.1.6.2: takes what the card has written back. See {@link IxgbeDriver.rxBatch}. */
+  receive(batch: PacketBatch, limit: number): number {
+    const { memory, size, bufferOf } = this;
+    const { bufferBytes } = this.pool;
+    const wanted = Math.min(limit, batch.capacity);
+    const most = Math.min(wanted, this.pool.freeCount);
+    let slot = this.next;
+    let seen = 0;
+    let whole = 0;
+    while (seen < most) {
+      const at = slot * reg.DESCRIPTOR_BYTES;
+      // Acquire: the card writes DD last. Loads that overtook this one could still see what was there before.
+      const status = memory.readAcquire32(at + reg.RXD_STATUS) | 0;
+      if ((status & reg.RXD_STAT_DD) === 0) break;
+      const lengthAndTag = memory.read32(at + reg.RXD_LENGTH_VLAN) | 0;
+      const byteLength = lengthAndTag & 0xffff;
+      if (byteLength > bufferBytes) throw brokenLength(this.index, slot, byteLength, bufferBytes);
+      batch.bufferIndex[seen] = bufferOf[slot] as number;
+      batch.byteLength[seen] = byteLength;
+      batch.status[seen] = status;
+      batch.packetType[seen] = memory.read32(at + reg.RXD_PACKET_TYPE) & 0x1_ffff;
+      batch.rssHash[seen] = memory.read32(at + reg.RXD_RSS_HASH) | 0;
+      batch.vlanTag[seen] = lengthAndTag >>> 16;
+      seen++;
+      slot = slot + 1 === size ? 0 : slot + 1;
+      if ((status & reg.RXD_STAT_EOP) !== 0) whole = seen;
+    }
+    // A frame without its end stays in the ring, and the next call looks at it again.
+    if (whole > 0) this.#refill(whole);
+    else if (seen === wanted && wanted > 0) throw longFrame(this.index, wanted);
+    return whole;
+  }
+
+  /** 7.1.6.1: gives the next `count` descriptors fresh buffers, which the pool has, and hands them to the card. */
+  #refill(count: number): void {
+    const { memory, size, pool } = this;
+    let slot = this.next;
+    let last = slot;
+    for (let done = 0; done < count; done++) {
+      const buffer = pool.take();
+      const at = slot * reg.DESCRIPTOR_BYTES;
+      this.bufferOf[slot] = buffer; // The card overwrites its address in the ring.
+      memory.write32(at + reg.RXD_READ_ADDRESS_LOW, pool.iovaLow[buffer] as number);
+      memory.write32(at + reg.RXD_READ_ADDRESS_HIGH, pool.iovaHigh[buffer] as number);
+      // No header buffer; and DD, which lies in the same word, is cleared.
+      memory.write32(at + reg.RXD_READ_HEADER_LOW, 0);
+      memory.write32(at + reg.RXD_READ_HEADER_HIGH, 0);
+      last = slot;
+      slot = slot + 1 === size ? 0 : slot + 1;
+    }
+    this.next = slot;
+    // One doorbell for all of them, ordered behind the stores above. The descriptor at `last` itself is not the card's yet.
+    this.bar.write32(reg.RDT(this.index), last);
+  }
+
+  /** 4.6.7.1.2: when ENABLE reads 0 no descriptor is fetched or written any more; the last data may take 100 µs. */
+  stop(): void {
+    this.registers.switchOff(reg.RXDCTL(this.index), reg.RXDCTL_ENABLE, `RXDCTL(${this.index}).ENABLE`);
+  }
+}
+
+/** A transmit ring. `next` is TDT: where the next frame goes. */
+class TransmitQueue extends Ring {
+  /** By the first descriptor of a group: its last, the only one with RS, whose DD stands for the group. */
+  readonly #groupEnd = new Int32Array(this.size);
+  /** The first descriptor of the oldest group that is not known to be sent. */
+  #clean = 0;
+
+  /** 4.6.8 "for each transmit queue", what comes before the transmit path is enabled. */
+  program(): void {
+    this.bar.write32(reg.TDBAL(this.index), this.memory.iovaLow);
+    this.bar.write32(reg.TDBAH(this.index), this.memory.iovaHigh);
+    this.bar.write32(reg.TDLEN(this.index), this.size * reg.DESCRIPTOR_BYTES);
+    // WTHRESH stays 0: the card writes DD as soon as a descriptor with RS is done. Otherwise the last frames before a
+    // pause would keep their buffers.
+    this.bar.write32(reg.TXDCTL(this.index), TXDCTL_THRESHOLDS);
+  }
+
+  /** And what comes after. The tail may not be moved before ENABLE reads 1. */
+  enable(): void {
+    this.registers.switchOn(reg.TXDCTL(this.index), reg.TXDCTL_ENABLE, `TXDCTL(${this.index}).ENABLE`);
+  }
+
+  /** See {@link IxgbeDriver.txBatch}. */
+  send(batch: PacketBatch, count: number): number {
+    this.clean();
+    const { size } = this;
+    // One descriptor stays free: were TDT equal to TDH, the ring would not be full but empty.
+    const free = this.#clean - this.next - 1;
+    const taken = fittingEntries(this, batch, count, free < 0 ? free + size : free);
+    if (taken === 0) return 0;
+    let slot = this.next;
+    let group = slot;
+    let framesInGroup = 0;
+    let frameBytes = batch.frameBytes(0, taken);
+    for (let entry = 0; entry < taken; entry++) {
+      const isLast = ((batch.status[entry] as number) & END_OF_PACKET) !== 0;
+      if (isLast) framesInGroup++;
+      // RS on the last descriptor of a group only: one write-back for up to 32 frames, and no frame whose DD never comes.
+      const reports = isLast && (framesInGroup === FRAMES_PER_REPORT || entry === taken - 1);
+      this.#describe(slot, batch, entry, frameBytes, (isLast ? reg.TXD_DCMD_EOP : 0) | (reports ? reg.TXD_DCMD_RS : 0));
+      // PAYLEN is the frame's, and stands in its first descriptor.
+      frameBytes = isLast && entry + 1 < taken ? batch.frameBytes(entry + 1, taken) : 0;
+      const following = slot + 1 === size ? 0 : slot + 1;
+      if (reports) {
+        this.#groupEnd[group] = slot;
+        group = following;
+        framesInGroup = 0;
+      }
+      slot = following;
+    }
+    this.next = slot;
+    // One doorbell for all of them, ordered behind the stores to the descriptors and to the frames.
+    this.bar.write32(reg.TDT(this.index), slot);
+    return taken;
+  }
+
+  /** Writes an advanced data descriptor (7.2.3.2.4). Its last word takes the DD of the lap before with it. */
+  #describe(slot: number, batch: PacketBatch, entry: number, frameBytes: number, ends: number): void {
+    const { memory, pool } = this;
+    const at = slot * reg.DESCRIPTOR_BYTES;
+    const buffer = batch.bufferIndex[entry] as number;
+    const command = reg.TXD_DTYP_DATA | reg.TXD_DCMD_DEXT | reg.TXD_DCMD_IFCS | ends;
+    this.bufferOf[slot] = buffer;
+    memory.write32(at + reg.TXD_ADDRESS_LOW, pool.iovaLow[buffer] as number);
+    memory.write32(at + reg.TXD_ADDRESS_HIGH, pool.iovaHigh[buffer] as number);
+    memory.write32(at + reg.TXD_COMMAND, command | (batch.byteLength[entry] as number));
+    memory.write32(at + reg.TXD_STATUS, frameBytes << reg.TXD_PAYLEN_SHIFT);
+  }
+
+  /**
+   * Gives the buffers of sent frames back; true when all are. TDH is not asked: it says what was fetched, and the read would
+   * cost a round trip.
+   */
+  clean(): boolean {
+    while (this.#clean !== this.next) {
+      const end = this.#groupEnd[this.#clean] as number;
+      const status = this.memory.readAcquire32(end * reg.DESCRIPTOR_BYTES + reg.TXD_STATUS);
+      if ((status & reg.TXD_STA_DD) === 0) return false;
+      this.#clean = this.releaseBuffers(this.#clean, end);
+    }
+    return true;
+  }
+
+  /** 4.6.8.1.2, after the ring has run empty. */
+  stop(): void {
+    this.registers.switchOff(reg.TXDCTL(this.index), reg.TXDCTL_ENABLE, `TXDCTL(${this.index}).ENABLE`);
+  }
 }

@@ -33,9 +33,15 @@ function environment(path: string): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(own), PATH: path };
 }
 
-async function inProject(path: string, command: string, ...args: string[]): Promise<string> {
-  const { stdout } = await run(command, args, { cwd: project, env: environment(path), timeout: 60_000 });
-  return stdout;
+async function runInProject(
+  path: string,
+  [command = "", ...args]: string[],
+): Promise<{ stdout: string; stderr: string }> {
+  return run(command, args, { cwd: project, env: environment(path), timeout: 60_000 });
+}
+
+async function inProject(path: string, ...command: string[]): Promise<string> {
+  return (await runInProject(path, command)).stdout;
 }
 
 beforeAll(async () => {
@@ -52,6 +58,8 @@ beforeAll(async () => {
   await inProject(systemPath, "npm", "install", tarball, "--prefer-offline", "--no-audit", "--no-fund");
   writeFileSync(join(project, "smoke.js"), smokeScript);
   writeFileSync(join(project, "smoke.ts"), smokeTypes);
+  writeFileSync(join(project, "one-frame.js"), oneFrameScript);
+  writeFileSync(join(project, "no-driver.ts"), "export const driver: number = 1;\n");
 });
 
 afterAll(() => {
@@ -70,13 +78,83 @@ console.log(JSON.stringify({
 }));
 `;
 
+/**
+ * One frame each way through a card in a worker thread, written for the oldest Node: a project's own driver in a few
+ * registers, so that nothing of this repository's drivers is needed.
+ */
+const oneFrameScript = `
+import { frames, plugIn } from "softbar";
+import { ixgbe } from "softbar/devices";
+
+const RING_BYTES = 128;
+const bed = await plugIn(ixgbe());
+try {
+  const { pci } = bed;
+  const bar = pci.bar(0);
+  const set = (offset, bits) => bar.write32(offset, (bar.read32(offset) | bits) >>> 0);
+  const until = (what, isSo) => {
+    for (const endNs = pci.cpu.nowNs() + 10e9; !isSo(); pci.cpu.relax()) {
+      if (pci.cpu.nowNs() > endNs) throw new Error("no " + what);
+    }
+  };
+  pci.config.setBusMaster(true);
+  set(0x042a0, 1 << 12);
+  until("link", () => (bar.read32(0x042a4) & (1 << 30)) !== 0);
+  set(0x05080, 0x700);
+  const ring = (base, label) => {
+    const memory = pci.dma.alloc(RING_BYTES, { label });
+    bar.write32(base, memory.iovaLow >>> 0);
+    bar.write32(base + 4, memory.iovaHigh >>> 0);
+    bar.write32(base + 8, RING_BYTES);
+    return memory;
+  };
+  const [rx, tx] = [ring(0x01000, "rx ring"), ring(0x06000, "tx ring")];
+  const [into, from] = [pci.dma.alloc(2048), pci.dma.alloc(2048)];
+  bar.write32(0x02100, 2 | (4 << 8) | (1 << 25));
+  set(0x01028, 1 << 25);
+  until("receive queue", () => (bar.read32(0x01028) & (1 << 25)) !== 0);
+  rx.write32(0, into.iovaLow >>> 0);
+  rx.write32(4, into.iovaHigh >>> 0);
+  bar.write32(0x01018, 1);
+  set(0x03000, 1);
+  set(0x04a80, 1);
+  set(0x06028, 1 << 25);
+  until("transmit queue", () => (bar.read32(0x06028) & (1 << 25)) !== 0);
+
+  const [out, back] = frames(2, { minByteLength: 60, maxByteLength: 60 });
+  from.copyFrom(0, out, 0, out.length);
+  tx.write32(0, from.iovaLow >>> 0);
+  tx.write32(4, from.iovaHigh >>> 0);
+  tx.write32(8, (out.length | (3 << 20) | (1 << 24) | (1 << 25) | (1 << 27) | (1 << 29)) >>> 0);
+  tx.write32(12, (out.length << 14) >>> 0);
+  bar.write32(0x06018, 1);
+  until("completion", () => (tx.readAcquire32(12) & 1) !== 0);
+  bed.wire.send(back);
+  until("frame", () => (rx.readAcquire32(8) & 1) !== 0);
+  await bed.quiesce();
+
+  const sent = bed.wire.sent[0];
+  const received = into.bytes.slice(0, rx.read16(12) - (rx.read16(12) > back.length ? 4 : 0));
+  console.log(JSON.stringify({
+    sent: sent.length,
+    isSent: Buffer.compare(sent, out) === 0,
+    received: received.length,
+    isReceived: Buffer.compare(received, back) === 0,
+    violations: bed.violations.map((found) => found.message),
+  }));
+} finally {
+  await bed.close();
+}
+`;
+
 /** The same for the compiler: our declarations must not ask the user for types that only this repository has. */
 const smokeTypes = `
 import * as softbar from "softbar";
 import * as devices from "softbar/devices";
 import * as emulator from "softbar/emulator";
+import * as scenarios from "softbar/scenarios";
 
-export const names: string[] = [softbar, devices, emulator].flatMap((module) => Object.keys(module));
+export const names: string[] = [softbar, devices, emulator, scenarios].flatMap((module) => Object.keys(module));
 `;
 
 const nodes = [
@@ -102,6 +180,39 @@ describe.for(nodes)("$label", ({ major, path }) => {
     // `--no`: a missing `bin` must fail here and not fetch somebody's package of that name.
     expect((await inProject(path, "npx", "--no", "--", "softbar", "--version")).trim()).toBe(packageJson.version);
     expect(await inProject(path, "npx", "--no", "--", "softbar", "--help")).toContain("replay");
+  });
+
+  test("a card in a thread of its own sends a frame and receives one", async ({ skip }) => {
+    const reason = await unavailable();
+    if (reason !== undefined) skip(reason);
+
+    const seen: unknown = JSON.parse(await inProject(path, "node", "one-frame.js"));
+    expect(seen).toEqual({ sent: 60, isSent: true, received: 60, isReceived: true, violations: [] });
+  });
+
+  test("the command line replays a session into the reference driver", async ({ skip }) => {
+    const reason = await unavailable();
+    if (reason !== undefined) skip(reason);
+
+    const { stdout, stderr } = await runInProject(path, ["npx", "--no", "--", "softbar", "replay", "--frames", "500"]);
+    expect(stderr).toBe("");
+    expect(stdout).toMatch(/500 sent +500 delivered +0 dropped +none unaccounted for/);
+    // What it says to go on with is what works in this project.
+    expect(stdout).toMatch(/your capture +npx softbar replay session\.pcap --speed recorded/);
+    const json = await inProject(path, "npx", "--no", "--", "softbar", "replay", "--frames", "500", "--json");
+    expect(JSON.parse(json)).toMatchObject({ sentCount: 500, deliveredCount: 500, balance: { holds: true } });
+  });
+
+  test("a driver in TypeScript runs, or its user is told in a sentence what he needs", async ({ skip }) => {
+    const reason = await unavailable();
+    if (reason !== undefined) skip(reason);
+
+    const command = ["npx", "--no", "--", "softbar", "replay", "--frames", "500", "--driver", "no-driver.ts"];
+    const failed = await runInProject(path, command).catch((error: { code: number; stderr: string }) => error);
+    expect(failed).toMatchObject({ code: 2 });
+    const sentence = major === "20" ? /Node 20[.\d]+ runs no TypeScript; take Node 22\.18/ : /is no driver module/;
+    expect(failed.stderr).toMatch(sentence);
+    expect(failed.stderr).toMatch(/^softbar: [^\n]+\.\n$/);
   });
 
   test("the library can be imported and used", async ({ skip }) => {

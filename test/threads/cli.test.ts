@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PcapWriter } from "../../emulator/wire/capture/write-pcap.ts";
 import { frames } from "../../harness/frames.ts";
 
-const entry = resolve(import.meta.dirname, "../../harness/cli/softbar.ts");
+const root = resolve(import.meta.dirname, "../..");
+const entry = join(root, "scenarios/softbar.ts");
 const fixture = (name: string): string => resolve(import.meta.dirname, `fixtures/replay-${name}.driver.ts`);
 /** Longer than any limit of the command line itself: what runs into it hangs. */
 const HANG_MS = 15_000;
@@ -18,8 +19,11 @@ interface Run {
   readonly stderr: string;
 }
 
-function start(words: readonly string[]): { child: ChildProcess; run: Promise<Run> } {
-  const child = spawn(process.execPath, [entry, ...words], { stdio: ["ignore", "pipe", "pipe"], timeout: HANG_MS });
+function start(words: readonly string[], file = entry): { child: ChildProcess; run: Promise<Run> } {
+  return watch(spawn(process.execPath, [file, ...words], { stdio: ["ignore", "pipe", "pipe"], timeout: HANG_MS }));
+}
+
+function watch(child: ChildProcess): { child: ChildProcess; run: Promise<Run> } {
   let [stdout, stderr] = ["", ""];
   child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
@@ -38,6 +42,7 @@ beforeAll(() => {
   for (const [index, frame] of frames(50, { maxByteLength: 200 }).entries()) whole.append(1, index * 1000, frame);
   writeFileSync(path("whole.pcap"), whole.bytes);
   writeFileSync(path("cut.pcap"), whole.bytes.subarray(0, whole.bytes.length - 5));
+  writeFileSync(path("whole.pcap.gz"), gzipSync(whole.bytes));
   writeFileSync(path("cut.pcap.gz"), gzipSync(whole.bytes).subarray(0, -20));
   writeFileSync(path("no-frames.pcap"), new PcapWriter().bytes);
   writeFileSync(path("cut-in-first.pcap"), whole.bytes.subarray(0, 50));
@@ -48,6 +53,8 @@ beforeAll(() => {
   cooked.append(1, 0, new Uint8Array(60));
   writeFileSync(path("cooked.pcap"), cooked.bytes);
   mkdirSync(path("folder.pcap"));
+  writeFileSync(path("no-driver.ts"), "export const driver = 1;\n");
+  writeFileSync(path("slip.ts"), "export default functio () {}\n");
 });
 
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -72,6 +79,13 @@ describe("what cannot be replayed is said in one sentence, with exit code 2", ()
     ["an unknown device", ["replay", "--device", "igbxe"], /no device "igbxe", did you mean "ixgbe"\?/],
     ["a device without a wire", ["replay", "--device", "edu"], /edu has no wire/],
     ["a missing driver module", ["replay", "--driver", "@nothing.ts"], /there is no such driver module/],
+    [
+      "a driver module without a driver",
+      ["replay", "--driver", "@no-driver.ts"],
+      /no-driver\.ts is no driver module: it/,
+    ],
+    ["a driver module that is no module", ["replay", "--driver", "@text.pcap"], /cannot be loaded as a driver module/],
+    ["a driver module with a slip", ["replay", "--driver", "@slip.ts"], /slip\.ts cannot be loaded as a driver module/],
     ["an unknown flag", ["replay", "--sped", "max"], /no flag --sped, did you mean --speed\?/],
     ["a flag without its value", ["replay", "--speed"], /--speed needs a value/],
     ["a value for a switch", ["replay", "--json=yes"], /--json takes no value/],
@@ -128,6 +142,12 @@ describe("a replay", () => {
     expect(run.stderr).toMatch(/took no frame for 1 s although 50 are waiting/);
   });
 
+  test("into a card that hangs ends with exit code 3, and says that it is the card", async () => {
+    const run = await start([], resolve(import.meta.dirname, "fixtures/hanging-card.cli.ts")).run;
+    expect(run).toMatchObject({ code: 3, stdout: "" });
+    expect(run.stderr).toMatch(/^softbar: failing gave no sign of life for 5000 ms: its model loops[^\n]+\n$/);
+  });
+
   test("of a driver that throws ends with exit code 1 and the driver's words", async () => {
     const run = await softbar("replay", path("whole.pcap"), "--driver", fixture("throwing"));
     expect(run).toMatchObject({ code: 1, stdout: "" });
@@ -157,6 +177,35 @@ describe("a replay", () => {
   });
 });
 
+describe("what the documentation says works from a clone, in which nothing is built", () => {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const [, block = ""] = /## Replay a capture\n\n```sh\n([\s\S]*?)```/.exec(readme) ?? [];
+  const commands = block.split("\n").flatMap((line) => (/^[^#]+/.exec(line) ?? []).map((text) => text.trim()));
+
+  test("there are such commands, and none needs an installed package", () => {
+    expect(commands.length).toBeGreaterThan(3);
+    expect(commands.filter((command) => /^npx softbar/.test(command))).toEqual([]);
+  });
+
+  test.each(commands)("%s", async (command) => {
+    const [program = "", ...words] = command
+      .replace("session.pcapng.gz", path("whole.pcap.gz"))
+      .replace("session.pcap", path("whole.pcap"))
+      .split(" ");
+    const { code, stderr } = await watch(spawn(program, words, { cwd: root, stdio: ["ignore", "pipe", "pipe"] })).run;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  });
+
+  test("what a made-up session says at its end, too", async () => {
+    const { stdout } = await softbar("replay", "--frames", "500");
+    const [, told = ""] = /your capture +(.+)\n/.exec(stdout) ?? [];
+    const words = told.replace("session.pcap", path("whole.pcap")).split(" ");
+    expect(words.slice(0, 2)).toEqual(["npm", "start"]);
+    const run = await watch(spawn("npm", words.slice(1), { cwd: root, stdio: ["ignore", "pipe", "pipe"] })).run;
+    expect(run).toMatchObject({ code: 0, stdout: expect.stringContaining("50 delivered") });
+  });
+});
+
 describe("the other verbs", () => {
   test("--version and --help", async () => {
     expect(await softbar("--version")).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
@@ -165,10 +214,34 @@ describe("the other verbs", () => {
     }
   });
 
-  test.each(["replay", "devices", "regs"])("%s --help lists its flags", async (verb) => {
+  test.each(["replay", "devices", "regs"])("%s --help lists its flags, asked for in any way", async (verb) => {
     const run = await softbar(verb, "--help");
     expect(run).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("--json") });
-    expect((await softbar("help", verb)).stdout).toBe(run.stdout);
+    for (const words of [
+      ["help", verb],
+      [verb, "-h"],
+      ["-h", verb],
+      [verb, "--trace", "-h"],
+    ]) {
+      expect(await softbar(...words), words.join(" ")).toEqual(run);
+    }
+  });
+
+  test("help is one JSON object with --json", async () => {
+    for (const words of [
+      ["--help", "--json"],
+      ["--json", "-h"],
+      ["help", "--json"],
+    ]) {
+      const { verbs } = JSON.parse((await softbar(...words)).stdout) as { verbs: { name: string }[] };
+      expect(verbs.map(({ name }) => name)).toEqual(["replay", "devices", "regs"]);
+    }
+    for (const words of [
+      ["regs", "--help", "--json"],
+      ["help", "--json", "regs"],
+    ]) {
+      expect(JSON.parse((await softbar(...words)).stdout)).toMatchObject({ name: "regs", operands: "DEVICE [NAME]" });
+    }
   });
 
   test("devices lists them", async () => {

@@ -1,12 +1,18 @@
 import { describe, expect, test } from "vitest";
-import { DeviceGoneError } from "../../emulator/run/testbed-error.ts";
+import { ixgbe } from "../../devices/ixgbe/index.ts";
+import { DeviceGoneError, DeviceStuckError } from "../../emulator/run/testbed-error.ts";
 import { plugIn } from "../../harness/plug-in.ts";
 import { ThreadedTestbed } from "../../harness/threaded-testbed.ts";
+import { IxgbeDriver } from "../../scenarios/drivers/ixgbe.ts";
+import { PacketBatch } from "../../scenarios/drivers/packet-pool.ts";
 import { FAILURE, type FailingOptions, failing, TRIGGER } from "./fixtures/failing-device.ts";
 import { registerBlock } from "./fixtures/register-block.ts";
 
-/** Far above what it takes (a nap of 10 ms, a notice of 80 ms), far below a limit that would mean nobody noticed. */
-const NOTICE_LIMIT_MS = 2000;
+/** What is promised: whoever deals with a device that died hears of it within 100 ms. */
+const PROMISED_MS = 100;
+/** What a busy machine may add: a thread that is ready to run may wait for a processor. */
+const SLACK_MS = 250;
+const NOTICE_LIMIT_MS = PROMISED_MS + SLACK_MS;
 
 const driver = (name: string): string => new URL(`./fixtures/${name}.ts`, import.meta.url).href;
 
@@ -158,6 +164,67 @@ describe("a device that throws while it runs", () => {
       thrownBy(() => bed.pci.bar(0).read32(0)),
       "ended with code 3",
     );
+  });
+
+  describe.each([
+    ["exit", "ended with code 3"],
+    ["vanish", "ended without a word"],
+  ] as const)("a thread that ends by %s while the test's own thread does not turn its event loop", (where, reason) => {
+    const ways: readonly (readonly [name: string, use: (bed: ThreadedTestbed) => void])[] = [
+      ["reads", (bed) => void bed.pci.bar(0).read32(0)],
+      ["posts writes", (bed) => bed.pci.bar(0).write32(0, 1)],
+      ["polls and relaxes", (bed) => bed.pci.cpu.relax()],
+      ["sends frames", (bed) => bed.wire.send(new Uint8Array(60))],
+      ["waits for an interrupt", (bed) => void bed.pci.interrupts("intx", 1)[0]?.wait(60_000)],
+      ["lets time pass", (bed) => bed.pci.cpu.delay(60e9)],
+    ];
+    test.each(ways)("is noticed by one that %s", async (_name, use) => {
+      await using bed = await plugFailing(where);
+      bed.pci.bar(0).write32(TRIGGER, 1);
+      const giveUpMs = performance.now() + 3000;
+      const end = thrownBy(() => {
+        while (performance.now() < giveUpMs) use(bed);
+      });
+      expectGone(end, reason);
+    });
+  });
+
+  test("throws at the first posted write once it is dead, without a read in between", async () => {
+    await using bed = await plugFailing("write");
+    bed.pci.bar(0).write32(TRIGGER, 1);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, NOTICE_LIMIT_MS);
+    expectGone(
+      thrownBy(() => bed.pci.bar(0).write32(0, 1)),
+      FAILURE,
+    );
+  });
+
+  test("a driver that only sends hears of it although its ring is full and it rings no more", async () => {
+    await using bed = (await plugIn(ixgbe())) as ThreadedTestbed;
+    const driver = IxgbeDriver.probe(bed.pci, { ringSize: 8 });
+    const batch = new PacketBatch(1);
+    const ended = bed.terminate();
+    const giveUpMs = performance.now() + 3000;
+    const end = thrownBy(() => {
+      while (performance.now() < giveUpMs) {
+        const buffer = driver.pool.take();
+        batch.set(0, buffer, 60);
+        if (driver.txBatch(0, batch, 1) === 0) driver.pool.release(buffer);
+      }
+    });
+    expectGone(end, "its thread was terminated");
+    await ended;
+  });
+
+  test("loops for ever: a read says after its limit that there is no sign of life, and a control call does too", async () => {
+    await using bed = (await plugIn(failing("spin"), { answerLimitMs: 200 })) as ThreadedTestbed;
+    bed.pci.bar(0).write32(TRIGGER, 1);
+    const { error, tookMs } = thrownBy(() => bed.pci.bar(0).read32(0));
+    expect(error).toBeInstanceOf(DeviceStuckError);
+    expect((error as Error).message).toMatch(/failing gave no sign of life for 200 ms: its model loops/);
+    expect(tookMs).toBeLessThan(200 + 10 * SLACK_MS);
+    await expect(bed.statistics()).rejects.toThrow(DeviceStuckError);
+    await expect(bed.cpu(1).run(driver("one-read.driver"))).rejects.toThrow(DeviceStuckError);
   });
 
   test("one that never returns from a handler: quiesce says so after its limit, and close still ends it", async () => {

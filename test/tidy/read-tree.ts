@@ -34,6 +34,14 @@ export function* imports(file: SourceFile): Iterable<{ at: number; name: string 
   }
 }
 
+/** `new URL("x", import.meta.url)`, also with a template. */
+export function* ownUrls(file: SourceFile): Iterable<{ at: number; name: string }> {
+  for (const found of file.code.matchAll(/\bnew URL\(\s*["`]([^"`]*)["`]\s*,\s*import\.meta\.url/g)) {
+    const start = found.index + found[0].search(/["`]/) + 1;
+    yield { at: found.index, name: file.text.slice(start, start + (found[1] ?? "").length) };
+  }
+}
+
 /** The arguments of a call whose opening bracket ends at `start`. */
 export function argumentsAt(code: string, start: number): string[] {
   const list = [""];

@@ -1,17 +1,9 @@
 /** How the register families of this card are laid out, and the few kinds of declaration that recur on its pages. */
 
-import { type Field, type Register, type RegisterOptions, register } from "../../../emulator/registers/declare.ts";
+import { type Register, type RegisterOptions, register } from "../../../emulator/registers/declare.ts";
 
-/** A register whose field names the compiler knows: `CTRL.fields.RST` is a Field, a misspelt name does not compile. */
-export type FieldedRegister<Names extends string> = Register & { readonly fields: Readonly<Record<Names, Field>> };
-
-/** As `register`, keeping the names of the fields in the type. */
-export function fielded<Names extends string>(
-  name: string,
-  options: RegisterOptions & { readonly fields: Readonly<Record<Names, Field>> },
-): FieldedRegister<Names> {
-  return register(name, options) as FieldedRegister<Names>;
-}
+/** `register`, which keeps the names of the fields in its type. Called so where they are what the declaration is about. */
+export { type FieldedRegister, register as fielded } from "../../../emulator/registers/declare.ts";
 
 /** One register for each of the 128 receive queues: 0–63 in 0x01000–0x01fff, 64–127 in 0x0d000–0x0dfff. */
 export function receiveQueues(offset: number): Pick<RegisterOptions, "offset" | "count" | "stride" | "more"> {

@@ -23,9 +23,11 @@ export class Replay implements Strategy {
     const { current } = run.recorder;
     const { schedule } = this;
     const ordinal = run.state.steps[current] as number;
+    const { occasion } = run.recorder;
     for (let at = 0; at < schedule.count; at++) {
       if (this.#spent[at] === 1 || schedule.kind[at] !== PREEMPT) continue;
       if (schedule.actor[at] !== current || schedule.ordinal[at] !== ordinal) continue;
+      if (schedule.otherOrdinal[at] !== occasion) continue;
       const other = schedule.other[at] as number;
       if (!isEnabled(run, other)) continue;
       this.#spent[at] = 1;

@@ -50,6 +50,54 @@ test("every run is replayed from its deviations, in every model", () => {
   }
 });
 
+test("a run with handlers, sleepers, limits and reads under way is replayed too", () => {
+  const machine = new Machine();
+  const [word, other, lock] = [machine.word("word"), machine.word("other"), machine.word("lock")];
+  const [first, second] = [machine.vector(), machine.vector()];
+  const nic = machine.device("nic", function* (nic) {
+    yield nic.dmaWriteRelaxed32(word, 1);
+    yield nic.message(first);
+    yield nic.dmaWriteRelaxed32(other, 1);
+    yield nic.message(second);
+    yield nic.fetch(word, other);
+    yield nic.message(first);
+  });
+  const register = nic.register("R");
+  const driver = machine.cpu("driver", function* (cpu) {
+    for (let turn = 0; turn < 4; turn++) {
+      yield cpu.read32(word);
+      const saved = yield cpu.irqSave();
+      yield cpu.write32(other, turn);
+      yield cpu.irqRestore(saved);
+      yield cpu.mmioWrite32(register, turn);
+      yield cpu.mmioRead32(register);
+    }
+  });
+  machine.cpu("sleeper", function* (cpu) {
+    yield cpu.lock(lock);
+    yield cpu.futexWait(word, 0, 100);
+    yield cpu.unlock(lock);
+    yield cpu.waitInterrupt(second, 1000);
+  });
+  machine.handle(first, driver, "isr", function* (cpu) {
+    yield cpu.read32(other);
+    yield cpu.write32(word, 3);
+    yield cpu.futexNotify(word);
+  });
+  const execution = new Execution(machine);
+  const strategy = new Portfolio();
+  const replay = new Replay();
+  for (const model of [SC, TSO, RELAXED]) {
+    for (let run = 0; run < 500; run++) {
+      execution.run(strategy, model, run);
+      const { hash } = execution;
+      replay.schedule.copyFrom(execution.recorder.schedule);
+      execution.run(replay, model, 0);
+      expect(execution.hash).toBe(hash);
+    }
+  }
+});
+
 test("a byte store and a word load overlap as in memory", () => {
   const seen = outcomes((m) => {
     const word = m.word64("word");

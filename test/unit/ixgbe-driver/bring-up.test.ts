@@ -57,6 +57,7 @@ test("the steps come in the order of the data sheet", async () => {
     "master disabled": write(reg.CTRL, reg.CTRL_PCIE_MASTER_DISABLE),
     reset: write(reg.CTRL, reg.CTRL_RST),
     "EEPROM read": read(reg.EEC, reg.EEC_AUTO_RD),
+    "firmware ready": read(reg.EEMNGCTL, reg.EEMNGCTL_CFG_DONE0),
     "DMA ready": read(reg.RDRXCTL, reg.RDRXCTL_DMAIDONE),
     "link started": write(reg.AUTOC, reg.AUTOC_RESTART_AN),
     "rx ring": write(reg.RDLEN(0)),
@@ -86,6 +87,12 @@ const stuckBits = [
   },
   { name: "CTRL.RST (bit 26 of register 0x00000) did not go", offset: reg.CTRL, set: reg.CTRL_RST, clear: 0 },
   { name: "EEC.AUTO_RD (bit 9 of register 0x10010) did not come", offset: reg.EEC, set: 0, clear: reg.EEC_AUTO_RD },
+  {
+    name: "EEMNGCTL.CFG_DONE0 (bit 18 of register 0x10110) did not come",
+    offset: reg.EEMNGCTL,
+    set: 0,
+    clear: reg.EEMNGCTL_CFG_DONE0,
+  },
   {
     name: "RDRXCTL.DMAIDONE (bit 3 of register 0x02f00) did not come",
     offset: reg.RDRXCTL,

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { frames } from "../../../harness/frames.ts";
 import { IxgbeDriver } from "../../../scenarios/drivers/ixgbe.ts";
+import * as reg from "../../../scenarios/drivers/ixgbe-registers.ts";
 import { PacketBatch } from "../../../scenarios/drivers/packet-pool.ts";
 import { letPass, openCard, openDriver, takeAll, tapped, udpFrame } from "./driver-bed.ts";
 
@@ -93,6 +94,37 @@ test("whoever polls is not interrupted", async () => {
   letPass(bed);
   expect(before).toBeGreaterThan(0);
   expect(pci.vectors[0]?.count).toBe(before);
+  driver.close();
+});
+
+for (const interrupts of ["msix", "none"] as const) {
+  test(`${interrupts}: a link that goes and comes is seen, each change once`, async () => {
+    const { bed, driver, log } = await openDriver({ interrupts, rxQueueCount: 3 });
+    letPass(bed);
+    expect(driver.linkChanged()).toBe(false);
+    for (let round = 0; round < 3; round++) {
+      // The partner is unplugged and plugged in again: negotiation starts anew.
+      bed.pci.bar(0).write32(reg.AUTOC, bed.pci.bar(0).read32(reg.AUTOC) | reg.AUTOC_RESTART_AN);
+      expect([driver.linkChanged(), driver.linkUp]).toEqual([true, false]);
+      expect(driver.linkChanged()).toBe(false);
+      bed.advance(2_000 * MS);
+      expect([driver.linkChanged(), driver.linkUp]).toEqual([true, true]);
+      log.length = 0;
+      expect(driver.linkChanged()).toBe(false);
+      // With an interrupt nothing is asked as long as none came.
+      expect(log.length).toBe(interrupts === "msix" ? 0 : 1);
+    }
+    expect(bed.violations).toEqual([]);
+    expect(bed.notes).toEqual([]);
+    driver.close();
+  });
+}
+
+test("with interrupts, a link that goes and comes between two looks is seen as well", async () => {
+  const { bed, driver } = await openDriver({ interrupts: "msix" });
+  bed.pci.bar(0).write32(reg.AUTOC, bed.pci.bar(0).read32(reg.AUTOC) | reg.AUTOC_RESTART_AN);
+  bed.advance(2_000 * MS);
+  expect([driver.linkChanged(), driver.linkChanged()]).toEqual([true, false]);
   driver.close();
 });
 

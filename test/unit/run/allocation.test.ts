@@ -98,6 +98,7 @@ const works: Record<string, () => Work> = {
       port: undefined as never,
       bars: {},
       onMap: () => {},
+      answerLimitMs: 1000,
     });
     return (count) => {
       for (let index = 0; index < count; index++) {

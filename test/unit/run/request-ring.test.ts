@@ -23,6 +23,7 @@ function bothEnds() {
     port: undefined as never,
     bars: {},
     onMap: () => {},
+    answerLimitMs: 1000,
   });
   const ring = new RequestRing(buffer, bench.endpoint, () => false);
   return { bench, link, ring, status };

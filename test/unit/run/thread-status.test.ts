@@ -44,3 +44,27 @@ test("a sleep ends at its limit when nobody wakes it", async () => {
   device.awake();
   expect(device.status).toBe(STATUS_STARTING);
 });
+
+test("a thread that is gone is told to whoever would wake it, and neither sleep nor waking hides that", () => {
+  for (const end of [STATUS_DEAD, STATUS_CLOSED]) {
+    const [device, driver] = pair();
+    expect(driver.wakeIfAsleep()).toBe(true);
+    device.fallAsleep();
+    expect(driver.wakeIfAsleep()).toBe(true);
+    device.awake();
+    driver.status = end;
+    expect(device.wakeIfAsleep()).toBe(false);
+    device.fallAsleep();
+    device.awake();
+    expect(driver.wakeIfAsleep()).toBe(false);
+  }
+});
+
+test("the end of a thread ends its sleep", async () => {
+  const [device, driver] = pair();
+  const startMs = performance.now();
+  const asleep = device.sleep(device.fallAsleep(), 10_000);
+  driver.status = STATUS_CLOSED;
+  await asleep;
+  expect(performance.now() - startMs).toBeLessThan(5_000);
+});

@@ -1,9 +1,9 @@
 import { type IxgbeOptions, ixgbe } from "../../devices/ixgbe/index.ts";
-import type { ReplayTarget } from "./replay-target.ts";
+import type { ReplayTarget } from "../../harness/replay/replay-target.ts";
 
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
-/** Loaded by URL in the driver's thread: this layer knows no driver. */
-const CONSUMER = new URL(`../../scenarios/replay/ixgbe-consumer${EXTENSION}`, import.meta.url).href;
+/** Loaded by URL, because it runs in the driver's thread. */
+const CONSUMER = new URL(`./ixgbe-consumer${EXTENSION}`, import.meta.url).href;
 
 export interface IxgbeTargetOptions {
   readonly device?: IxgbeOptions;

@@ -1,47 +1,53 @@
-#!/usr/bin/env node
 /** The command line: a table of verbs, and what becomes of errors. Each verb is a thin shell around a library function. */
 
 import { readFileSync } from "node:fs";
+import { DeviceStuckError, DriverModuleError } from "../../emulator/run/testbed-error.ts";
 import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
 import { ReplayDriverError, ReplayInputError, ReplayStuckError } from "../replay/replay-errors.ts";
+import type { CatalogueEntry } from "./catalogue.ts";
 import { devices } from "./devices.ts";
 import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_PASSED, EXIT_STUCK, EXIT_USAGE, UsageError } from "./exit-codes.ts";
 import { regs } from "./regs.ts";
 import { replay } from "./replay.ts";
 import { suggestion } from "./suggest.ts";
-import { helpOf, parseArguments, type Verb } from "./verb.ts";
+import { helpData, helpOf, parseArguments, type Verb } from "./verb.ts";
 
 const VERBS: readonly Verb[] = [replay, devices, regs];
+const USAGE_ERRORS = [UsageError, CaptureError, ReplayInputError, DriverModuleError] as const;
 
-process.exitCode = await main(process.argv.slice(2));
-
-async function main(words: readonly string[]): Promise<number> {
+/** Does what the words say, with the devices of the catalogue. Resolves with the exit code; errors are told on standard error. */
+export async function main(words: readonly string[], catalogue: readonly CatalogueEntry[]): Promise<number> {
   process.stdout.on("error", leaveQuietly);
   try {
-    return await runVerb(words);
+    return await runVerb(words, catalogue);
   } catch (error) {
     return tell(error);
   }
 }
 
-async function runVerb(words: readonly string[]): Promise<number> {
+async function runVerb(words: readonly string[], catalogue: readonly CatalogueEntry[]): Promise<number> {
   const [first, ...rest] = words;
   if (first === "--version" || first === "-v") {
     console.log(version());
     return EXIT_PASSED;
   }
-  const isHelp = first === "help" || first === "--help" || first === "-h";
-  const name = isHelp ? rest[0] : first;
-  if (name === undefined) {
-    process.stdout.write(overview());
+  const isJson = words.includes("--json");
+  const isHelp = first === "help" || isHelpFlag(first ?? "");
+  const name = isHelp ? rest.find((word) => word !== "--json" && !isHelpFlag(word)) : first;
+  if (name === undefined || (name === "--json" && words.every((word) => word === "--json" || isHelpFlag(word)))) {
+    process.stdout.write(isJson ? `${JSON.stringify({ verbs: VERBS.map(helpData) })}\n` : overview());
     return EXIT_PASSED;
   }
   const verb = verbNamed(name);
-  if (isHelp || rest.includes("--help")) {
-    process.stdout.write(helpOf(verb));
+  if (isHelp || rest.some(isHelpFlag)) {
+    process.stdout.write(isJson ? `${JSON.stringify(helpData(verb))}\n` : helpOf(verb));
     return EXIT_PASSED;
   }
-  return verb.run(parseArguments(verb, rest));
+  return verb.run(parseArguments(verb, rest), catalogue);
+}
+
+function isHelpFlag(word: string): boolean {
+  return word === "--help" || word === "-h";
 }
 
 function verbNamed(name: string): Verb {
@@ -69,11 +75,11 @@ function overview(): string {
 
 /** One sentence on standard error for what the user can mend; everything for what he cannot. Returns the exit code. */
 function tell(error: unknown): number {
-  if (error instanceof UsageError || error instanceof CaptureError || error instanceof ReplayInputError) {
-    console.error(`softbar: ${error.message}`);
+  if (USAGE_ERRORS.some((Class) => error instanceof Class)) {
+    console.error(`softbar: ${(error as Error).message}`);
     return EXIT_USAGE;
   }
-  if (error instanceof ReplayStuckError) {
+  if (error instanceof ReplayStuckError || error instanceof DeviceStuckError) {
     console.error(`softbar: ${error.message}`);
     return EXIT_STUCK;
   }

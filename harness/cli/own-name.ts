@@ -1,0 +1,9 @@
+/** How the command line is called from where it stands: from a clone, where nothing is built, or as an installed package. */
+const isClone = import.meta.url.endsWith(".ts");
+
+/** Before a verb. */
+export const COMMAND: string = isClone ? "node scenarios/softbar.ts" : "npx softbar";
+/** Before a file to replay. */
+export const REPLAY_COMMAND: string = isClone ? "npm start --" : "npx softbar replay";
+/** Before a file of the package. */
+export const PACKAGE_FOLDER: string = isClone ? "" : "node_modules/softbar/";

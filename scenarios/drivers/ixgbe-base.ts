@@ -1,0 +1,208 @@
+import type { Bar, DmaBuffer, PciFunction } from "../../emulator/pcie/driver-view.ts";
+import { RegisterAccess } from "./ixgbe-access.ts";
+import { checkIdentity, readMacAddress } from "./ixgbe-extras.ts";
+import { buffersPerFrame, type IxgbeOptions } from "./ixgbe-options.ts";
+import * as reg from "./ixgbe-registers.ts";
+import { IxgbeCounters, type IxgbeStatistics } from "./ixgbe-statistics.ts";
+import { PacketBatch, PacketPool } from "./packet-pool.ts";
+
+const REFUSALS_PER_RELAX = 256;
+
+/** What a driver of the 82599 owns and offers beside its dealings with the card, which are in ixgbe.ts. */
+export abstract class IxgbeBase {
+  /** All packet buffers. An application takes those that it sends from here and owns those that `rxBatch` brought. */
+  readonly pool: PacketPool;
+  readonly options: Required<IxgbeOptions>;
+  protected readonly pci: PciFunction;
+  protected readonly registers: RegisterAccess;
+  protected readonly bar: Bar;
+  protected readonly counters: IxgbeCounters;
+  /** What is allocated before the card comes up, and given back when it is down. */
+  readonly #memory: { free(): void }[] = [];
+  /** For {@link transmit} and {@link receive}; the inbox keeps frames that were taken and not yet handed out. */
+  readonly #outbox: PacketBatch;
+  readonly #inbox: PacketBatch;
+  #inboxNext = 0;
+  #inboxCount = 0;
+  #macAddress: string | undefined;
+  #refusals = 0;
+
+  /** Throws Error for what is no network card of Intel's, RangeError when there is no DMA memory; nothing is mapped then. */
+  protected constructor(pci: PciFunction, options: Required<IxgbeOptions>) {
+    checkIdentity(pci);
+    this.pci = pci;
+    this.options = options;
+    this.registers = new RegisterAccess(pci);
+    this.bar = this.registers.bar;
+    this.counters = new IxgbeCounters(this.bar, options.rxQueueCount);
+    const span = buffersPerFrame(options.maxFrameBytes, options.bufferBytes);
+    this.#outbox = new PacketBatch(span);
+    this.#inbox = new PacketBatch(span);
+    this.pool = this.kept(new PacketPool(pci.dma, options.bufferCount, options.bufferBytes));
+  }
+
+  /**
+   * Takes whole frames that have arrived into `batch`, at most `limit` entries, and returns how many entries it filled.
+   * Their buffers are the caller's until {@link release} or {@link txBatch}. Takes no more than the pool can replace, so a
+   * caller that keeps all buffers receives nothing. Throws RangeError when not even one whole frame fits, and Error when
+   * the card wrote a length that cannot be.
+   */
+  abstract rxBatch(queueIndex: number, batch: PacketBatch, limit?: number): number;
+
+  /**
+   * Sends the frames in the first `count` entries and takes their buffers, which go back to the pool once they are sent.
+   * Returns how many entries it took: whole frames, fewer than `count` when the ring is full; the others stay the
+   * caller's. Throws RangeError, and takes nothing, for a frame that is too short, too long or has no end.
+   */
+  abstract txBatch(queueIndex: number, batch: PacketBatch, count: number): number;
+
+  /** From the card's EEPROM: "00:1b:21:…". */
+  get macAddress(): string {
+    this.#macAddress ??= readMacAddress(this.bar);
+    return this.#macAddress;
+  }
+
+  get linkUp(): boolean {
+    return (this.bar.read32(reg.LINKS) & reg.LINKS_LINK_UP) !== 0;
+  }
+
+  /** What was counted since probe. Reads registers that the read clears, so it must be the only reader. */
+  statistics(): IxgbeStatistics {
+    return this.counters.collect();
+  }
+
+  /** Gives the buffers of the first `count` entries back to the pool. */
+  release(batch: PacketBatch, count: number): void {
+    for (let entry = 0; entry < count; entry++) this.pool.release(batch.bufferIndex[entry] as number);
+  }
+
+  /** Copies a frame and sends it; false when there is no room at the moment. For tests and tutorials. */
+  transmit(frame: Uint8Array, queueIndex = 0): boolean {
+    const { pool } = this;
+    const outbox = this.#outbox;
+    const count = Math.max(1, Math.ceil(frame.byteLength / pool.bufferBytes));
+    if (count > outbox.capacity) throw new RangeError(`${frame.byteLength} bytes exceed maxFrameBytes`);
+    // Nothing is sent, but what was sent before comes back to the pool.
+    this.txBatch(queueIndex, outbox, 0);
+    if (pool.freeCount < count) return false;
+    for (let entry = 0; entry < count; entry++) {
+      const from = entry * pool.bufferBytes;
+      const byteLength = Math.min(pool.bufferBytes, frame.byteLength - from);
+      const buffer = pool.take();
+      pool.memory.copyFrom(buffer * pool.bufferBytes, frame, from, byteLength);
+      outbox.set(entry, buffer, byteLength, entry === count - 1);
+    }
+    let taken = 0;
+    try {
+      taken = this.txBatch(queueIndex, outbox, count);
+    } finally {
+      if (taken === 0) this.release(outbox, count);
+    }
+    return taken > 0;
+  }
+
+  /** A copy of the next frame of any queue; undefined when there is none. For tests and tutorials. */
+  receive(): Uint8Array | undefined {
+    const inbox = this.#inbox;
+    const { pool, options } = this;
+    for (let index = 0; this.#inboxNext === this.#inboxCount && index < options.rxQueueCount; index++) {
+      this.#inboxCount = this.rxBatch(index, inbox);
+      this.#inboxNext = 0;
+    }
+    if (this.#inboxNext === this.#inboxCount) return undefined;
+    const frame = new Uint8Array(inbox.frameBytes(this.#inboxNext, this.#inboxCount));
+    const end = inbox.endOfFrame(this.#inboxNext, this.#inboxCount);
+    for (let at = 0; this.#inboxNext < end; this.#inboxNext++) {
+      const buffer = inbox.bufferIndex[this.#inboxNext] as number;
+      const byteLength = inbox.byteLength[this.#inboxNext] as number;
+      pool.memory.copyTo(buffer * pool.bufferBytes, frame, at, byteLength);
+      pool.release(buffer);
+      at += byteLength;
+    }
+    return frame;
+  }
+
+  /** A full ring took nothing. Relaxes now and then: it costs little if it is not done at every poll. */
+  protected refused(): void {
+    if (++this.#refusals % REFUSALS_PER_RELAX === 0) this.pci.cpu.relax();
+  }
+
+  /** Notes memory that goes when the driver does. */
+  protected kept<Memory extends { free(): void }>(memory: Memory): Memory {
+    this.#memory.push(memory);
+    return memory;
+  }
+
+  protected freeMemory(): void {
+    for (const memory of this.#memory.splice(0)) memory.free();
+  }
+
+  /** Does something with the card, and cuts the card off when it throws. */
+  protected orCutOff(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#cutOff();
+      throw error;
+    }
+  }
+
+  /** For a card that does not do as it is told: what it cannot reach it cannot overwrite. */
+  #cutOff(): void {
+    try {
+      this.pci.config.setBusMaster(false);
+      this.pci.config.functionLevelReset();
+    } finally {
+      this.freeMemory();
+    }
+  }
+}
+
+/** What a ring is made of. */
+export interface RingParts {
+  readonly pci: PciFunction;
+  readonly registers: RegisterAccess;
+  readonly pool: PacketPool;
+  readonly options: Required<IxgbeOptions>;
+}
+
+/** The memory of a descriptor ring, and which packet buffer each of its descriptors holds. */
+export class Ring {
+  readonly index: number;
+  readonly size: number;
+  readonly memory: DmaBuffer;
+  readonly bufferOf: Int32Array;
+  readonly pool: PacketPool;
+  readonly registers: RegisterAccess;
+  readonly bar: Bar;
+  readonly options: Required<IxgbeOptions>;
+  /** The driver's: the descriptor that comes next. */
+  next = 0;
+
+  /** Throws RangeError when there is no DMA memory. */
+  constructor(kind: "rx" | "tx", index: number, { pci, registers, pool, options }: RingParts) {
+    this.index = index;
+    this.size = options.ringSize;
+    this.bufferOf = new Int32Array(this.size);
+    this.pool = pool;
+    this.registers = registers;
+    this.bar = registers.bar;
+    this.options = options;
+    this.memory = pci.dma.alloc(this.size * reg.DESCRIPTOR_BYTES, { align: 128, label: `${kind} ring ${index}` });
+  }
+
+  free(): void {
+    this.memory.free();
+  }
+
+  /** Gives the buffers of the descriptors from `first` to `last` back to the pool; returns the descriptor behind them. */
+  protected releaseBuffers(first: number, last: number): number {
+    const stop = last + 1 === this.size ? 0 : last + 1;
+    let slot = first;
+    do {
+      this.pool.release(this.bufferOf[slot] as number);
+      slot = slot + 1 === this.size ? 0 : slot + 1;
+    } while (slot !== stop);
+    return stop;
+  }
+}

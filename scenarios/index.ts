@@ -1,0 +1,3 @@
+/** Cards with a reference driver, to replay into: `await replay({ target: ixgbeTarget(), file: "session.pcap" })`. */
+
+export { type IxgbeTargetOptions, ixgbeTarget } from "./replay/ixgbe-target.ts";
