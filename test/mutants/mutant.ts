@@ -1,0 +1,22 @@
+import type { MemoryModel } from "../../emulator/explore/kinds.ts";
+import type { WorkloadName } from "./workloads.ts";
+
+/** One mistake in a driver, as a change of its source. */
+export interface Mutant {
+  readonly name: string;
+  /** File in scenarios/drivers. */
+  readonly file: string;
+  /** Text that stands exactly once in the file, and what takes its place. */
+  readonly find: string;
+  readonly replace: string;
+  /** What is wrong now. */
+  readonly mistake: string;
+  /** The memory models in which the driver is wrong; for an equivalent one none, and `argument` says why. Written down before any run. */
+  readonly wrongIn: readonly MemoryModel[];
+  readonly argument?: string;
+  /** What shows it. */
+  readonly workload: WorkloadName;
+}
+
+export const ALL: readonly MemoryModel[] = ["sc", "tso", "relaxed"];
+export const RELAXED_ONLY: readonly MemoryModel[] = ["relaxed"];
