@@ -9,7 +9,7 @@ import {
   WMB,
 } from "../../emulator/explore/kinds.ts";
 import type { Schedule } from "../../emulator/explore/schedule.ts";
-import type { Session } from "./session.ts";
+import type { SearchSession } from "./search-session.ts";
 
 /** A cure has to hold in this many other runs, not only in the one that failed. */
 const TRIAL_RUNS = 1024;
@@ -24,7 +24,7 @@ interface Site {
  * The barrier that cures a failure, in words, or undefined when none does: every barrier is tried in front of every
  * operation that a CPU made in the failing run, then mb in front of two operations of two CPUs.
  */
-export function findCure(session: Session, model: MemoryModel, schedule: Schedule): string | undefined {
+export function findCure(session: SearchSession, model: MemoryModel, schedule: Schedule): string | undefined {
   const sites = sitesOf(session, model, schedule);
   const hasDevice = session.machine.devices.length > 0;
   const { insertion } = session.execution;
@@ -46,13 +46,19 @@ export function findCure(session: Session, model: MemoryModel, schedule: Schedul
   }
 }
 
-function say(session: Session, barrier: number, { thread, kind, address }: Site): string {
+function say(session: SearchSession, barrier: number, { thread, kind, address }: Site): string {
   const { machine } = session;
   const where = address >= 0 ? ` of ${machine.nameOf(address)}` : "";
   return `${OPERATION_NAMES[barrier]} in ${machine.threads[thread]?.name} before the ${OPERATION_NAMES[kind]}${where}`;
 }
 
-function holds(session: Session, model: MemoryModel, schedule: Schedule, barrier: number, ...sites: Site[]): boolean {
+function holds(
+  session: SearchSession,
+  model: MemoryModel,
+  schedule: Schedule,
+  barrier: number,
+  ...sites: Site[]
+): boolean {
   const { insertion } = session.execution;
   insertion.clear();
   for (const { thread, kind, address } of sites) insertion.add(thread, kind, address, barrier);
@@ -61,7 +67,7 @@ function holds(session: Session, model: MemoryModel, schedule: Schedule, barrier
 }
 
 /** The places in a CPU's program that the failing run went through. */
-function sitesOf(session: Session, model: MemoryModel, schedule: Schedule): Site[] {
+function sitesOf(session: SearchSession, model: MemoryModel, schedule: Schedule): Site[] {
   const { execution, machine } = session;
   const { trace } = execution;
   trace.isOn = true;

@@ -1,16 +1,11 @@
-import { MEMORY_MODELS, type MemoryModel } from "../../emulator/explore/kinds.ts";
 import { ExploredMachine } from "../../emulator/explore/plugged/explored-machine.ts";
-import type { Schedule } from "../../emulator/explore/schedule.ts";
-import { Portfolio } from "../../emulator/explore/strategies/portfolio.ts";
-import { Replay } from "../../emulator/explore/strategies/replay.ts";
 import type { Strategy } from "../../emulator/explore/strategy.ts";
-import { isFailure, PASSED } from "../../emulator/explore/verdict.ts";
+import { PASSED } from "../../emulator/explore/verdict.ts";
 import type { PciFunction } from "../../emulator/pcie/driver-view.ts";
 import type { Finding } from "../../emulator/run/findings.ts";
 import type { LoadedDevice, MachineOptions } from "../../emulator/run/machine.ts";
-import { deriveSeed } from "../../emulator/run/rng.ts";
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
-import type { SearchResult } from "./session.ts";
+import { SearchSession } from "./search-session.ts";
 
 /** Long enough for every timer of a device that is coming to rest. */
 const QUIESCE_NS = 1_000_000_000;
@@ -43,12 +38,12 @@ export interface Exploration<Context> {
 }
 
 /** A driver and its devices, plugged in once, with what is needed to search and to replay them. */
-export class PluggedSession<Context = unknown> implements ExploredBed {
+export class PluggedSession<Context = unknown> extends SearchSession implements ExploredBed {
   readonly plugged: ExploredMachine;
   readonly #exploration: Exploration<Context>;
-  readonly #replay = new Replay();
 
   constructor(devices: readonly LoadedDevice[], exploration: Exploration<Context>, options: MachineOptions = {}) {
+    super();
     this.plugged = new ExploredMachine(devices, options);
     this.#exploration = exploration;
   }
@@ -80,22 +75,6 @@ export class PluggedSession<Context = unknown> implements ExploredBed {
     const broken = execution.verdict === PASSED ? this.violations[0] : undefined;
     if (broken !== undefined) execution.failPlain(new Error(broken.message));
     return execution.verdict;
-  }
-
-  search(model: MemoryModel, runs: number, seed: number, strategy: Strategy = new Portfolio()): SearchResult {
-    const modelIndex = MEMORY_MODELS.indexOf(model);
-    let unknown = 0;
-    for (let run = 0; run < runs; run++) {
-      const verdict = this.run(strategy, modelIndex, deriveSeed(seed, run));
-      if (isFailure(verdict)) return { runs: run + 1, hasFailed: true, unknown };
-      if (verdict !== PASSED) unknown++;
-    }
-    return { runs, hasFailed: false, unknown };
-  }
-
-  replay(model: MemoryModel, schedule: Schedule): number {
-    this.#replay.schedule.copyFrom(schedule);
-    return this.run(this.#replay, MEMORY_MODELS.indexOf(model), 0);
   }
 
   // ---- the bed of the run that is under way -------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 import { MEMORY_MODELS, type MemoryModel } from "../../emulator/explore/kinds.ts";
 import { HOLD, PREEMPT, Schedule, STALE } from "../../emulator/explore/schedule.ts";
 import { isFailure } from "../../emulator/explore/verdict.ts";
-import type { Session } from "./session.ts";
+import type { SearchSession } from "./search-session.ts";
 
 /** Runs made in a stronger model to see whether the program fails there too. */
 const MODEL_RUNS = 2048;
@@ -19,7 +19,7 @@ export interface Shrunk {
  * Makes a failing schedule small: takes deviations out (delta debugging), moves those that are left to earlier moments,
  * then tries the stronger memory models. Every candidate is judged by a replay.
  */
-export function shrink(session: Session, model: MemoryModel, failing: Schedule, verdict: number): Shrunk {
+export function shrink(session: SearchSession, model: MemoryModel, failing: Schedule, verdict: number): Shrunk {
   // Does the ordinary run fail already? Then nothing has to be shrunk, however it failed elsewhere.
   const ordinary = new Schedule();
   for (const stronger of MEMORY_MODELS.slice(0, MEMORY_MODELS.indexOf(model) + 1)) {
@@ -35,7 +35,7 @@ export function shrink(session: Session, model: MemoryModel, failing: Schedule, 
   return shrunk;
 }
 
-function failIn(session: Session, model: MemoryModel, schedule: Schedule, verdict: number): Shrunk | undefined {
+function failIn(session: SearchSession, model: MemoryModel, schedule: Schedule, verdict: number): Shrunk | undefined {
   if (session.replay(model, schedule) !== verdict) {
     if (!session.search(model, MODEL_RUNS, 0).hasFailed) return undefined;
   }
@@ -45,7 +45,7 @@ function failIn(session: Session, model: MemoryModel, schedule: Schedule, verdic
   return shrinkIn(session, model, failing, session.execution.verdict);
 }
 
-function shrinkIn(session: Session, model: MemoryModel, failing: Schedule, verdict: number): Shrunk {
+function shrinkIn(session: SearchSession, model: MemoryModel, failing: Schedule, verdict: number): Shrunk {
   const shrinker = new Shrinker(session, model, failing, verdict);
   // Each round makes the schedule smaller or ends: a handful are enough.
   for (let round = 0; round < 8; round++) {
@@ -60,12 +60,12 @@ function shrinkIn(session: Session, model: MemoryModel, failing: Schedule, verdi
 class Shrinker {
   readonly best: Schedule = new Schedule();
   replays = 0;
-  readonly #session: Session;
+  readonly #session: SearchSession;
   readonly #model: MemoryModel;
   readonly #verdict: number;
   readonly #candidate = new Schedule();
 
-  constructor(session: Session, model: MemoryModel, failing: Schedule, verdict: number) {
+  constructor(session: SearchSession, model: MemoryModel, failing: Schedule, verdict: number) {
     this.#session = session;
     this.#model = model;
     this.#verdict = verdict;

@@ -196,13 +196,15 @@ export const IXGBE_MUTANTS: readonly Mutant[] = [
     workload: "interrupts",
   },
   {
-    name: "irq-unmask-cleared",
+    name: "irq-cause-cleared",
     file,
-    find: `      this.bar.read32(reg.STATUS);
-      if (!queue.hasTraffic()) interrupt.wait(leftNs / MS);`,
+    find: `      this.bar.write32(reg.EIMS, 1 << queueIndex);
+      // Look`,
     replace: `      this.bar.read32(reg.EICR);
-      interrupt.wait(leftNs / MS);`,
-    mistake: "a cause that came before the wait is cleared by reading EICR, and nobody looks again",
+      this.bar.write32(reg.EIMS, 1 << queueIndex);
+      if (interrupt.wait(leftNs / MS)) continue;
+      // Look`,
+    mistake: "EICR is read before unmasking, and nobody looks at the ring again: a cause that came in between is lost",
     wrongIn: ALL,
     workload: "interrupts",
   },

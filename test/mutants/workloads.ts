@@ -9,7 +9,15 @@ import type { EduDriver as Edu } from "../../scenarios/drivers/edu.ts";
 import type { IxgbeDriver as Ixgbe } from "../../scenarios/drivers/ixgbe.ts";
 import { PacketBatch } from "../../scenarios/drivers/packet-pool.ts";
 
-export type WorkloadName = "receive" | "transmit" | "burst" | "interrupts" | "close" | "edu-poll" | "edu-interrupt";
+export type WorkloadName =
+  | "receive"
+  | "transmit"
+  | "burst"
+  | "interrupts"
+  | "close"
+  | "edu-poll"
+  | "edu-msi"
+  | "edu-intx";
 
 /** The exports of scenarios/drivers/ixgbe.ts and edu.ts, whole or mutated. */
 export interface Drivers {
@@ -24,9 +32,15 @@ export const WORKLOADS: readonly WorkloadName[] = [
   "interrupts",
   "close",
   "edu-poll",
-  "edu-interrupt",
+  "edu-msi",
+  "edu-intx",
 ];
 
+const EDU_WAITS: Partial<Record<WorkloadName, "poll" | "msi" | "intx">> = {
+  "edu-poll": "poll",
+  "edu-msi": "msi",
+  "edu-intx": "intx",
+};
 const RING_SIZE = 8;
 const SMALL = { ringSize: RING_SIZE, promiscuous: true, linkLimitMs: 1000 } as const;
 /** Longer than a lap of the ring. */
@@ -36,9 +50,8 @@ const WAIT_MS = 100;
 
 /** A session that searches one workload with the given drivers. */
 export async function sessionFor(workload: WorkloadName, drivers: Drivers): Promise<PluggedSession> {
-  if (workload === "edu-poll" || workload === "edu-interrupt") {
-    return eduSession(await loadDevice(edu()), drivers, workload === "edu-poll" ? "poll" : "msi");
-  }
+  const waitBy = EDU_WAITS[workload];
+  if (waitBy !== undefined) return eduSession(await loadDevice(edu()), drivers, waitBy);
   return ixgbeSession(await loadDevice(ixgbe({ linkUpNs: 0 })), drivers, workload);
 }
 
@@ -91,10 +104,17 @@ function ixgbeSession(device: LoadedDevice, { IxgbeDriver }: Drivers, workload: 
 }
 
 function receive(bed: ExploredBed, driver: Ixgbe, expected: readonly Uint8Array[]): void {
-  for (const frame of expected) {
-    let got = driver.receive();
-    for (; got === undefined; got = driver.receive()) bed.pci.cpu.relax();
-    expectFrames("received", [got], [frame]);
+  const batch = new PacketBatch(4);
+  const { pool } = driver;
+  for (let count = 0; count < expected.length; ) {
+    const taken = driver.rxBatch(0, batch);
+    for (let entry = 0; entry < taken; entry++, count++) {
+      const got = new Uint8Array(batch.byteLength[entry] as number);
+      pool.memory.copyTo((batch.bufferIndex[entry] as number) * pool.bufferBytes, got, 0, got.length);
+      expectFrames("received", [got], expected.slice(count, count + 1));
+    }
+    driver.release(batch, taken);
+    if (taken === 0) bed.pci.cpu.relax();
   }
 }
 
@@ -110,7 +130,7 @@ function burst(driver: Ixgbe, list: readonly Uint8Array[]): void {
   driver.txBatch(0, batch, list.length);
 }
 
-function eduSession(device: LoadedDevice, { EduDriver }: Drivers, waitBy: "poll" | "msi"): PluggedSession {
+function eduSession(device: LoadedDevice, { EduDriver }: Drivers, waitBy: "poll" | "msi" | "intx"): PluggedSession {
   const there = frames(1, { seed: 3, minByteLength: 24, maxByteLength: 24 })[0] ?? new Uint8Array(24);
   return new PluggedSession<Edu>([device], {
     setup: (bed) => new EduDriver(bed.pci, waitBy),

@@ -1,9 +1,9 @@
 import type { DeviceDeclaration } from "../../pcie/device-model.ts";
 
 /** Room for the registers of one device, as a power of two: its BARs one behind the other, then configuration space. */
-export const DEVICE_SHIFT = 20;
-const CONFIG_READ_AT = 0x000f_0000;
-const CONFIG_WRITE_AT = 0x000f_8000;
+export const DEVICE_SHIFT = 24;
+const CONFIG_READ_AT = 0x00f0_0000;
+const CONFIG_WRITE_AT = 0x00f8_0000;
 const CONFIG_BYTES = 0x1000;
 
 /** What an address within a device's room is. */
@@ -40,7 +40,7 @@ export class AddressSpace {
         start += bar.byteLength;
       }
       if (start > CONFIG_READ_AT)
-        throw new RangeError(`${name} has ${start} bytes of BARs: an explored run takes 960 KiB`);
+        throw new RangeError(`${name} has ${start} bytes of BARs: an explored run takes 15 MiB`);
     }
   }
 

@@ -213,13 +213,13 @@ export class ExploredMachine {
         endpoint.answerRead(tag, context);
         changed();
       },
-      onEvent: (tag, context) => {
+      onEvent: (tag) => {
         sync();
         if (tag === TIMER_EVENT) {
           endpoint.runTimers();
           this.#uplinks[device]?.timersRan();
         } else if (tag === FRAME_EVENT) {
-          this.wires[device]?.arrive(context);
+          this.wires[device]?.arrive();
         }
         changed();
       },

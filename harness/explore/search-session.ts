@@ -1,0 +1,47 @@
+import type { Execution } from "../../emulator/explore/execution.ts";
+import { MEMORY_MODELS, type MemoryModel } from "../../emulator/explore/kinds.ts";
+import type { Machine } from "../../emulator/explore/machine.ts";
+import type { Schedule } from "../../emulator/explore/schedule.ts";
+import { Portfolio } from "../../emulator/explore/strategies/portfolio.ts";
+import { Replay } from "../../emulator/explore/strategies/replay.ts";
+import type { Strategy } from "../../emulator/explore/strategy.ts";
+import { isFailure, PASSED } from "../../emulator/explore/verdict.ts";
+import { deriveSeed } from "../../emulator/run/rng.ts";
+
+/** What a search has found, or that it has found nothing. */
+export interface SearchResult {
+  /** Runs made. */
+  readonly runs: number;
+  /** True when the last of them failed; its schedule is in the recorder of the execution. */
+  readonly hasFailed: boolean;
+  /** Runs of which nothing is known, because they were too long. */
+  readonly unknown: number;
+}
+
+/** Something that can be run under one schedule after the other: a small program, or a driver with its devices. */
+export abstract class SearchSession {
+  abstract readonly machine: Machine;
+  abstract readonly execution: Execution;
+  readonly #replay = new Replay();
+
+  /** One run from the beginning to its verdict. `model` is an index of MEMORY_MODELS. */
+  abstract run(strategy: Strategy, model: number, seed: number): number;
+
+  /** Runs until one fails, `runs` times at most. */
+  search(model: MemoryModel, runs: number, seed: number, strategy: Strategy = new Portfolio()): SearchResult {
+    const modelIndex = MEMORY_MODELS.indexOf(model);
+    let unknown = 0;
+    for (let run = 0; run < runs; run++) {
+      const verdict = this.run(strategy, modelIndex, deriveSeed(seed, run));
+      if (isFailure(verdict)) return { runs: run + 1, hasFailed: true, unknown };
+      if (verdict !== PASSED) unknown++;
+    }
+    return { runs, hasFailed: false, unknown };
+  }
+
+  /** Runs one schedule; returns the verdict. */
+  replay(model: MemoryModel, schedule: Schedule): number {
+    this.#replay.schedule.copyFrom(schedule);
+    return this.run(this.#replay, MEMORY_MODELS.indexOf(model), 0);
+  }
+}
