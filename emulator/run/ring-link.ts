@@ -203,8 +203,8 @@ export class RingLink implements CpuLink {
         count !== expected;
         count = Atomics.load(words, RESPONSE_COUNT)
       ) {
-        this.#lookForLife();
-        if (this.#wallNs() > deadlineNs) this.#throwStuck("did not answer a read", "although its thread lives");
+        const silentMs = this.#lookForLife();
+        if (this.#wallNs() > deadlineNs) this.#throwStuck("did not answer a read", silentMs);
         this.#status.wakeIfAsleep();
         Atomics.wait(words, RESPONSE_COUNT, count, NAP_MS);
       }
@@ -222,8 +222,8 @@ export class RingLink implements CpuLink {
       if (spins < SPIN_COUNT) continue;
       if (spins === SPIN_COUNT) deadlineNs = this.#wallNs() + this.#answerLimitMs * 1e6;
       this.#status.wakeIfAsleep();
-      this.#lookForLife();
-      if (this.#wallNs() > deadlineNs) this.#throwStuck("took no request", "although its thread lives");
+      const silentMs = this.#lookForLife();
+      if (this.#wallNs() > deadlineNs) this.#throwStuck("took no request", silentMs);
       Atomics.wait(words, CONTROL_TAKEN, this.#seenTaken, 1);
     }
   }
@@ -237,15 +237,22 @@ export class RingLink implements CpuLink {
     throw new DeviceGoneError(`${this.#name} is gone: ${this.#status.reason || "its testbed was closed"}`);
   }
 
-  /** Throws DeviceGoneError when the device thread is dead, DeviceStuckError when it has been silent for too long. */
-  #lookForLife(): void {
+  /**
+   * Throws DeviceGoneError when the device thread is dead, DeviceStuckError when it has been silent for too long. Returns
+   * how long it has been silent.
+   */
+  #lookForLife(): number {
     const silentMs = this.#life.look();
     if (this.#status.status >= STATUS_DEAD) this.#throwGone();
-    if (silentMs > this.#answerLimitMs) this.#throwStuck("gave no sign of life", "");
+    if (silentMs > this.#answerLimitMs) this.#throwStuck("", silentMs);
+    return silentMs;
   }
 
-  #throwStuck(what: string, although: string): never {
-    const since = `${what} for ${this.#answerLimitMs} ms${although === "" ? "" : ` ${although}`}`;
+  /** A thread that lives beats a hundred times a second: half the limit without a beat is none that lives. */
+  #throwStuck(what: string, silentMs: number): never {
+    const limit = `for ${this.#answerLimitMs} ms`;
+    const isSilent = silentMs > this.#answerLimitMs / 2;
+    const since = isSilent ? `gave no sign of life ${limit}` : `${what} ${limit} although its thread lives`;
     throw new DeviceStuckError(`${this.#name} ${since}: its model loops, or the machine is overloaded`);
   }
 }
