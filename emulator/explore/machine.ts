@@ -35,6 +35,8 @@ export class Machine {
   readonly outcome: Int32Array = new Int32Array(OUTCOME_LIMIT);
   /** Names what the program itself has not laid out. */
   nameOther: (address: number) => string = (address) => `0x${address.toString(16).padStart(4, "0")}`;
+  /** Names an event of a device by the context that it was scheduled with. */
+  nameEvent: (context: number) => string = () => "event";
   /** Why the run is a violation; empty while it is none. */
   violation = "";
   readonly #initial: { readonly address: number; readonly byteLength: number; readonly value: number }[] = [];

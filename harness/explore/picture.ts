@@ -3,19 +3,23 @@ import type { Machine } from "../../emulator/explore/machine.ts";
 import type { StepTrace } from "../../emulator/explore/trace.ts";
 
 /** Wider columns make lines that a terminal breaks. */
-const COLUMN_WIDTH_MAX = 44;
+const COLUMN_WIDTH_MAX = 72;
 
 /**
  * One run as people read it: a column for each CPU and each device, a line for each step. What arrives at once, as it
  * ordinarily does, is not worth a line; what arrives late has one.
  */
-export function picture(machine: Machine, trace: StepTrace): string {
+export function picture(machine: Machine, trace: StepTrace, notes: StepNotes = {}): string {
   const columns = [...machine.cpuNames, ...machine.devices.map((device) => device.name)];
   const rows: Row[] = [];
-  for (let at = 0; at < trace.count; at++) {
+  for (let at = notes.first ?? 0; at < trace.count; at++) {
     const text = textOf(machine, trace, at);
-    if (text !== "") rows.push({ column: columnOf(machine, trace, at), text });
+    const note = text === "" ? "" : (notes.noteOf?.(trace.actor[at] as number, trace.ordinal[at] as number) ?? "");
+    if (text === "") continue;
+    const isDrain = trace.kind[at] === k.BUFFERED_STORE && (trace.actor[at] as number) >= k.THREAD_LIMIT;
+    rows.push({ column: columnOf(machine, trace, at), text: note === "" ? text : `${text}  ${note}`, isDrain });
   }
+  foldDrains(rows);
   rows.push(...restOf(machine));
   const widths = columns.map((name, column) => {
     const longest = rows.reduce((width, row) => (row.column === column ? Math.max(width, row.text.length) : width), 0);
@@ -32,9 +36,30 @@ export function picture(machine: Machine, trace: StepTrace): string {
   return lines.join("\n");
 }
 
+/** What a picture may say besides the steps. */
+export interface StepNotes {
+  /** The first step shown. */
+  readonly first?: number;
+  /** What stands behind step `ordinal` of an actor: the line of the driver that makes it. */
+  readonly noteOf?: (actor: number, ordinal: number) => string;
+}
+
 interface Row {
   readonly column: number;
   readonly text: string;
+  /** A store that leaves its store buffer. */
+  readonly isDrain?: boolean;
+}
+
+/** Of a long run of stores that become visible one after the other, the first and the last say enough. */
+function foldDrains(rows: Row[]): void {
+  for (let first = 0; first < rows.length; first++) {
+    let end = first;
+    while (rows[end]?.isDrain === true && rows[end]?.column === rows[first]?.column) end++;
+    const hidden = end - first - 2;
+    if (hidden < 2) continue;
+    rows.splice(first + 1, hidden, { column: rows[first]?.column ?? 0, text: `(and ${hidden} more stores)` });
+  }
 }
 
 /** What had not arrived when the run ended, and who was still waiting. */
@@ -171,7 +196,7 @@ function entryText(machine: Machine, trace: StepTrace, at: number): string {
     case k.INTERRUPT:
       return "takes the interrupt";
     default:
-      return "event";
+      return machine.nameEvent(trace.operand[at] as number);
   }
 }
 

@@ -26,9 +26,13 @@ export class TokenError extends Error {
 }
 
 export function sourceHashOf(program: RaceProgram): string {
+  return hashOfText(`${program.name}${program.build.toString()}`);
+}
+
+/** Hash of a piece of source. */
+export function hashOfText(source: string): string {
   // Spaces and semicolons are the compiler's.
-  const text = `${program.name}${program.build.toString()}`.replace(/[\s;]/g, "");
-  const bytes = new TextEncoder().encode(text);
+  const bytes = new TextEncoder().encode(source.replace(/[\s;]/g, ""));
   return (crc32(bytes, 0, bytes.length) >>> 0).toString(16).padStart(8, "0");
 }
 

@@ -25,6 +25,8 @@ export class ExploredCpu extends DriverCpu {
   thread: number;
   readonly execution: Execution;
   readonly vector: number;
+  /** Called before each access is published: by whoever wants to know from which line of the driver it comes. */
+  onAccess: ((kind: number, address: number) => void) | undefined;
   readonly #seat: CpuSeat;
   readonly #controller: InterruptController;
 
@@ -53,6 +55,7 @@ export class ExploredCpu extends DriverCpu {
   /** Publishes one operation, lets everybody else go on until its turn has come, and returns its answer. */
   access(kind: number, address: number, byteLength: number, low: number, high: number): number {
     const { execution, thread } = this;
+    if (this.onAccess !== undefined) this.onAccess(kind, address);
     execution.state.publish(thread, kind, address, byteLength, low, high);
     return execution.schedulingPoint(thread);
   }

@@ -21,7 +21,7 @@ import { Checkpoint } from "./checkpoint.ts";
 import { ExploredBuffer } from "./explored-buffer.ts";
 import { ExploredCpu } from "./explored-cpu.ts";
 import { ExploredLink } from "./explored-link.ts";
-import { ExploredUplink, FRAME_EVENT, TIMER_EVENT } from "./explored-uplink.ts";
+import { EVENT_NAMES, ExploredUplink, FRAME_EVENT, TIMER_EVENT } from "./explored-uplink.ts";
 import { ExploredWire } from "./explored-wire.ts";
 
 /** Small tables: a run is set back by copying them. */
@@ -64,6 +64,7 @@ export class ExploredMachine {
     const { state } = explorer;
     this.explorer = explorer;
     explorer.nameOther = (address) => this.nameOf(address);
+    explorer.nameEvent = (context) => EVENT_NAMES[context] ?? "event";
     const seat = explorer.plainCpu("driver");
     const vector = explorer.vector();
     const { thread: handlerThread } = explorer.handlePlain(vector, seat.cpu, "handler", () =>

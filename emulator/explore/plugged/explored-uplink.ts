@@ -4,9 +4,10 @@ import * as k from "../kinds.ts";
 import type { ExplorerState } from "../state.ts";
 import { pieceLength } from "../timeline.ts";
 
-/** Tags of a device's events. */
+/** Tags of a device's events, and how pictures call them. */
 export const TIMER_EVENT = 0;
 export const FRAME_EVENT = 1;
+export const EVENT_NAMES: readonly string[] = ["timer", "frame from the wire"];
 
 /** A read of what is not mapped races with nothing. */
 const NOWHERE = -4096;
@@ -70,7 +71,7 @@ export class ExploredUplink implements Uplink {
     const dueNs = this.#endpoint.timers.next[0] as number;
     if (dueNs >= this.#timerDueNs) return;
     this.#timerDueNs = dueNs;
-    this.#state.schedule(this.#device, dueNs - this.#state.nowNs, TIMER_EVENT, 0);
+    this.#state.schedule(this.#device, dueNs - this.#state.nowNs, TIMER_EVENT, TIMER_EVENT);
   }
 
   /** A timer event has come due: the next one is planned anew. */

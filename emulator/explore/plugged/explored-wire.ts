@@ -59,7 +59,7 @@ export class ExploredWire implements WireSink {
   }
 
   #plan(): void {
-    this.#state.schedule(this.#device, 0, FRAME_EVENT, this.#next);
+    this.#state.schedule(this.#device, 0, FRAME_EVENT, FRAME_EVENT);
   }
 
   deliver(memory: MemoryView, offset: number, byteLength: number): void {

@@ -1,0 +1,152 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { edu } from "../../../devices/edu/index.ts";
+import { ixgbe } from "../../../devices/ixgbe/index.ts";
+import type { DmaBuffer, PciFunction } from "../../../emulator/pcie/driver-view.ts";
+import { explore, InterleavingError } from "../../../harness/explore/explore.ts";
+import type { ExploredBed } from "../../../harness/explore/plugged-session.ts";
+import { frames } from "../../../harness/frames.ts";
+import { EduDriver } from "../../../scenarios/drivers/edu.ts";
+import { IxgbeDriver } from "../../../scenarios/drivers/ixgbe.ts";
+
+const SMALL = { ringSize: 8, promiscuous: true, bufferCount: 24 } as const;
+const card = ixgbe({ linkUpNs: 0 });
+
+/** Forwards everything but what `own` has. */
+function over<Target extends object>(target: Target, own: Partial<Target>): Target {
+  return new Proxy(target, {
+    get: (_target, name) => {
+      const source = name in own ? own : target;
+      const value: unknown = Reflect.get(source, name);
+      return typeof value === "function" ? value.bind(source) : value;
+    },
+  });
+}
+
+/** The function as a careless driver uses it: every load of DMA memory is a plain one. */
+function withoutAcquire(pci: PciFunction): PciFunction {
+  const alloc: PciFunction["dma"]["alloc"] = (byteLength, options) => {
+    const buffer = pci.dma.alloc(byteLength, options);
+    return over<DmaBuffer>(buffer, { readAcquire32: (offset) => buffer.read32(offset) });
+  };
+  return over<PciFunction>(pci, { dma: over(pci.dma, { alloc }) });
+}
+
+function exchange(bed: ExploredBed, driver: IxgbeDriver, list: readonly Uint8Array[]): void {
+  for (const frame of list) bed.wire.send(frame);
+  for (const frame of list) while (!driver.transmit(frame)) bed.pci.cpu.relax();
+  for (const frame of list) {
+    let got = driver.receive();
+    for (; got === undefined; got = driver.receive()) bed.pci.cpu.relax();
+    expect(got).toEqual(frame);
+  }
+  bed.quiesce();
+  expect(bed.wire.sent).toEqual(list);
+}
+
+async function failureOf(promise: Promise<unknown>): Promise<InterleavingError> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof InterleavingError) return error;
+  throw new Error(`no interleaving failed: ${String(error)}`);
+}
+
+describe("the real driver against the real card", () => {
+  const list = frames(3, { seed: 2, minByteLength: 60, maxByteLength: 64 });
+  const setup = (bed: ExploredBed): IxgbeDriver => IxgbeDriver.probe(bed.pci, SMALL);
+
+  test("passes in every memory model", async () => {
+    const result = await explore(card, { setup, runs: 150 }, (bed, driver) => exchange(bed, driver, list));
+    expect(result).toEqual({ runs: 450, unknown: 0 });
+  });
+
+  test("a missing barrier is found in the model that needs it, named with its line, and replayed", async () => {
+    const careless = (bed: ExploredBed): IxgbeDriver => IxgbeDriver.probe(withoutAcquire(bed.pci), SMALL);
+    const body = (bed: ExploredBed, driver: IxgbeDriver): void => exchange(bed, driver, list);
+    const error = await failureOf(explore(card, { setup: careless, runs: 400 }, body));
+    expect(error.model).toBe("relaxed");
+    expect(error.message).toMatch(/Missing: dmaRmb before the read at .*ixgbe\.ts:\d+\./);
+    expect(error.message).toContain("(older)");
+    expect(error.deviationCount).toBeLessThanOrEqual(6);
+    const again = await failureOf(explore(card, { setup: careless, replay: error.token }, body));
+    expect(again.verdict).toBe(error.verdict);
+    expect(await explore(card, { setup, replay: error.token }, body)).toEqual({ runs: 1, unknown: 0 });
+  });
+
+  test("a broken rule fails although the frames are right", async () => {
+    const error = await failureOf(
+      explore(card, { setup, runs: 10 }, (bed, driver) => {
+        bed.pci.bar(0).write32(0x6018, 100);
+        exchange(bed, driver, []);
+      }),
+    );
+    expect(error.message).toMatch(/TDT\(0\).*0x/);
+    expect(error.verdict).toBe("violation");
+  });
+});
+
+describe("workloads", () => {
+  test("shrink together with the schedule", async () => {
+    const careless = (bed: ExploredBed): EduDriver => new EduDriver(withoutAcquire(bed.pci), "poll");
+    const numbers = fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 1, maxLength: 6 });
+    const error = await failureOf(
+      explore(edu(), { setup: careless, workload: numbers, runs: 500, models: ["sc"] }, (_bed, driver, list) => {
+        for (const n of list) {
+          driver.factorial(n);
+          if (n > 4) throw new Error("above four");
+        }
+      }),
+    );
+    // Zeros may stay: fast-check takes from the front only.
+    expect(error.message).toMatch(/workload \[5(,0)*\]/);
+  });
+});
+
+describe("what comes to no end comes to a verdict", () => {
+  const setup = (bed: ExploredBed): EduDriver => new EduDriver(bed.pci, "poll");
+
+  test("a loop that polls for what nobody will write", async () => {
+    const error = await failureOf(
+      explore(edu(), { setup, runs: 20 }, (bed) => {
+        const buffer = bed.pci.dma.alloc(64);
+        while (buffer.read32(0) === 0) bed.pci.cpu.relax();
+      }),
+    );
+    expect(error.verdict).toBe("livelock");
+  });
+
+  test("a driver that swallows the end of the run, and goes on", async () => {
+    let accesses = 0;
+    const error = await failureOf(
+      explore(edu(), { setup, runs: 20 }, (bed) => {
+        const buffer = bed.pci.dma.alloc(64);
+        for (let attempt = 0; attempt < 5; attempt++) {
+          try {
+            while (buffer.read32(0) === 0) bed.pci.cpu.relax();
+          } catch {
+            accesses++;
+          }
+        }
+      }),
+    );
+    expect(error.verdict).toBe("livelock");
+    expect(accesses).toBeGreaterThanOrEqual(5);
+  });
+
+  test("a wait for an interrupt that is masked ends by its limit", async () => {
+    const result = await explore(edu(), { setup, runs: 20 }, (bed) => {
+      const [interrupt] = bed.pci.interrupts("msi", 1);
+      const before = bed.pci.cpu.nowNs();
+      expect(interrupt?.wait(5)).toBe(false);
+      expect(bed.pci.cpu.nowNs() - before).toBe(5e6);
+    });
+    expect(result.unknown).toBe(0);
+  });
+
+  test("a driver that needs raw memory is told why it cannot be explored", async () => {
+    const error = await failureOf(explore(edu(), { runs: 1 }, (bed) => void bed.pci.bar(0).map()));
+    expect(error.message).toContain("Use the accessors");
+  });
+});
