@@ -55,6 +55,17 @@ export class DriverCpu implements Cpu {
     this.#seenSequence = this.#controller.sequenceOf(this.index);
   }
 
+  /** Which interrupts were seen; {@link resume} goes back to it, with the handlers that there are. */
+  get seenSequence(): number {
+    return this.#seenSequence;
+  }
+
+  resume(seenSequence: number): void {
+    this.#held = false;
+    this.#running = false;
+    this.#seenSequence = seenSequence;
+  }
+
   relax(): void {
     this.attend();
     this.#link.relax();

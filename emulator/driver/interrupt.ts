@@ -15,6 +15,12 @@ export interface VectorPlace {
   readonly controlOffset: number;
 }
 
+/** See {@link DriverInterrupt.save}. */
+export interface InterruptState {
+  readonly taken: number;
+  readonly runCount: number;
+}
+
 /** One interrupt as the driver holds it. */
 export class DriverInterrupt implements Interrupt {
   readonly kind: InterruptKind;
@@ -70,6 +76,16 @@ export class DriverInterrupt implements Interrupt {
       if (!(leftMs > 0)) return false;
       leftMs = this.#link.waitForInterrupt(this.#cpu.index, sequence, leftMs);
     }
+  }
+
+  /** How much was taken so far; {@link restore} goes back to it. */
+  save(): InterruptState {
+    return { taken: this.#taken, runCount: this.#runCount };
+  }
+
+  restore({ taken, runCount }: InterruptState): void {
+    this.#taken = taken;
+    this.#runCount = runCount;
   }
 
   mask(): void {

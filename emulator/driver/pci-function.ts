@@ -25,7 +25,7 @@ import { DriverBar } from "./bar.ts";
 import { DriverCpu } from "./cpu.ts";
 import type { CpuLink } from "./cpu-link.ts";
 import { DriverDma } from "./dma.ts";
-import { DriverInterrupt } from "./interrupt.ts";
+import { DriverInterrupt, type InterruptState } from "./interrupt.ts";
 
 /** What one CPU holds of one PCI function: the same class over every link. */
 export class DriverPciFunction implements PciFunction {
@@ -64,6 +64,18 @@ export class DriverPciFunction implements PciFunction {
     for (const bar of tables.declaration.bars)
       bars[bar.index] = new DriverBar(bar.index, bar.byteLength, link, this.cpu);
     this.#bars = bars;
+  }
+
+  /** What was taken of each interrupt; {@link restore} goes back to it. */
+  save(): InterruptState[] {
+    return this.#interrupts.map((interrupt) => interrupt.save());
+  }
+
+  restore(states: readonly InterruptState[]): void {
+    for (const [index, interrupt] of this.#interrupts.entries()) {
+      const state = states[index];
+      if (state !== undefined) interrupt.restore(state);
+    }
   }
 
   bar(index: number): Bar {

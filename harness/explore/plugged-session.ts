@@ -1,4 +1,4 @@
-import { ExploredMachine } from "../../emulator/explore/plugged/explored-machine.ts";
+import { ExploredMachine, type SetUpState } from "../../emulator/explore/plugged/explored-machine.ts";
 import type { Strategy } from "../../emulator/explore/strategy.ts";
 import { PASSED } from "../../emulator/explore/verdict.ts";
 import type { PciFunction } from "../../emulator/pcie/driver-view.ts";
@@ -33,6 +33,13 @@ export interface ExploredWireEnd {
 export interface Exploration<Context> {
   /** Brings the driver up. Runs before each schedule in the ordinary order; what it returns goes to the body. */
   readonly setup: (bed: ExploredBed) => Context;
+  /**
+   * What the driver itself knows when the set-up has ended, and back: with both, the set-up is made once only, and machine
+   * and driver are set back to its end before each run. All that the driver keeps must be in it, and
+   * the body may not close the driver.
+   */
+  readonly save?: (context: Context) => unknown;
+  readonly restore?: (context: Context, state: unknown) => void;
   /** What is explored: every access in it is a scheduling point. */
   readonly body: (bed: ExploredBed, context: Context) => void;
 }
@@ -41,6 +48,7 @@ export interface Exploration<Context> {
 export class PluggedSession<Context = unknown> extends SearchSession implements ExploredBed {
   readonly plugged: ExploredMachine;
   readonly #exploration: Exploration<Context>;
+  #saved: { readonly context: Context; readonly machine: SetUpState; readonly driver: unknown } | undefined;
 
   constructor(devices: readonly LoadedDevice[], exploration: Exploration<Context>, options: MachineOptions = {}) {
     super();
@@ -59,8 +67,7 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   /** One run from the plugging in to its verdict. Throws what the set-up throws. */
   run(strategy: Strategy, model: number, seed: number): number {
     const { plugged, execution } = this;
-    plugged.reset();
-    const context = this.#exploration.setup(this);
+    const context = this.#setUp();
     execution.begin(strategy, model, seed);
     plugged.explore();
     try {
@@ -75,6 +82,22 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     const broken = execution.verdict === PASSED ? this.violations[0] : undefined;
     if (broken !== undefined) execution.failPlain(new Error(broken.message));
     return execution.verdict;
+  }
+
+  /** Brings the driver up, or back to where it was when it had come up. */
+  #setUp(): Context {
+    const { plugged } = this;
+    const { setup, save, restore } = this.#exploration;
+    if (this.#saved !== undefined) {
+      plugged.restore(this.#saved.machine);
+      restore?.(this.#saved.context, this.#saved.driver);
+      return this.#saved.context;
+    }
+    plugged.reset();
+    const context = setup(this);
+    if (save !== undefined && restore !== undefined)
+      this.#saved = { context, machine: plugged.save(), driver: save(context) };
+    return context;
   }
 
   // ---- the bed of the run that is under way -------------------------------------------------------------------------

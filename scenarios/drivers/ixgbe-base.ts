@@ -8,6 +8,13 @@ import { PacketBatch, PacketPool } from "./packet-pool.ts";
 
 const REFUSALS_PER_RELAX = 256;
 
+/** Memory of the driver, and what the driver knows of it. */
+interface Kept {
+  free(): void;
+  save(): unknown;
+  restore(state: unknown): void;
+}
+
 /** What a driver of the 82599 owns and offers beside its dealings with the card, which are in ixgbe.ts. */
 export abstract class IxgbeBase {
   /** All packet buffers. An application takes those that it sends from here and owns those that `rxBatch` brought. */
@@ -18,7 +25,7 @@ export abstract class IxgbeBase {
   protected readonly bar: Bar;
   protected readonly counters: IxgbeCounters;
   /** What is allocated before the card comes up, and given back when it is down. */
-  readonly #memory: { free(): void }[] = [];
+  readonly #memory: Kept[] = [];
   /** For {@link transmit} and {@link receive}; the inbox keeps frames that were taken and not yet handed out. */
   readonly #outbox: PacketBatch;
   readonly #inbox: PacketBatch;
@@ -122,13 +129,27 @@ export abstract class IxgbeBase {
     return frame;
   }
 
+  /** What the driver knows besides what is in memory and in the card. With nothing under way, so that no frame is lost. */
+  save(): unknown {
+    return { memory: this.#memory.map((memory) => memory.save()), counters: this.counters.save() };
+  }
+
+  /** Back to what {@link save} gave: for whoever sets memory and card back as well. */
+  restore(state: unknown): void {
+    const { memory, counters } = state as { memory: unknown[]; counters: IxgbeStatistics };
+    for (const [index, kept] of this.#memory.entries()) kept.restore(memory[index]);
+    this.counters.restore(counters);
+    this.#inboxNext = 0;
+    this.#inboxCount = 0;
+  }
+
   /** A full ring took nothing. Relaxes now and then: it costs little if it is not done at every poll. */
   protected refused(): void {
     if (++this.#refusals % REFUSALS_PER_RELAX === 0) this.pci.cpu.relax();
   }
 
   /** Notes memory that goes when the driver does. */
-  protected kept<Memory extends { free(): void }>(memory: Memory): Memory {
+  protected kept<Memory extends Kept>(memory: Memory): Memory {
     this.#memory.push(memory);
     return memory;
   }
@@ -178,6 +199,8 @@ export class Ring {
   readonly options: Required<IxgbeOptions>;
   /** The driver's: the descriptor that comes next. */
   next = 0;
+  /** The driver's, when sending: the oldest descriptor that is not known to be sent. */
+  oldest = 0;
 
   /** Throws RangeError when there is no DMA memory. */
   constructor(kind: "rx" | "tx", index: number, { pci, registers, pool, options }: RingParts) {
@@ -193,6 +216,17 @@ export class Ring {
 
   free(): void {
     this.memory.free();
+  }
+
+  save(): unknown {
+    return { next: this.next, oldest: this.oldest, bufferOf: this.bufferOf.slice() };
+  }
+
+  restore(state: unknown): void {
+    const { next, oldest, bufferOf } = state as { next: number; oldest: number; bufferOf: Int32Array };
+    this.next = next;
+    this.oldest = oldest;
+    this.bufferOf.set(bufferOf);
   }
 
   /** Gives the buffers of the descriptors from `first` to `last` back to the pool; returns the descriptor behind them. */

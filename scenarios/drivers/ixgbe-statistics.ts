@@ -49,6 +49,14 @@ export class IxgbeCounters {
     for (const name of Object.keys(this.#totals) as (keyof IxgbeStatistics)[]) this.#totals[name] = 0;
   }
 
+  save(): IxgbeStatistics {
+    return { ...this.#totals };
+  }
+
+  restore(totals: IxgbeStatistics): void {
+    Object.assign(this.#totals, totals);
+  }
+
   /** Adds what the card counted since the last call and returns the sums. */
   collect(): IxgbeStatistics {
     const bar = this.#bar;

@@ -53,6 +53,18 @@ export class PacketPool {
     this.#free[this.freeCount++] = index;
   }
 
+  /** Which buffers are taken. */
+  save(): unknown {
+    return { freeCount: this.freeCount, free: this.#free.slice(), isFree: this.#isFree.slice() };
+  }
+
+  restore(state: unknown): void {
+    const { freeCount, free, isFree } = state as { freeCount: number; free: Int32Array; isFree: Uint8Array };
+    this.freeCount = freeCount;
+    this.#free.set(free);
+    this.#isFree.set(isFree);
+  }
+
   /** Unmaps the buffers. The device must not hold any of them. */
   free(): void {
     this.memory.free();

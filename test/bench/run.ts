@@ -4,12 +4,14 @@
  */
 import { parseArgs } from "node:util";
 import { ixgbe } from "../../devices/ixgbe/index.ts";
+import { MEMORY_MODELS } from "../../emulator/explore/kinds.ts";
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
 import type { AttachmentSpec } from "../../emulator/run/device-thread.ts";
 import { createTables, loadDevice } from "../../emulator/run/machine.ts";
 import { ThreadedTestbed } from "../../harness/threaded-testbed.ts";
 import { copyFloor } from "./copy-floor.ts";
 import { echo } from "./echo-device.ts";
+import { explorerFigures } from "./explorer.ts";
 import { median } from "./figures.ts";
 import type { HeapFigures } from "./heap-watch.ts";
 import type { FrameFigures, FrameJob } from "./ixgbe.driver.ts";
@@ -23,7 +25,7 @@ const FRAME_JOBS = [
   ["receive", "mapped"],
 ] as const;
 
-const HELP = `npm run bench -- [--only round-trips|frames] [--frames N] [--rounds N] [--json]
+const HELP = `npm run bench -- [--only round-trips|frames|explorer] [--frames N] [--rounds N] [--json]
 
 Prints each figure beside its floor, measured by turns in the same run. Two threads spin: on a machine that does something
 else meanwhile the figures say little. --frames: frames of one round (10,000,000), --rounds: rounds of each (5).`;
@@ -44,8 +46,10 @@ const figures: Record<string, unknown> = {};
 if (values.help) {
   console.log(HELP);
 } else {
-  if (values.only !== "frames") await roundTrips();
-  if (values.only !== "round-trips") for (const [direction, access] of FRAME_JOBS) await frameRate(direction, access);
+  const wants = (what: string): boolean => values.only === undefined || values.only === what;
+  if (wants("round-trips")) await roundTrips();
+  if (wants("frames")) for (const [direction, access] of FRAME_JOBS) await frameRate(direction, access);
+  if (wants("explorer")) await explorer();
   if (values.json) console.log(JSON.stringify(figures));
 }
 
@@ -90,6 +94,16 @@ async function frameRate(direction: FrameJob["direction"], access: FrameJob["acc
   );
   say("  heap of the driver thread", ...driverHeaps.map(heapText));
   say("  heap of the device thread", ...deviceHeaps.map(heapText));
+}
+
+async function explorer(): Promise<void> {
+  const results = await explorerFigures(rounds);
+  figures.explorer = results;
+  say("schedules a second", MEMORY_MODELS.map((model) => model.padStart(9)).join(""), "  steps a second");
+  for (const { what, runsPerSecond, stepsPerSecond } of results) {
+    const rates = runsPerSecond.map((rate) => rate.toFixed(0).padStart(9)).join("");
+    say(`  ${what}`.padEnd(48), rates, `  ${stepsPerSecond.map(millions).join(", ")} M`);
+  }
 }
 
 function wholeNumber(name: string, text: string): number {

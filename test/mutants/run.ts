@@ -18,6 +18,7 @@ import { type Drivers, sessionFor, WORKLOADS } from "./workloads.ts";
 const { values } = parseArgs({
   options: {
     only: { type: "string" },
+    workload: { type: "string" },
     runs: { type: "string", default: "10000" },
     "whole-runs": { type: "string", default: "2000" },
     seed: { type: "string", default: "1" },
@@ -30,13 +31,15 @@ let mistakes = 0;
 console.log(`seed ${seed}, up to ${runs} schedules a mutant and model; the drivers as they are: ${wholeRuns}\n`);
 if (values.only === undefined || values.only === "whole") await checkWhole();
 for (const mutant of [...IXGBE_MUTANTS, ...EDU_MUTANTS]) {
-  if (values.only === undefined || mutant.name.includes(values.only)) await judge(mutant);
+  const isWanted = values.workload === undefined || values.workload === mutant.workload;
+  if (isWanted && (values.only === undefined || mutant.name.includes(values.only))) await judge(mutant);
 }
 console.log(mistakes === 0 ? "\nall as written down" : `\n${mistakes} not as written down`);
 process.exitCode = mistakes === 0 ? 0 : 1;
 
 async function checkWhole(): Promise<void> {
   for (const workload of WORKLOADS) {
+    if (values.workload !== undefined && values.workload !== workload) continue;
     const session = await sessionFor(workload, WHOLE);
     for (const model of MEMORY_MODELS) {
       const result = session.search(model, wholeRuns, seed);

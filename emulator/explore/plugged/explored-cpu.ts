@@ -47,6 +47,13 @@ export class ExploredCpu extends DriverCpu {
     this.execution.state.handlerOf[this.vector] = -1;
   }
 
+  /** Back to where the set-up had ended, with the handlers that it has made. */
+  override resume(seenSequence: number): void {
+    super.resume(seenSequence);
+    this.isExploring = false;
+    this.thread = this.#seat.thread;
+  }
+
   override setHandled(interrupt: DriverInterrupt, on: boolean): void {
     super.setHandled(interrupt, on);
     if (on) this.execution.state.handlerOf[this.vector] = this.#seat.handlerThread;

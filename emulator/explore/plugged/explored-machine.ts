@@ -1,5 +1,6 @@
 import { VirtualClock } from "../../clock/clock.ts";
 import { MappedBuffer } from "../../driver/dma-buffer.ts";
+import type { InterruptState } from "../../driver/interrupt.ts";
 import { DriverPciFunction } from "../../driver/pci-function.ts";
 import type { Dma, DmaAllocOptions, DmaBuffer, PciFunction } from "../../pcie/driver-view.ts";
 import type { Endpoint } from "../../pcie/endpoint.ts";
@@ -29,6 +30,16 @@ const HOST_MEMORY_BYTES = 1 << 20;
 const IOMMU = { windowBytes: 1 << 23, mappingCount: 64 } as const;
 const WIRE_QUEUE_BYTES = 4096;
 
+/** See {@link ExploredMachine.save}. */
+export interface SetUpState {
+  readonly checkpoint: Checkpoint;
+  readonly seenSequence: number;
+  readonly functions: readonly PciFunction[];
+  readonly interrupts: readonly (readonly InterruptState[])[];
+  readonly labels: ReadonlyMap<number, { readonly label: string; readonly byteLength: number }>;
+  readonly memory: readonly { readonly start: number; readonly bytes: Uint8Array }[];
+}
+
 /** Real devices under an explorer: what they do and what the driver does are steps of one run. */
 export class ExploredMachine {
   readonly explorer: Machine;
@@ -42,6 +53,7 @@ export class ExploredMachine {
   readonly thread: number;
   /** Label of each DMA buffer of this run, by where it begins. */
   readonly labels: Map<number, { readonly label: string; readonly byteLength: number }> = new Map();
+  #drivers: readonly DriverPciFunction[] = [];
   readonly #machine: RunMachine;
   readonly #checkpoint: Checkpoint;
   readonly #folded: FoldedLink[] = [];
@@ -102,10 +114,40 @@ export class ExploredMachine {
     this.cpu.reset();
     for (const wire of this.wires) wire?.reset();
     const { tables, memory } = this.#machine;
-    this.functions = tables.functions.map((functionTables, index) => {
-      const link = this.#links[index] as ExploredLink;
-      return this.#explored(new DriverPciFunction(link, tables, functionTables, memory, this.cpu));
+    this.#drivers = tables.functions.map((functionTables, index) => {
+      return new DriverPciFunction(this.#links[index] as ExploredLink, tables, functionTables, memory, this.cpu);
     });
+    this.functions = this.#drivers.map((driver) => this.#explored(driver));
+  }
+
+  /** Keeps what the set-up has brought about, so that {@link restore} can take its place in the next runs. */
+  save(): SetUpState {
+    this.#machine.host.settle();
+    const memory = new Uint8Array(this.#machine.tables.arena.memory);
+    return {
+      checkpoint: new Checkpoint(this.#machine),
+      seenSequence: this.cpu.seenSequence,
+      functions: this.functions,
+      interrupts: this.#drivers.map((driver) => driver.save()),
+      labels: new Map(this.labels),
+      memory: [...this.labels].map(([start, { byteLength }]) => {
+        return { start, bytes: memory.slice(start, start + byteLength) };
+      }),
+    };
+  }
+
+  /** Back to where a set-up has ended. */
+  restore(state: SetUpState): void {
+    for (const endpoint of this.endpoints) endpoint.uplink = undefined;
+    state.checkpoint.restore();
+    const memory = new Uint8Array(this.#machine.tables.arena.memory);
+    for (const { start, bytes } of state.memory) memory.set(bytes, start);
+    this.labels.clear();
+    for (const [start, buffer] of state.labels) this.labels.set(start, buffer);
+    for (const wire of this.wires) wire?.reset();
+    this.cpu.resume(state.seenSequence);
+    for (const [index, driver] of this.#drivers.entries()) driver.restore(state.interrupts[index] ?? []);
+    this.functions = state.functions;
   }
 
   /** From here on every access is a scheduling point. The set-up is over, and its execution has begun. */

@@ -15,7 +15,7 @@ import { IxgbeDriver } from "../../../scenarios/drivers/ixgbe.ts";
 
 const LIST = frames(3, { seed: 5, minByteLength: 60, maxByteLength: 200 });
 
-async function exchangeSession(): Promise<PluggedSession> {
+async function exchangeSession(closes: boolean, isSaved: boolean): Promise<PluggedSession> {
   return new PluggedSession<IxgbeDriver>([await loadDevice(ixgbe({ linkUpNs: 0 }))], {
     setup: (bed) => IxgbeDriver.probe(bed.pci, { ringSize: 8, promiscuous: true, bufferCount: 24, interrupts: "msix" }),
     body: (bed, driver) => {
@@ -27,8 +27,9 @@ async function exchangeSession(): Promise<PluggedSession> {
         if (Buffer.compare(got, frame) !== 0) throw new Error("another frame than was sent");
       }
       bed.quiesce();
-      driver.close();
+      if (closes) driver.close();
     },
+    ...(isSaved ? { save: (driver) => driver.save(), restore: (driver, state) => driver.restore(state) } : {}),
   }) as PluggedSession;
 }
 
@@ -94,7 +95,7 @@ test("the empty schedule is the ordinary run: the driver sees what it sees folde
 });
 
 test("a run is repeated by its deviations, and leaves nothing behind for the next", async () => {
-  const session = await exchangeSession();
+  const session = await exchangeSession(true, false);
   const strategy = new PartialOrderSampling();
   const replay = new Replay();
   for (let run = 0; run < 120; run++) {
@@ -110,7 +111,7 @@ test("a run is repeated by its deviations, and leaves nothing behind for the nex
 });
 
 test("different schedules are really different runs", async () => {
-  const session = await exchangeSession();
+  const session = await exchangeSession(true, false);
   const strategy = new PartialOrderSampling();
   const hashes = new Set<number>();
   for (let run = 0; run < 100; run++) {
@@ -118,4 +119,14 @@ test("different schedules are really different runs", async () => {
     hashes.add(session.execution.hash);
   }
   expect(hashes.size).toBeGreaterThan(95);
+});
+
+test("a set-up that is restored is as good as one that is made", async () => {
+  const [made, restored] = [await exchangeSession(false, false), await exchangeSession(false, true)];
+  const [first, second] = [new PartialOrderSampling(), new PartialOrderSampling()];
+  for (let run = 0; run < 90; run++) {
+    expect(made.run(first, run % 3, run)).toBe(PASSED);
+    expect(restored.run(second, run % 3, run)).toBe(PASSED);
+    expect(restored.execution.hash).toBe(made.execution.hash);
+  }
 });
