@@ -12,7 +12,7 @@ import type { DeviceUnderTest, RunMode } from "./device-under-test.ts";
 
 /** What every device owes its driver, in every way of running. */
 export function conformance(device: DeviceUnderTest, mode: RunMode): void {
-  const open = (): Promise<Testbed> => plugIn(device.spec(), mode.options);
+  const open = (): Promise<Testbed> => mode.open?.(device.spec()) ?? plugIn(device.spec(), mode.options);
 
   describe(`${device.spec().name}, ${mode.name}: configuration space`, () => {
     test("says who the function is, as its data sheet does", async () => {

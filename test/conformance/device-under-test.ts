@@ -1,6 +1,6 @@
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
 import type { DmaBuffer, PciFunction } from "../../emulator/pcie/driver-view.ts";
-import type { PlugInOptions } from "../../harness/testbed.ts";
+import type { PlugInOptions, Testbed } from "../../harness/testbed.ts";
 
 /** What the conformance suite has to be told of a device: numbers from its data sheet, not from its model. */
 export interface DeviceUnderTest {
@@ -46,4 +46,6 @@ export interface DeviceUnderTest {
 export interface RunMode {
   readonly name: string;
   readonly options: PlugInOptions;
+  /** How a testbed of this kind is opened, where `plugIn` does not open it. */
+  readonly open?: (spec: DeviceSpec) => Promise<Testbed>;
 }

@@ -115,8 +115,8 @@ export const IXGBE_MUTANTS: readonly Mutant[] = [
   {
     name: "tx-full-ring",
     file,
-    find: "const free = this.#clean - this.next - 1;",
-    replace: "const free = this.#clean - this.next;",
+    find: "const free = this.oldest - this.next - 1;",
+    replace: "const free = this.oldest - this.next;",
     mistake: "no descriptor stays free: TDT = TDH, and the full ring is empty",
     wrongIn: ALL,
     workload: "burst",

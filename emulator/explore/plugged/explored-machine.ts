@@ -26,8 +26,8 @@ import { EVENT_NAMES, ExploredUplink, FRAME_EVENT, TIMER_EVENT } from "./explore
 import { ExploredWire } from "./explored-wire.ts";
 
 /** Small tables: a run is set back by copying them. */
-const HOST_MEMORY_BYTES = 1 << 20;
-const IOMMU = { windowBytes: 1 << 23, mappingCount: 64 } as const;
+const HOST_MEMORY_BYTES = 1 << 24;
+const IOMMU = { windowBytes: 1 << 25, mappingCount: 256 } as const;
 const WIRE_QUEUE_BYTES = 4096;
 
 /** See {@link ExploredMachine.save}. */
