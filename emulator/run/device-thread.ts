@@ -79,7 +79,8 @@ export class DeviceThread {
   readonly #status: ThreadStatus;
   readonly #cpus = new Map<number, { readonly port: MessagePort; readonly sources: readonly EventSource[] }>();
   readonly #parts: AttachedPart[] = [];
-  readonly #mirrored = new Set<string>();
+  /** By function, then by BAR: what drivers have mapped as raw memory. */
+  readonly #mirrors = new Map<number, Map<number, Mirror>>();
 
   private constructor(machine: Machine, status: ThreadStatus) {
     this.#machine = machine;
@@ -106,7 +107,7 @@ export class DeviceThread {
 
   /** Runs until the testbed is closed or a device throws. */
   async run(): Promise<void> {
-    await runDeviceLoop(this.#machine.host, this.#status, { mustPoll: () => this.#mirrored.size > 0 });
+    await runDeviceLoop(this.#machine.host, this.#status, { mustPoll: () => this.#mirrors.size > 0 });
   }
 
   /** A CPU joins: one request ring for each function, and the port over which it announces memory. */
@@ -115,7 +116,10 @@ export class DeviceThread {
     const sources: EventSource[] = endpoints.map((endpoint, index) => {
       const ring = rings[index];
       if (ring === undefined) throw new RangeError(`${rings.length} rings for ${endpoints.length} functions`);
-      return new RequestRing(ring, endpoint, (bar) => this.#mirror(index, bar));
+      const pushStores = (): void => {
+        for (const mirror of this.#mirrors.get(index)?.values() ?? []) mirror.push();
+      };
+      return new RequestRing(ring, endpoint, (bar) => this.#mirror(index, bar), pushStores);
     });
     if (host.clock.kind === "virtual") {
       sources.push(new TimeRequest(host.clock, wantedNs, this.#machine.interrupts, cpuIndex));
@@ -174,14 +178,20 @@ export class DeviceThread {
 
   /** False when the BAR has no registers, and so nothing that its memory could show. */
   #mirror(functionIndex: number, bar: number): boolean {
-    const key = `${functionIndex}:${bar}`;
-    if (this.#mirrored.has(key)) return true;
+    const known = this.#mirrors.get(functionIndex)?.get(bar);
+    if (known !== undefined) {
+      // Whoever maps it next begins with what a read would give, too: the card may have been reset since.
+      known.compareAll();
+      return true;
+    }
     const endpoint = this.#machine.endpoints[functionIndex];
     const memory = this.#machine.tables.functions[functionIndex]?.bars[bar];
     const file = endpoint?.device.registerFile?.(bar);
     if (endpoint === undefined || memory === undefined || file === undefined) return false;
-    this.#mirrored.add(key);
-    this.#machine.host.sources.push(new Mirror(bar, endpoint, file, memory));
+    const mirror = new Mirror(bar, endpoint, file, memory);
+    const ofFunction = this.#mirrors.get(functionIndex) ?? new Map<number, Mirror>();
+    this.#mirrors.set(functionIndex, ofFunction.set(bar, mirror));
+    this.#machine.host.sources.push(mirror);
     return true;
   }
 

@@ -13,7 +13,7 @@ const HOT_LIMIT = 64;
  * control write is looked at this much later: longer than a card takes to enable a queue.
  */
 const SETTLE_NS = 20_000;
-/** The registers of one ring usually stand in one block of this size; they are compared before its doorbell rings. */
+/** The registers of one ring usually stand in one block of this size: they are compared together. */
 const RING_BLOCK_WORDS = 16;
 
 /**
@@ -21,8 +21,9 @@ const RING_BLOCK_WORDS = 16;
  * last put there. A word that differs was written by the driver: the write happens, and what a read would give goes
  * back. A register that the device changed is copied out.
  *
- * Raw memory keeps no order between registers, but a doorbell is written last: before one rings, the registers of its
- * ring are compared, and all registers of the card when it rings for the first time.
+ * Raw memory keeps no order between registers. What a driver writes of a ring before it enables it is compared together
+ * with the enabling, and a doorbell is written last: before one rings, the registers of its ring are compared, and all
+ * registers of the card when it rings for the first time.
  *
  * What raw memory cannot do: a read has no side effect, two writes between two looks are one, and writing the value
  * that stands there already is no write.
@@ -44,6 +45,8 @@ export class Mirror implements EventSource {
   /** `[0]`: doorbells are held until the devices have had a turn at or after this time; Infinity when none are. */
   readonly next: Float64Array = new Float64Array([Number.POSITIVE_INFINITY]);
   #holdsDoorbells = false;
+  /** Everything that was stored is being taken, held doorbells too. */
+  #isPushed = false;
   #hotCount = 0;
   #next = 0;
 
@@ -85,6 +88,23 @@ export class Mirror implements EventSource {
     return busy;
   }
 
+  /** Takes what the driver stored, and puts out what a read gives, for the whole BAR at once. */
+  compareAll(): void {
+    for (let index = 0; index < this.#words.length; index++) this.#compare(index);
+  }
+
+  /**
+   * A request follows that stores do not overtake and that does not overtake them: takes all that the driver stored, the
+   * doorbells last and without waiting. One that was held would otherwise ring behind the reset that came after it.
+   */
+  push(): void {
+    const { length } = this.#words;
+    for (let index = 0; index < length; index++) if (this.#isDoorbell[index] === 0) this.#compare(index);
+    this.#isPushed = true;
+    for (let index = 0; index < length; index++) if (this.#isDoorbell[index] === 1) this.#compare(index);
+    this.#isPushed = false;
+  }
+
   isIdle(): boolean {
     const held = this.#waitsForTime();
     for (let index = 0; index < this.#words.length; index++) {
@@ -100,10 +120,12 @@ export class Mirror implements EventSource {
     const written = Atomics.load(this.#memory, word);
     const shadow = this.#shadow[index] as number;
     if (written !== shadow) {
-      if (this.#isDoorbell[index] === 0) this.#settleLater();
-      else {
+      if (this.#isDoorbell[index] === 0) {
+        this.#settleLater();
+        this.#compareBlock(word, word);
+      } else {
         this.#compareBeforeDoorbell(index);
-        if (this.#holdsDoorbells) return !this.#waitsForTime();
+        if (this.#holdsDoorbells && !this.#isPushed) return !this.#waitsForTime();
       }
       this.#endpoint.orderIsUnknown = true;
       this.#endpoint.write(this.#bar, word << 2, 4, written, 0);
@@ -123,9 +145,17 @@ export class Mirror implements EventSource {
       for (let index = 0; index < this.#words.length; index++) if (this.#isDoorbell[index] === 0) this.#compare(index);
       return;
     }
-    const block = (this.#words[doorbell] as number) & ~(RING_BLOCK_WORDS - 1);
-    for (let word = block; word < block + RING_BLOCK_WORDS; word++) {
-      const index = this.#indexOfWord[word] as number;
+    const word = this.#words[doorbell] as number;
+    this.#compareBlock(word, word | (RING_BLOCK_WORDS - 1));
+  }
+
+  /**
+   * The control registers of a ring up to the word `end`, which has been loaded already. Those of a ring stand before the
+   * one that enables it, which a driver stores last; but a slice may begin between them, and would see it first.
+   */
+  #compareBlock(word: number, end: number): void {
+    for (let other = word & ~(RING_BLOCK_WORDS - 1); other < end; other++) {
+      const index = this.#indexOfWord[other] as number;
       if (index >= 0 && this.#isDoorbell[index] === 0) this.#compare(index);
     }
   }

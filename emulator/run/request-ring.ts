@@ -48,15 +48,20 @@ export class RequestRing implements EventSource {
   readonly #words: Int32Array;
   readonly #endpoint: Endpoint;
   readonly #mapBar: (bar: number) => boolean;
+  readonly #pushStores: () => void;
   #position = 0;
   #toldPosition = 0;
   #responses = 0;
 
-  /** `mapBar` mirrors a BAR into its shared memory from now on; false when the BAR has nothing to mirror. */
-  constructor(buffer: SharedArrayBuffer, endpoint: Endpoint, mapBar: (bar: number) => boolean) {
+  /**
+   * `mapBar` mirrors a BAR into its shared memory from now on; false when the BAR has nothing to mirror. `pushStores`
+   * takes what was stored to the mirrored BARs.
+   */
+  constructor(buffer: SharedArrayBuffer, endpoint: Endpoint, mapBar: (bar: number) => boolean, pushStores: () => void) {
     this.#words = new Int32Array(buffer);
     this.#endpoint = endpoint;
     this.#mapBar = mapBar;
+    this.#pushStores = pushStores;
   }
 
   poll(): boolean {
@@ -91,6 +96,8 @@ export class RequestRing implements EventSource {
       const value = this.#endpoint.read(bar, offset, byteLength);
       this.#respond(value, this.#endpoint.readHigh);
     } else if (operation === OP_CONFIG_WRITE) {
+      // Stores to a mapped BAR are posted writes, which a reset that follows does not overtake.
+      this.#pushStores();
       this.#endpoint.configWrite(offset, byteLength, low);
       // Configuration writes are non-posted: the CPU waits for the completion.
       this.#respond(0, 0);

@@ -53,6 +53,34 @@ describe.each<PlugInOptions>([{}, { clock: "virtual" }])("a BAR as raw memory, c
     expect(words[BLOCK.CLEARED.at() >> 2]).toBe(7);
   });
 
+  test("shows what a read would give when it is mapped again", async () => {
+    await using bed = await plugIn(registerBlock(), options);
+    mapped(bed.pci);
+    for (let round = 1; round <= 300; round++) {
+      bed.pci.bar(0).write32(BLOCK.STORAGE.at(255), round);
+      // Read back, so that it is there: the mirror has still to come round to it.
+      expect(bed.pci.bar(0).read32(BLOCK.STORAGE.at(255))).toBe(round);
+      expect(mapped(bed.pci)[BLOCK.STORAGE.at(255) >> 2]).toBe(round);
+    }
+  });
+
+  test("a reset that comes after stores comes after them", async () => {
+    await using bed = await plugIn(registerBlock(), options);
+    const words = mapped(bed.pci);
+    for (let round = 1; round <= 20; round++) {
+      words[BLOCK.STORAGE.at(255) >> 2] = round;
+      words[BLOCK.CONTROL.at() >> 2] = round;
+      Atomics.store(words, BLOCK.DOORBELL.at() >> 2, 1);
+      bed.pci.config.functionLevelReset();
+      await bed.quiesce();
+      for (const register of [BLOCK.STORAGE.at(255), BLOCK.CONTROL.at(), BLOCK.DOORBELL.at()]) {
+        expect(bed.pci.bar(0).read32(register)).toBe(0);
+        expect(words[register >> 2]).toBe(0);
+      }
+    }
+    expect((await bed.statistics())[0]?.counters).toMatchObject({ controls: 20, doorbells: 20, disorder: 0 });
+  });
+
   test("control: a store is a write, and what the device makes of it comes back", async () => {
     await using bed = await plugIn(registerBlock(), options);
     const words = mapped(bed.pci);

@@ -86,7 +86,14 @@ const works: Record<string, () => Work> = {
     const host = new DeviceHost(bench.clock);
     host.endpoints.push(endpoint);
     const ring = createRequestRing();
-    host.sources.push(new RequestRing(ring, endpoint, () => false));
+    host.sources.push(
+      new RequestRing(
+        ring,
+        endpoint,
+        () => false,
+        () => {},
+      ),
+    );
     const link = new RingLink({
       name: "probe",
       cpuIndex: 0,
@@ -111,7 +118,14 @@ const works: Record<string, () => Work> = {
     const { bench, endpoint } = machine();
     const host = new DeviceHost(bench.clock);
     host.endpoints.push(endpoint);
-    host.sources.push(new RequestRing(createRequestRing(), endpoint, () => false));
+    host.sources.push(
+      new RequestRing(
+        createRequestRing(),
+        endpoint,
+        () => false,
+        () => {},
+      ),
+    );
     return (count) => {
       for (let index = 0; index < count; index++) host.turn();
     };

@@ -25,7 +25,12 @@ function bothEnds() {
     onMap: () => {},
     answerLimitMs: 1000,
   });
-  const ring = new RequestRing(buffer, bench.endpoint, () => false);
+  const ring = new RequestRing(
+    buffer,
+    bench.endpoint,
+    () => false,
+    () => {},
+  );
   return { bench, link, ring, status };
 }
 
