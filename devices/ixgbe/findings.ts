@@ -3,6 +3,7 @@
  * The card goes on as hardware would; nothing here changes its state.
  */
 
+import { iovaName } from "../../emulator/memory/iommu.ts";
 import type { DevicePort } from "../../emulator/pcie/device-model.ts";
 import type { Register } from "../../emulator/registers/declare.ts";
 import { registerPlace } from "../../emulator/registers/finding-text.ts";
@@ -39,6 +40,25 @@ export function recordRingChangedWhileEnabled(
   const place = placeOf(register, queue);
   port.record("violation", "ring-changed-while-enabled", place, () => {
     return `${place} was written with ${hex(written, 8)} while queue ${queue} is enabled. The card goes on with the ring that it was enabled with. Disable the queue, wait until ENABLE reads 0, then change the ring.`;
+  });
+}
+
+/** "0x1_0001_0000 (64 descriptors)". */
+export function ringName(high: number, low: number, slotCount: number): string {
+  return `${iovaName((high >>> 0) * 2 ** 32 + (low >>> 0))} (${slotCount} descriptors)`;
+}
+
+export function recordRingNotTaken(
+  port: DevicePort,
+  tail: Register,
+  baseAndLength: string,
+  queue: number,
+  registers: string,
+  running: string,
+): void {
+  const place = placeOf(tail, queue);
+  port.record("violation", "ring-not-taken", place, () => {
+    return `${place} was written while ${baseAndLength} of queue ${queue} say ${registers}, but the queue still runs the ring at ${running} that it was enabled with: the card has seen neither the queue disabled nor a reset in between. In mapped memory it does not see what is taken back before it looks. Disable the queue and poll until ENABLE reads 0 before changing the ring, or begin with a function-level reset.`;
   });
 }
 

@@ -123,6 +123,19 @@ export class QueueControl {
     if (this.#isEnabled(queue)) findings.recordRingChangedWhileEnabled(this.#port, register, queue, written);
   }
 
+  /** At a doorbell the ring's registers are known in every way of running, in whatever order they were written. */
+  #checkRing(queue: number): void {
+    const { baseLow, baseHigh, slotCount } = this.#rings;
+    const low = this.#values[this.#baseLowAt + queue] as number;
+    const high = this.#values[this.#baseHighAt + queue] as number;
+    const slots = (this.#values[this.#lengthAt + queue] as number) >>> 4;
+    if (low === baseLow[queue] && high === baseHigh[queue] && slots === slotCount[queue]) return;
+    const { tail, baseLow: base, length } = this.#registers;
+    const registers = findings.ringName(high, low, slots);
+    const running = findings.ringName(baseHigh[queue] as number, baseLow[queue] as number, slotCount[queue] as number);
+    findings.recordRingNotTaken(this.#port, tail, `${base.name} and ${length.name}`, queue, registers, running);
+  }
+
   #writeHead(queue: number, value: number): void {
     if (!this.#isEnabled(queue)) return;
     const head = this.#rings.head[queue] as number;
@@ -151,6 +164,7 @@ export class QueueControl {
       return;
     }
     if (!this.#port.busMasterEnabled) findings.recordBusMasterOff(this.#port, this.#registers.tail, queue, value);
+    this.#checkRing(queue);
     this.#rings.tail[queue] = value;
     if (state === RUNNING && this.#master.dmaAllowed) this.#owner.onDoorbell(queue);
   }

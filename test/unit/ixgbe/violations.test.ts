@@ -50,6 +50,16 @@ const cases: readonly Case[] = [
     },
   },
   {
+    rule: "ring-not-taken",
+    place: "TDT(2) 0x06098",
+    says: /TDBAL and TDLEN of queue 2 say 0x1_0000_8000 \(8 descriptors\).*runs the ring at 0x1_[0-9a-f]{4}_[0-9a-f]{4} \(8 descriptors\).*function-level reset/,
+    break: (card) => {
+      card.startTransmit(2, 8);
+      card.set(reg.TDBAL, 0x8000, 2);
+      card.set(reg.TDT, 1, 2);
+    },
+  },
+  {
     rule: "head-written-while-enabled",
     value: "0x00000005",
     place: "RDH(1) 0x01050",
