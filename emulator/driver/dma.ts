@@ -71,6 +71,7 @@ export class DriverDma implements Dma {
         permissions: PERMISSIONS[options.direction ?? "bidirectional"],
         alignBytes: checkedAlign(options.align),
         label: options.label ?? "",
+        ...(options.iova === undefined ? {} : { iova: options.iova }),
       });
     } catch (error) {
       giveBack();

@@ -59,6 +59,11 @@ export interface DmaAllocOptions {
   readonly label?: string;
   /** What the device may do; both when absent. */
   readonly direction?: DmaDirection;
+  /**
+   * Where the device is to find it, as with VFIO_IOMMU_MAP_DMA: a multiple of 4096 in the function's window. A driver
+   * without an IOMMU knows one physical address for all its cards: map a buffer for each of them at the first one's.
+   */
+  readonly iova?: number;
   /** Its own SharedArrayBuffer instead of a part of the arena: `bytes.buffer` is then this buffer alone. */
   readonly separate?: boolean;
 }

@@ -47,6 +47,19 @@ describe("allocation", () => {
     expect(dma.map(mine).bytes.buffer).toBe(mine);
   });
 
+  test("a buffer is where it was asked to be: one for several functions, at the same address for each", () => {
+    const [first, second] = driverBench(2).functions;
+    if (first === undefined || second === undefined) return expect.fail("no cards");
+    const buffer = first.dma.alloc(100, { separate: true });
+    const same = second.dma.map(buffer.bytes.buffer, { iova: buffer.iova });
+    expect(same.iova).toBe(buffer.iova);
+    const next = buffer.iova + 16 * 4096;
+    expect(first.dma.alloc(100, { iova: next }).iova).toBe(next);
+    expect(() => first.dma.alloc(100, { iova: next })).toThrow(/is mapped already/);
+    expect(() => first.dma.alloc(100, { iova: 4097 })).toThrow(/is not a page of the window/);
+    expect(first.dma.mappingCount).toBe(2);
+  });
+
   test("a window that is full costs no host memory", () => {
     const dma = dmaOf({ iommu: { windowBytes: 8 * 4096, mappingCount: 100 }, hostMemoryBytes: 64 * 4096 });
     const buffers: DmaBuffer[] = [];
