@@ -21,6 +21,12 @@ export type DriverThreadAnswer =
   | { readonly result: unknown }
   | { readonly error: { readonly name: string; readonly message: string; readonly stack: string } };
 
+/** What a driver prints, as it is printed: a string or the bytes that were given. */
+export interface DriverThreadOutput {
+  readonly stream: "stdout" | "stderr";
+  readonly chunk: string | Uint8Array;
+}
+
 /** A worker thread that is one CPU and runs one driver module. */
 export class DriverThread {
   /** Settles once: with the module's result, its error, or the end of its thread. */
@@ -63,7 +69,11 @@ export class DriverThread {
     const cpu = `CPU ${data.handle.cpuIndex} (${data.moduleUrl})`;
     return new Promise((resolve, reject) => {
       this.#reject = reject;
-      this.#worker.on("message", (answer: DriverThreadAnswer) => {
+      this.#worker.on("message", (answer: DriverThreadAnswer | DriverThreadOutput) => {
+        if ("stream" in answer) {
+          process[answer.stream].write(answer.chunk);
+          return;
+        }
         if ("result" in answer) resolve(answer.result);
         else reject(errorOf(answer.error));
         void this.#worker.terminate();
