@@ -31,6 +31,7 @@ import { TransmitBuffer } from "./transmit-buffer.ts";
 import { TransmitGather } from "./transmit-gather.ts";
 import { TransmitMac } from "./transmit-mac.ts";
 import { TransmitOffload } from "./transmit-offload.ts";
+import { TransmitRoom } from "./transmit-room.ts";
 import { TransmitWriteBack } from "./transmit-write-back.ts";
 
 export { declaration, type IxgbeOptions } from "./declaration.ts";
@@ -69,6 +70,7 @@ class Ixgbe implements DeviceModel {
   readonly #transmitRings: Rings;
   readonly #transmitControl: QueueControl;
   readonly #transmitBuffer = new TransmitBuffer();
+  readonly #transmitRoom: TransmitRoom;
   readonly #mac: TransmitMac;
   readonly #offload: TransmitOffload;
   readonly #writeBack: TransmitWriteBack;
@@ -107,9 +109,11 @@ class Ixgbe implements DeviceModel {
     this.#mac = new TransmitMac(port, registers, receive, stats);
     this.#offload = new TransmitOffload(port, this.#mac, new Segmentation(registers, this.#mac));
     this.#writeBack = new TransmitWriteBack(port, registers, this.#transmitRings, interrupts);
+    this.#transmitRoom = new TransmitRoom(port, registers, this.#transmitBuffer);
     this.#gather = new TransmitGather(port, {
       rings: this.#transmitRings,
       buffer: this.#transmitBuffer,
+      room: this.#transmitRoom,
       offload: this.#offload,
       writeBack: this.#writeBack,
       statistics: stats,
@@ -118,6 +122,7 @@ class Ixgbe implements DeviceModel {
     this.#transmit = new Transmit(port, registers, {
       rings: this.#transmitRings,
       gather: this.#gather,
+      room: this.#transmitRoom,
       offload: this.#offload,
       writeBack: this.#writeBack,
       master,
@@ -206,6 +211,7 @@ class Ixgbe implements DeviceModel {
     if (timer >= timers.FIRST_THROTTLE_TIMER) this.#interrupts.onTimer(timer);
     else if (timer === timers.RECEIVE_ENABLE_TIMER) this.#receiveControl.onTimer();
     else if (timer === timers.TRANSMIT_ENABLE_TIMER) this.#transmitControl.onTimer();
+    else if (timer === timers.WIRE_TIMER) this.#transmit.onTimer();
     else if (timer === timers.LINK_TIMER) this.#link.onTimer();
     else if (timer === timers.EEPROM_TIMER || timer === timers.MDIO_TIMER) this.#eeprom.onTimer(timer);
     else this.#master.onTimer(timer);
@@ -290,6 +296,8 @@ class Ixgbe implements DeviceModel {
   // ---- what others ask -------------------------------------------------------------------------------------------------
 
   isIdle(): boolean {
+    // Virtual time does not pass while anybody is busy; on the wall clock a wait for the wire is work that goes on.
+    if (this.#transmitRoom.isAwaited && this.#port.clock.kind === "wall") return false;
     return this.#gather.isIdle() && !this.#receiveRings.isFetching() && !this.#transmitRings.isFetching();
   }
 

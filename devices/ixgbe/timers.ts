@@ -10,7 +10,9 @@ export const EEPROM_TIMER = 5;
 export const MDIO_TIMER = 6;
 /** The firmware has configured the port. */
 export const CONFIGURATION_TIMER = 7;
+/** A frame waits for room in the transmit packet buffer, which empties as the wire goes. */
+export const WIRE_TIMER = 8;
 /** Interrupt moderation: one timer for each of the 64 vectors. */
-export const FIRST_THROTTLE_TIMER = 8;
+export const FIRST_THROTTLE_TIMER = 9;
 export const VECTOR_COUNT = 64;
 export const TIMER_COUNT: number = FIRST_THROTTLE_TIMER + VECTOR_COUNT;

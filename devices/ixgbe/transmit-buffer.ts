@@ -57,7 +57,8 @@ export class TransmitBuffer {
   count = 0;
   /** Slot of the oldest frame. */
   first = 0;
-  #usedBytes = 0;
+  /** Bytes in use, with what is free around each frame. */
+  usedBytes = 0;
   #nextOffset = 0;
 
   /** Longest frame that an empty buffer takes. */
@@ -78,7 +79,7 @@ export class TransmitBuffer {
     const need = (HEADROOM_BYTES + byteLength + TAILROOM_BYTES + LINE_BYTES - 1) & -LINE_BYTES;
     const rest = TRANSMIT_BUFFER_BYTES - this.#nextOffset;
     const size = need <= rest ? need : need + rest;
-    if (this.#usedBytes + size > TRANSMIT_BUFFER_BYTES) return -1;
+    if (this.usedBytes + size > TRANSMIT_BUFFER_BYTES) return -1;
     const offset = need <= rest ? this.#nextOffset : 0;
     const slot = (this.first + this.count) & (FRAME_SLOTS - 1);
     const at = slot * FRAME_WORDS;
@@ -86,14 +87,14 @@ export class TransmitBuffer {
     this.frames[at + FRAME_LENGTH] = byteLength;
     this.frames[at + FRAME_SIZE] = size;
     this.#nextOffset = offset + need;
-    this.#usedBytes += size;
+    this.usedBytes += size;
     this.count++;
     return slot;
   }
 
   /** Gives the oldest frame's place back. */
   release(): void {
-    this.#usedBytes -= this.frames[this.first * FRAME_WORDS + FRAME_SIZE] as number;
+    this.usedBytes -= this.frames[this.first * FRAME_WORDS + FRAME_SIZE] as number;
     this.first = (this.first + 1) & (FRAME_SLOTS - 1);
     this.count--;
   }
@@ -101,14 +102,13 @@ export class TransmitBuffer {
   clear(): void {
     this.count = 0;
     this.first = 0;
-    this.#usedBytes = 0;
+    this.usedBytes = 0;
     this.#nextOffset = 0;
   }
 
   snapshot(): unknown {
     const memory = this.count === 0 ? new Uint8Array(0) : this.memory.bytes.slice();
-    const { count, first, frames } = this;
-    const usedBytes = this.#usedBytes;
+    const { count, first, usedBytes, frames } = this;
     return { count, first, usedBytes, nextOffset: this.#nextOffset, frames: frames.slice(), memory } satisfies State;
   }
 
@@ -116,7 +116,7 @@ export class TransmitBuffer {
     const { count, first, usedBytes, nextOffset, frames, memory } = state as State;
     this.count = count;
     this.first = first;
-    this.#usedBytes = usedBytes;
+    this.usedBytes = usedBytes;
     this.#nextOffset = nextOffset;
     this.frames.set(frames);
     this.memory.bytes.set(memory);

@@ -8,6 +8,7 @@ import * as statistics from "./statistics.ts";
 import type { TransmitBuffer } from "./transmit-buffer.ts";
 import * as buffer from "./transmit-buffer.ts";
 import type { TransmitOffload } from "./transmit-offload.ts";
+import type { TransmitRoom } from "./transmit-room.ts";
 import type { TransmitWriteBack } from "./transmit-write-back.ts";
 
 // Local names: the engine folds a constant of its own module, and looks one of another module up.
@@ -42,11 +43,18 @@ const OPTIONS: number = TX_IXSM | TX_TXSM | TX_IPSEC;
 export interface GatherParts {
   readonly rings: Rings;
   readonly buffer: TransmitBuffer;
+  readonly room: TransmitRoom;
   readonly offload: TransmitOffload;
   readonly writeBack: TransmitWriteBack;
   readonly statistics: Statistics;
   /** Marks the reads of frame data. */
   readonly dataTag: number;
+}
+
+interface State {
+  readonly readsUnderWay: number;
+  readonly framesUnderWay: Uint16Array;
+  readonly room: unknown;
 }
 
 /**
@@ -64,6 +72,7 @@ export class TransmitGather {
   readonly #port: DevicePort;
   readonly #rings: Rings;
   readonly #buffer: TransmitBuffer;
+  readonly #room: TransmitRoom;
   readonly #offload: TransmitOffload;
   readonly #writeBack: TransmitWriteBack;
   readonly #statistics: Statistics;
@@ -73,6 +82,7 @@ export class TransmitGather {
     this.#port = port;
     this.#rings = parts.rings;
     this.#buffer = parts.buffer;
+    this.#room = parts.room;
     this.#offload = parts.offload;
     this.#writeBack = parts.writeBack;
     this.#statistics = parts.statistics;
@@ -88,21 +98,24 @@ export class TransmitGather {
     this.readsUnderWay = 0;
     this.framesUnderWay.fill(0);
     this.#buffer.clear();
+    this.#room.reset();
   }
 
   snapshot(): unknown {
-    return { readsUnderWay: this.readsUnderWay, framesUnderWay: this.framesUnderWay.slice() };
+    const { readsUnderWay, framesUnderWay } = this;
+    return { readsUnderWay, framesUnderWay: framesUnderWay.slice(), room: this.#room.snapshot() } satisfies State;
   }
 
   restore(state: unknown): void {
-    const { readsUnderWay, framesUnderWay } = state as { readsUnderWay: number; framesUnderWay: Uint16Array };
+    const { readsUnderWay, framesUnderWay, room } = state as State;
     this.readsUnderWay = readsUnderWay;
     this.framesUnderWay.set(framesUnderWay);
+    this.#room.restore(room);
   }
 
   /**
    * Takes the oldest frame of a queue, which is on the card with all its descriptors, and asks for its pieces. False when
-   * the buffer has no room for it now.
+   * there is no room for it now.
    */
   begin(queue: number): boolean {
     const rings = this.#rings;
@@ -114,6 +127,7 @@ export class TransmitGather {
     const command = cache[first + 2] as number;
     const longest = (command & TX_TSE) !== 0 ? SEGMENTED_BYTES_MAX : FRAME_BYTES_MAX;
     const isLegal = byteLength >= FRAME_BYTES_MIN && byteLength <= longest;
+    if (isLegal && !this.#room.take(byteLength)) return false;
     const slot = this.#buffer.begin(isLegal ? byteLength : 0);
     if (slot < 0) return false;
     const frames = this.#buffer.frames;

@@ -12,6 +12,7 @@ import * as reg from "./registers.ts";
 import type { MasterControl } from "./reset.ts";
 import type { TransmitGather } from "./transmit-gather.ts";
 import type { TransmitOffload } from "./transmit-offload.ts";
+import type { TransmitRoom } from "./transmit-room.ts";
 import type { TransmitWriteBack } from "./transmit-write-back.ts";
 
 /** Descriptors that the card keeps for each queue, and so the most that a frame may have (7.2.3.3). */
@@ -23,6 +24,7 @@ const { PTHRESH, HTHRESH } = reg.TXDCTL.fields;
 export interface TransmitParts {
   readonly rings: Rings;
   readonly gather: TransmitGather;
+  readonly room: TransmitRoom;
   readonly offload: TransmitOffload;
   readonly writeBack: TransmitWriteBack;
   readonly master: MasterControl;
@@ -47,6 +49,7 @@ export class Transmit implements RingOwner {
   readonly #registers: RegisterFile;
   readonly #rings: Rings;
   readonly #gather: TransmitGather;
+  readonly #room: TransmitRoom;
   readonly #offload: TransmitOffload;
   readonly #writeBack: TransmitWriteBack;
   readonly #master: MasterControl;
@@ -58,6 +61,7 @@ export class Transmit implements RingOwner {
     this.#registers = registers;
     this.#rings = parts.rings;
     this.#gather = parts.gather;
+    this.#room = parts.room;
     this.#offload = parts.offload;
     this.#writeBack = parts.writeBack;
     this.#master = parts.master;
@@ -65,8 +69,9 @@ export class Transmit implements RingOwner {
     this.#receive = parts.receive;
   }
 
-  /** Takes over DMATXCTL and the thresholds. */
+  /** Takes over DMATXCTL, TXPBSIZE and the thresholds. */
   refresh(): void {
+    this.#room.refresh();
     this.#enabled = (this.#registers.get(reg.DMATXCTL) & reg.DMATXCTL.fields.TE.mask) !== 0;
     for (let queue = 0; queue < QUEUE_COUNT; queue++) this.#loadThresholds(queue);
   }
@@ -162,11 +167,17 @@ export class Transmit implements RingOwner {
   #pump(): void {
     // Without a link the card stops its DMA (and drivers then reset it to get their frames back).
     if (!this.#enabled || !this.#master.dmaAllowed || !(this.#link.isUp || this.#receive.loopback)) return;
-    while (this.#gather.readsUnderWay < DATA_READS_MAX) {
+    while (this.#gather.readsUnderWay < DATA_READS_MAX && !this.#room.isAwaited) {
       const queue = this.#ready.next();
       if (queue < 0) return;
       if (!this.#serve(queue)) return;
     }
+  }
+
+  /** The wire has taken enough for the next frame. */
+  onTimer(): void {
+    this.#room.onTimer();
+    this.#pump();
   }
 
   /** A piece of a frame arrived. */

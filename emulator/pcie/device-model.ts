@@ -98,6 +98,11 @@ export interface DevicePort {
   interruptMode(): "intx" | "msi" | "msix";
   /** Puts a frame (no FCS) on the wire. The bytes are taken at once. */
   transmit(port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void;
+  /**
+   * How long the wire of a port is busy with what was put on it, in whole nanoseconds; 0 when it is free. A device that
+   * minds it sends at line rate and loses nothing. As of the clock's last look: refresh the clock before waiting for it.
+   */
+  wireBacklogNs(port: number): number;
   /** Arms one of the device's timers; one that runs is set anew. */
   startTimer(timer: number, delayNs: number): void;
   stopTimer(timer: number): void;

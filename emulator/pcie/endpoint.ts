@@ -4,7 +4,7 @@ import type { HostMemory } from "../memory/host-memory.ts";
 import { accessName, DMA_READ, DMA_WRITE, type Iommu } from "../memory/iommu.ts";
 import { copyMemory, copyWordsExcept, type MemoryView } from "../memory/memory-view.ts";
 import { type FindingKind, FindingLog } from "../run/findings.ts";
-import type { WireSink } from "../wire/wire.ts";
+import type { Wire } from "../wire/wire.ts";
 import type { ConfigWidth } from "./config-image.ts";
 import { type ConfigListener, ConfigSpace } from "./config-space.ts";
 import type { DeviceDeclaration, DeviceModel, DevicePort } from "./device-model.ts";
@@ -70,7 +70,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   readonly timers: Timers;
   readonly findings: FindingLog;
   /** Where the frames of each wire port go; set by whoever lays the wires. */
-  readonly wires: (WireSink | undefined)[];
+  readonly wires: (Wire | undefined)[];
   /** High word of the last 8-byte read. */
   readHigh = 0;
   readonly interrupts: InterruptController;
@@ -257,9 +257,11 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     return this.#reads.count === 0 && (this.#device as DeviceModel).isIdle();
   }
 
-  /** What crossed the bus, by name. */
+  /** What crossed the bus, by name, and the frames that were lost because they were sent faster than the wire goes. */
   busStatistics(): Record<string, number> {
-    return Object.fromEntries(COUNTER_NAMES.map((name, index) => [name, this.#counters[index] as number]));
+    const counted = COUNTER_NAMES.map((name, index) => [name, this.#counters[index] as number] as const);
+    const wireFramesLost = this.wires.reduce((sum, wire) => sum + (wire?.lostCount ?? 0), 0);
+    return { ...Object.fromEntries(counted), wireFramesLost };
   }
 
   // ---- DevicePort: what the device asks for ------------------------------------------------------------------------
@@ -336,6 +338,10 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
 
   transmit(port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
     this.wires[port]?.deliver(memory, offset, byteLength, flags);
+  }
+
+  wireBacklogNs(port: number): number {
+    return this.wires[port]?.backlogNs() ?? 0;
   }
 
   startTimer(timer: number, delayNs: number): void {

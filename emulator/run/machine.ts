@@ -10,13 +10,15 @@ import type { DeviceDeclaration, DeviceModel, DeviceModule, DevicePort, DeviceSp
 import { Endpoint } from "../pcie/endpoint.ts";
 import { InterruptController } from "../pcie/interrupt-controller.ts";
 import { type FrameQueue, FrameQueue as Queue } from "../wire/frame-queue.ts";
-import { WireLane } from "../wire/wire.ts";
+import { OpenWire, WireLane, type WireSink } from "../wire/wire.ts";
 import { DeviceHost } from "./device-host.ts";
 import { mappedAccessLimits } from "./mirror.ts";
 import { WireInjector } from "./wire-injector.ts";
 
 /** Up to 16 functions: INTx lines 0–15. */
 const FUNCTION_LIMIT = 16;
+/** Frames that a wire delivers in one turn: as many as the completions that a sender gets in one. */
+const LANE_FRAMES_PER_TURN = 256;
 
 export interface MachineOptions {
   /** Bytes of the arena that `dma.alloc` serves. Default 64 MiB. */
@@ -234,9 +236,17 @@ export class Machine {
     const from = this.#endpointOf(fromDevice);
     const to = this.#endpointOf(toDevice);
     const receiver = { deliver: receiverOf(to, toPort) };
-    const lane = new WireLane(this.host.clock, receiver, lineRateOf(from.declaration));
-    from.wires[fromPort] = lane;
-    this.host.sources.push({ poll: () => lane.pump(64), isIdle: () => lane.isIdle, next: lane.times.subarray(1) });
+    from.wires[fromPort] = this.#layLane(receiver, lineRateOf(from.declaration));
+  }
+
+  #layLane(receiver: WireSink, gigabitsPerSecond: number): WireLane {
+    const lane = new WireLane(this.host.clock, receiver, gigabitsPerSecond);
+    this.host.sources.push({
+      poll: () => lane.pump(LANE_FRAMES_PER_TURN),
+      isIdle: () => lane.isIdle,
+      next: lane.next,
+    });
+    return lane;
   }
 
   #leadOutside(shared: WirePort, device: number, port: number): void {
@@ -245,8 +255,10 @@ export class Machine {
       this.tables.options.sentFrames === "count" ? undefined : new Queue(shared.outbound),
     );
     this.#outbound.push({ device, sink: counter });
-    endpoint.wires[port] = counter;
     const rate = lineRateOf(endpoint.declaration);
+    const { clock } = this.host;
+    // In virtual time a frame has left when its last bit has; on the wall clock nobody waits for that.
+    endpoint.wires[port] = clock.kind === "virtual" ? this.#layLane(counter, rate) : new OpenWire(clock, counter, rate);
     this.host.sources.push(new WireInjector(this.host.clock, new Queue(shared.inbound), endpoint, port, rate));
   }
 

@@ -14,11 +14,12 @@ export class FrameFifo {
   /** `[0]`: when the frame of the next {@link push} arrives. Not an argument, because a double that is one may be boxed. */
   readonly pushedNs: Float64Array = new Float64Array(1);
   count = 0;
+  /** Bytes that frames take with their headers, and what is left unused at the end of the memory. */
+  usedBytes = 0;
   readonly #arrivals: Float64Array;
   #firstArrival = 0;
   #head = 0;
   #tail = 0;
-  #usedBytes = 0;
 
   constructor(byteLength: number) {
     this.memory = MemoryView.ofSize(byteLength);
@@ -31,10 +32,10 @@ export class FrameFifo {
     const need = HEADER_BYTES + ((byteLength + 3) & ~3);
     const toEnd = size - this.#tail;
     const skip = need > toEnd ? toEnd : 0;
-    if (this.#usedBytes + skip + need > size || this.count === this.#arrivals.length) return false;
+    if (this.usedBytes + skip + need > size || this.count === this.#arrivals.length) return false;
     if (skip > 0) {
       this.memory.words[this.#tail >> 2] = SKIP;
-      this.#usedBytes += skip;
+      this.usedBytes += skip;
       this.#tail = 0;
     }
     this.memory.words[this.#tail >> 2] = byteLength;
@@ -42,7 +43,7 @@ export class FrameFifo {
     copyMemory(this.memory, this.#tail + HEADER_BYTES, memory, offset, byteLength);
     this.#arrivals[(this.#firstArrival + this.count) % this.#arrivals.length] = this.pushedNs[0] as number;
     this.#tail = (this.#tail + need) % size;
-    this.#usedBytes += need;
+    this.usedBytes += need;
     this.count++;
     return true;
   }
@@ -51,7 +52,7 @@ export class FrameFifo {
   peek(): boolean {
     if (this.count === 0) return false;
     if (this.memory.words[this.#head >> 2] === SKIP) {
-      this.#usedBytes -= this.memory.byteLength - this.#head;
+      this.usedBytes -= this.memory.byteLength - this.#head;
       this.#head = 0;
     }
     this.byteLength = this.memory.words[this.#head >> 2] as number;
@@ -65,7 +66,7 @@ export class FrameFifo {
   release(): void {
     const need = HEADER_BYTES + ((this.byteLength + 3) & ~3);
     this.#head = (this.#head + need) % this.memory.byteLength;
-    this.#usedBytes -= need;
+    this.usedBytes -= need;
     this.#firstArrival = (this.#firstArrival + 1) % this.#arrivals.length;
     this.count--;
   }

@@ -8,44 +8,115 @@ export interface WireSink {
   deliver(memory: MemoryView, offset: number, byteLength: number, flags: number): void;
 }
 
+/** The near end of a wire, as its sender has it. */
+export interface Wire extends WireSink {
+  /**
+   * How long the wire is busy with what was sent, in whole nanoseconds (int32, so that nothing is allocated); 0 when it
+   * is free. As of the clock's last look: on the wall clock, a sender that would wait for it refreshes the clock first.
+   */
+  backlogNs(): number;
+  /** Frames that found no room. A sender that minds {@link backlogNs} loses none. */
+  readonly lostCount: number;
+}
+
+const BACKLOG_NS_MAX: number = 2 ** 31 - 1;
+
+/** Keeps account of a line: preamble, frame, FCS and gap take their time at the line rate (IEEE 802.3 4.2). */
+class LinePace {
+  readonly nsPerByte: number;
+  /**
+   * `[0]`: when the line is free again, in picoseconds: whole ones at every Ethernet rate, so that sums do not drift. Of
+   * a wall clock, since it was first looked at: the picoseconds of months of uptime are no whole numbers any more.
+   */
+  readonly freePs: Float64Array = new Float64Array(1);
+  readonly #now: Float64Array;
+  readonly #originNs: number;
+  readonly #gigabitsPerSecond: number;
+
+  constructor(clock: Clock, gigabitsPerSecond: number) {
+    this.nsPerByte = 8 / gigabitsPerSecond;
+    this.#now = clock.now;
+    this.#originNs = clock.kind === "virtual" ? 0 : (clock.now[0] as number);
+    this.#gigabitsPerSecond = gigabitsPerSecond;
+  }
+
+  /** A frame goes out behind those before it. */
+  take(byteLength: number): void {
+    const nowNs = (this.#now[0] as number) - this.#originNs;
+    const startPs = Math.max(nowNs * 1000, this.freePs[0] as number);
+    this.freePs[0] = startPs + wireTimePs(byteLength, this.#gigabitsPerSecond);
+  }
+
+  /** The longer of the line's time and that of `waitingBytes` which nobody has taken. */
+  backlogNs(waitingBytes: number): number {
+    const lineNs = (this.freePs[0] as number) / 1000 + this.#originNs - (this.#now[0] as number);
+    const backlog = Math.max(lineNs, waitingBytes * this.nsPerByte, 0);
+    return Math.ceil(Math.min(backlog, BACKLOG_NS_MAX)) | 0;
+  }
+}
+
 /**
- * One direction of a wire. A frame arrives when its last bit has: the time of preamble, frame, FCS and gap at the line
- * rate after the frame before it (IEEE 802.3 4.2). In virtual time that is exact. On the wall clock simulated cards are
- * slower than the wire, and frames arrive at the next turn.
+ * A wire whose frames are taken at once, as where it leads to a test on the wall clock: nothing waits on it, and yet a
+ * sender that minds its backlog sends no faster than the line.
  */
-export class WireLane implements WireSink {
+export class OpenWire implements Wire {
+  readonly lostCount = 0;
+  readonly #pace: LinePace;
+  readonly #sink: WireSink;
+
+  constructor(clock: Clock, sink: WireSink, gigabitsPerSecond: number) {
+    this.#pace = new LinePace(clock, gigabitsPerSecond);
+    this.#sink = sink;
+  }
+
+  deliver(memory: MemoryView, offset: number, byteLength: number, flags: number): void {
+    this.#pace.take(byteLength);
+    this.#sink.deliver(memory, offset, byteLength, flags);
+  }
+
+  backlogNs(): number {
+    return this.#pace.backlogNs(0);
+  }
+}
+
+/**
+ * One direction of a wire. A frame arrives when its last bit has. In virtual time that is exact. On the wall clock it
+ * arrives at the next turn of the far end, which may be later or sooner; the line is only kept account of.
+ */
+export class WireLane implements Wire {
+  /** Frames that found the lane's buffer full: those of a sender that is faster than its wire and does not ask. */
+  lostCount = 0;
   readonly #clock: Clock;
   readonly #sink: WireSink;
-  readonly #gigabitsPerSecond: number;
+  readonly #pace: LinePace;
   readonly #fifo: FrameFifo;
-  /**
-   * `[0]`: when the wire is free again, in picoseconds: whole ones at every Ethernet rate, so that sums do not drift.
-   * `[1]`: arrival of the oldest frame in nanoseconds, Infinity when there is none.
-   */
-  readonly #times = new Float64Array([0, Number.POSITIVE_INFINITY]);
-  /** Frames that found the lane's buffer full. A sender faster than its wire loses them, as a card without a FIFO would. */
-  lostCount = 0;
+  /** `[0]`: arrival of the oldest frame in nanoseconds, Infinity when there is none. */
+  readonly next: Float64Array = new Float64Array([Number.POSITIVE_INFINITY]);
 
   constructor(clock: Clock, sink: WireSink, gigabitsPerSecond: number, bufferBytes: number = 1 << 20) {
     this.#clock = clock;
     this.#sink = sink;
-    this.#gigabitsPerSecond = gigabitsPerSecond;
+    this.#pace = new LinePace(clock, gigabitsPerSecond);
     this.#fifo = new FrameFifo(bufferBytes);
   }
 
   deliver(memory: MemoryView, offset: number, byteLength: number, flags: number): void {
-    const times = this.#times;
+    const before = this.#pace.freePs[0] as number;
+    this.#pace.take(byteLength);
     const now = this.#clock.now[0] as number;
-    const startPs = Math.max(now * 1000, times[0] as number);
-    const freePs = startPs + wireTimePs(byteLength, this.#gigabitsPerSecond);
-    const arrival = this.#clock.kind === "virtual" ? freePs / 1000 : now;
+    const arrival = this.#clock.kind === "virtual" ? (this.#pace.freePs[0] as number) / 1000 : now;
     this.#fifo.pushedNs[0] = arrival;
     if (!this.#fifo.push(memory, offset, byteLength, flags)) {
+      this.#pace.freePs[0] = before;
       this.lostCount++;
       return;
     }
-    times[0] = freePs;
-    if (arrival < (times[1] as number)) times[1] = arrival;
+    if (arrival < (this.next[0] as number)) this.next[0] = arrival;
+  }
+
+  backlogNs(): number {
+    // On the wall clock a frame also waits until the far end has its turn.
+    return this.#pace.backlogNs(this.#clock.kind === "virtual" ? 0 : this.#fifo.usedBytes);
   }
 
   /** Delivers what has arrived by now, at most `budget` frames. False when nothing did. */
@@ -63,13 +134,8 @@ export class WireLane implements WireSink {
       fifo.release();
       delivered = true;
     }
-    this.#times[1] = fifo.peek() ? (fifo.arrivalNs[0] as number) : Number.POSITIVE_INFINITY;
+    this.next[0] = fifo.peek() ? (fifo.arrivalNs[0] as number) : Number.POSITIVE_INFINITY;
     return delivered;
-  }
-
-  /** Index 1 is when the oldest frame arrives, in nanoseconds; Infinity when the lane is empty. */
-  get times(): Float64Array {
-    return this.#times;
   }
 
   get isEmpty(): boolean {
@@ -78,6 +144,6 @@ export class WireLane implements WireSink {
 
   /** True when it delivers nothing before time passes. */
   get isIdle(): boolean {
-    return this.#fifo.count === 0 || (this.#times[1] as number) > (this.#clock.now[0] as number);
+    return this.#fifo.count === 0 || (this.next[0] as number) > (this.#clock.now[0] as number);
   }
 }

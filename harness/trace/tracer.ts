@@ -104,6 +104,10 @@ class TracedPort implements DevicePort {
     this.#port.transmit(port, memory, offset, byteLength, flags);
   }
 
+  wireBacklogNs(port: number): number {
+    return this.#port.wireBacklogNs(port);
+  }
+
   startTimer(timer: number, delayNs: number): void {
     this.#port.startTimer(timer, delayNs);
   }

@@ -167,6 +167,10 @@ export class TestPort implements DevicePort {
     return this.mode;
   }
 
+  wireBacklogNs(): number {
+    return 0;
+  }
+
   transmit(): void {
     throw new RangeError("the edu has no wire");
   }

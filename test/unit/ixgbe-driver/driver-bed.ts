@@ -68,15 +68,13 @@ export interface Access {
   readonly value: number;
 }
 
-/** What stands between a driver and its function: it sees accesses, and may change or hold them. */
+/** What stands between a driver and its function: it sees accesses, and may change what they give. */
 export interface Tap {
   onAccess?(access: Access): void;
   /** What a read of BAR 0 gives. */
   changeRead?(offset: number, value: number): number;
   /** What an acquiring load from DMA memory gives. */
   changeLoad?(label: string, offset: number, value: number): number;
-  /** Whether a write to BAR 0 stays on its way, as a posted one may, until a read or {@link TappedFunction.flush} pushes it. */
-  holdsWrites?: boolean;
 }
 
 /** A function that remembers what its driver asked for. */
@@ -84,32 +82,23 @@ export interface TappedFunction extends PciFunction {
   /** DMA memory by label. */
   readonly buffers: Map<string, DmaBuffer>;
   readonly vectors: Interrupt[];
-  /** Lets the writes arrive that the tap holds. */
-  flush(): void;
 }
 
 /** The same function with a tap in it. */
 export function tapped(pci: PciFunction, tap: Tap): TappedFunction {
   const bar = pci.bar(0);
-  const held: Access[] = [];
-  const flush = (): void => {
-    for (const { offset, value } of held.splice(0)) bar.write32(offset, value);
-  };
   const changed: Bar = {
     index: 0,
     byteLength: bar.byteLength,
     read32(offset) {
-      flush();
       const read = bar.read32(offset);
       const value = tap.changeRead?.(offset, read) ?? read;
       tap.onAccess?.({ isWrite: false, offset, value });
       return value;
     },
     write32(offset, value) {
-      const access = { isWrite: true, offset, value: value >>> 0 };
-      tap.onAccess?.(access);
-      held.push(access);
-      if (tap.holdsWrites !== true) flush();
+      tap.onAccess?.({ isWrite: true, offset, value: value >>> 0 });
+      bar.write32(offset, value);
     },
     writeRelaxed32: (offset, value) => changed.write32(offset, value),
     read16: (offset) => bar.read16(offset),
@@ -141,7 +130,6 @@ export function tapped(pci: PciFunction, tap: Tap): TappedFunction {
     dma,
     buffers,
     vectors,
-    flush,
     bar: (index) => (index === 0 ? changed : pci.bar(index)),
     interrupts(kind, count) {
       vectors.push(...pci.interrupts(kind, count));

@@ -35,6 +35,8 @@ export class TestPort implements DevicePort {
   keepsEvents = false;
   keepsSent = true;
   sentCount = 0;
+  /** How far behind the wire is; it takes everything all the same. */
+  backlogNs = 0;
   readonly raised: number[] = [];
   /** Vectors with a message that waits for their mask in the MSI-X table. */
   readonly pending: Set<number> = new Set();
@@ -115,6 +117,10 @@ export class TestPort implements DevicePort {
   transmit(_port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
     this.sentCount++;
     if (this.keepsSent) this.sent.push({ bytes: memory.bytes.slice(offset, offset + byteLength), flags });
+  }
+
+  wireBacklogNs(): number {
+    return this.backlogNs;
   }
 
   startTimer(timer: number, delayNs: number): void {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { type Clock, VirtualClock } from "../../../emulator/clock/clock.ts";
 import { MemoryView } from "../../../emulator/memory/memory-view.ts";
 import { lineRateFramesPerSecond, wireTimePs } from "../../../emulator/wire/line-rate.ts";
-import { WireLane } from "../../../emulator/wire/wire.ts";
+import { OpenWire, WireLane } from "../../../emulator/wire/wire.ts";
 import { frameOf, numberIn } from "./numbered-frames.ts";
 
 const frame = MemoryView.ofSize(16384);
@@ -30,7 +30,7 @@ function laneInto(clock: Clock, gigabitsPerSecond = 10, bufferBytes = 1 << 20) {
 
 /** Moves to the lane's next arrival and lets it happen. False when nothing is on the way. */
 function followLane(clock: VirtualClock, lane: WireLane): boolean {
-  const next = lane.times[1] as number;
+  const next = lane.next[0] as number;
   if (next === Number.POSITIVE_INFINITY) return false;
   clock.advanceTo(next);
   return lane.pump(1);
@@ -78,7 +78,7 @@ describe("virtual time", () => {
           let freeNs = 0;
           for (const [number, { gapNs, byteLength }] of sendings.entries()) {
             const sendNs = (clock.now[0] as number) + gapNs;
-            while ((lane.times[1] as number) <= sendNs) followLane(clock, lane);
+            while ((lane.next[0] as number) <= sendNs) followLane(clock, lane);
             clock.advanceTo(sendNs);
             send(number, byteLength, number & 1);
             freeNs = Math.max(sendNs, freeNs) + wireTimePs(byteLength, rate) / 1000;
@@ -99,20 +99,20 @@ describe("virtual time", () => {
   test("nothing arrives early, and the lane says when the next one does", () => {
     const clock = new VirtualClock();
     const { lane, arrived, send } = laneInto(clock);
-    expect([lane.isEmpty, lane.isIdle, lane.times[1]]).toEqual([true, true, Number.POSITIVE_INFINITY]);
+    expect([lane.isEmpty, lane.isIdle, lane.next[0]]).toEqual([true, true, Number.POSITIVE_INFINITY]);
     send(1, 60);
     send(2, 60);
-    expect([lane.isEmpty, lane.isIdle, lane.times[1]]).toEqual([false, true, 67.2]);
+    expect([lane.isEmpty, lane.isIdle, lane.next[0]]).toEqual([false, true, 67.2]);
     clock.advanceTo(67.1);
     expect(lane.pump(64)).toBe(false);
     clock.advanceTo(67.2);
     expect(lane.isIdle).toBe(false);
     expect(lane.pump(64)).toBe(true);
     expect(arrived.map(({ number }) => number)).toEqual([1]);
-    expect(lane.times[1]).toBe(134.4);
+    expect(lane.next[0]).toBe(134.4);
     clock.advanceTo(1000);
     expect(lane.pump(64)).toBe(true);
-    expect(lane.times[1]).toBe(Number.POSITIVE_INFINITY);
+    expect(lane.next[0]).toBe(Number.POSITIVE_INFINITY);
   });
 
   test("a pump takes at most its budget", () => {
@@ -122,7 +122,7 @@ describe("virtual time", () => {
     clock.advanceTo(10_000);
     lane.pump(3);
     expect(arrived).toHaveLength(3);
-    expect(lane.times[1]).toBeCloseTo(4 * 67.2, 9);
+    expect(lane.next[0]).toBeCloseTo(4 * 67.2, 9);
     lane.pump(64);
     expect(arrived.map(({ number }) => number)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
@@ -174,4 +174,50 @@ test("on a clock that nobody steps, frames arrive at the next look", () => {
   expect(lane.isIdle).toBe(false);
   expect(lane.pump(64)).toBe(true);
   expect(arrived.map(({ number }) => number)).toEqual([1, 2]);
+});
+
+describe("the backlog that a sender asks for", () => {
+  test("is the line's time of what was sent and has not left, in whole nanoseconds", () => {
+    const clock = new VirtualClock();
+    const { lane, send } = laneInto(clock);
+    expect(lane.backlogNs()).toBe(0);
+    send(1, 60);
+    expect(lane.backlogNs()).toBe(68);
+    send(2, 1514);
+    expect(lane.backlogNs()).toBe(Math.ceil(67.2 + 1230.4));
+    clock.advanceTo(100);
+    lane.pump(64);
+    expect(lane.backlogNs()).toBe(1198);
+    clock.advanceTo(1_000_000);
+    lane.pump(64);
+    expect(lane.backlogNs()).toBe(0);
+    send(3, 60);
+    expect(lane.backlogNs()).toBe(68);
+  });
+
+  test("on the wall clock counts what nobody has taken, however long ago it was sent", () => {
+    const clock: Clock = { kind: "wall", now: new Float64Array([5e15]), refresh: () => {} };
+    const { lane, send } = laneInto(clock);
+    for (let number = 0; number < 100; number++) send(number, 1514);
+    clock.now[0] = 6e15;
+    expect(lane.backlogNs()).toBeGreaterThan(100 * 1514 * 0.8);
+    lane.pump(50);
+    expect(lane.backlogNs()).toBeLessThan(51 * 1538 * 0.8);
+    lane.pump(50);
+    expect(lane.backlogNs()).toBe(0);
+  });
+
+  test("of a wire whose far end takes frames at once is the line's time too", () => {
+    const clock: Clock = { kind: "wall", now: new Float64Array([5e15]), refresh: () => {} };
+    let delivered = 0;
+    const wire = new OpenWire(clock, { deliver: () => void delivered++ }, 10);
+    for (let number = 0; number < 100; number++) wire.deliver(frame, 0, 1514, 0);
+    expect(delivered).toBe(100);
+    expect(wire.backlogNs()).toBe(123_040);
+    clock.now[0] = 5e15 + 23_040;
+    expect(wire.backlogNs()).toBe(100_000);
+    // A sender that never asks piles up hours: the number stays an int32.
+    for (let number = 0; number < 2_000_000; number++) wire.deliver(frame, 0, 1514, 0);
+    expect(wire.backlogNs()).toBe(2 ** 31 - 1);
+  });
 });
