@@ -68,7 +68,7 @@ export class TestWire {
 
   /**
    * All frames that the device has sent since the testbed was plugged in, in order, as copies. Throws TestbedError when
-   * frames were lost because nobody looked for too long, or when the testbed was told only to count them.
+   * frames were not kept because nobody looked for too long, or when the testbed was told only to count them.
    */
   get sent(): readonly Uint8Array[] {
     if (!this.#kept)
@@ -82,7 +82,7 @@ export class TestWire {
     const lost = this.#outbound.lostCount;
     if (lost > 0) {
       throw new TestbedError(
-        `${lost} sent frames were not kept: the queue to the test was full. Read \`wire.sent\` more often, or plug in with a larger wireQueueBytes.`,
+        `${lost} frames that the device sent were not kept for the test: the testbed's own queue of ${this.#outbound.capacityBytes} bytes (wireQueueBytes) from the wire to the test was full. Device and driver lost nothing. Read \`wire.sent\` or \`wire.takeSent()\` more often, plug in with a larger wireQueueBytes, or with sentFrames: "count" if their number is enough.`,
       );
     }
     return this.#sent;

@@ -47,6 +47,11 @@ export class FrameQueue implements WireSink {
     return new SharedArrayBuffer(CONTROL_WORDS * 4 + byteLength);
   }
 
+  /** Bytes of frames with their headers that fit in. */
+  get capacityBytes(): number {
+    return this.#size;
+  }
+
   /** The longest frame that an empty queue takes wherever its positions stand: it may have to skip the end of the ring. */
   get largestFrameBytes(): number {
     return this.#size / 2 - HEADER_BYTES;

@@ -199,7 +199,30 @@ describe("the wire to the test", () => {
     expect(() => bed.wire.send(new Uint8Array(3000))).toThrow(/frame of 3000 bytes: the wire takes 2032/);
     for (let sent = 0; sent < 50; sent++) bed.wireOf(0, 0).send(new Uint8Array(2032));
     await bed.quiesce();
-    expect(() => bed.wireOf(0, 1).sent).toThrow(/sent frames were not kept: the queue to the test was full/);
+    // With its header a frame of 2,032 bytes is half of the queue.
+    expect(() => bed.wireOf(0, 1).sent).toThrow(
+      /^48 frames that the device sent were not kept for the test: the testbed's own queue of 4096 bytes \(wireQueueBytes\) .* was full\. Device and driver lost nothing\. Read `wire\.sent`/,
+    );
+    expect((await bed.statistics())[0]).toMatchObject({ sentFrameCount: 50, bus: { wireFramesLost: 0 } });
+  });
+
+  test("a frame that its wire has no room for is in the statistics: a relay does not ask before it sends", async () => {
+    const chain = [relayNic("fast", { gigabitsPerSecond: 100 }), relayNic("slow", { gigabitsPerSecond: 1 })];
+    const cables: PlugInOptions["cables"] = [
+      [
+        [0, 1],
+        [1, 0],
+      ],
+    ];
+    await using bed = await plugIn(chain, { run: "folded", cables });
+    for (let sent = 0; sent < 2000; sent++) bed.wireOf(0, 0).send(new Uint8Array(1514));
+    await bed.quiesce();
+    const [fast, slow] = await bed.statistics();
+    const { wireFramesLost = 0 } = slow?.bus ?? {};
+    expect(fast?.bus.wireFramesLost).toBe(0);
+    expect(slow?.counters.frames).toBe(2000);
+    expect(wireFramesLost).toBeGreaterThan(1000);
+    expect(slow?.sentFrameCount).toBe(2000 - wireFramesLost);
   });
 
   test("that only counts says so", async () => {
