@@ -53,12 +53,13 @@ export function recordRingNotTaken(
   tail: Register,
   baseAndLength: string,
   queue: number,
+  value: number,
   registers: string,
   running: string,
 ): void {
   const place = placeOf(tail, queue);
   port.record("violation", "ring-not-taken", place, () => {
-    return `${place} was written while ${baseAndLength} of queue ${queue} say ${registers}, but the queue still runs the ring at ${running} that it was enabled with: the card has seen neither the queue disabled nor a reset in between. In mapped memory it does not see what is taken back before it looks. Disable the queue and poll until ENABLE reads 0 before changing the ring, or begin with a function-level reset.`;
+    return `${place} was written with ${hex(value, 8)} while ${baseAndLength} of queue ${queue} say ${registers}, but the queue still runs the ring at ${running} that it was enabled with: the card has seen neither the queue disabled nor a reset in between. In mapped memory it does not see what is taken back before it looks. Disable the queue and poll until ENABLE reads 0 before changing the ring, or begin with a function-level reset.`;
   });
 }
 
@@ -112,6 +113,13 @@ export function recordDoorbellBeforeEnable(port: DevicePort, tail: Register, que
   const place = placeOf(tail, queue);
   port.record("violation", "doorbell-before-enable", place, () => {
     return `${place} was written with ${hex(value, 8)} before queue ${queue} was enabled. The card takes the tail when the queue comes up, but the data sheet (4.6.7, 4.6.8) does not promise it. Poll ENABLE until it reads 1, then ring.`;
+  });
+}
+
+export function recordDoorbellOnHalted(port: DevicePort, tail: Register, queue: number, value: number): void {
+  const place = placeOf(tail, queue);
+  port.record("violation", "doorbell-on-halted-queue", place, () => {
+    return `${place} was written with ${hex(value, 8)}, but queue ${queue} is halted by what an earlier violation says. The card fetches nothing for it, although ENABLE reads 1. Disable the queue, poll until ENABLE reads 0, and enable it again; EICR.PCI_EXCEPTION tells a driver of a failed DMA.`;
   });
 }
 

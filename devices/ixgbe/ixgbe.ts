@@ -5,10 +5,11 @@
  */
 
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
-import type { DeviceModel, DevicePort, ResetKind } from "../../emulator/pcie/device-model.ts";
+import type { DeviceModel, DevicePort, DmaDescription, ResetKind } from "../../emulator/pcie/device-model.ts";
 import { recordRegisterFindings } from "../../emulator/registers/finding-text.ts";
 import { RegisterFile } from "../../emulator/registers/register-file.ts";
 import type { IxgbeOptions } from "./declaration.ts";
+import { describeFetch, describeWrite } from "./dma-purposes.ts";
 import { Eeprom, parseMacAddress } from "./eeprom.ts";
 import { Filters } from "./filters.ts";
 import { recordWrongWidth, recordWrongWriteWidth } from "./findings.ts";
@@ -116,6 +117,7 @@ class Ixgbe implements DeviceModel {
       room: this.#transmitRoom,
       offload: this.#offload,
       writeBack: this.#writeBack,
+      master,
       statistics: stats,
       dataTag: TRANSMIT_DATA,
     });
@@ -195,6 +197,16 @@ class Ixgbe implements DeviceModel {
     this.#master.afterDma();
   }
 
+  describeRead(tag: number, context: number): DmaDescription {
+    if (tag === TRANSMIT_DATA) return this.#gather.describe(context);
+    if (tag === TRANSMIT_DESCRIPTORS) return describeFetch("transmit", this.#transmitRings, context);
+    return describeFetch("receive", this.#receiveRings, context);
+  }
+
+  describeWrite(high: number, low: number): DmaDescription | undefined {
+    return describeWrite(this.#receiveRings, this.#transmitRings, high, low);
+  }
+
   onDmaWriteError(): void {
     this.#statistics.dropped(statistics.DMA_WRITE_ERRORS);
   }
@@ -219,6 +231,7 @@ class Ixgbe implements DeviceModel {
 
   onConfigChanged(): void {
     this.#master.refresh();
+    this.#gather.resume();
     this.#interrupts.onConfigChanged();
   }
 

@@ -124,7 +124,7 @@ export class QueueControl {
   }
 
   /** At a doorbell the ring's registers are known in every way of running, in whatever order they were written. */
-  #checkRing(queue: number): void {
+  #checkRing(queue: number, value: number): void {
     const { baseLow, baseHigh, slotCount } = this.#rings;
     const low = this.#values[this.#baseLowAt + queue] as number;
     const high = this.#values[this.#baseHighAt + queue] as number;
@@ -133,7 +133,8 @@ export class QueueControl {
     const { tail, baseLow: base, length } = this.#registers;
     const registers = findings.ringName(high, low, slots);
     const running = findings.ringName(baseHigh[queue] as number, baseLow[queue] as number, slotCount[queue] as number);
-    findings.recordRingNotTaken(this.#port, tail, `${base.name} and ${length.name}`, queue, registers, running);
+    const names = `${base.name} and ${length.name}`;
+    findings.recordRingNotTaken(this.#port, tail, names, queue, value, registers, running);
   }
 
   #writeHead(queue: number, value: number): void {
@@ -163,8 +164,9 @@ export class QueueControl {
       this.#rings.halt(queue);
       return;
     }
+    if (state === HALTED) findings.recordDoorbellOnHalted(this.#port, this.#registers.tail, queue, value);
     if (!this.#port.busMasterEnabled) findings.recordBusMasterOff(this.#port, this.#registers.tail, queue, value);
-    this.#checkRing(queue);
+    this.#checkRing(queue, value);
     this.#rings.tail[queue] = value;
     if (state === RUNNING && this.#master.dmaAllowed) this.#owner.onDoorbell(queue);
   }

@@ -19,6 +19,7 @@ const DMAIDONE = reg.RDRXCTL.fields.DMAIDONE.mask;
 
 interface State {
   readonly dmaAllowed: boolean;
+  readonly isBusMaster: boolean;
   readonly inReset: boolean;
   readonly disabling: boolean;
   readonly resetBits: number;
@@ -41,6 +42,8 @@ export interface ResetOwner {
 export class MasterControl {
   /** The card may issue requests: Bus Master Enable is set, CTRL.MASTER_DISABLE is not, and no reset is under way. */
   dmaAllowed = false;
+  /** Bus Master Enable is set. What was asked for is still answered without it, but nothing may be written. */
+  isBusMaster = false;
   /** RST or LRST reads 1. */
   inReset = false;
   owner: ResetOwner | undefined;
@@ -75,7 +78,8 @@ export class MasterControl {
   refresh(): void {
     const disabled = (this.#registers.get(reg.CTRL) & MASTER_DISABLE) !== 0;
     const before = this.dmaAllowed;
-    this.dmaAllowed = this.#port.busMasterEnabled && !disabled && !this.inReset;
+    this.isBusMaster = this.#port.busMasterEnabled;
+    this.dmaAllowed = this.isBusMaster && !disabled && !this.inReset;
     if (this.dmaAllowed && !before) this.owner?.onDmaAllowed();
   }
 
@@ -117,13 +121,14 @@ export class MasterControl {
   }
 
   snapshot(): unknown {
-    const { dmaAllowed, inReset } = this;
-    return { dmaAllowed, inReset, disabling: this.#disabling, resetBits: this.#resetBits } satisfies State;
+    const { dmaAllowed, isBusMaster, inReset } = this;
+    return { dmaAllowed, isBusMaster, inReset, disabling: this.#disabling, resetBits: this.#resetBits } satisfies State;
   }
 
   restore(state: unknown): void {
-    const { dmaAllowed, inReset, disabling, resetBits } = state as State;
+    const { dmaAllowed, isBusMaster, inReset, disabling, resetBits } = state as State;
     this.dmaAllowed = dmaAllowed;
+    this.isBusMaster = isBusMaster;
     this.inReset = inReset;
     this.#disabling = disabling;
     this.#resetBits = resetBits;

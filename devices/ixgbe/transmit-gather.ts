@@ -1,8 +1,10 @@
 import { copyMemory, type MemoryView } from "../../emulator/memory/memory-view.ts";
-import type { DevicePort } from "../../emulator/pcie/device-model.ts";
+import type { DevicePort, DmaDescription } from "../../emulator/pcie/device-model.ts";
 import * as bits from "./descriptors.ts";
+import { describeData } from "./dma-purposes.ts";
 import * as findings from "./findings.ts";
 import { QUEUE_COUNT, type Rings } from "./queues.ts";
+import type { MasterControl } from "./reset.ts";
 import type { Statistics } from "./statistics.ts";
 import * as statistics from "./statistics.ts";
 import type { TransmitBuffer } from "./transmit-buffer.ts";
@@ -46,6 +48,7 @@ export interface GatherParts {
   readonly room: TransmitRoom;
   readonly offload: TransmitOffload;
   readonly writeBack: TransmitWriteBack;
+  readonly master: MasterControl;
   readonly statistics: Statistics;
   /** Marks the reads of frame data. */
   readonly dataTag: number;
@@ -75,6 +78,7 @@ export class TransmitGather {
   readonly #room: TransmitRoom;
   readonly #offload: TransmitOffload;
   readonly #writeBack: TransmitWriteBack;
+  readonly #master: MasterControl;
   readonly #statistics: Statistics;
   readonly #dataTag: number;
 
@@ -85,12 +89,13 @@ export class TransmitGather {
     this.#room = parts.room;
     this.#offload = parts.offload;
     this.#writeBack = parts.writeBack;
+    this.#master = parts.master;
     this.#statistics = parts.statistics;
     this.#dataTag = parts.dataTag;
   }
 
   isIdle(): boolean {
-    return this.#buffer.count === 0;
+    return this.#buffer.count === 0 || (this.readsUnderWay === 0 && !this.#master.isBusMaster);
   }
 
   /** Everything that was under way is gone. */
@@ -214,7 +219,7 @@ export class TransmitGather {
     this.readsUnderWay--;
     frames[at + FRAME_PENDING] = (frames[at + FRAME_PENDING] as number) - 1;
     const isPlain = frames[at + FRAME_PLAIN] !== 0 && frames[at + FRAME_FATE] === FATE_SEND;
-    if (isPlain && slot === this.#buffer.first) {
+    if (isPlain && slot === this.#buffer.first && this.#master.isBusMaster) {
       const queue = frames[at + FRAME_QUEUE] as number;
       this.#offload.sendPlain(queue, memory, offset, byteLength, frames[at + FRAME_COMMAND] as number);
       this.#finish(at);
@@ -222,6 +227,13 @@ export class TransmitGather {
       copyMemory(this.#buffer.memory, context & OFFSET_MASK, memory, offset, byteLength);
     }
     this.#sendFinished();
+  }
+
+  /** What the read of a piece is for. */
+  describe(context: number): DmaDescription {
+    const at = this.#buffer.at(context >>> SLOT_SHIFT);
+    const frames = this.#buffer.frames;
+    return describeData(frames[at + FRAME_QUEUE] as number, frames[at + FRAME_LAST] as number);
   }
 
   /** A piece could not be read: its queue stops, and what was begun of it is lost. */
@@ -242,8 +254,14 @@ export class TransmitGather {
     this.#sendFinished();
   }
 
-  /** Sends the oldest frames as far as they are whole. */
+  /** Bus Master Enable is on again. */
+  resume(): void {
+    this.#sendFinished();
+  }
+
+  /** Sends the oldest frames as far as they are whole. While the card may not write, they wait to be reported. */
   #sendFinished(): void {
+    if (!this.#master.isBusMaster) return;
     const frames = this.#buffer.frames;
     while (this.#buffer.count !== 0) {
       const at = this.#buffer.at(this.#buffer.first);

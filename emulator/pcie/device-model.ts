@@ -11,6 +11,14 @@ export type ResetKind = "power-on" | "function-level";
 /** A frame whose FCS does not match: a receiver counts it and drops it. */
 export const FRAME_BAD_FCS = 1;
 
+/** What a DMA was for, in words for a finding. */
+export interface DmaDescription {
+  /** Behind "for": "descriptors 4–7 of transmit queue 0". */
+  readonly purpose: string;
+  /** What the device does when it fails, as the second half of a sentence: "queue 0 is halted". */
+  readonly outcome: string;
+}
+
 /** What the machine has to know of a device before it runs. */
 export interface DeviceDeclaration {
   /** As it is called in findings and on the command line: "ixgbe". */
@@ -52,6 +60,10 @@ export interface DeviceModel {
   onDmaRead(tag: number, context: number, memory: MemoryView, offset: number, byteLength: number): void;
   /** A DMA read was answered with Unsupported Request: nothing was read. The finding is already recorded. */
   onDmaReadError(tag: number, context: number): void;
+  /** What a read that fails was for. Asked only for a finding, before {@link onDmaReadError}: it may take its time. */
+  describeRead?(tag: number, context: number): DmaDescription | undefined;
+  /** What a write to that address, which the device is just making, is for. Asked only for a finding. */
+  describeWrite?(high: number, low: number): DmaDescription | undefined;
   /** A DMA write hit no mapping and went nowhere. Posted: a real card learns it only from its error registers. */
   onDmaWriteError(): void;
   /** A frame without FCS arrived at a wire port; the memory is the wire's and must not be kept. */

@@ -3,31 +3,74 @@
  * them would be garbage for every access.
  */
 
-import { accessName, DMA_READ, type Iommu, iovaName } from "../memory/iommu.ts";
+import { accessName, DMA_READ, DMA_WRITE, type Iommu, iovaName } from "../memory/iommu.ts";
 import type { FindingRecorder } from "../registers/finding-text.ts";
-import { hex } from "../registers/register-map.ts";
+import { hex, NO_REGISTER, type RegisterMap } from "../registers/register-map.ts";
+import type { DeviceDeclaration, DeviceModel, DmaDescription } from "./device-model.ts";
+import type { ReadQueue } from "./read-queue.ts";
 
-/** A BAR access that is not decoded. `barByteLength` is -1 when it would fit and Memory Space Enable is off. */
-export function recordAccess(
+/** A read of a BAR that is not decoded. */
+export function recordRead(
   recorder: FindingRecorder,
+  declaration: DeviceDeclaration,
   bar: number,
   offset: number,
   byteLength: number,
-  what: "read" | "write",
-  barByteLength: number,
 ): void {
-  const outcome = what === "read" ? "The read gave all ones." : "The write went nowhere.";
-  const place = `BAR${bar}+${hex(offset)}`;
-  const access = `${byteLength}-byte ${what} of ${place}`;
-  if (barByteLength < 0) {
-    recorder.record("violation", "memory-space-off", place, () => {
-      return `${access} while Memory Space Enable is off in the command register. ${outcome} Enable the function first.`;
-    });
-  } else {
-    recorder.record("violation", "bar-access", place, () => {
-      return `${access} is misaligned or outside the BAR of ${barByteLength} bytes. ${outcome}`;
-    });
-  }
+  const what = `${byteLength}-byte read of`;
+  recordAccess(recorder, declaration, bar, offset, byteLength, () => [what, "The read gave all ones."]);
+}
+
+/** A write to a BAR that is not decoded. */
+export function recordWrite(
+  recorder: FindingRecorder,
+  declaration: DeviceDeclaration,
+  bar: number,
+  offset: number,
+  byteLength: number,
+  low: number,
+  high: number,
+): void {
+  recordAccess(recorder, declaration, bar, offset, byteLength, () => {
+    return [`${byteLength}-byte write of ${valueText(byteLength, low, high)} to`, "The write went nowhere."];
+  });
+}
+
+function recordAccess(
+  recorder: FindingRecorder,
+  { bars, registerMaps }: DeviceDeclaration,
+  bar: number,
+  offset: number,
+  byteLength: number,
+  words: () => [what: string, outcome: string],
+): void {
+  const barByteLength = bars.find(({ index }) => index === bar)?.byteLength ?? 0;
+  const isAligned = (offset & (byteLength - 1)) === 0;
+  const isInside = offset >= 0 && offset + byteLength <= barByteLength;
+  const place = `BAR${bar}+${offset < 0 ? `-${hex(-offset)}` : hex(offset)}`;
+  const rule = isInside && isAligned ? "memory-space-off" : "bar-access";
+  recorder.record("violation", rule, place, () => {
+    const [what, outcome] = words();
+    const access = `${what} ${place}${registerAt(registerMaps[bar], offset)}`;
+    if (rule === "memory-space-off") {
+      return `${access} while Memory Space Enable (bit 1 of the command register, 0x0004) is off. ${outcome} Enable the function first.`;
+    }
+    if (barByteLength === 0) return `${access}, a BAR that the function does not have. ${outcome}`;
+    if (!isInside) return `${access}, which is outside the BAR of ${hex(barByteLength)} bytes. ${outcome}`;
+    return `${access}, which is not a multiple of ${byteLength}. ${outcome} Use aligned accesses.`;
+  });
+}
+
+/** What was written, with all the digits that its width has. */
+function valueText(byteLength: number, low: number, high: number): string {
+  const word = hex(byteLength < 4 ? low & (2 ** (8 * byteLength) - 1) : low >>> 0, Math.min(2 * byteLength, 8));
+  return byteLength < 8 ? word : `${hex(high >>> 0, 8)}_${word.slice(2)}`;
+}
+
+/** " (TDT(3))": the register at the place, if the device has one there. */
+function registerAt(map: RegisterMap | undefined, offset: number): string {
+  const ordinal = offset < 0 ? NO_REGISTER : (map?.ordinalAt(offset & ~3) ?? NO_REGISTER);
+  return map === undefined || ordinal === NO_REGISTER ? "" : ` (${map.nameOf(ordinal)})`;
 }
 
 /** An interrupt for a vector that the table does not have. */
@@ -59,21 +102,62 @@ export function recordVectorChanged(recorder: FindingRecorder, vector: number): 
   });
 }
 
-/** A DMA that the IOMMU does not let through. */
-export function recordDmaFault(
+/** A DMA read, just taken from the queue, that gets no data. */
+export function recordFailedRead(
   recorder: FindingRecorder,
   name: string,
   iommu: Iommu,
-  direction: 1 | 2,
+  { high, low, byteLength, tag, context }: ReadQueue,
+  device: DeviceModel,
+): void {
+  if (byteLength < 0) {
+    recordBusMasterOff(recorder, name, accessName(DMA_READ, ~byteLength, high, low), "nothing was transferred");
+    return;
+  }
+  recordFault(recorder, iommu, high, low, byteLength, () => {
+    const access = `${accessName(DMA_READ, byteLength, high, low)} by ${name}`;
+    return [access, "got Unsupported Request and no data", device.describeRead?.(tag, context)];
+  });
+}
+
+/** A DMA write that does not get through; `mayIssue` is Bus Master Enable. */
+export function recordFailedWrite(
+  recorder: FindingRecorder,
+  name: string,
+  iommu: Iommu,
+  mayIssue: boolean,
   high: number,
   low: number,
   byteLength: number,
+  device: DeviceModel,
+): void {
+  if (!mayIssue) {
+    recordBusMasterOff(recorder, name, accessName(DMA_WRITE, byteLength, high, low), "nothing was transferred");
+    return;
+  }
+  recordFault(recorder, iommu, high, low, byteLength, () => {
+    const access = `${accessName(DMA_WRITE, byteLength, high, low)} by ${name}`;
+    return [access, "wrote nothing", device.describeWrite?.(high, low)];
+  });
+}
+
+/** A DMA that the IOMMU does not let through. */
+function recordFault(
+  recorder: FindingRecorder,
+  iommu: Iommu,
+  high: number,
+  low: number,
+  byteLength: number,
+  words: () => [access: string, did: string, description: DmaDescription | undefined],
 ): void {
   const place = `IOVA ${iovaName((high >>> 0) * 2 ** 32 + (low >>> 0))}`;
   recorder.record("violation", "dma-outside-map", place, () => {
+    const [access, did, description] = words();
+    const purpose = description === undefined ? "" : `, for ${description.purpose},`;
+    const outcome = description === undefined ? "" : `; ${description.outcome}`;
     const why = iommu.explain(high, low, byteLength);
-    const did = direction === DMA_READ ? "got Unsupported Request and no data" : "wrote nothing";
-    return `${accessName(direction, byteLength, high, low)} by ${name} ${why}. The card ${did}. Map the buffer, and write its whole address, before the doorbell.`;
+    const end = why.endsWith("?") ? "" : ".";
+    return `${access}${purpose} ${why}${end} The card ${did}${outcome}. Map the buffer, and write its whole address, before the doorbell.`;
   });
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock/clock.ts";
 import { Timers } from "../clock/timers.ts";
 import type { HostMemory } from "../memory/host-memory.ts";
-import { accessName, DMA_READ, DMA_WRITE, type Iommu } from "../memory/iommu.ts";
+import { DMA_READ, DMA_WRITE, type Iommu } from "../memory/iommu.ts";
 import { copyMemory, copyWordsExcept, type MemoryView } from "../memory/memory-view.ts";
 import { type FindingKind, FindingLog } from "../run/findings.ts";
 import type { Wire } from "../wire/wire.ts";
@@ -121,7 +121,10 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
 
   /** A memory write to a BAR arrives. */
   write(bar: number, offset: number, byteLength: number, low: number, high: number): void {
-    if (!this.#decodes(bar, offset, byteLength, "write")) return;
+    if (!this.#decodes(bar, offset, byteLength)) {
+      report.recordWrite(this, this.declaration, bar, offset, byteLength, low, high);
+      return;
+    }
     if (bar === this.#msixBar && this.msix?.owns(offset)) {
       this.#writeMsix(this.msix, offset, byteLength, low, high);
       return;
@@ -132,7 +135,10 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   /** A memory read of a BAR arrives: returns the low word, int32. */
   read(bar: number, offset: number, byteLength: number): number {
     this.readHigh = ALL_ONES;
-    if (!this.#decodes(bar, offset, byteLength, "read")) return ALL_ONES;
+    if (!this.#decodes(bar, offset, byteLength)) {
+      report.recordRead(this, this.declaration, bar, offset, byteLength);
+      return ALL_ONES;
+    }
     if (bar === this.#msixBar && this.msix?.owns(offset)) {
       this.#writeBacks.land();
       this.readHigh = byteLength === 8 ? this.msix.readWord(offset + 4) : 0;
@@ -180,7 +186,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     const reads = this.#reads;
     const device = this.#device as DeviceModel;
     const { high, low, byteLength } = reads;
-    if (this.config.busMasterEnabled && this.#iommu.translate(high, low, byteLength, DMA_READ)) {
+    if (byteLength >= 0 && this.#iommu.translate(high, low, byteLength, DMA_READ)) {
       const memory = this.#memory.segment(this.#iommu.segment);
       if (memory !== undefined) {
         const { offset } = this.#iommu;
@@ -191,7 +197,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
         return;
       }
     }
-    this.#reportDma(DMA_READ, high, low, byteLength);
+    report.recordFailedRead(this, this.declaration.name, this.#iommu, reads, device);
     device.onDmaReadError(reads.tag, reads.context);
   }
 
@@ -209,7 +215,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     const iommu = this.#iommu;
     let seen = 0;
     while (reads.peekAhead()) {
-      if (!iommu.translate(reads.high, reads.low, reads.byteLength, DMA_READ)) continue;
+      if (reads.byteLength < 0 || !iommu.translate(reads.high, reads.low, reads.byteLength, DMA_READ)) continue;
       const memory = this.#memory.segment(iommu.segment);
       if (memory !== undefined) seen ^= memory.words[iommu.offset >> 2] as number;
     }
@@ -275,7 +281,8 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   }
 
   dmaRead(high: number, low: number, byteLength: number, tag: number, context: number): void {
-    this.#reads.put(high, low, byteLength, tag, context);
+    // Bus Master Enable gates the request, not its completion: what has been issued is answered (PCIe 7.5.1.1.3).
+    this.#reads.put(high, low, this.config.busMasterEnabled ? byteLength : ~byteLength, tag, context);
     if (this.uplink === undefined) return;
     const isMapped = this.#iommu.translate(high, low, byteLength, DMA_READ);
     this.uplink.read(isMapped ? this.#iommu.offset : -1, byteLength, tag, context);
@@ -306,8 +313,10 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
         return;
       }
     }
-    this.#reportDma(DMA_WRITE, high, low, byteLength);
-    (this.#device as DeviceModel).onDmaWriteError();
+    const device = this.#device as DeviceModel;
+    const mayIssue = this.config.busMasterEnabled;
+    report.recordFailedWrite(this, this.declaration.name, iommu, mayIssue, high, low, byteLength, device);
+    device.onDmaWriteError();
   }
 
   raise(vector: number): void {
@@ -441,12 +450,10 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     else this.uplink.line(mayDrive && this.#legacyAsserted);
   }
 
-  #decodes(bar: number, offset: number, byteLength: number, what: "read" | "write"): boolean {
+  #decodes(bar: number, offset: number, byteLength: number): boolean {
     const barLength = this.#barLengths[bar] ?? 0;
     const fits = offset >= 0 && offset + byteLength <= barLength && (offset & (byteLength - 1)) === 0;
-    if (fits && this.config.memoryEnabled) return true;
-    report.recordAccess(this, bar, offset, byteLength, what, fits ? -1 : barLength);
-    return false;
+    return fits && this.config.memoryEnabled;
   }
 
   #writeMsix(msix: MsixTable, offset: number, byteLength: number, low: number, high: number): void {
@@ -459,12 +466,6 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     if (msix.changedWhileUnmaskedCount === 0) return;
     report.recordVectorChanged(this, msix.lastChangedWhileUnmasked);
     msix.changedWhileUnmaskedCount = 0;
-  }
-
-  #reportDma(direction: 1 | 2, high: number, low: number, byteLength: number): void {
-    const { name } = this.declaration;
-    if (this.config.busMasterEnabled) report.recordDmaFault(this, name, this.#iommu, direction, high, low, byteLength);
-    else report.recordBusMasterOff(this, name, accessName(direction, byteLength, high, low), "nothing was transferred");
   }
 }
 

@@ -6,6 +6,7 @@ const ENTRY_WORDS = 5;
 export class ReadQueue {
   high = 0;
   low = 0;
+  /** Below 0 for a request that may not be issued: its length, complemented. */
   byteLength = 0;
   tag = 0;
   context = 0;

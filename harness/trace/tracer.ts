@@ -1,6 +1,6 @@
 import type { Clock } from "../../emulator/clock/clock.ts";
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
-import type { DeviceModel, DevicePort, ResetKind } from "../../emulator/pcie/device-model.ts";
+import type { DeviceModel, DevicePort, DmaDescription, ResetKind } from "../../emulator/pcie/device-model.ts";
 import type { Endpoint } from "../../emulator/pcie/endpoint.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import type { WrappedDevice } from "../../emulator/run/device-thread.ts";
@@ -165,6 +165,14 @@ class TracedModel implements DeviceModel {
   onDmaReadError(tag: number, context: number): void {
     this.#log.note(event.TRACE_DMA_READ_ERROR, 0, 0, 0, 0, 0);
     this.#device.onDmaReadError(tag, context);
+  }
+
+  describeRead(tag: number, context: number): DmaDescription | undefined {
+    return this.#device.describeRead?.(tag, context);
+  }
+
+  describeWrite(high: number, low: number): DmaDescription | undefined {
+    return this.#device.describeWrite?.(high, low);
   }
 
   onDmaWriteError(): void {

@@ -2,7 +2,7 @@ import { MemoryView } from "../../memory/memory-view.ts";
 import { FRAME_BAD_FCS } from "../../pcie/device-model.ts";
 import type { Endpoint } from "../../pcie/endpoint.ts";
 import type { DeviceHost } from "../../run/device-host.ts";
-import type { WireSink } from "../../wire/wire.ts";
+import type { Wire } from "../../wire/wire.ts";
 import type { ExplorerState } from "../state.ts";
 import { FRAME_EVENT } from "./explored-uplink.ts";
 
@@ -12,7 +12,8 @@ const MINIMUM_FRAME_BYTES = 60;
  * The outside end of a wire in an explored run. Frames arrive in their order, each at any moment: when is the explorer's
  * choice. Were they planned at the line rate, all that is on its way elsewhere would have to arrive before time moves on.
  */
-export class ExploredWire implements WireSink {
+export class ExploredWire implements Wire {
+  readonly lostCount = 0;
   /** What the device has sent in this run. */
   readonly sent: Uint8Array[] = [];
   readonly #waiting: { readonly memory: MemoryView; readonly byteLength: number; readonly flags: number }[] = [];
@@ -60,6 +61,11 @@ export class ExploredWire implements WireSink {
 
   #plan(): void {
     this.#state.schedule(this.#device, 0, FRAME_EVENT, FRAME_EVENT);
+  }
+
+  /** Never behind: how long a frame takes is not among what is explored. */
+  backlogNs(): number {
+    return 0;
   }
 
   deliver(memory: MemoryView, offset: number, byteLength: number): void {

@@ -51,6 +51,7 @@ const cases: readonly Case[] = [
   },
   {
     rule: "ring-not-taken",
+    value: "0x00000001",
     place: "TDT(2) 0x06098",
     says: /TDBAL and TDLEN of queue 2 say 0x1_0000_8000 \(8 descriptors\).*runs the ring at 0x1_[0-9a-f]{4}_[0-9a-f]{4} \(8 descriptors\).*function-level reset/,
     break: (card) => {
@@ -95,6 +96,33 @@ const cases: readonly Case[] = [
       card.set(reg.TDT, 8);
       card.port.answer();
       expect(card.port.sent).toEqual([]);
+    },
+  },
+  {
+    rule: "doorbell-on-halted-queue",
+    value: "0x00000003",
+    place: "TDT(2) 0x06098",
+    says: /written with 0x00000003, but queue 2 is halted.*although ENABLE reads 1.*enable it again; EICR.PCI_EXCEPTION/,
+    break: (card) => {
+      const ring = card.startTransmit(2, 8);
+      card.port.poisoned.add(ring);
+      card.set(reg.TDT, 2, 2);
+      card.port.answer();
+      expect(card.get(reg.EICR) & reg.EICR.fields.PCI_EXCEPTION.mask).not.toBe(0);
+      expect(card.violations()).toEqual([]);
+      card.set(reg.TDT, 3, 2);
+      card.port.answer();
+      expect(card.violations()).toEqual(["doorbell-on-halted-queue"]);
+      // Disabled and enabled it runs again, and the doorbell is one like any other.
+      card.set(reg.TXDCTL, 0, 2);
+      card.port.advance(20_000);
+      card.port.poisoned.clear();
+      card.set(reg.TDH, 0, 2);
+      card.set(reg.TDT, 0, 2);
+      card.set(reg.TXDCTL, ENABLE, 2);
+      card.port.advance(20_000);
+      card.set(reg.TDT, 0, 2);
+      expect(card.violations()).toEqual(["doorbell-on-halted-queue"]);
     },
   },
   {

@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Endpoint } from "../../../emulator/pcie/endpoint.ts";
+import { register } from "../../../emulator/registers/declare.ts";
+import { RegisterMap } from "../../../emulator/registers/register-map.ts";
 import {
   BUS_MASTER,
   COMMAND,
@@ -43,14 +45,34 @@ describe("decoding", () => {
   test("what does not reach the device is a violation that says where, what the card did and what to do", () => {
     const bench = new EndpointBench(BUS_MASTER);
     bench.endpoint.read(0, 0x10, 4);
-    bench.endpoint.write(2, 0x0008, 8, 0, 0);
+    bench.endpoint.write(2, 0x0008, 8, 0x8000_0005 | 0, 7);
     bench.endpoint.configWrite(COMMAND, 2, MEMORY_SPACE);
     bench.endpoint.read(2, 0x0ffe, 4);
     expect(bench.rules).toEqual(["memory-space-off", "memory-space-off", "bar-access"]);
     expect(bench.messages).toEqual([
-      "4-byte read of BAR0+0x0010 while Memory Space Enable is off in the command register. The read gave all ones. Enable the function first.",
-      "8-byte write of BAR2+0x0008 while Memory Space Enable is off in the command register. The write went nowhere. Enable the function first.",
-      "4-byte read of BAR2+0x0ffe is misaligned or outside the BAR of 4096 bytes. The read gave all ones.",
+      "4-byte read of BAR0+0x0010 while Memory Space Enable (bit 1 of the command register, 0x0004) is off. The read gave all ones. Enable the function first.",
+      "8-byte write of 0x00000007_80000005 to BAR2+0x0008 while Memory Space Enable (bit 1 of the command register, 0x0004) is off. The write went nowhere. Enable the function first.",
+      "4-byte read of BAR2+0x0ffe, which is outside the BAR of 0x1000 bytes. The read gave all ones.",
+    ]);
+  });
+
+  test("and names the register and the value, where the device says what is there", () => {
+    const status = register("STATUS", { offset: 0x0010, access: "ro", about: "" });
+    const tail = register("TAIL", { offset: 0x0040, count: 4, access: "rw", about: "" });
+    const registerMaps = { 0: new RegisterMap(0x8000, [status, tail]) };
+    const bench = new EndpointBench(BUS_MASTER, { ...DECLARATION, registerMaps });
+    bench.endpoint.read(0, 0x10, 4);
+    bench.endpoint.write(0, 0x48, 4, -2, 0);
+    bench.endpoint.configWrite(COMMAND, 2, MEMORY_SPACE);
+    bench.endpoint.write(0, 0x45, 2, 0x1_2345, 0);
+    bench.endpoint.write(0, -4, 1, 9, 0);
+    bench.endpoint.read(5, 0x10, 4);
+    expect(bench.messages).toEqual([
+      "4-byte read of BAR0+0x0010 (STATUS) while Memory Space Enable (bit 1 of the command register, 0x0004) is off. The read gave all ones. Enable the function first.",
+      "4-byte write of 0xfffffffe to BAR0+0x0048 (TAIL(2)) while Memory Space Enable (bit 1 of the command register, 0x0004) is off. The write went nowhere. Enable the function first.",
+      "2-byte write of 0x2345 to BAR0+0x0045 (TAIL(1)), which is not a multiple of 2. The write went nowhere. Use aligned accesses.",
+      "1-byte write of 0x09 to BAR0+-0x0004, which is outside the BAR of 0x8000 bytes. The write went nowhere.",
+      "4-byte read of BAR5+0x0010, a BAR that the function does not have. The read gave all ones.",
     ]);
   });
 
@@ -252,14 +274,54 @@ describe("DMA", () => {
     expect(bench.messages[0]).toMatch(/Bus Master Enable \(bit 2 of the command register, 0x0004\) is off/);
   });
 
-  test("bus master taken away between the request and its answer counts", () => {
+  test("bus master gates requests, not completions: what was asked for with it is answered without it", () => {
     const bench = new EndpointBench();
+    const { endpoint, device } = bench;
     const [high, low] = bench.mapText("late");
-    bench.endpoint.dmaRead(high, low, 4, 1, 1);
-    bench.endpoint.configWrite(COMMAND, 2, MEMORY_SPACE);
-    bench.device.take();
-    bench.endpoint.step();
-    expect(bench.device.take()).toEqual([["dmaReadError", 1, 1]]);
+    endpoint.dmaRead(high, low, 4, 1, 1);
+    endpoint.configWrite(COMMAND, 2, MEMORY_SPACE);
+    endpoint.dmaRead(high, low, 4, 2, 2);
+    endpoint.configWrite(COMMAND, 2, MEMORY_SPACE | BUS_MASTER);
+    endpoint.dmaRead(high, low, 4, 3, 3);
+    device.take();
+    while (endpoint.step()) {
+      // Until all are answered.
+    }
+    expect(device.take()).toEqual([
+      ["dmaRead", 1, 1, "late"],
+      ["dmaReadError", 2, 2],
+      ["dmaRead", 3, 3, "late"],
+    ]);
+    expect(bench.rules).toEqual(["bus-master-off"]);
+    expect(bench.messages[0]).toContain("DMA read of 4 bytes at IOVA 0x1_0000_0000 by probe while Bus Master Enable");
+  });
+
+  test("a fault says what the DMA was for and what comes of it, if the device knows", () => {
+    const bench = new EndpointBench();
+    const asked: unknown[] = [];
+    Object.assign(bench.device, {
+      describeRead(...of: number[]) {
+        asked.push(of);
+        return { purpose: "descriptor 3", outcome: "the queue is halted" };
+      },
+      describeWrite(...of: number[]) {
+        asked.push(of);
+        return undefined;
+      },
+    });
+    for (let times = 0; times < 3; times++) bench.endpoint.dmaRead(0, 0x40, 16, 7, 8);
+    while (bench.endpoint.step()) {
+      // Until all are answered.
+    }
+    bench.endpoint.dmaWrite(1, 0x80, bench.card, 0, 4, -1);
+    expect(bench.messages).toEqual([
+      "DMA read of 16 bytes at IOVA 0x0000_0040 by probe, for descriptor 3, hits no mapping (nothing is mapped). The card got Unsupported Request and no data; the queue is halted. Map the buffer, and write its whole address, before the doorbell.",
+      "DMA write of 4 bytes at IOVA 0x1_0000_0080 by probe hits no mapping (nothing is mapped). The card wrote nothing. Map the buffer, and write its whole address, before the doorbell.",
+    ]);
+    expect(asked).toEqual([
+      [7, 8],
+      [1, 0x80],
+    ]);
   });
 
   test("outside the map, or against its permission, is a violation with the nearest mapping", () => {
