@@ -6,7 +6,8 @@
 import { accessName, DMA_READ, DMA_WRITE, type Iommu, iovaName } from "../memory/iommu.ts";
 import type { FindingRecorder } from "../registers/finding-text.ts";
 import { hex, NO_REGISTER, type RegisterMap } from "../registers/register-map.ts";
-import type { DeviceDeclaration, DeviceModel, DmaDescription } from "./device-model.ts";
+import type { DeviceDeclaration, DmaDescription } from "./device-model.ts";
+import type { Endpoint } from "./endpoint.ts";
 import type { ReadQueue } from "./read-queue.ts";
 
 /** A read of a BAR that is not decoded. */
@@ -89,9 +90,9 @@ export function recordMessageAddress(recorder: FindingRecorder, name: string, hi
 }
 
 /** A byte or word store to the MSI-X table. */
-export function recordMsixWidth(recorder: FindingRecorder, offset: number, byteLength: number): void {
+export function recordMsixWidth(recorder: FindingRecorder, offset: number, byteLength: number, low: number): void {
   recorder.record("violation", "wrong-width", "MSI-X table", () => {
-    return `${byteLength}-byte write to the MSI-X table at offset ${hex(offset)}: only 4 and 8 bytes are defined (PCI 3.0 6.8.2). The write was ignored.`;
+    return `${byteLength}-byte write of ${valueText(byteLength, low, 0)} to the MSI-X table at offset ${hex(offset)}: only 4 and 8 bytes are defined (PCI 3.0 6.8.2). The write was ignored.`;
   });
 }
 
@@ -102,41 +103,43 @@ export function recordVectorChanged(recorder: FindingRecorder, vector: number): 
   });
 }
 
+/** The function whose DMA fails. */
+type Requester = FindingRecorder & Pick<Endpoint, "busMasterEnabled" | "declaration" | "device">;
+
 /** A DMA read, just taken from the queue, that gets no data. */
 export function recordFailedRead(
-  recorder: FindingRecorder,
-  name: string,
+  requester: Requester,
   iommu: Iommu,
   { high, low, byteLength, tag, context }: ReadQueue,
-  device: DeviceModel,
 ): void {
+  const { declaration, device } = requester;
   if (byteLength < 0) {
-    recordBusMasterOff(recorder, name, accessName(DMA_READ, ~byteLength, high, low), "nothing was transferred");
+    const access = accessName(DMA_READ, ~byteLength, high, low);
+    recordBusMasterOff(requester, declaration.name, access, "nothing was transferred");
     return;
   }
-  recordFault(recorder, iommu, high, low, byteLength, () => {
-    const access = `${accessName(DMA_READ, byteLength, high, low)} by ${name}`;
+  recordFault(requester, iommu, high, low, byteLength, () => {
+    const access = `${accessName(DMA_READ, byteLength, high, low)} by ${declaration.name}`;
     return [access, "got Unsupported Request and no data", device.describeRead?.(tag, context)];
   });
 }
 
-/** A DMA write that does not get through; `mayIssue` is Bus Master Enable. */
+/** A DMA write that does not get through. */
 export function recordFailedWrite(
-  recorder: FindingRecorder,
-  name: string,
+  requester: Requester,
   iommu: Iommu,
-  mayIssue: boolean,
   high: number,
   low: number,
   byteLength: number,
-  device: DeviceModel,
 ): void {
-  if (!mayIssue) {
-    recordBusMasterOff(recorder, name, accessName(DMA_WRITE, byteLength, high, low), "nothing was transferred");
+  const { declaration, device } = requester;
+  if (!requester.busMasterEnabled) {
+    const access = accessName(DMA_WRITE, byteLength, high, low);
+    recordBusMasterOff(requester, declaration.name, access, "nothing was transferred");
     return;
   }
-  recordFault(recorder, iommu, high, low, byteLength, () => {
-    const access = `${accessName(DMA_WRITE, byteLength, high, low)} by ${name}`;
+  recordFault(requester, iommu, high, low, byteLength, () => {
+    const access = `${accessName(DMA_WRITE, byteLength, high, low)} by ${declaration.name}`;
     return [access, "wrote nothing", device.describeWrite?.(high, low)];
   });
 }

@@ -2,54 +2,18 @@ import type { Clock } from "../clock/clock.ts";
 import { Timers } from "../clock/timers.ts";
 import type { HostMemory } from "../memory/host-memory.ts";
 import { DMA_READ, DMA_WRITE, type Iommu } from "../memory/iommu.ts";
-import { copyMemory, copyWordsExcept, type MemoryView } from "../memory/memory-view.ts";
+import { copyMemory, type MemoryView } from "../memory/memory-view.ts";
 import { type FindingKind, FindingLog } from "../run/findings.ts";
 import type { Wire } from "../wire/wire.ts";
 import type { ConfigWidth } from "./config-image.ts";
 import { type ConfigListener, ConfigSpace } from "./config-space.ts";
 import type { DeviceDeclaration, DeviceModel, DevicePort } from "./device-model.ts";
 import * as report from "./endpoint-findings.ts";
+import type { EndpointSlot, EndpointSnapshot, Uplink } from "./endpoint-slot.ts";
 import { InterruptController } from "./interrupt-controller.ts";
-import { type MsiSink, type MsixSnapshot, MsixTable } from "./msix.ts";
+import { type MsiSink, MsixTable } from "./msix.ts";
 import { ReadQueue } from "./read-queue.ts";
 import { WriteBacks } from "./write-backs.ts";
-
-/** See {@link Endpoint.snapshot}. */
-export interface EndpointSnapshot {
-  readonly config: Uint8Array;
-  readonly msix: MsixSnapshot | undefined;
-  readonly deadlines: Float64Array;
-  readonly nextDeadline: number;
-  readonly legacyAsserted: boolean;
-  readonly device: unknown;
-}
-
-/** Where an endpoint sits: what it shares with the rest of the machine. */
-export interface EndpointSlot {
-  readonly clock: Clock;
-  readonly iommu: Iommu;
-  readonly memory: HostMemory;
-  readonly interrupts: InterruptController;
-  /** Number of the function in the testbed; also its INTx line. */
-  readonly functionIndex: number;
-}
-
-/**
- * What leaves a function on its way up, for a machine in which it arrives later than it was sent. Addresses are offsets in
- * segment 0 of host memory. Without an uplink, writes and messages land within the call and reads wait for {@link
- * Endpoint.step}.
- */
-export interface Uplink {
-  write(address: number, memory: MemoryView, offset: number, byteLength: number, flagOffset: number): void;
-  /** A read was asked for; {@link Endpoint.answerRead} answers it. `address` is -1 where nothing is mapped. */
-  read(address: number, byteLength: number, tag: number, context: number): void;
-  /** A message with this data. */
-  message(data: number): void;
-  /** The line changes, at once. */
-  line(asserted: boolean): void;
-  /** A timer was armed. */
-  timer(): void;
-}
 
 /** Reads of a function that does not answer (PCIe 2.3.2: the root complex makes up the completion). */
 const ALL_ONES = -1;
@@ -125,11 +89,8 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       report.recordWrite(this, this.declaration, bar, offset, byteLength, low, high);
       return;
     }
-    if (bar === this.#msixBar && this.msix?.owns(offset)) {
-      this.#writeMsix(this.msix, offset, byteLength, low, high);
-      return;
-    }
-    (this.#device as DeviceModel).onWrite(bar, offset, byteLength, low, high);
+    if (bar === this.#msixBar && this.msix?.owns(offset)) this.msix.write(this, offset, byteLength, low, high);
+    else (this.#device as DeviceModel).onWrite(bar, offset, byteLength, low, high);
   }
 
   /** A memory read of a BAR arrives: returns the low word, int32. */
@@ -197,7 +158,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
         return;
       }
     }
-    report.recordFailedRead(this, this.declaration.name, this.#iommu, reads, device);
+    report.recordFailedRead(this, this.#iommu, reads);
     device.onDmaReadError(reads.tag, reads.context);
   }
 
@@ -220,29 +181,6 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       if (memory !== undefined) seen ^= memory.words[iommu.offset >> 2] as number;
     }
     this.#seen ^= seen;
-  }
-
-  #writeBack(
-    target: MemoryView,
-    targetOffset: number,
-    memory: MemoryView,
-    offset: number,
-    byteLength: number,
-    flagOffset: number,
-  ): void {
-    const writeBacks = this.#writeBacks;
-    const [first, wordCount] = [targetOffset >> 2, byteLength >> 2];
-    if (((targetOffset | offset | flagOffset | byteLength) & 3) !== 0) {
-      // A misaligned descriptor cannot be stored word by word; the driver has been told about the alignment already.
-      writeBacks.land();
-      copyMemory(target, targetOffset, memory, offset, byteLength);
-    } else if (WriteBacks.fits(wordCount)) {
-      writeBacks.put(target.words, first, memory, offset >> 2, wordCount, flagOffset >> 2);
-    } else {
-      writeBacks.land();
-      copyWordsExcept(target, targetOffset, memory, offset, byteLength, flagOffset);
-      writeBacks.put(target.words, first + (flagOffset >> 2), memory, (offset + flagOffset) >> 2, 1, 0);
-    }
   }
 
   /** Runs the timers that are due. False when none was. */
@@ -305,7 +243,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
         if (this.uplink !== undefined) {
           this.uplink.write(at, memory, offset, byteLength, flagOffset);
         } else if (flagOffset >= 0) {
-          this.#writeBack(target, at, memory, offset, byteLength, flagOffset);
+          this.#writeBacks.write(target, at, memory, offset, byteLength, flagOffset);
         } else {
           if (this.#writeBacks.touches(target.words, at >> 2, (byteLength + 7) >> 2)) this.#writeBacks.land();
           copyMemory(target, at, memory, offset, byteLength);
@@ -313,10 +251,8 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
         return;
       }
     }
-    const device = this.#device as DeviceModel;
-    const mayIssue = this.config.busMasterEnabled;
-    report.recordFailedWrite(this, this.declaration.name, iommu, mayIssue, high, low, byteLength, device);
-    device.onDmaWriteError();
+    report.recordFailedWrite(this, iommu, high, low, byteLength);
+    (this.#device as DeviceModel).onDmaWriteError();
   }
 
   raise(vector: number): void {
@@ -454,18 +390,6 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     const barLength = this.#barLengths[bar] ?? 0;
     const fits = offset >= 0 && offset + byteLength <= barLength && (offset & (byteLength - 1)) === 0;
     return fits && this.config.memoryEnabled;
-  }
-
-  #writeMsix(msix: MsixTable, offset: number, byteLength: number, low: number, high: number): void {
-    if (byteLength < 4) {
-      report.recordMsixWidth(this, offset, byteLength);
-      return;
-    }
-    msix.writeWord(offset, low);
-    if (byteLength === 8) msix.writeWord(offset + 4, high);
-    if (msix.changedWhileUnmaskedCount === 0) return;
-    report.recordVectorChanged(this, msix.lastChangedWhileUnmasked);
-    msix.changedWhileUnmaskedCount = 0;
   }
 }
 

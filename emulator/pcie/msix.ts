@@ -4,7 +4,9 @@
  * data, vector control.
  */
 
+import type { FindingRecorder } from "../registers/finding-text.ts";
 import { checkMsix, type MsixDeclaration, msixPendingBitsByteLength, msixTableByteLength } from "./capabilities.ts";
+import { recordMsixWidth, recordVectorChanged } from "./endpoint-findings.ts";
 
 /**
  * Takes the memory write that an MSI or MSI-X message is. The three are signed 32-bit words. The sink puts the message
@@ -111,6 +113,19 @@ export class MsixTable {
       this.lastChangedWhileUnmasked = vector;
     }
     this.#table[index] = word;
+  }
+
+  /** A memory write of software to the structures; what of it breaks a rule goes to `recorder`. */
+  write(recorder: FindingRecorder, offset: number, byteLength: number, low: number, high: number): void {
+    if (byteLength < 4) {
+      recordMsixWidth(recorder, offset, byteLength, low);
+      return;
+    }
+    this.writeWord(offset, low);
+    if (byteLength === 8) this.writeWord(offset + 4, high);
+    if (this.changedWhileUnmaskedCount === 0) return;
+    recordVectorChanged(recorder, this.lastChangedWhileUnmasked);
+    this.changedWhileUnmaskedCount = 0;
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { MemoryView } from "../memory/memory-view.ts";
+import { copyMemory, copyWordsExcept, type MemoryView } from "../memory/memory-view.ts";
 
 /** Write-backs that wait for one barrier. A burst of descriptors fits; more would keep the driver waiting. */
 const WRITE_BACK_LIMIT = 32;
@@ -30,13 +30,31 @@ export class WriteBacks {
   /** A word of its own: a sequentially consistent store to it is the barrier. */
   readonly #fence = new Int32Array(new SharedArrayBuffer(4));
 
-  /** True when a write of so many words can be kept back whole. */
-  static fits(wordCount: number): boolean {
-    return wordCount <= KEPT_WORDS;
+  /** Writes `byteLength` bytes to host memory, the word at `flagOffset` last. Lands now or later, behind those before it. */
+  write(
+    target: MemoryView,
+    targetOffset: number,
+    memory: MemoryView,
+    offset: number,
+    byteLength: number,
+    flagOffset: number,
+  ): void {
+    const [first, wordCount] = [targetOffset >> 2, byteLength >> 2];
+    if (((targetOffset | offset | flagOffset | byteLength) & 3) !== 0) {
+      // A misaligned descriptor cannot be stored word by word; the driver has been told about the alignment already.
+      this.land();
+      copyMemory(target, targetOffset, memory, offset, byteLength);
+    } else if (wordCount <= KEPT_WORDS) {
+      this.#put(target.words, first, memory, offset >> 2, wordCount, flagOffset >> 2);
+    } else {
+      this.land();
+      copyWordsExcept(target, targetOffset, memory, offset, byteLength, flagOffset);
+      this.#put(target.words, first + (flagOffset >> 2), memory, (offset + flagOffset) >> 2, 1, 0);
+    }
   }
 
   /** Keeps `wordCount` words back until {@link land}; lands the others first when there is no room. */
-  put(
+  #put(
     words: Int32Array,
     first: number,
     source: MemoryView,

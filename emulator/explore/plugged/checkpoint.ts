@@ -1,4 +1,4 @@
-import type { EndpointSnapshot } from "../../pcie/endpoint.ts";
+import type { EndpointSnapshot } from "../../pcie/endpoint-slot.ts";
 import type { Machine } from "../../run/machine.ts";
 
 /**

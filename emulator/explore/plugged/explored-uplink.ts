@@ -1,5 +1,6 @@
 import type { MemoryView } from "../../memory/memory-view.ts";
-import type { Endpoint, Uplink } from "../../pcie/endpoint.ts";
+import type { Endpoint } from "../../pcie/endpoint.ts";
+import type { Uplink } from "../../pcie/endpoint-slot.ts";
 import * as k from "../kinds.ts";
 import type { ExplorerState } from "../state.ts";
 import { pieceLength } from "../timeline.ts";

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import * as reg from "../../../devices/ixgbe/registers.ts";
+import { FIRST_THROTTLE_TIMER } from "../../../devices/ixgbe/timers.ts";
 import { msixCard, plainFrame } from "./card.ts";
 import { TransmitRing } from "./rings.ts";
 
@@ -124,7 +125,7 @@ test("the counter's time goes on in another card that takes over a snapshot", ()
   card.set(reg.EITR, (100 << 3) | (5 << 21), 3);
   const other = msixCard();
   other.device.restore(structuredClone(card.device.snapshot()));
-  other.port.startTimer(8 + 3, 40_000);
+  other.port.startTimer(FIRST_THROTTLE_TIMER + 3, 40_000);
   expect(other.get(reg.EITR, 3)).toBe((100 << 3) | (5 << 21));
 });
 

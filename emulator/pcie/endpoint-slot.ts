@@ -1,0 +1,45 @@
+/** What stands around an endpoint: where it sits, what may carry its requests up, and its state as data. */
+
+import type { Clock } from "../clock/clock.ts";
+import type { HostMemory } from "../memory/host-memory.ts";
+import type { Iommu } from "../memory/iommu.ts";
+import type { MemoryView } from "../memory/memory-view.ts";
+import type { InterruptController } from "./interrupt-controller.ts";
+import type { MsixSnapshot } from "./msix.ts";
+
+/** See Endpoint.snapshot. */
+export interface EndpointSnapshot {
+  readonly config: Uint8Array;
+  readonly msix: MsixSnapshot | undefined;
+  readonly deadlines: Float64Array;
+  readonly nextDeadline: number;
+  readonly legacyAsserted: boolean;
+  readonly device: unknown;
+}
+
+/** Where an endpoint sits: what it shares with the rest of the machine. */
+export interface EndpointSlot {
+  readonly clock: Clock;
+  readonly iommu: Iommu;
+  readonly memory: HostMemory;
+  readonly interrupts: InterruptController;
+  /** Number of the function in the testbed; also its INTx line. */
+  readonly functionIndex: number;
+}
+
+/**
+ * What leaves a function on its way up, for a machine in which it arrives later than it was sent. Addresses are offsets in
+ * segment 0 of host memory. Without an uplink, writes and messages land within the call and reads wait for
+ * Endpoint.step.
+ */
+export interface Uplink {
+  write(address: number, memory: MemoryView, offset: number, byteLength: number, flagOffset: number): void;
+  /** A read was asked for; Endpoint.answerRead answers it. `address` is -1 where nothing is mapped. */
+  read(address: number, byteLength: number, tag: number, context: number): void;
+  /** A message with this data. */
+  message(data: number): void;
+  /** The line changes, at once. */
+  line(asserted: boolean): void;
+  /** A timer was armed. */
+  timer(): void;
+}
