@@ -1,5 +1,6 @@
 import { copyMemory, type MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DevicePort, DmaDescription } from "../../emulator/pcie/device-model.ts";
+import { FRAME_OVERHEAD_BYTE_LENGTH } from "../../emulator/wire/line-rate.ts";
 import * as bits from "./descriptors.ts";
 import { describeData } from "./dma-purposes.ts";
 import * as findings from "./findings.ts";
@@ -34,6 +35,8 @@ const { TX_DD, TX_DEXT, TX_EOP, TX_IC, TX_IPSEC, TX_IXSM, TX_LENGTH_MASK, TX_RS,
 /** A read's context: where the bytes go (19 bits), and above it the slot of the frame. */
 const SLOT_SHIFT = 19;
 const OFFSET_MASK: number = (1 << SLOT_SHIFT) - 1;
+/** What padding adds comes out when the wire is asked. */
+const WIRE_OVERHEAD_BYTES: number = FRAME_OVERHEAD_BYTE_LENGTH;
 /** Shortest and longest frame that descriptors may describe, VLAN tag and FCS not counted (7.2.3.2.4). */
 const FRAME_BYTES_MIN = 17;
 const FRAME_BYTES_MAX = 15_872;
@@ -120,7 +123,7 @@ export class TransmitGather {
 
   /**
    * Takes the oldest frame of a queue, which is on the card with all its descriptors, and asks for its pieces. False when
-   * there is no room for it now.
+   * the buffer has no room for it now.
    */
   begin(queue: number): boolean {
     const rings = this.#rings;
@@ -132,9 +135,9 @@ export class TransmitGather {
     const command = cache[first + 2] as number;
     const longest = (command & TX_TSE) !== 0 ? SEGMENTED_BYTES_MAX : FRAME_BYTES_MAX;
     const isLegal = byteLength >= FRAME_BYTES_MIN && byteLength <= longest;
-    if (isLegal && !this.#room.take(byteLength)) return false;
     const slot = this.#buffer.begin(isLegal ? byteLength : 0);
     if (slot < 0) return false;
+    this.#room.freeBytes -= byteLength + WIRE_OVERHEAD_BYTES;
     const frames = this.#buffer.frames;
     const at = this.#buffer.at(slot);
     const firstIndex = rings.firstCachedIndex(queue);

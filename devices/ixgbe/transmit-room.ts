@@ -1,6 +1,5 @@
 import type { DevicePort } from "../../emulator/pcie/device-model.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
-import { wireByteLength } from "../../emulator/wire/line-rate.ts";
 import * as reg from "./registers.ts";
 import { WIRE_TIMER } from "./timers.ts";
 import type { TransmitBuffer } from "./transmit-buffer.ts";
@@ -14,10 +13,13 @@ const BYTES_PER_NS = 1.25;
  * is. When the buffer is full the next frame's data is not fetched, and so the ring fills up, and nothing is lost.
  */
 export class TransmitRoom {
+  /**
+   * At least so much is free: the wire only empties it. Whoever begins a frame takes it away; a frame may begin while
+   * this is above 0, or when {@link ask} has found room.
+   */
+  freeBytes = 0;
   /** The next frame waits for room, and the timer runs. */
   isAwaited = false;
-  /** At least so much is free: the wire only empties it. Below 0 when the last frame was larger than the room. */
-  #freeBytes = 0;
   #sizeBytes = 0;
   readonly #port: DevicePort;
   readonly #registers: RegisterFile;
@@ -29,7 +31,7 @@ export class TransmitRoom {
     this.#buffer = buffer;
     registers.onWrite(reg.TXPBSIZE, () => {
       this.refresh();
-      this.#freeBytes = 0;
+      this.freeBytes = 0;
     });
   }
 
@@ -38,12 +40,26 @@ export class TransmitRoom {
     this.#sizeBytes = this.#registers.get(reg.TXPBSIZE) & reg.TXPBSIZE.fields.SIZE.mask;
   }
 
-  /** Takes the room of a frame. False when it has to wait for the timer. */
-  take(byteLength: number): boolean {
-    const wireBytes = wireByteLength(byteLength);
-    if (wireBytes > this.#freeBytes) return this.#ask(wireBytes);
-    this.#freeBytes -= wireBytes;
-    return true;
+  /** What was known to be free is taken: asks the wire. False when the next frame has to wait for the timer. */
+  ask(): boolean {
+    if (this.isAwaited) return false;
+    let usedBytes = this.#measure();
+    if (usedBytes >= this.#sizeBytes) {
+      // The wire may have gone on since the last look at the clock.
+      this.#port.clock.refresh();
+      usedBytes = this.#measure();
+    }
+    const freeBytes = this.#sizeBytes - usedBytes;
+    // Empty it takes a frame, however small it is.
+    if (freeBytes > 0 || usedBytes === 0) {
+      this.freeBytes = Math.max(freeBytes, 1);
+      return true;
+    }
+    // Not frame by frame: the wire has enough to do until a sixteenth is free.
+    this.freeBytes = 0;
+    this.isAwaited = true;
+    this.#port.startTimer(WIRE_TIMER, Math.ceil(((this.#sizeBytes >> 4) - freeBytes) / BYTES_PER_NS) + 1);
+    return false;
   }
 
   /** The timer ran out. */
@@ -52,40 +68,27 @@ export class TransmitRoom {
   }
 
   reset(): void {
+    this.freeBytes = 0;
     this.isAwaited = false;
-    this.#freeBytes = 0;
   }
 
   snapshot(): unknown {
-    return { isAwaited: this.isAwaited, freeBytes: this.#freeBytes };
+    return { freeBytes: this.freeBytes, isAwaited: this.isAwaited } satisfies State;
   }
 
   restore(state: unknown): void {
-    const { isAwaited, freeBytes } = state as { isAwaited: boolean; freeBytes: number };
+    const { freeBytes, isAwaited } = state as State;
+    this.freeBytes = freeBytes;
     this.isAwaited = isAwaited;
-    this.#freeBytes = freeBytes;
   }
 
-  #ask(wireBytes: number): boolean {
-    const size = this.#sizeBytes;
-    // A frame that is to be segmented may be larger than the buffer, and goes through it in parts.
-    const wanted = Math.min(wireBytes, size >> 1);
-    let free = this.#measure();
-    if (free < wanted) {
-      this.#port.clock.refresh();
-      free = this.#measure();
-    }
-    this.#freeBytes = free - wireBytes;
-    if (free >= wanted) return true;
-    // Not frame by frame: the wire has enough to do meanwhile.
-    const missing = Math.max(wanted, size >> 4) - free;
-    this.#freeBytes = 0;
-    this.isAwaited = true;
-    this.#port.startTimer(WIRE_TIMER, Math.ceil(missing / BYTES_PER_NS));
-    return false;
-  }
-
+  /** Bytes of frames whose data is on its way, and of those that the wire has still to take. */
   #measure(): number {
-    return this.#sizeBytes - this.#buffer.usedBytes - Math.ceil(this.#port.wireBacklogNs(0) * BYTES_PER_NS);
+    return this.#buffer.usedBytes + Math.ceil(this.#port.wireBacklogNs(0) * BYTES_PER_NS);
   }
+}
+
+interface State {
+  readonly freeBytes: number;
+  readonly isAwaited: boolean;
 }

@@ -167,9 +167,10 @@ export class Transmit implements RingOwner {
   #pump(): void {
     // Without a link the card stops its DMA (and drivers then reset it to get their frames back).
     if (!this.#enabled || !this.#master.dmaAllowed || !(this.#link.isUp || this.#receive.loopback)) return;
-    while (this.#gather.readsUnderWay < DATA_READS_MAX && !this.#room.isAwaited) {
+    const room = this.#room;
+    while (this.#gather.readsUnderWay < DATA_READS_MAX) {
       const queue = this.#ready.next();
-      if (queue < 0) return;
+      if (queue < 0 || (room.freeBytes <= 0 && !room.ask())) return;
       if (!this.#serve(queue)) return;
     }
   }

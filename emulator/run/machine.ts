@@ -4,7 +4,6 @@ import { WallClock } from "../clock/wall-clock.ts";
 import { Arena, type ArenaTables } from "../memory/arena.ts";
 import { HostMemory, type HostMemoryTables } from "../memory/host-memory.ts";
 import { Iommu, type IommuOptions, type IommuTables } from "../memory/iommu.ts";
-import type { MemoryView } from "../memory/memory-view.ts";
 import { COMMAND, COMMAND_BUS_MASTER, COMMAND_MEMORY_SPACE } from "../pcie/config-header.ts";
 import type { DeviceDeclaration, DeviceModel, DeviceModule, DevicePort, DeviceSpec } from "../pcie/device-model.ts";
 import { Endpoint } from "../pcie/endpoint.ts";
@@ -183,7 +182,7 @@ export class Machine {
   readonly interrupts: InterruptController;
   readonly endpoints: readonly Endpoint[];
   /** Outbound ends of unconnected ports, with the device they belong to. */
-  readonly #outbound: { readonly device: number; readonly sink: CountingSink }[] = [];
+  readonly #outbound: { readonly device: number; readonly wire: OpenWire }[] = [];
 
   constructor(devices: readonly LoadedDevice[], tables: MachineTables, wrap: DeviceWrapper = identity) {
     const clock: Clock = clockFor(tables);
@@ -199,7 +198,7 @@ export class Machine {
 
   /** Frames that a device sent through unconnected ports. */
   sentFrameCount(device: number): number {
-    return this.#outbound.reduce((sum, end) => sum + (end.device === device ? end.sink.frameCount : 0), 0);
+    return this.#outbound.reduce((sum, end) => sum + (end.device === device ? end.wire.frameCount : 0), 0);
   }
 
   #plug(device: LoadedDevice, tables: FunctionTables, wrap: DeviceWrapper): Endpoint {
@@ -251,14 +250,13 @@ export class Machine {
 
   #leadOutside(shared: WirePort, device: number, port: number): void {
     const endpoint = this.#endpointOf(device);
-    const counter = new CountingSink(
-      this.tables.options.sentFrames === "count" ? undefined : new Queue(shared.outbound),
-    );
-    this.#outbound.push({ device, sink: counter });
     const rate = lineRateOf(endpoint.declaration);
     const { clock } = this.host;
+    const kept = this.tables.options.sentFrames === "count" ? undefined : new Queue(shared.outbound);
+    const wire = new OpenWire(clock, kept, rate);
+    this.#outbound.push({ device, wire });
     // In virtual time a frame has left when its last bit has; on the wall clock nobody waits for that.
-    endpoint.wires[port] = clock.kind === "virtual" ? this.#layLane(counter, rate) : new OpenWire(clock, counter, rate);
+    endpoint.wires[port] = clock.kind === "virtual" ? this.#layLane(wire, rate) : wire;
     this.host.sources.push(new WireInjector(this.host.clock, new Queue(shared.inbound), endpoint, port, rate));
   }
 
@@ -277,21 +275,6 @@ export type DeviceWrapper = (endpoint: Endpoint) => {
 
 function identity(endpoint: Endpoint): ReturnType<DeviceWrapper> {
   return { port: endpoint, model: (device) => device };
-}
-
-/** Counts frames that leave the testbed and hands them to the test, if it wants them. */
-class CountingSink {
-  frameCount = 0;
-  readonly #queue: FrameQueue | undefined;
-
-  constructor(queue: FrameQueue | undefined) {
-    this.#queue = queue;
-  }
-
-  deliver(memory: MemoryView, offset: number, byteLength: number, flags: number): void {
-    this.frameCount++;
-    this.#queue?.deliver(memory, offset, byteLength, flags);
-  }
 }
 
 function receiverOf(endpoint: Endpoint, port: number): FrameQueue["deliver"] {

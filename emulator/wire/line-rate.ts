@@ -9,7 +9,7 @@ export const MIN_FRAME_BYTE_LENGTH = 60;
 /** Longest untagged frame without FCS: 14 bytes of header and an MTU of 1500. */
 export const MAX_STANDARD_FRAME_BYTE_LENGTH = 1514;
 /** FCS 4, preamble and start delimiter 8, shortest gap to the next frame 12. */
-const FRAME_OVERHEAD_BYTE_LENGTH = 24;
+export const FRAME_OVERHEAD_BYTE_LENGTH = 24;
 
 const NS_PER_SECOND = 1e9;
 

@@ -1,7 +1,8 @@
 import type { Clock } from "../clock/clock.ts";
 import type { MemoryView } from "../memory/memory-view.ts";
 import { FrameFifo } from "./frame-fifo.ts";
-import { wireTimePs } from "./line-rate.ts";
+import type { FrameQueue } from "./frame-queue.ts";
+import { FRAME_OVERHEAD_BYTE_LENGTH, MIN_FRAME_BYTE_LENGTH, wireByteLength } from "./line-rate.ts";
 
 /** Takes frames at the end of a wire. The memory is the sender's and must not be kept. */
 export interface WireSink {
@@ -23,7 +24,8 @@ const BACKLOG_NS_MAX: number = 2 ** 31 - 1;
 
 /** Keeps account of a line: preamble, frame, FCS and gap take their time at the line rate (IEEE 802.3 4.2). */
 class LinePace {
-  readonly nsPerByte: number;
+  readonly #nsPerByte: number;
+  readonly #psPerByte: number;
   /**
    * `[0]`: when the line is free again, in picoseconds: whole ones at every Ethernet rate, so that sums do not drift. Of
    * a wall clock, since it was first looked at: the picoseconds of months of uptime are no whole numbers any more.
@@ -31,51 +33,72 @@ class LinePace {
   readonly freePs: Float64Array = new Float64Array(1);
   readonly #now: Float64Array;
   readonly #originNs: number;
-  readonly #gigabitsPerSecond: number;
 
   constructor(clock: Clock, gigabitsPerSecond: number) {
-    this.nsPerByte = 8 / gigabitsPerSecond;
+    this.#nsPerByte = 8 / gigabitsPerSecond;
+    this.#psPerByte = 8000 / gigabitsPerSecond;
     this.#now = clock.now;
     this.#originNs = clock.kind === "virtual" ? 0 : (clock.now[0] as number);
-    this.#gigabitsPerSecond = gigabitsPerSecond;
   }
 
-  /** A frame goes out behind those before it. */
-  take(byteLength: number): void {
-    const nowNs = (this.#now[0] as number) - this.#originNs;
-    const startPs = Math.max(nowNs * 1000, this.freePs[0] as number);
-    this.freePs[0] = startPs + wireTimePs(byteLength, this.#gigabitsPerSecond);
+  /** So many bytes of link time go out from `fromNs` on, or behind those before them. */
+  take(fromNs: number, wireBytes: number): void {
+    const startPs = Math.max((fromNs - this.#originNs) * 1000, this.freePs[0] as number);
+    this.freePs[0] = startPs + wireBytes * this.#psPerByte;
   }
 
   /** The longer of the line's time and that of `waitingBytes` which nobody has taken. */
   backlogNs(waitingBytes: number): number {
     const lineNs = (this.freePs[0] as number) / 1000 + this.#originNs - (this.#now[0] as number);
-    const backlog = Math.max(lineNs, waitingBytes * this.nsPerByte, 0);
+    const backlog = Math.max(lineNs, waitingBytes * this.#nsPerByte, 0);
     return Math.ceil(Math.min(backlog, BACKLOG_NS_MAX)) | 0;
   }
 }
 
+// Local names: the engine folds a constant of its own module, and looks one of another module up.
+const SHORTEST_BYTES: number = MIN_FRAME_BYTE_LENGTH;
+const OVERHEAD_BYTES: number = FRAME_OVERHEAD_BYTE_LENGTH;
+/** Bytes after which an {@link OpenWire} looks at the time: far fewer than any card's buffer. */
+const BYTES_PER_LOOK = 4096;
+
 /**
- * A wire whose frames are taken at once, as where it leads to a test on the wall clock: nothing waits on it, and yet a
- * sender that minds its backlog sends no faster than the line.
+ * The end of a wire that leads to the test, which takes frames at once, counts them, and keeps them if they are wanted.
+ * Nothing waits here, and yet a sender that minds the backlog sends no faster than the line. It is asked once for some
+ * hundred frames, so the frames between are added up, from the time of the first of them.
  */
 export class OpenWire implements Wire {
+  frameCount = 0;
   readonly lostCount = 0;
+  #bytes = 0;
+  /** `[0]`: when the first of them was sent. */
+  readonly #sinceNs = new Float64Array(1);
   readonly #pace: LinePace;
-  readonly #sink: WireSink;
+  readonly #now: Float64Array;
+  readonly #queue: FrameQueue | undefined;
 
-  constructor(clock: Clock, sink: WireSink, gigabitsPerSecond: number) {
+  constructor(clock: Clock, queue: FrameQueue | undefined, gigabitsPerSecond: number) {
     this.#pace = new LinePace(clock, gigabitsPerSecond);
-    this.#sink = sink;
+    this.#now = clock.now;
+    this.#queue = queue;
   }
 
   deliver(memory: MemoryView, offset: number, byteLength: number, flags: number): void {
-    this.#pace.take(byteLength);
-    this.#sink.deliver(memory, offset, byteLength, flags);
+    this.frameCount++;
+    if (this.#bytes === 0) this.#sinceNs[0] = this.#now[0] as number;
+    const bytes = (this.#bytes + Math.max(byteLength, SHORTEST_BYTES) + OVERHEAD_BYTES) | 0;
+    this.#bytes = bytes;
+    if (bytes >= BYTES_PER_LOOK) this.#settle();
+    this.#queue?.deliver(memory, offset, byteLength, flags);
   }
 
   backlogNs(): number {
+    this.#settle();
     return this.#pace.backlogNs(0);
+  }
+
+  #settle(): void {
+    this.#pace.take(this.#sinceNs[0] as number, this.#bytes);
+    this.#bytes = 0;
   }
 }
 
@@ -102,8 +125,8 @@ export class WireLane implements Wire {
 
   deliver(memory: MemoryView, offset: number, byteLength: number, flags: number): void {
     const before = this.#pace.freePs[0] as number;
-    this.#pace.take(byteLength);
     const now = this.#clock.now[0] as number;
+    this.#pace.take(now, wireByteLength(byteLength));
     const arrival = this.#clock.kind === "virtual" ? (this.#pace.freePs[0] as number) / 1000 : now;
     this.#fifo.pushedNs[0] = arrival;
     if (!this.#fifo.push(memory, offset, byteLength, flags)) {

@@ -207,17 +207,45 @@ describe("the backlog that a sender asks for", () => {
     expect(lane.backlogNs()).toBe(0);
   });
 
-  test("of a wire whose far end takes frames at once is the line's time too", () => {
+  test("of a wire to the test is the line's time too, though frames are taken at once", () => {
     const clock: Clock = { kind: "wall", now: new Float64Array([5e15]), refresh: () => {} };
-    let delivered = 0;
-    const wire = new OpenWire(clock, { deliver: () => void delivered++ }, 10);
+    const wire = new OpenWire(clock, undefined, 10);
     for (let number = 0; number < 100; number++) wire.deliver(frame, 0, 1514, 0);
-    expect(delivered).toBe(100);
+    expect(wire.frameCount).toBe(100);
     expect(wire.backlogNs()).toBe(123_040);
     clock.now[0] = 5e15 + 23_040;
     expect(wire.backlogNs()).toBe(100_000);
+    // After a rest the line begins anew: rest is not saved up.
+    clock.now[0] = 5e15 + 1e9;
+    expect(wire.backlogNs()).toBe(0);
+    wire.deliver(frame, 0, 60, 0);
+    expect(wire.backlogNs()).toBeGreaterThanOrEqual(67);
     // A sender that never asks piles up hours: the number stays an int32.
     for (let number = 0; number < 2_000_000; number++) wire.deliver(frame, 0, 1514, 0);
     expect(wire.backlogNs()).toBe(2 ** 31 - 1);
+  });
+
+  test("of a wire to the test is right within some kilobytes for every pace of sending", () => {
+    const aSending = fc.record({
+      gapNs: fc.nat(4000),
+      byteLength: fc.integer({ min: 20, max: 1514 }),
+      asks: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(aSending, { minLength: 1, maxLength: 200, size: "max" }), (sendings) => {
+        const clock: Clock = { kind: "wall", now: new Float64Array([7e12]), refresh: () => {} };
+        const wire = new OpenWire(clock, undefined, 10);
+        let freeNs = 0;
+        for (const { gapNs, byteLength, asks } of sendings) {
+          clock.now[0] = (clock.now[0] as number) + gapNs;
+          freeNs = Math.max(freeNs, clock.now[0]) + wireTimePs(byteLength, 10) / 1000;
+          wire.deliver(frame, 0, byteLength, 0);
+          if (!asks) continue;
+          const exact = freeNs - clock.now[0];
+          expect(wire.backlogNs()).toBeLessThanOrEqual(Math.ceil(exact));
+          expect(wire.backlogNs()).toBeGreaterThanOrEqual(Math.floor(exact - (4096 + 1538) * 0.8));
+        }
+      }),
+    );
   });
 });
