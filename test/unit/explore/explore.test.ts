@@ -104,6 +104,45 @@ describe("workloads", () => {
   });
 });
 
+describe("a handler on the CPU that it interrupts", () => {
+  /** Main function and handler both add one to a word; the handler once for each of two interrupts. */
+  const count = (bed: ExploredBed, protects: boolean): void => {
+    const { pci } = bed;
+    const counter = pci.dma.alloc(64, { label: "counter" });
+    const [interrupt] = pci.interrupts("msi", 1);
+    const bar = pci.bar(0);
+    pci.config.setBusMaster(true);
+    let handled = 0;
+    interrupt?.handle(() => {
+      const raised = bar.read32(0x24);
+      bar.write32(0x64, raised);
+      counter.write32(0, counter.read32(0) + 1);
+      handled++;
+    });
+    bar.write32(0x60, 1);
+    for (let round = 0; round < 3; round++) {
+      const held = protects ? pci.cpu.irqSave() : false;
+      counter.write32(0, counter.read32(0) + 1);
+      if (protects) pci.cpu.irqRestore(held);
+    }
+    bar.write32(0x60, 2);
+    bed.quiesce();
+    expect(counter.read32(0)).toBe(3 + handled);
+    expect(handled).toBeGreaterThan(0);
+    interrupt?.handle(undefined);
+  };
+
+  test("comes between any two of its accesses", async () => {
+    const error = await failureOf(explore(edu(), { runs: 500, models: ["sc"] }, (bed) => count(bed, false)));
+    expect(error.message).toContain("takes the interrupt");
+    expect(error.deviationCount).toBeLessThanOrEqual(2);
+  });
+
+  test("waits where the CPU holds interrupts back", async () => {
+    expect(await explore(edu(), { runs: 300 }, (bed) => count(bed, true))).toEqual({ runs: 900, unknown: 0 });
+  });
+});
+
 describe("what comes to no end comes to a verdict", () => {
   const setup = (bed: ExploredBed): EduDriver => new EduDriver(bed.pci, "poll");
 
