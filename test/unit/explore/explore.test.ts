@@ -9,6 +9,8 @@ import { frames } from "../../../harness/frames.ts";
 import { EduDriver } from "../../../scenarios/drivers/edu.ts";
 import { IxgbeDriver } from "../../../scenarios/drivers/ixgbe.ts";
 
+/** A search, a shrinking and a search for the cure: seconds, and many more on a machine that does something else. */
+const SEARCH_LIMIT_MS = 60_000;
 const SMALL = { ringSize: 8, promiscuous: true, bufferCount: 24 } as const;
 const card = ixgbe({ linkUpNs: 0 });
 
@@ -53,7 +55,7 @@ async function failureOf(promise: Promise<unknown>): Promise<InterleavingError> 
   throw new Error(`no interleaving failed: ${String(error)}`);
 }
 
-describe("the real driver against the real card", () => {
+describe("the real driver against the real card", { timeout: SEARCH_LIMIT_MS }, () => {
   const list = frames(3, { seed: 2, minByteLength: 60, maxByteLength: 64 });
   const setup = (bed: ExploredBed): IxgbeDriver => IxgbeDriver.probe(bed.pci, SMALL);
 
@@ -87,7 +89,7 @@ describe("the real driver against the real card", () => {
   });
 });
 
-describe("workloads", () => {
+describe("workloads", { timeout: SEARCH_LIMIT_MS }, () => {
   test("shrink together with the schedule", async () => {
     const careless = (bed: ExploredBed): EduDriver => new EduDriver(withoutAcquire(bed.pci), "poll");
     const numbers = fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 1, maxLength: 6 });
@@ -104,7 +106,7 @@ describe("workloads", () => {
   });
 });
 
-describe("a handler on the CPU that it interrupts", () => {
+describe("a handler on the CPU that it interrupts", { timeout: SEARCH_LIMIT_MS }, () => {
   /** Main function and handler both add one to a word; the handler once for each of two interrupts. */
   const count = (bed: ExploredBed, protects: boolean): void => {
     const { pci } = bed;
