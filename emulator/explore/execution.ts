@@ -4,7 +4,7 @@ import { Insertion } from "./insertion.ts";
 import * as k from "./kinds.ts";
 import { ABORT, type Machine } from "./machine.ts";
 import { Recorder } from "./recorder.ts";
-import type { Actor, ExplorerState } from "./state.ts";
+import type { ExplorerState, Steps } from "./state.ts";
 import type { Strategy } from "./strategy.ts";
 import { stepThread } from "./thread-step.ts";
 import { StepTrace } from "./trace.ts";
@@ -51,7 +51,7 @@ export class Execution {
   /** A strategy sets it to leave a run that it need not see to its end. */
   isRedundant = false;
   #fruitlessCount = 0;
-  readonly #actors: (Actor | undefined)[] = new Array(k.THREAD_LIMIT).fill(undefined);
+  readonly #actors: (Steps | undefined)[] = new Array(k.THREAD_LIMIT).fill(undefined);
   /** Answers for plain functions. */
   readonly #answers = new Int32Array(k.THREAD_LIMIT);
 
@@ -237,7 +237,7 @@ export class Execution {
     this.#advance(thread, actor, 0);
   }
 
-  #advance(thread: number, actor: Actor, answer: number): void {
+  #advance(thread: number, actor: Steps, answer: number): void {
     const { state } = this;
     try {
       if (actor.next(answer).done !== true) {

@@ -1,7 +1,7 @@
 import { Cpu } from "./cpu.ts";
 import { Device } from "./device.ts";
 import { CPU_LIMIT, DEVICE_LIMIT, THREAD_LIMIT, VECTOR_LIMIT } from "./kinds.ts";
-import { type Actor, BAR_BYTES, type DeviceHook, ExplorerState } from "./state.ts";
+import { type Actor, BAR_BYTES, type DeviceHook, ExplorerState, type Steps } from "./state.ts";
 
 /** Host memory of a small program; the registers of its devices follow. */
 const HOST_BYTES = 1024;
@@ -19,7 +19,7 @@ interface Thread {
   readonly device: number;
   readonly isDaemon: boolean;
   /** Undefined for a plain function. */
-  readonly body: (() => Actor) | undefined;
+  readonly body: (() => Steps) | undefined;
   /** A handler that is a plain function. */
   readonly plain?: () => void;
 }
@@ -94,6 +94,22 @@ export class Machine {
     this.state.mainOf[cpu] = thread;
     this.#addThread({ name, cpu, device: -1, isDaemon: false, body: undefined });
     return { cpu, thread };
+  }
+
+  /** A CPU whose program runs somewhere else, which `begin` lets start anew: see CpuWorker. */
+  remoteCpu(name: string, begin: (thread: number) => Steps): CpuName {
+    const cpu = this.#addCpu(name);
+    const thread = this.threads.length;
+    this.state.mainOf[cpu] = thread;
+    this.#addThread({ name, cpu, device: -1, isDaemon: false, body: () => begin(thread) });
+    return cpu;
+  }
+
+  /** Lets another program run as a thread that is laid out already. */
+  setBody(thread: number, body: () => Steps): void {
+    const existing = this.threads[thread];
+    if (existing === undefined) throw new RangeError(`a program without a thread ${thread}`);
+    this.threads[thread] = { ...existing, body };
   }
 
   /** A device. Its engine, if it has one, runs for ever or ends; nobody waits for it. */

@@ -32,6 +32,10 @@ export const HAS_PAYLOAD = 1;
 /** What a generator yields: its operation is already in {@link ExplorerState}; the word itself says nothing. */
 export type Pending = 0;
 export type Actor = Generator<Pending, void, number>;
+/** What the engine needs of an actor: take the answer, go on, publish the next operation or end. */
+export interface Steps {
+  next(answer: number): { readonly done?: boolean | undefined };
+}
 
 /** A device that reacts to what arrives. Without one, registers are plain memory. */
 export interface DeviceHook {

@@ -83,7 +83,7 @@ async function repeatOn(node: string): Promise<readonly Repeated[]> {
 describe.for(["20", "22", "24"])("Node %s", (major) => {
   test(`replays each token ${REPEATS} times alike, and as our own Node does`, async ({ skip }) => {
     const node = await find(major);
-    if (node === undefined) skip(`needs Node ${major} on the PATH or in SOFTBAR_NODES`);
+    if (node === undefined) return skip(`needs Node ${major} on the PATH or in SOFTBAR_NODES`);
 
     const repeated = await repeatOn(node);
     expect(repeated.length).toBeGreaterThan(20);
