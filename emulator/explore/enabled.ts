@@ -1,5 +1,6 @@
 import {
   ADD,
+  AWAIT,
   BUFFERED_IO,
   BUFFERED_STORE,
   COMBINED_WRITE,
@@ -253,6 +254,8 @@ function isThreadEnabled(state: ExplorerState, thread: number): boolean {
     }
     case DELAY:
       return isTimeOver(state, thread);
+    case AWAIT:
+      return state.predicates[thread]?.(0) === true || isTimeOver(state, thread);
     case RELAX:
       return state.hasWatchedChange(thread);
     default:
@@ -294,6 +297,7 @@ function hasLimit(kind: number): boolean {
     kind === REGISTER_POLL ||
     kind === FUTEX_WAIT ||
     kind === WAIT_INTERRUPT ||
+    kind === AWAIT ||
     kind === DELAY
   );
 }

@@ -54,6 +54,8 @@ export const DMA_WRITE = 36;
 export const MESSAGE = 37;
 export const LINE = 38;
 export const REGISTER_SET = 39;
+/** An async function waits for one of softbar's promises. */
+export const AWAIT = 40;
 
 /** By operation, for people. */
 export const OPERATION_NAMES: readonly string[] = [
@@ -97,6 +99,7 @@ export const OPERATION_NAMES: readonly string[] = [
   "interrupt message",
   "interrupt line",
   "register set",
+  "await",
 ];
 
 // ---- what may be on its way -----------------------------------------------------------------------------------------

@@ -96,6 +96,15 @@ export class Machine {
     return { cpu, thread };
   }
 
+  /** Further actors on a CPU whose program is a plain function: one for each promise that it may wait for at a time. */
+  awaits(cpu: CpuName, count: number): number[] {
+    return Array.from({ length: count }, (_, index) => {
+      const thread = this.threads.length;
+      this.#addThread({ name: `await ${index + 1}`, cpu, device: -1, isDaemon: false, body: undefined });
+      return thread;
+    });
+  }
+
   /** A CPU whose program runs somewhere else, which `begin` lets start anew: see CpuWorker. */
   remoteCpu(name: string, begin: (thread: number) => Steps): CpuName {
     const cpu = this.#addCpu(name);

@@ -50,9 +50,14 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   readonly #exploration: Exploration<Context>;
   #saved: { readonly context: Context; readonly machine: SetUpState; readonly driver: unknown } | undefined;
 
-  constructor(devices: readonly LoadedDevice[], exploration: Exploration<Context>, options: MachineOptions = {}) {
+  constructor(
+    devices: readonly LoadedDevice[],
+    exploration: Exploration<Context>,
+    options: MachineOptions = {},
+    awaitCount: number = 0,
+  ) {
     super();
-    this.plugged = new ExploredMachine(devices, options);
+    this.plugged = new ExploredMachine(devices, options, awaitCount);
     this.#exploration = exploration;
   }
 

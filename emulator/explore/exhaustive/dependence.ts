@@ -122,6 +122,7 @@ export class Dependence {
         this.mask |= INTERRUPT_BIT;
         return;
       case k.RELAX:
+      case k.AWAIT:
         this.readsAll = true;
         return;
       default:

@@ -18,6 +18,7 @@ import { Execution } from "../execution.ts";
 import { Machine } from "../machine.ts";
 import type { DeviceHook } from "../state.ts";
 import { AddressSpace, CONFIG_READ, CONFIG_WRITE, DEVICE_SHIFT } from "./address-space.ts";
+import { Awaits } from "./awaits.ts";
 import { Checkpoint } from "./checkpoint.ts";
 import { ExploredBuffer } from "./explored-buffer.ts";
 import { ExploredCpu } from "./explored-cpu.ts";
@@ -51,6 +52,7 @@ export class ExploredMachine {
   /** By device: its first wire, if it has one. */
   readonly wires: readonly (ExploredWire | undefined)[];
   readonly thread: number;
+  readonly awaits: Awaits;
   /** Label of each DMA buffer of this run, by where it begins. */
   readonly labels: Map<number, { readonly label: string; readonly byteLength: number }> = new Map();
   #drivers: readonly DriverPciFunction[] = [];
@@ -60,7 +62,8 @@ export class ExploredMachine {
   readonly #links: ExploredLink[] = [];
   readonly #uplinks: ExploredUplink[] = [];
 
-  constructor(devices: readonly LoadedDevice[], options: MachineOptions = {}) {
+  /** `awaitCount`: promises that an async driver may wait for at the same time. */
+  constructor(devices: readonly LoadedDevice[], options: MachineOptions = {}, awaitCount: number = 0) {
     const tables = createTables(devices, {
       hostMemoryBytes: HOST_MEMORY_BYTES,
       wireQueueBytes: WIRE_QUEUE_BYTES,
@@ -83,6 +86,7 @@ export class ExploredMachine {
       this.cpu.takeInterrupts(),
     );
     this.thread = seat.thread;
+    this.awaits = new Awaits(state, explorer.awaits(seat.cpu, awaitCount));
     for (const endpoint of machine.endpoints) this.#folded.push(new FoldedLink(machine.host, endpoint));
     const first = this.#folded[0];
     if (first === undefined) throw new TestbedError("no device is plugged in");
