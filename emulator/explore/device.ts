@@ -101,7 +101,7 @@ export class Device {
   postMessage(vector: number): void {
     this.#state.postUp(this.index, k.MESSAGE_LANDING, vector, 4, 0, 0);
   }
-  /** INTx: a line, which overtakes every DMA write. */
+  /** INTx: a line, which overtakes every DMA write unless the link says otherwise. */
   setLine(vector: number, isUp: boolean): Pending {
     return this.#publish(k.LINE, vector, isUp ? 1 : 0);
   }

@@ -68,6 +68,8 @@ export class EnabledSteps {
   count = 0;
   /** How many of them are entries. */
   entryCount = 0;
+  /** From here on they are possible only because others are slow: the ordinary run never takes one. */
+  #earlyFrom = 0;
   readonly #state: ExplorerState;
   readonly #seen = new Uint8Array(128);
   #threadCount = 0;
@@ -89,17 +91,41 @@ export class EnabledSteps {
       if (this.#state.status[thread] !== DORMANT && isThreadEnabled(this.#state, thread))
         this.slots[this.count++] = thread;
     }
+    this.#earlyFrom = this.count;
+    const { latitude } = this.#state;
+    if (this.count > 0 && (latitude.earlyTimeoutsLeft > 0 || latitude.spuriousWakesLeft > 0)) this.#addEarly();
+  }
+
+  isEarly(slot: number): boolean {
+    for (let index = this.#earlyFrom; index < this.count; index++) if (this.slots[index] === slot) return true;
+    return false;
   }
 
   /** The thread that the canonical policy runs: the current one, or else the next by number. -1 when none can. */
   threadAfter(current: number): number {
     let first = -1;
-    for (let index = this.entryCount; index < this.count; index++) {
+    for (let index = this.entryCount; index < this.#earlyFrom; index++) {
       const thread = this.slots[index] as number;
       if (thread >= current) return thread;
       if (first < 0) first = thread;
     }
     return first;
+  }
+
+  /** Somebody can go on, and is slow: the limits of those who wait may be over first, and sleepers may wake. */
+  #addEarly(): void {
+    const state = this.#state;
+    const { earlyTimeoutsLeft, spuriousWakesLeft } = state.latitude;
+    for (let thread = 0; thread < this.#threadCount; thread++) {
+      const status = state.status[thread];
+      if ((status !== READY && status !== SLEEPING) || isThreadEnabled(state, thread)) continue;
+      const handler = state.handlerOn[state.cpuOf[thread] as number] ?? -1;
+      if (handler >= 0 && handler !== thread) continue;
+      const isLimited =
+        (state.limitNs[thread] as number) < Number.POSITIVE_INFINITY && hasLimit(state.kind[thread] as number);
+      if ((isLimited && earlyTimeoutsLeft > 0) || (status === SLEEPING && spuriousWakesLeft > 0))
+        this.slots[this.count++] = thread;
+    }
   }
 
   #computeEntries(): void {
@@ -207,10 +233,12 @@ function isThreadEnabled(state: ExplorerState, thread: number): boolean {
   if (status !== READY) return false;
   const { flight } = state;
   switch (state.kind[thread]) {
-    case STORE:
-    case STORE_RELEASE:
     case MMIO_WRITE:
     case MMIO_WRITE_RELAXED:
+      if (isCombining(state, cpu)) return false;
+      return (flight.queued[STORE_BUFFER + cpu] as number) < STORE_BUFFER_LIMIT;
+    case STORE:
+    case STORE_RELEASE:
     case UNLOCK:
       return (flight.queued[STORE_BUFFER + cpu] as number) < STORE_BUFFER_LIMIT;
     case WC_WRITE:
@@ -235,7 +263,7 @@ function isThreadEnabled(state: ExplorerState, thread: number): boolean {
       state.loadVisible(cpu, state.address[thread] as number, state.byteLength[thread] as number, 0);
       return state.predicates[thread]?.(state.timeline.low) === true || isTimeOver(state, thread);
     case MMIO_POLL:
-      if (flight.hasIo(STORE_BUFFER + cpu)) return false;
+      if (flight.hasIo(STORE_BUFFER + cpu) || isCombining(state, cpu)) return false;
       state.timeline.load(state.address[thread] as number, state.byteLength[thread] as number, 0);
       return state.predicates[thread]?.(state.timeline.low) === true || isTimeOver(state, thread);
     case REGISTER_POLL:
@@ -243,7 +271,7 @@ function isThreadEnabled(state: ExplorerState, thread: number): boolean {
       return state.predicates[thread]?.(state.timeline.low) === true || isTimeOver(state, thread);
     case MMIO_READ:
     case MMIO_READ_RELAXED:
-      return !flight.hasIo(STORE_BUFFER + cpu);
+      return !flight.hasIo(STORE_BUFFER + cpu) && !isCombining(state, cpu);
     case WAIT_INTERRUPT: {
       const vector = state.operand[thread] as number;
       return state.arrived[vector] !== state.taken[vector] || isTimeOver(state, thread);
@@ -265,6 +293,11 @@ function isThreadEnabled(state: ExplorerState, thread: number): boolean {
 
 function isDrained(state: ExplorerState, cpu: number): boolean {
   return state.flight.queued[STORE_BUFFER + cpu] === 0 && state.flight.queued[COMBINING + cpu] === 0;
+}
+
+/** An uncached access waits until the write-combining buffer is empty, where the processor is of that kind. */
+function isCombining(state: ExplorerState, cpu: number): boolean {
+  return state.latitude.uncachedFlushesCombining && state.flight.queued[COMBINING + cpu] !== 0;
 }
 
 function isTimeOver(state: ExplorerState, thread: number): boolean {

@@ -49,6 +49,13 @@ export function stepEntry(run: StepContext, at: number): void {
       else hook.onMessage(low);
       return;
     }
+    case k.LINE_LANDING: {
+      const hook = state.hooks[queue - k.UP];
+      flight.remove(at);
+      if (hook?.onLine === undefined) state.setLine(address, low !== 0);
+      else hook.onLine(low !== 0);
+      return;
+    }
     case k.COMPLETION:
       complete(run, at);
       return;

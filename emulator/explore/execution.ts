@@ -1,3 +1,4 @@
+import { deriveSeed, Rng } from "../run/rng.ts";
 import { EnabledSteps, nextDueNs } from "./enabled.ts";
 import { stepEntry } from "./entry-step.ts";
 import { Insertion } from "./insertion.ts";
@@ -14,6 +15,7 @@ import * as verdicts from "./verdict.ts";
 const FRUITLESS_LIMIT = 1000;
 /** What a look takes at first. It doubles, so that loops that look at the clock come to their limit. */
 const FRUITLESS_NS = 1000;
+const DICE_STREAM = 1;
 /** Steps after which a run is given up, unless told otherwise. */
 const STEP_LIMIT = 10_000;
 /** A run that is followed by a fair one ends at this many times the step limit. */
@@ -52,6 +54,7 @@ export class Execution {
   isRedundant = false;
   #fruitlessCount = 0;
   readonly #actors: (Steps | undefined)[] = new Array(k.THREAD_LIMIT).fill(undefined);
+  readonly #dice = new Rng(0);
   /** Answers for plain functions. */
   readonly #answers = new Int32Array(k.THREAD_LIMIT);
 
@@ -60,6 +63,7 @@ export class Execution {
     this.state = machine.state;
     this.enabled = new EnabledSteps(this.state);
     this.recorder = new Recorder(this.state, this.enabled);
+    this.state.honoursRelaxedOrdering = (device, ordinal) => this.#honoursRelaxedOrdering(device, ordinal);
   }
 
   /** One run from the beginning to its verdict. */
@@ -88,6 +92,8 @@ export class Execution {
     this.stepCount = 0;
     this.#fruitlessCount = 0;
     this.hash = 0;
+    // A stream of its own: what a strategy draws is not shifted by it.
+    if (state.latitude.hasChances) this.#dice.seed(deriveSeed(seed, DICE_STREAM));
     strategy.begin(this, seed);
     for (let thread = 0; thread < machine.threads.length; thread++) {
       if (this.#isHandler(thread) || machine.threads[thread]?.body === undefined) continue;
@@ -232,9 +238,39 @@ export class Execution {
       recorder.current = slot;
       // Counted when it begins: while a read of a device is on its way, its CPU is past it as far as a schedule goes.
       state.steps[slot] = ordinal + 1;
-      stepThread(this, slot);
+      if (!this.enabled.isEarly(slot)) stepThread(this, slot);
+      else this.#stepEarly(slot);
       if (isYield) this.#strategy?.onYield(this, slot);
     } else stepEntry(this, slot - k.FIRST_ENTRY_SLOT);
+  }
+
+  /** The limit of a wait is over before the others have gone on, or a sleeper wakes of itself. */
+  #stepEarly(thread: number): void {
+    const { state } = this;
+    const { latitude } = state;
+    const isSleeping = state.status[thread] === k.SLEEPING;
+    const hasLimit = (state.limitNs[thread] as number) < Number.POSITIVE_INFINITY && latitude.earlyTimeoutsLeft > 0;
+    const mayWake = isSleeping && latitude.spuriousWakesLeft > 0;
+    if (mayWake && (!hasLimit || this.chooseVersion(thread, 2) === 1)) {
+      latitude.spuriousWakesLeft--;
+      state.status[thread] = k.READY;
+      state.timedOut[thread] = 0;
+      this.resume(thread, 0);
+      return;
+    }
+    latitude.earlyTimeoutsLeft--;
+    state.nowNs = Math.max(state.nowNs, state.limitNs[thread] as number);
+    stepThread(this, thread);
+  }
+
+  #honoursRelaxedOrdering(device: number, ordinal: number): boolean {
+    const probability = this.state.latitude.relaxedOrderingProbability[device] as number;
+    if (probability === 0 || probability === 1) return probability === 1;
+    if (this.isSettingUp) return false;
+    const actor = k.UP + device;
+    const isHonoured = this.#strategy?.chooseChance?.(this, actor, ordinal) ?? this.#dice.chance(probability);
+    if (isHonoured) this.recorder.chance(actor, ordinal);
+    return isHonoured;
   }
 
   #start(thread: number): void {

@@ -74,7 +74,10 @@ export class Footprint {
         this.byteLength = 0;
         return;
       case k.LINE:
-        this.object = k.INTERRUPTS + this.address;
+        this.object =
+          state.latitude.intxOvertakesDma[state.deviceOf[thread] as number] === 1
+            ? k.INTERRUPTS + this.address
+            : k.UP + (state.deviceOf[thread] as number);
         this.byteLength = 0;
         return;
       case k.WAIT_INTERRUPT:
@@ -107,6 +110,7 @@ export class Footprint {
         this.object = k.UP + queue - k.DOWN;
         return;
       case k.MESSAGE_LANDING:
+      case k.LINE_LANDING:
         this.object = k.INTERRUPTS + this.address;
         this.byteLength = 0;
         return;

@@ -120,6 +120,8 @@ export const COMPLETION = 10;
 export const DMA_FETCH = 11;
 export const INTERRUPT = 12;
 export const EVENT = 13;
+/** A change of a legacy line that travels as a message, in order. */
+export const LINE_LANDING = 14;
 
 // ---- who acts -------------------------------------------------------------------------------------------------------
 /** Threads: CPUs, devices written as generators, interrupt handlers. Their numbers are actors 0 to 15. */

@@ -1,6 +1,7 @@
 import { Cpu } from "./cpu.ts";
 import { Device } from "./device.ts";
 import { CPU_LIMIT, DEVICE_LIMIT, THREAD_LIMIT, VECTOR_LIMIT } from "./kinds.ts";
+import type { LinkLatitude, MachineLatitude } from "./latitude.ts";
 import { type Actor, BAR_BYTES, type DeviceHook, ExplorerState, type Steps } from "./state.ts";
 
 /** Host memory of a small program; the registers of its devices follow. */
@@ -132,6 +133,16 @@ export class Machine {
     device.thread = this.threads.length;
     this.#addThread({ name, cpu: -1, device: index, isDaemon: true, body: () => engine(device) });
     return device;
+  }
+
+  /** What the processors and the clock of this machine may do beyond the defaults. Holds for all runs. */
+  allow(latitude: MachineLatitude): void {
+    this.state.latitude.ofMachine(latitude);
+  }
+
+  /** The same for the link of one device. */
+  allowLink(device: { readonly index: number }, latitude: LinkLatitude): void {
+    this.state.latitude.ofLink(device.index, latitude);
   }
 
   /** An interrupt vector. */

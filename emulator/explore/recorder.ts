@@ -64,6 +64,11 @@ export class Recorder {
     if (version > 0) this.schedule.add(STALE, thread, this.#state.steps[thread] as number, version, 0);
   }
 
+  /** A thing of chance has happened: the ordinary run is without it. */
+  chance(actor: number, ordinal: number): void {
+    this.schedule.add(STALE, actor, ordinal, 1, 0);
+  }
+
   #holdOlder(slot: number, slots: Uint8Array, entryCount: number): void {
     const isHeld = this.#state.flight.held[slot - FIRST_ENTRY_SLOT] === 1;
     for (let index = 0; index < entryCount; index++) {

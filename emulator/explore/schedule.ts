@@ -5,7 +5,10 @@ const DEVIATION_LIMIT = 4096;
 export const PREEMPT = 1;
 /** What `actor` would do as its k-th step is kept back until step `otherOrdinal` of `other` has happened (-1: as long as possible). */
 export const HOLD = 2;
-/** At its k-th operation, `actor` reads a version that is `other` landings old. */
+/**
+ * At its k-th operation, `actor` reads a version that is `other` landings old. For a queue: the k-th thing sent may pass
+ * earlier ones, as its relaxed ordering asks.
+ */
 export const STALE = 3;
 
 /**

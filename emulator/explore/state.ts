@@ -11,12 +11,14 @@ import {
   FETCHES,
   INTERRUPT,
   INTERRUPTS,
+  LINE_LANDING,
   MESSAGE_LANDING,
   STORE_BUFFER,
   THREAD_LIMIT,
   UP,
   VECTOR_LIMIT,
 } from "./kinds.ts";
+import { Latitude } from "./latitude.ts";
 import { ReadFloors } from "./read-floors.ts";
 import { Timeline } from "./timeline.ts";
 
@@ -51,6 +53,8 @@ export interface DeviceHook {
   onEvent?(tag: number, context: number): void;
   /** A message of the device reaches the interrupt controller. Without it, the vector arrives that the message names. */
   onMessage?(data: number): void;
+  /** A line that travels in order changes. Without it, the vector is set that the device names. */
+  onLine?(asserted: boolean): void;
   /** Before each run. */
   onReset?(): void;
 }
@@ -63,6 +67,9 @@ export class ExplorerState {
   readonly timeline: Timeline;
   readonly flight: InFlight = new InFlight();
   readonly floors: ReadFloors = new ReadFloors();
+  readonly latitude: Latitude = new Latitude();
+  /** Whether the link lets a write with relaxed ordering, number `ordinal` of its queue, pass the ones before it. */
+  honoursRelaxedOrdering: (device: number, ordinal: number) => boolean = () => true;
   /** SC, TSO or RELAXED. */
   model = 0;
   nowNs = 0;
@@ -134,6 +141,7 @@ export class ExplorerState {
     this.timeline.reset();
     this.flight.reset();
     this.floors.reset();
+    this.latitude.reset();
     this.nowNs = 0;
     this.sleepCount = 0;
     this.#payloadEnd = 0;
@@ -202,8 +210,20 @@ export class ExplorerState {
     for (let index = 0; index < byteLength; index++) payload[start + index] = from[fromOffset + index] as number;
     this.#payloadEnd = start + byteLength;
     const at = this.postUp(device, DMA_LANDING, address, byteLength, start, 0);
-    this.flight.detail[at] = isRelaxedOrdering ? 1 : 0;
+    if (isRelaxedOrdering) this.relaxOrder(device, at);
     this.flight.context[at] = HAS_PAYLOAD;
+  }
+
+  /** A DMA write with the relaxed-ordering bit is on its way. */
+  relaxOrder(device: number, at: number): void {
+    const mayPass = this.honoursRelaxedOrdering(device, this.flight.ordinal[at] as number);
+    this.flight.detail[at] = mayPass ? 1 : 0;
+  }
+
+  /** A device changes its line: at once, or behind its DMA writes. */
+  changeLine(device: number, vector: number, isUp: boolean): void {
+    if (this.latitude.intxOvertakesDma[device] === 1) this.setLine(vector, isUp);
+    else this.postUp(device, LINE_LANDING, vector, 4, isUp ? 1 : 0, 0);
   }
 
   /** The payload of a DMA write lands: 8 bytes at a time, so that a load may still be offered what was there before. */
@@ -243,7 +263,7 @@ export class ExplorerState {
     this.flight.put(INTERRUPT, INTERRUPTS + vector, 0, 0, 0, 0);
   }
 
-  /** A legacy line is not ordered with anything: it is up at once. */
+  /** The interrupt controller sees a line change. */
   setLine(vector: number, isUp: boolean): void {
     if (isUp === (this.lineUp[vector] === 1)) return;
     this.lineUp[vector] = isUp ? 1 : 0;

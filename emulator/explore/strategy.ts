@@ -11,6 +11,8 @@ export interface Strategy {
   choose(run: Execution): number;
   /** Which of `count` versions of a location a load returns; 0 is the newest. */
   chooseVersion(run: Execution, thread: number, count: number): number;
+  /** Whether a thing of chance happens to what `actor` sends as its `ordinal`th. Left out: the dice of the run are cast. */
+  chooseChance?(run: Execution, actor: number, ordinal: number): boolean;
   /** Step `ordinal` of an actor is about to happen. `slot` names it. */
   onStep(run: Execution, slot: number, actor: number, ordinal: number): void;
   /** A thread has said that it cannot go on without the others. */

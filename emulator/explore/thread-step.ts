@@ -100,8 +100,9 @@ export function stepThread(run: StepContext, thread: number): void {
       fetch(state, thread);
       return;
     case k.DMA_WRITE: {
-      const at = put(state, thread, k.DMA_LANDING, k.UP + (state.deviceOf[thread] as number));
-      state.flight.detail[at] = state.operand[thread] as number;
+      const device = state.deviceOf[thread] as number;
+      const at = put(state, thread, k.DMA_LANDING, k.UP + device);
+      if (state.operand[thread] === 1) state.relaxOrder(device, at);
       run.resume(thread, 0);
       return;
     }
@@ -110,7 +111,7 @@ export function stepThread(run: StepContext, thread: number): void {
       run.resume(thread, 0);
       return;
     case k.LINE:
-      state.setLine(state.address[thread] as number, state.low[thread] !== 0);
+      state.changeLine(state.deviceOf[thread] as number, state.address[thread] as number, state.low[thread] !== 0);
       run.resume(thread, 0);
       return;
     default:

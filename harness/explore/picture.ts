@@ -187,6 +187,8 @@ function entryText(machine: Machine, trace: StepTrace, at: number): string {
       return isPrompt ? "" : `(DMA write ${name()} ← ${value} lands)`;
     case k.MESSAGE_LANDING:
       return isPrompt ? "" : `(interrupt message ${trace.address[at]} lands)`;
+    case k.LINE_LANDING:
+      return isPrompt ? "" : `(interrupt line ${trace.address[at]} changes)`;
     case k.READ_REQUEST:
       return isPrompt ? "" : `(read of ${name()} arrives)`;
     case k.COMPLETION:

@@ -104,6 +104,7 @@ export class Dependence {
         return;
       case k.MMIO_WRITE:
       case k.MMIO_WRITE_RELAXED:
+        if (state.latitude.uncachedFlushesCombining) this.#ofBarrier(cpu);
         if (state.model === k.SC) this.mask |= 1 << (BUS + state.deviceAt(address));
         return;
       case k.MMIO_READ:
@@ -167,6 +168,7 @@ export class Dependence {
         this.#touch(state, address, byteLength, true);
         return;
       case k.MESSAGE_LANDING:
+      case k.LINE_LANDING:
         this.mask |= INTERRUPT_BIT | (1 << (BUS + queue - k.UP));
         return;
       case k.COMPLETION:

@@ -22,7 +22,9 @@ export interface ExhaustResult {
 
 /** Tries every schedule of a program, up to `runsMax` runs. */
 export function exhaust(execution: Execution, model: number, options: ExhaustOptions): ExhaustResult {
-  const search = new Exhaustive(options.reduction, options.preemptionsMax);
+  // What happens early is possible because others are: such steps commute with nothing.
+  const reduction = execution.state.latitude.allowsEarly ? "full" : options.reduction;
+  const search = new Exhaustive(reduction, options.preemptionsMax);
   let hasFailed = false;
   let hasUnknown = false;
   for (let runs = 0; runs < options.runsMax; runs++) {

@@ -96,6 +96,11 @@ export class Exhaustive implements Strategy {
     return node.version;
   }
 
+  /** Both, one after the other. */
+  chooseChance(run: Execution): boolean {
+    return this.chooseVersion(run, 0, 2) === 1;
+  }
+
   onStep(run: Execution, slot: number): void {
     const depth = this.#depth++;
     const node = this.#nodes[depth] as Node;

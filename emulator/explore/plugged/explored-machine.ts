@@ -61,6 +61,7 @@ export class ExploredMachine {
   readonly #folded: FoldedLink[] = [];
   readonly #links: ExploredLink[] = [];
   readonly #uplinks: ExploredUplink[] = [];
+  readonly #onLine: ((asserted: boolean) => void)[] = [];
 
   /** `awaitCount`: promises that an async driver may wait for at the same time. */
   constructor(devices: readonly LoadedDevice[], options: MachineOptions = {}, awaitCount: number = 0) {
@@ -98,6 +99,7 @@ export class ExploredMachine {
         machine.interrupts.setLine(device, asserted);
         if (asserted) state.arrive(vector);
       };
+      this.#onLine.push(onLine);
       this.#uplinks.push(new ExploredUplink(state, endpoint, device, vector, onLine));
       this.#links.push(new ExploredLink(this.#folded[device] ?? first, this.cpu, this.addresses, device));
       explorer.device(endpoint.declaration.name, undefined, this.#hook(endpoint, device));
@@ -270,6 +272,7 @@ export class ExploredMachine {
         }
         changed();
       },
+      onLine: (asserted) => this.#onLine[device]?.(asserted),
       onMessage: (data) => {
         interrupts.arrive(data);
         state.arrive(this.cpu.vector);

@@ -65,7 +65,9 @@ export class ExploredUplink implements Uplink {
   }
 
   line(asserted: boolean): void {
-    this.#onLine(asserted);
+    const state = this.#state;
+    if (state.latitude.intxOvertakesDma[this.#device] === 1) this.#onLine(asserted);
+    else state.postUp(this.#device, k.LINE_LANDING, this.#vector, 4, asserted ? 1 : 0, 0);
   }
 
   timer(): void {

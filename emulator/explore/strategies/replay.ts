@@ -33,7 +33,9 @@ export class Replay implements Strategy {
       this.#spent[at] = 1;
       return other;
     }
-    return run.enabled.threadAfter(current);
+    const next = run.enabled.threadAfter(current);
+    // Nothing but what is kept back, and what would be early.
+    return next >= 0 ? next : (slots[0] as number);
   }
 
   chooseVersion(run: Execution, thread: number, count: number): number {
@@ -44,6 +46,13 @@ export class Replay implements Strategy {
         return Math.min(schedule.other[at] as number, count - 1);
     }
     return 0;
+  }
+
+  chooseChance(_run: Execution, actor: number, ordinal: number): boolean {
+    const { schedule } = this;
+    for (let at = 0; at < schedule.count; at++)
+      if (schedule.kind[at] === STALE && schedule.actor[at] === actor && schedule.ordinal[at] === ordinal) return true;
+    return false;
   }
 
   /** What waited for this step is kept back no more. */
