@@ -68,6 +68,8 @@ export class EnabledSteps {
   count = 0;
   /** How many of them are entries. */
   entryCount = 0;
+  /** Whether this machine knows early timeouts or spurious wakes at all. */
+  mayBeEarly = false;
   /** From here on they are possible only because others are slow: the ordinary run never takes one. */
   #earlyFrom = 0;
   readonly #state: ExplorerState;
@@ -92,8 +94,7 @@ export class EnabledSteps {
         this.slots[this.count++] = thread;
     }
     this.#earlyFrom = this.count;
-    const { latitude } = this.#state;
-    if (this.count > 0 && (latitude.earlyTimeoutsLeft > 0 || latitude.spuriousWakesLeft > 0)) this.#addEarly();
+    if (this.mayBeEarly && this.count > 0) this.#addEarly();
   }
 
   isEarly(slot: number): boolean {

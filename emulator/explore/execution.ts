@@ -84,6 +84,7 @@ export class Execution {
     this.trace.clear();
     this.insertion.reset();
     this.enabled.threadCount = machine.threads.length;
+    this.enabled.mayBeEarly = state.latitude.allowsEarly;
     this.#strategy = strategy;
     this.#seesAll = strategy.seesAll === true;
     this.verdict = -1;
@@ -238,8 +239,8 @@ export class Execution {
       recorder.current = slot;
       // Counted when it begins: while a read of a device is on its way, its CPU is past it as far as a schedule goes.
       state.steps[slot] = ordinal + 1;
-      if (!this.enabled.isEarly(slot)) stepThread(this, slot);
-      else this.#stepEarly(slot);
+      if (this.enabled.mayBeEarly && this.enabled.isEarly(slot)) this.#stepEarly(slot);
+      else stepThread(this, slot);
       if (isYield) this.#strategy?.onYield(this, slot);
     } else stepEntry(this, slot - k.FIRST_ENTRY_SLOT);
   }
