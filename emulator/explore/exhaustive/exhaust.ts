@@ -7,6 +7,11 @@ export interface ExhaustOptions {
   readonly reduction?: Reduction;
   /** Schedules with more preemptions than this are left out. Delays of what is on its way do not count. */
   readonly preemptionsMax?: number;
+  /**
+   * Schedules that depart from the ordinary run in more steps than this are left out: steps in which somebody else goes
+   * on, something on its way is passed over, or an older value is read. For programs that are too long for all of them.
+   */
+  readonly delaysMax?: number;
   /** Called after each run that was seen to its end. Return false to stop. Default: stop at the first failure. */
   readonly onRun?: (execution: Execution) => boolean;
 }
@@ -24,7 +29,7 @@ export interface ExhaustResult {
 export function exhaust(execution: Execution, model: number, options: ExhaustOptions): ExhaustResult {
   // What happens early is possible because others are: such steps commute with nothing.
   const reduction = execution.state.latitude.allowsEarly ? "full" : options.reduction;
-  const search = new Exhaustive(reduction, options.preemptionsMax);
+  const search = new Exhaustive(reduction, options.preemptionsMax, options.delaysMax);
   let hasFailed = false;
   let hasUnknown = false;
   for (let runs = 0; runs < options.runsMax; runs++) {

@@ -11,7 +11,7 @@ export type Reduction = "full" | "reduced";
  * Every schedule of a program, one run each: depth first, with sleep sets and source sets (Abdulla, Aronis, Jonsson,
  * Sagonas, POPL 2014). `while (search.hasNext()) execution.run(search, model, 0)`.
  *
- * With a preemption bound nothing is left out but what exceeds the bound: reduction and bound do not go together.
+ * With a bound nothing is left out but what exceeds the bound: reduction and bound do not go together.
  */
 export class Exhaustive implements Strategy {
   readonly name = "exhaustive";
@@ -22,6 +22,7 @@ export class Exhaustive implements Strategy {
   isTruncated = false;
   readonly #isReduced: boolean;
   readonly #preemptionsMax: number;
+  readonly #delaysMax: number;
   readonly #nodes: Node[] = [];
   /** Steps of the run so far; nodes below {@link #prefix} are followed, those beyond are new. */
   #depth = 0;
@@ -34,9 +35,15 @@ export class Exhaustive implements Strategy {
   readonly #pending = new Dependence();
   readonly #candidates = newSet();
 
-  constructor(reduction: Reduction = "reduced", preemptionsMax: number = Number.POSITIVE_INFINITY) {
-    this.#isReduced = reduction === "reduced" && preemptionsMax === Number.POSITIVE_INFINITY;
+  constructor(
+    reduction: Reduction = "reduced",
+    preemptionsMax: number = Number.POSITIVE_INFINITY,
+    delaysMax: number = Number.POSITIVE_INFINITY,
+  ) {
+    const isBounded = preemptionsMax !== Number.POSITIVE_INFINITY || delaysMax !== Number.POSITIVE_INFINITY;
+    this.#isReduced = reduction === "reduced" && !isBounded;
     this.#preemptionsMax = preemptionsMax;
+    this.#delaysMax = delaysMax;
   }
 
   /** Moves on to the next schedule; false when all have been seen. */
@@ -47,7 +54,8 @@ export class Exhaustive implements Strategy {
     }
     for (let depth = this.#depth - 1; depth >= 0; depth--) {
       const node = this.#nodes[depth] as Node;
-      if (node.version + 1 < node.versionCount) {
+      const mayBeOlder = node.version > 0 || node.delays + node.delayCost < this.#delaysMax;
+      if (node.version + 1 < node.versionCount && mayBeOlder) {
         node.version++;
         this.#prefix = depth + 1;
         return true;
@@ -138,9 +146,11 @@ export class Exhaustive implements Strategy {
     const { slots, count } = run.enabled;
     const previous = depth > 0 ? (this.#nodes[depth - 1] as Node) : undefined;
     node.preemptions = previous === undefined ? 0 : previous.preemptions + previous.cost;
+    node.delays = previous === undefined ? 0 : previous.delays + previous.delayCost + (previous.version > 0 ? 1 : 0);
     node.enabledCount = count;
     const canonical = run.enabled.threadAfter(run.recorder.current);
     node.current = canonical === run.recorder.current ? canonical : -1;
+    node.ordinary = run.enabled.entryCount > 0 ? (slots[0] as number) : canonical;
     for (let index = 0; index < count; index++) {
       const slot = slots[index] as number;
       node.enabled[index] = slot;
@@ -162,7 +172,9 @@ export class Exhaustive implements Strategy {
       const slot = node.enabled[index] as number;
       if (node.isWanted[slot] === 0 || node.isDone[slot] === 1 || node.isAsleep[slot] === 1) continue;
       node.cost = node.current >= 0 && slot < FIRST_ENTRY_SLOT && slot !== node.current ? 1 : 0;
-      if (node.preemptions + node.cost <= this.#preemptionsMax) return slot;
+      node.delayCost = slot === node.ordinary ? 0 : 1;
+      if (node.preemptions + node.cost > this.#preemptionsMax) continue;
+      if (node.delays + node.delayCost <= this.#delaysMax) return slot;
     }
     return -1;
   }

@@ -24,6 +24,11 @@ export class Node {
   /** Preemptions before this step, and whether it is one. */
   preemptions = 0;
   cost = 0;
+  /** Delays before this step, and whether it is one. */
+  delays = 0;
+  delayCost = 0;
+  /** What the ordinary run would take. */
+  ordinary = -1;
   /** The thread that ran last, when it could go on; otherwise -1. */
   current = -1;
   readonly dependence: Dependence = new Dependence();

@@ -5,11 +5,10 @@ import type { Device } from "../../../emulator/explore/device.ts";
 import { Execution } from "../../../emulator/explore/execution.ts";
 import { exhaust } from "../../../emulator/explore/exhaustive/exhaust.ts";
 import type { Reduction } from "../../../emulator/explore/exhaustive/exhaustive.ts";
-import { MEMORY_MODELS, RELAXED, SC, TSO } from "../../../emulator/explore/kinds.ts";
+import { RELAXED, SC, TSO } from "../../../emulator/explore/kinds.ts";
 import { Machine } from "../../../emulator/explore/machine.ts";
 import type { Pending } from "../../../emulator/explore/state.ts";
 import { PartialOrderSampling } from "../../../emulator/explore/strategies/pos.ts";
-import { canFail } from "../../../harness/explore/race-program.ts";
 import { Session } from "../../../harness/explore/session.ts";
 import { races } from "../../../scenarios/races/index.ts";
 
@@ -132,20 +131,29 @@ test("what a strategy reaches, the exhaustive search reaches", () => {
   );
 });
 
-test("where it finishes, it agrees with what the programs say of themselves", () => {
-  let finished = 0;
-  for (const program of races) {
-    for (const isFixed of [false, true]) {
-      const session = new Session(program, isFixed);
-      for (const [index, model] of MEMORY_MODELS.entries()) {
-        const result = exhaust(session.execution, index, { runsMax: RUNS_MAX });
-        if (result.isComplete) finished++;
-        const expected = !isFixed && canFail(program, model);
-        if (result.isComplete || result.hasFailed) expect(result.hasFailed, `${program.name} ${model}`).toBe(expected);
+test("a bound on delays that no run reaches leaves nothing out, and a lower one only what exceeds it", () => {
+  fc.assert(
+    fc.property(cpuSteps, cpuSteps, engineSteps, fc.constantFrom(SC, TSO, RELAXED), (first, second, engine, model) => {
+      const machine = randomProgram([first, second], engine);
+      const execution = new Execution(machine);
+      const full = endings(machine, execution, model, "full");
+      if (!full.result.isComplete) return;
+      let before = new Set<string>();
+      for (const delaysMax of [0, 1, 3, 1000]) {
+        const seen = new Set<string>();
+        const onRun = (): boolean => {
+          seen.add(endingOf(machine, execution));
+          return true;
+        };
+        expect(exhaust(execution, model, { runsMax: RUNS_MAX, delaysMax, onRun }).isComplete).toBe(true);
+        if (delaysMax === 0) expect(seen.size).toBe(1);
+        for (const ending of before) expect(seen).toContain(ending);
+        before = seen;
       }
-    }
-  }
-  expect(finished).toBeGreaterThan(80);
+      expect([...before].sort()).toEqual([...full.seen].sort());
+    }),
+    { numRuns: PROGRAMS, seed: SEED },
+  );
 });
 
 test("a preemption bound is kept and leaves the rest complete", () => {
