@@ -44,6 +44,13 @@ export interface StepNotes {
   readonly noteOf?: (actor: number, ordinal: number) => string;
 }
 
+/** One step in words, with who takes it. */
+export function stepText(machine: Machine, trace: StepTrace, at: number): string {
+  const names = [...machine.cpuNames, ...machine.devices.map((device) => device.name)];
+  const text = textOf(machine, trace, at);
+  return `${names[columnOf(machine, trace, at)]}: ${text === "" ? "what was sent before arrives" : text}`;
+}
+
 interface Row {
   readonly column: number;
   readonly text: string;
@@ -82,7 +89,9 @@ function restOf(machine: Machine): Row[] {
     if (isDaemon || status === k.DONE || status === k.DORMANT) continue;
     const address = state.address[thread] as number;
     const kind = k.OPERATION_NAMES[state.kind[thread] as number];
-    const where = state.kind[thread] === k.RELAX ? "" : ` ${machine.nameOf(address)}`;
+    const isOfVector = state.kind[thread] === k.WAIT_INTERRUPT || state.kind[thread] === k.SYNCHRONIZE_IRQ;
+    const place = isOfVector ? `${state.operand[thread]}` : machine.nameOf(address);
+    const where = state.kind[thread] === k.RELAX || state.kind[thread] === k.DELAY ? "" : ` ${place}`;
     rows.push({ column: actorColumn(machine, thread), text: `waits: ${kind}${where}` });
   }
   return rows;

@@ -72,6 +72,7 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   /** One run from the plugging in to its verdict. Throws what the set-up throws. */
   run(strategy: Strategy, model: number, seed: number): number {
     const { plugged, execution } = this;
+    this.onRun?.();
     const context = this.#setUp();
     execution.begin(strategy, model, seed);
     plugged.explore();

@@ -3,6 +3,7 @@ import { PREEMPT, Schedule } from "../../emulator/explore/schedule.ts";
 import { VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
 import { findCure } from "./cure.ts";
 import { picture } from "./picture.ts";
+import type { SearchSession } from "./search-session.ts";
 import type { Session } from "./session.ts";
 import { shrink } from "./shrink.ts";
 import { sourceHashOf, writeToken } from "./token.ts";
@@ -17,6 +18,8 @@ export interface RaceReport {
   readonly violation: string;
   /** Run of the search in which it was found, counted from 1. */
   readonly foundAtRun: number;
+  /** Deviations from the ordinary order before and after shrinking. */
+  readonly foundWith: number;
   readonly deviationCount: number;
   /** Steps that preempt an actor, are kept back, or read an older version. */
   readonly preemptions: number;
@@ -38,34 +41,63 @@ export interface InvestigateOptions {
 export function investigate(session: Session, model: MemoryModel, options: InvestigateOptions): RaceReport | undefined {
   const found = session.search(model, options.runs, options.seed);
   if (!found.hasFailed) return undefined;
-  const { execution, machine, program } = session;
+  const { program } = session;
+  return explainFailure(session, model, {
+    program: program.name,
+    sourceHash: sourceHashOf(program),
+    strategy: "portfolio",
+    seed: options.seed,
+    foundAtRun: found.runs,
+    cure: options.cure === false ? undefined : findCure,
+  });
+}
+
+/** What a report says besides what the run itself shows. */
+export interface FailureOrigin {
+  readonly program: string;
+  readonly sourceHash: string;
+  readonly strategy: string;
+  readonly seed: number;
+  readonly foundAtRun: number;
+  /** Looks for the barrier that is missing. Undefined: nobody does. */
+  readonly cure: ((session: SearchSession, model: MemoryModel, schedule: Schedule) => string | undefined) | undefined;
+}
+
+/** Makes the failure of the last run small, and explains it. */
+export function explainFailure(session: SearchSession, model: MemoryModel, origin: FailureOrigin): RaceReport {
+  const { execution } = session;
   const failing = new Schedule();
   failing.copyFrom(execution.recorder.schedule);
   const shrunk = shrink(session, model, failing, execution.verdict);
-  const { schedule } = shrunk;
-  const cure = options.cure === false ? undefined : findCure(session, shrunk.model, schedule);
+  const cure = origin.cure?.(session, shrunk.model, shrunk.schedule);
+  return reportOf(session, shrunk.model, shrunk.schedule, { ...origin, cure, foundWith: failing.count });
+}
+
+/** Replays a schedule that fails, and reports what happens. */
+export function reportOf(
+  session: SearchSession,
+  model: MemoryModel,
+  schedule: Schedule,
+  origin: Omit<FailureOrigin, "cure"> & { readonly cure: string | undefined; readonly foundWith: number },
+): RaceReport {
+  const { execution, machine } = session;
   execution.trace.isOn = true;
-  const verdict = session.replay(shrunk.model, schedule);
+  const verdict = session.replay(model, schedule);
   execution.trace.isOn = false;
+  const { program, sourceHash, strategy, seed, foundAtRun, foundWith, cure } = origin;
   return {
-    program: program.name,
-    model: shrunk.model,
+    program,
+    model,
     verdict: VERDICT_NAMES[verdict] ?? "",
     violation: verdict === VIOLATION ? machine.violation : "",
-    foundAtRun: found.runs,
+    foundAtRun,
+    foundWith,
     deviationCount: schedule.count,
     preemptions: countOf(schedule, true),
     reorderings: countOf(schedule, false),
     cure,
     picture: picture(machine, execution.trace),
-    token: writeToken({
-      program: program.name,
-      sourceHash: sourceHashOf(program),
-      model: shrunk.model,
-      strategy: "portfolio",
-      seed: options.seed,
-      schedule,
-    }),
+    token: writeToken({ program, sourceHash, model, strategy, seed, schedule }),
   };
 }
 

@@ -22,6 +22,8 @@ export interface SearchResult {
 export abstract class SearchSession {
   abstract readonly machine: Machine;
   abstract readonly execution: Execution;
+  /** Called before each run: by a watchdog that wants to know that there is progress. */
+  onRun: (() => void) | undefined;
   readonly #replay = new Replay();
 
   /** One run from the beginning to its verdict. `model` is an index of MEMORY_MODELS. */

@@ -20,6 +20,7 @@ export class Session extends SearchSession {
   }
 
   run(strategy: Strategy, model: number, seed: number): number {
+    this.onRun?.();
     return this.execution.run(strategy, model, seed);
   }
 }

@@ -11,6 +11,7 @@ import { futexLostWakeup } from "./futex-lost-wakeup.ts";
 import { intxBeforeDma } from "./intx-before-dma.ts";
 import { lengthBeforeDone } from "./length-before-done.ts";
 import { lockOrder } from "./lock-order.ts";
+import { lostInterrupt } from "./lost-interrupt.ts";
 import { lostUpdate } from "./lost-update.ts";
 import { maskNotFlushed } from "./mask-not-flushed.ts";
 import { messagePassing } from "./message-passing.ts";
@@ -32,6 +33,7 @@ import { writeCombinedPush } from "./write-combined-push.ts";
 
 /** Small programs with a known race each, and controls without one. */
 export const races: readonly RaceProgram[] = [
+  lostInterrupt,
   lostUpdate,
   twoStage,
   threeSetters,
