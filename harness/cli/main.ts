@@ -3,29 +3,44 @@
 import { readFileSync } from "node:fs";
 import { DeviceStuckError, DriverModuleError } from "../../emulator/run/testbed-error.ts";
 import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
+import { StoreError } from "../explore/failure-store.ts";
+import { TokenError } from "../explore/token.ts";
 import { ReplayDriverError, ReplayInputError, ReplayStuckError } from "../replay/replay-errors.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
 import { devices } from "./devices.ts";
 import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_PASSED, EXIT_STUCK, EXIT_USAGE, UsageError } from "./exit-codes.ts";
+import { explore } from "./explore.ts";
 import { regs } from "./regs.ts";
 import { replay } from "./replay.ts";
+import { rerun } from "./rerun.ts";
 import { suggestion } from "./suggest.ts";
 import { helpData, helpOf, parseArguments, type Verb } from "./verb.ts";
 
-const VERBS: readonly Verb[] = [replay, devices, regs];
-const USAGE_ERRORS = [UsageError, CaptureError, ReplayInputError, DriverModuleError] as const;
+const VERBS: readonly Verb[] = [replay, explore, rerun, devices, regs];
+const USAGE_ERRORS = [UsageError, CaptureError, ReplayInputError, DriverModuleError, StoreError, TokenError] as const;
 
-/** Does what the words say, with the devices of the catalogue. Resolves with the exit code; errors are told on standard error. */
-export async function main(words: readonly string[], catalogue: readonly CatalogueEntry[]): Promise<number> {
+/**
+ * Does what the words say, with the devices of the catalogue and the scenarios of a module. Resolves with the exit code; errors are told
+ * on standard error.
+ */
+export async function main(
+  words: readonly string[],
+  catalogue: readonly CatalogueEntry[],
+  racesUrl: string = "",
+): Promise<number> {
   process.stdout.on("error", leaveQuietly);
   try {
-    return await runVerb(words, catalogue);
+    return await runVerb(words, catalogue, racesUrl);
   } catch (error) {
     return tell(error);
   }
 }
 
-async function runVerb(words: readonly string[], catalogue: readonly CatalogueEntry[]): Promise<number> {
+async function runVerb(
+  words: readonly string[],
+  catalogue: readonly CatalogueEntry[],
+  racesUrl: string,
+): Promise<number> {
   const [first, ...rest] = words;
   if (first === "--version" || first === "-v") {
     console.log(version());
@@ -43,7 +58,7 @@ async function runVerb(words: readonly string[], catalogue: readonly CatalogueEn
     process.stdout.write(isJson ? `${JSON.stringify(helpData(verb))}\n` : helpOf(verb));
     return EXIT_PASSED;
   }
-  return verb.run(parseArguments(verb, rest), catalogue);
+  return verb.run(parseArguments(verb, rest), catalogue, racesUrl);
 }
 
 function isHelpFlag(word: string): boolean {

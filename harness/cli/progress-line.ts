@@ -1,3 +1,4 @@
+import type { CampaignProgress } from "../explore/campaign.ts";
 import type { ReplayProgress } from "../replay/replay-progress.ts";
 import { grouped, painter } from "./terminal.ts";
 
@@ -23,6 +24,17 @@ export class ProgressLine {
     const rate = elapsedMs > 0 ? (deliveredCount * 1000) / elapsedMs : 0;
     const counts = `${grouped(deliveredCount)} frames  ${grouped(rate)}/s${droppedCount > 0 ? `  ${grouped(droppedCount)} dropped` : ""}`;
     const line = `${fraction === undefined ? "" : `${this.#bar(fraction)}  `}${counts}`;
+    this.#stream.write(`${CLEAR_LINE}${line}`);
+    this.#isDirty = true;
+  }
+
+  /** How far a search is, by schedules or by time. */
+  search({ runs, runsMax, elapsedMs, coverage }: CampaignProgress, timeLimitMs: number | undefined): void {
+    if (!this.#isShown) return;
+    const byTime = timeLimitMs === undefined ? 0 : elapsedMs / timeLimitMs;
+    const pairs = coverage === undefined ? "" : `  ${grouped(coverage.inBothOrders)} racing pairs in both orders`;
+    const rate = grouped((runs * 1000) / elapsedMs);
+    const line = `${this.#bar(Math.max(byTime, runs / runsMax))}  ${grouped(runs)} schedules  ${rate}/s${pairs}`;
     this.#stream.write(`${CLEAR_LINE}${line}`);
     this.#isDirty = true;
   }

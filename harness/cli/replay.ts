@@ -8,6 +8,7 @@ import type { ReplayReport } from "../replay/replay-report.ts";
 import type { ReplayTarget } from "../replay/replay-target.ts";
 import { type CatalogueEntry, deviceNamed } from "./catalogue.ts";
 import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_PASSED, UsageError } from "./exit-codes.ts";
+import { onInterrupt } from "./interrupt.ts";
 import { COMMAND, PACKAGE_FOLDER, REPLAY_COMMAND } from "./own-name.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { replayText } from "./replay-text.ts";
@@ -16,9 +17,6 @@ import { type Arguments, type Verb, wholeNumber } from "./verb.ts";
 
 /** What a driver that takes jumbo frames in one buffer each is set up with: the 82599's largest. */
 const JUMBO = { maxFrameBytes: 15_868, bufferBytes: 16_384 } as const;
-
-/** How long a replay that was interrupted may take to end. */
-const INTERRUPT_LIMIT_MS = 3_000;
 
 /** Shown below the summary of a generated session: what a newcomer may want next. */
 const GO_ON = `Go on:
@@ -168,23 +166,4 @@ function exitCodeOf(report: ReplayReport, given: Arguments): number {
   if (interrupted) return EXIT_INTERRUPTED;
   if (violations.length > 0 || source.damage !== undefined || balance.lostInDriver !== 0) return EXIT_INCORRECT;
   return EXIT_PASSED;
-}
-
-/** The first Ctrl-C ends the replay in good order; the second one, whatever hangs. */
-function onInterrupt(): { readonly signal: AbortSignal; restore(): void } {
-  const controller = new AbortController();
-  const abort = (): void => {
-    controller.abort();
-    // Reading may hang where the signal is not looked at: a pipe into which nobody writes.
-    setTimeout(() => process.exit(EXIT_INTERRUPTED), INTERRUPT_LIMIT_MS).unref();
-  };
-  process.once("SIGINT", abort);
-  process.once("SIGTERM", abort);
-  return {
-    signal: controller.signal,
-    restore() {
-      process.off("SIGINT", abort);
-      process.off("SIGTERM", abort);
-    },
-  };
 }

@@ -32,8 +32,11 @@ export interface Verb {
   readonly flags: readonly Flag[];
   /** Further lines of help: examples. */
   readonly examples: readonly string[];
-  /** Resolves with the exit code. Throws UsageError for values that make no sense. */
-  run(given: Arguments, catalogue: readonly CatalogueEntry[]): Promise<number>;
+  /**
+   * Resolves with the exit code. Throws UsageError for values that make no sense. `racesUrl` is the module of the
+   * scenarios that can be explored by name, or empty.
+   */
+  run(given: Arguments, catalogue: readonly CatalogueEntry[], racesUrl: string): Promise<number>;
 }
 
 /** Flags that every verb has. */

@@ -46,9 +46,17 @@ export interface StepNotes {
 
 /** One step in words, with who takes it. */
 export function stepText(machine: Machine, trace: StepTrace, at: number): string {
-  const names = [...machine.cpuNames, ...machine.devices.map((device) => device.name)];
   const text = textOf(machine, trace, at);
-  return `${names[columnOf(machine, trace, at)]}: ${text === "" ? "what was sent before arrives" : text}`;
+  return `${columnNames(machine)[columnOf(machine, trace, at)]}: ${text === "" ? "what was sent arrives" : text}`;
+}
+
+/** The CPU or the device that an actor belongs to. */
+export function actorName(machine: Machine, actor: number): string {
+  return columnNames(machine)[actorColumn(machine, actor)] ?? "";
+}
+
+function columnNames(machine: Machine): string[] {
+  return [...machine.cpuNames, ...machine.devices.map((device) => device.name)];
 }
 
 interface Row {

@@ -5,7 +5,7 @@ import { hashOfText } from "./token.ts";
 
 /** softbar's own layers: a driver under test is not changed by them. */
 const OWN_LAYER = /^(emulator|devices|harness)\//;
-const ROOT = new URL(import.meta.url.endsWith(".ts") ? "../../" : "../../", import.meta.url).href;
+const ROOT = new URL("../../", import.meta.url).href;
 const IMPORTED = /\b(?:from|import)\s*\(?\s*(["'])(\.{1,2}\/[^"'\n]+)\1/g;
 /** A string stays, a comment goes. */
 const STRING_OR_COMMENT = /("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;

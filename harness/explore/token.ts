@@ -1,4 +1,4 @@
-import { MEMORY_MODELS, type MemoryModel } from "../../emulator/explore/kinds.ts";
+import type { MemoryModel } from "../../emulator/explore/kinds.ts";
 import { HOLD, PREEMPT, Schedule, STALE } from "../../emulator/explore/schedule.ts";
 import { crc32 } from "../../emulator/wire/crc32.ts";
 import type { RaceProgram } from "./race-program.ts";
@@ -83,7 +83,14 @@ export function readToken(text: string): RaceToken {
   if (checksum !== checksumOf(text.slice(0, -9))) throw new TokenError(DAMAGED);
   const schedule = new Schedule();
   for (const entry of entries === "" ? [] : entries.split("_")) addEntry(schedule, entry);
-  return { program: unescaped(program), sourceHash, model: model as MemoryModel, strategy, seed: Number(seed), schedule };
+  return {
+    program: unescaped(program),
+    sourceHash,
+    model: model as MemoryModel,
+    strategy,
+    seed: Number(seed),
+    schedule,
+  };
 }
 
 function unescaped(program: string): string {
