@@ -20,6 +20,14 @@ export type { Finding, FindingKind } from "../emulator/run/findings.ts";
 export type { MachineOptions, PortName } from "../emulator/run/machine.ts";
 export { DeviceGoneError, DeviceStuckError, DriverModuleError, TestbedError } from "../emulator/run/testbed-error.ts";
 export { CaptureError } from "../emulator/wire/capture/capture-error.ts";
+export {
+  type CampaignEnd,
+  type CampaignOptions,
+  type CampaignProgress,
+  type CampaignResult,
+  runCampaign,
+} from "./explore/campaign.ts";
+export { type ExplorationModule, exploration } from "./explore/exploration.ts";
 export { type ExploreOptions, type ExploreResult, explore, InterleavingError } from "./explore/explore.ts";
 export type { ExploredBed, ExploredWireEnd } from "./explore/plugged-session.ts";
 export { type FrameShape, frames } from "./frames.ts";

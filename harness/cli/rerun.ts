@@ -29,6 +29,8 @@ export const rerun: Verb = {
     if (text === undefined)
       throw new UsageError("Which run? A failure that `softbar explore` finds ends in its token.");
     const token = readToken(text.trim());
+    if (token.program === "explore")
+      throw new UsageError("The token is of a test: hand it to explore(…, { replay: TOKEN }, …) in there.");
     const place = await placeOf(token.program, racesUrl, given.has("fixed")).catch((error: unknown) => {
       if (!(error instanceof UsageError)) throw error;
       throw new UsageError(`The token is of ${token.program}. ${error.message}`);

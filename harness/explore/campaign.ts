@@ -1,8 +1,11 @@
 import { MEMORY_MODELS, type MemoryModel } from "../../emulator/explore/kinds.ts";
+import type { Schedule } from "../../emulator/explore/schedule.ts";
 import type { Strategy } from "../../emulator/explore/strategy.ts";
 import { isFailure, PASSED } from "../../emulator/explore/verdict.ts";
 import { deriveSeed } from "../../emulator/run/rng.ts";
 import { findCure } from "./cure.ts";
+import { findPluggedCure } from "./plugged-cure.ts";
+import { PluggedSession } from "./plugged-session.ts";
 import { type CoverageReport, RaceCoverage } from "./race-coverage.ts";
 import { explainFailure, type RaceReport } from "./report.ts";
 import type { SearchSession } from "./search-session.ts";
@@ -175,9 +178,15 @@ class Campaign {
       strategy,
       seed: this.#seed,
       foundAtRun: this.#runs,
-      cure: cure === false ? undefined : findCure,
+      cure: cure === false ? undefined : (...found) => this.#cure(...found),
     });
     return this.#result("failed", { failure });
+  }
+
+  /** A driver's accesses have lines, by which a barrier's place is named; a small program's have names. */
+  #cure(session: SearchSession, model: MemoryModel, schedule: Schedule): string | undefined {
+    if (session instanceof PluggedSession) return findPluggedCure(session, model, schedule, this.#runs);
+    return findCure(session, model, schedule);
   }
 
   #progress(elapsedMs: number): void {

@@ -1,8 +1,11 @@
+import { basename } from "node:path";
 import type { MemoryModel } from "../../emulator/explore/kinds.ts";
 import { PREEMPT, Schedule } from "../../emulator/explore/schedule.ts";
 import { VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
+import { driverLine } from "./code-line.ts";
 import { findCure } from "./cure.ts";
 import { picture } from "./picture.ts";
+import { PluggedSession } from "./plugged-session.ts";
 import type { SearchSession } from "./search-session.ts";
 import type { Session } from "./session.ts";
 import { shrink } from "./shrink.ts";
@@ -81,8 +84,9 @@ export function reportOf(
   origin: Omit<FailureOrigin, "cure"> & { readonly cure: string | undefined; readonly foundWith: number },
 ): RaceReport {
   const { execution, machine } = session;
+  const lines = new Map<string, string>();
   execution.trace.isOn = true;
-  const verdict = session.replay(model, schedule);
+  const verdict = withLines(session, lines, () => session.replay(model, schedule));
   execution.trace.isOn = false;
   const { program, sourceHash, strategy, seed, foundAtRun, foundWith, cure } = origin;
   return {
@@ -96,9 +100,23 @@ export function reportOf(
     preemptions: countOf(schedule, true),
     reorderings: countOf(schedule, false),
     cure,
-    picture: picture(machine, execution.trace),
+    picture: picture(machine, execution.trace, {
+      noteOf: (actor, ordinal) => lines.get(`${actor}.${ordinal}`) ?? "",
+    }),
     token: writeToken({ program, sourceHash, model, strategy, seed, schedule }),
   };
+}
+
+/** Notes, while `replay` runs, from which line of a driver each access comes. */
+function withLines(session: SearchSession, lines: Map<string, string>, replay: () => number): number {
+  if (!(session instanceof PluggedSession)) return replay();
+  const { cpu } = session.plugged;
+  cpu.onAccess = () => lines.set(`${cpu.thread}.${session.execution.state.steps[cpu.thread]}`, basename(driverLine()));
+  try {
+    return replay();
+  } finally {
+    cpu.onAccess = undefined;
+  }
 }
 
 function countOf(schedule: Schedule, ofPreemptions: boolean): number {
