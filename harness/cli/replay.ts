@@ -13,6 +13,7 @@ import { COMMAND, PACKAGE_FOLDER, REPLAY_COMMAND } from "./own-name.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { replayText } from "./replay-text.ts";
 import { painter } from "./terminal.ts";
+import { raceOfTheTour } from "./tour.ts";
 import { type Arguments, type Verb, wholeNumber } from "./verb.ts";
 
 /** What a driver that takes jumbo frames in one buffer each is set up with: the 82599's largest. */
@@ -22,6 +23,7 @@ const JUMBO = { maxFrameBytes: 15_868, bufferBytes: 16_384 } as const;
 const GO_ON = `Go on:
   your driver    README.md shows a test of twenty lines; or replay into it: ${REPLAY_COMMAND} FILE --driver my-driver.ts
   your capture   ${REPLAY_COMMAND} session.pcap --speed recorded
+  its races      ${COMMAND} explore lists small ones; README.md shows how to search your driver
   more           ${COMMAND} --help, ${COMMAND} regs ixgbe, ${PACKAGE_FOLDER}devices/ixgbe/DATASHEET.md
 `;
 
@@ -64,7 +66,7 @@ export const replay: Verb = {
     "softbar replay session.pcap --limit 3 --trace",
     "tcpdump -w - udp | softbar replay -",
   ],
-  async run(given, catalogue) {
+  async run(given, catalogue, racesUrl) {
     const isJson = given.has("json");
     const options = optionsOf(given, catalogue);
     const progress = new ProgressLine(process.stderr);
@@ -86,7 +88,12 @@ export const replay: Verb = {
     }
     if (isJson) console.log(JSON.stringify(report));
     else process.stdout.write(replayText(report, painter(process.stdout)));
-    if (!isJson && options.file === undefined && !report.interrupted) process.stdout.write(`\n${GO_ON}`);
+    if (!isJson && options.file === undefined && !report.interrupted) {
+      // Whoever asks for nothing in particular is shown what there is.
+      const isTour = replay.flags.every(({ name }) => !given.has(name));
+      const race = isTour ? await raceOfTheTour(racesUrl, painter(process.stdout)) : "";
+      process.stdout.write(`\n${race === "" ? "" : `${race}\n`}${GO_ON}`);
+    }
     return exitCodeOf(report, given);
   },
 };

@@ -100,7 +100,8 @@ function restOf(machine: Machine): Row[] {
     const isOfVector = state.kind[thread] === k.WAIT_INTERRUPT || state.kind[thread] === k.SYNCHRONIZE_IRQ;
     const place = isOfVector ? `${state.operand[thread]}` : machine.nameOf(address);
     const where = state.kind[thread] === k.RELAX || state.kind[thread] === k.DELAY ? "" : ` ${place}`;
-    rows.push({ column: actorColumn(machine, thread), text: `waits: ${kind}${where}` });
+    const waits = state.kind[thread] === k.WAIT_INTERRUPT ? `waits for interrupt${where}` : `waits: ${kind}${where}`;
+    rows.push({ column: actorColumn(machine, thread), text: waits });
   }
   return rows;
 }
