@@ -6,12 +6,11 @@ import type { RaceReport } from "../explore/report.ts";
 import type { ScenarioPlace } from "../explore/scenario.ts";
 import { type ExploreTold, replayCommand, stillFails, verdictOf } from "./explore-outcome.ts";
 import { COMMAND } from "./own-name.ts";
+import { shortPicture } from "./short-picture.ts";
 import { counted, durationText, grouped, type painter } from "./terminal.ts";
 
 type Painter = ReturnType<typeof painter>;
 
-/** Lines of a picture that are shown: what went before the last of them seldom matters, and nobody reads it. */
-const PICTURE_LINES = 60;
 const LIST_WIDTH = 110;
 const NS_PER_MS = 1e6;
 
@@ -48,9 +47,11 @@ export function exploreText(told: ExploreTold, paint: Painter): string {
   const verdict = verdictOf(outcome);
   const isGood = verdict === "passed";
   const colour = isGood ? "green" : "red";
-  const title = `${place.name}${place.isFixed ? " (fixed)" : ""}   seed ${options.seed}   ${countText(outcome)}`;
+  const name = `${place.name}${place.isFixed ? " (fixed)" : ""}`;
+  const title = [name, `seed ${options.seed}`, countText(outcome)].filter((part) => part !== "").join("   ");
   const lines = [`${paint("bold", title)}   ${paint(colour, `${isGood ? "✓" : "✗"} ${verdict}`)}`];
   for (const saved of searched?.saved ?? []) lines.push(savedText(saved, place));
+  if ((searched?.saved.length ?? 0) > 0) lines.push("");
   if (outcome.kind !== "searched") return `${[...lines, ...otherText(outcome)].join("\n")}\n`;
   const { result, saved } = outcome;
   if (result.failure !== undefined) lines.push(failureText(result.failure, place.isFixed).trimEnd());
@@ -65,11 +66,13 @@ export function failureText(failure: RaceReport, isFixed: boolean): string {
   const shrunk =
     deviationCount === 0
       ? "It fails in the ordinary order of events."
-      : `Shrunk from ${counted(foundWith, "deviation")} from the ordinary order to ${deviationCount}.`;
+      : foundWith === deviationCount
+        ? `${counted(deviationCount, "deviation")} from the ordinary order of events.`
+        : `Shrunk from ${counted(foundWith, "deviation")} from the ordinary order to ${deviationCount}.`;
   return [
     violation === "" ? (VERDICTS[verdict] ?? verdict) : violation,
     "",
-    shortened(failure.picture),
+    shortPicture(failure.picture),
     "",
     STRONGEST[model] ?? "",
     cure === undefined ? "No barrier cures it." : `Missing: ${cure}.`,
@@ -77,14 +80,6 @@ export function failureText(failure: RaceReport, isFixed: boolean): string {
     `Replay: ${replayCommand(token, isFixed)}`,
     "",
   ].join("\n");
-}
-
-/** A picture of many steps: its head, and its last lines. */
-export function shortened(picture: string): string {
-  const [head = "", ...lines] = picture.split("\n");
-  const hidden = lines.length - PICTURE_LINES;
-  if (hidden <= 0) return picture;
-  return [head, ` (${counted(hidden, "step")} before are left out)`, ...lines.slice(hidden)].join("\n");
 }
 
 function countText(outcome: ExploreOutcome): string {
@@ -145,10 +140,7 @@ function otherText(outcome: Exclude<ExploreOutcome, { kind: "searched" }>): stri
     case "gone":
       return [`In schedule ${outcome.runs}: ${outcome.message}.`];
     case "setup":
-      return [
-        `The set-up threw, before anything was explored: ${outcome.message}`,
-        ...outcome.stack.split("\n").slice(1, 5),
-      ];
+      return [`The set-up threw, before anything was explored: ${outcome.message}`, ...driverFrames(outcome.stack)];
     case "interrupted":
       return [`Interrupted in schedule ${outcome.runs}.`];
     case "rerun":
@@ -156,6 +148,12 @@ function otherText(outcome: Exclude<ExploreOutcome, { kind: "searched" }>): stri
     default:
       return [outcome.message];
   }
+}
+
+/** Where in the driver something was thrown: our own frames say nothing about it. */
+function driverFrames(stack: string): string[] {
+  const frames = stack.split("\n").filter((line) => /^\s+at /.test(line) && !/[\\/](harness|emulator)[\\/]|\(node:/.test(line));
+  return frames.slice(0, 3);
 }
 
 function capital(text: string): string {

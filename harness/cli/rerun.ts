@@ -3,9 +3,10 @@ import type { RerunReport } from "../explore/rerun-token.ts";
 import { readToken } from "../explore/token.ts";
 import { EXIT_INCORRECT, EXIT_PASSED, EXIT_STUCK, UsageError } from "./exit-codes.ts";
 import { exitCodeOf } from "./explore-outcome.ts";
-import { exploreText, shortened } from "./explore-text.ts";
+import { exploreText } from "./explore-text.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { placeOf } from "./scenario-place.ts";
+import { shortPicture } from "./short-picture.ts";
 import { painter } from "./terminal.ts";
 import { type Verb, wholeNumber } from "./verb.ts";
 
@@ -86,7 +87,7 @@ function rerunText(
   if (outcome === "failed" && violation !== "") lines.push(violation);
   if (outcome === "failed" && divergence !== undefined)
     lines.push(`Not in the same order: it left it at ${divergence}.`);
-  if (outcome === "failed") lines.push("", shortened(run.picture));
+  if (outcome === "failed") lines.push("", shortPicture(run.picture));
   if (outcome === "passed") lines.push(passedText(isSourceChanged, fixed));
   if (outcome === "diverged")
     lines.push("Up to there and from there on nothing failed. Search again before you call it mended.");

@@ -15,7 +15,7 @@ const LOAD_LIMIT_MS = 10_000;
 const STOP_LIMIT_MS = 2_000;
 /** Heap of a scenario; what it keeps in buffers is outside of it and counts for the process. */
 const HEAP_MB = 512;
-const PROCESS_GROWTH_MB = 2048;
+const PROCESS_GROWTH_MB = 1024;
 const BYTES_PER_MB = 2 ** 20;
 
 /** What a thread is started with. */
