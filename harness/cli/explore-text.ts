@@ -50,7 +50,7 @@ export function exploreText(told: ExploreTold, paint: Painter): string {
   const name = `${place.name}${place.isFixed ? " (fixed)" : ""}`;
   const title = [name, `seed ${options.seed}`, countText(outcome)].filter((part) => part !== "").join("   ");
   const lines = [`${paint("bold", title)}   ${paint(colour, `${isGood ? "✓" : "✗"} ${verdict}`)}`];
-  for (const saved of searched?.saved ?? []) lines.push(savedText(saved, place));
+  for (const saved of searched?.saved ?? []) lines.push(savedText(saved));
   if ((searched?.saved.length ?? 0) > 0) lines.push("");
   if (outcome.kind !== "searched") return `${[...lines, ...otherText(outcome)].join("\n")}\n`;
   const { result, saved } = outcome;
@@ -123,12 +123,12 @@ function coverageText(coverage: CoverageReport, runs: number): string[] {
   ];
 }
 
-function savedText({ file, outcome, verdict, violation }: SavedOutcome, place: ScenarioPlace): string {
+function savedText({ file, outcome, verdict, violation }: SavedOutcome): string {
   const what = violation === "" ? verdict : violation;
   if (outcome === "failed") return `${file}: still fails: ${what}`;
   if (outcome === "passed") return `${file}: passes now`;
-  const hint = place.isRace ? "" : "; search again, and delete it when nothing is found";
-  return `${file}: does not fail, but its order of events is not possible any more${hint}`;
+  if (outcome === "unknown") return `${file}: unknown: it took too many steps`;
+  return `${file}: passes now (its order of events is not possible any more)`;
 }
 
 function otherText(outcome: Exclude<ExploreOutcome, { kind: "searched" }>): string[] {
@@ -152,7 +152,9 @@ function otherText(outcome: Exclude<ExploreOutcome, { kind: "searched" }>): stri
 
 /** Where in the driver something was thrown: our own frames say nothing about it. */
 function driverFrames(stack: string): string[] {
-  const frames = stack.split("\n").filter((line) => /^\s+at /.test(line) && !/[\\/](harness|emulator)[\\/]|\(node:/.test(line));
+  const frames = stack
+    .split("\n")
+    .filter((line) => /^\s+at /.test(line) && !/[\\/](harness|emulator)[\\/]|\(node:/.test(line));
   return frames.slice(0, 3);
 }
 

@@ -13,6 +13,7 @@ const NUMBER_LIMIT = 2 ** 31;
 
 /** A name in parentheses that is not an argument: `(x as T)` without its type. */
 const ASSERTED = /(?<![\w$)\]]\s*)\(([\w$.#[\]]+)\s*\)(?!\s*=>)/g;
+const LAST_COMMA = /,(?=[)\]}])/g;
 
 /** Everything that makes a run again. */
 export interface RaceToken {
@@ -38,8 +39,9 @@ export function sourceHashOf(program: RaceProgram): string {
 
 /** Hash of a piece of source. */
 export function hashOfText(source: string): string {
-  // Spaces and semicolons are the compiler's, and so are the parentheses that were around a type assertion.
-  const bytes = new TextEncoder().encode(source.replace(ASSERTED, "$1").replace(/[\s;]/g, ""));
+  // Spaces, semicolons and last commas are the compiler's, and the parentheses that were around a type assertion.
+  const text = source.replace(ASSERTED, "$1").replace(/[\s;]/g, "").replace(LAST_COMMA, "");
+  const bytes = new TextEncoder().encode(text);
   return (crc32(bytes, 0, bytes.length) >>> 0).toString(16).padStart(8, "0");
 }
 

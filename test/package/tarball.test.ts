@@ -203,6 +203,25 @@ describe.for(nodes)("$label", ({ major, path }) => {
     expect(JSON.parse(json)).toMatchObject({ sentCount: 500, deliveredCount: 500, balance: { holds: true } });
   });
 
+  test("the command line finds a race, with the token that the source gives it", async ({ skip }) => {
+    const reason = await unavailable();
+    if (reason !== undefined) skip(reason);
+
+    // One whose source the compiler writes in another way: parentheses, types.
+    const words = ["explore", "acknowledge-all", "--json"];
+    const failed = await runInProject(path, ["npx", "--no", "--", "softbar", ...words]).catch(
+      (error: unknown) => error,
+    );
+    const inSource = await run(process.execPath, [join(root, "scenarios/softbar.ts"), ...words]).catch(
+      (e: unknown) => e,
+    );
+    const [there, here] = [failed, inSource].map((end) => JSON.parse((end as { stdout: string }).stdout));
+    expect(there).toMatchObject({ verdict: "violation", failure: { token: here.failure.token } });
+    expect(there.replay).toBe(`npx softbar rerun ${there.failure.token}`);
+    const again = await runInProject(path, there.replay.split(" ")).catch((error: unknown) => error);
+    expect(again).toMatchObject({ code: 1, stdout: expect.not.stringContaining("source has changed") });
+  });
+
   test("a driver in TypeScript runs, or its user is told in a sentence what he needs", async ({ skip }) => {
     const reason = await unavailable();
     if (reason !== undefined) skip(reason);

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -6,30 +6,9 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PcapWriter } from "../../emulator/wire/capture/write-pcap.ts";
 import { frames } from "../../harness/frames.ts";
+import { type Run, root, start, watch } from "./command-line.ts";
 
-const root = resolve(import.meta.dirname, "../..");
-const entry = join(root, "scenarios/softbar.ts");
 const fixture = (name: string): string => resolve(import.meta.dirname, `fixtures/replay-${name}.driver.ts`);
-/** Longer than any limit of the command line itself: what runs into it hangs. */
-const HANG_MS = 15_000;
-
-interface Run {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function start(words: readonly string[], file = entry): { child: ChildProcess; run: Promise<Run> } {
-  return watch(spawn(process.execPath, [file, ...words], { stdio: ["ignore", "pipe", "pipe"], timeout: HANG_MS }));
-}
-
-function watch(child: ChildProcess): { child: ChildProcess; run: Promise<Run> } {
-  let [stdout, stderr] = ["", ""];
-  child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-  const run = new Promise<Run>((settle) => child.on("close", (code) => settle({ code, stdout, stderr })));
-  return { child, run };
-}
 
 const softbar = (...words: string[]): Promise<Run> => start(words).run;
 
@@ -133,7 +112,7 @@ describe("a replay", () => {
     const run = await softbar("replay", "--frames", "500");
     expect(run.code).toBe(0);
     expect(run.stdout).toMatch(/MoldUDP64 SOFTBAR001/);
-    expect(run.stdout).toMatch(/\nGo on:\n( {2}.+\n){3}$/);
+    expect(run.stdout).toMatch(/\nGo on:\n( {2}.+\n){4}$/);
   });
 
   test("of a driver that is stuck ends with exit code 3", async () => {
@@ -143,7 +122,7 @@ describe("a replay", () => {
   });
 
   test("into a card that hangs ends with exit code 3, and says that it is the card", async () => {
-    const run = await start([], resolve(import.meta.dirname, "fixtures/hanging-card.cli.ts")).run;
+    const run = await start([], { file: resolve(import.meta.dirname, "fixtures/hanging-card.cli.ts") }).run;
     expect(run).toMatchObject({ code: 3, stdout: "" });
     expect(run.stderr).toMatch(/^softbar: failing gave no sign of life for 5000 ms: its model loops[^\n]+\n$/);
   });
@@ -214,18 +193,21 @@ describe("the other verbs", () => {
     }
   });
 
-  test.each(["replay", "devices", "regs"])("%s --help lists its flags, asked for in any way", async (verb) => {
-    const run = await softbar(verb, "--help");
-    expect(run).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("--json") });
-    for (const words of [
-      ["help", verb],
-      [verb, "-h"],
-      ["-h", verb],
-      [verb, "--trace", "-h"],
-    ]) {
-      expect(await softbar(...words), words.join(" ")).toEqual(run);
-    }
-  });
+  test.each(["replay", "explore", "rerun", "devices", "regs"])(
+    "%s --help lists its flags, asked for in any way",
+    async (verb) => {
+      const run = await softbar(verb, "--help");
+      expect(run).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("--json") });
+      for (const words of [
+        ["help", verb],
+        [verb, "-h"],
+        ["-h", verb],
+        [verb, "--trace", "-h"],
+      ]) {
+        expect(await softbar(...words), words.join(" ")).toEqual(run);
+      }
+    },
+  );
 
   test("help is one JSON object with --json", async () => {
     for (const words of [
@@ -234,7 +216,7 @@ describe("the other verbs", () => {
       ["help", "--json"],
     ]) {
       const { verbs } = JSON.parse((await softbar(...words)).stdout) as { verbs: { name: string }[] };
-      expect(verbs.map(({ name }) => name)).toEqual(["replay", "devices", "regs"]);
+      expect(verbs.map(({ name }) => name)).toEqual(["replay", "explore", "rerun", "devices", "regs"]);
     }
     for (const words of [
       ["regs", "--help", "--json"],
