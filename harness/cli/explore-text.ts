@@ -62,7 +62,7 @@ export function exploreText(told: ExploreTold, paint: Painter): string {
 
 /** A failure: what, in which order, where it can happen, what is missing, how to see it again. */
 export function failureText(failure: RaceReport, isFixed: boolean): string {
-  const { verdict, violation, model, cure, foundWith, deviationCount, token } = failure;
+  const { verdict, violation, model, foundWith, deviationCount, token } = failure;
   const shrunk =
     deviationCount === 0
       ? "It fails in the ordinary order of events."
@@ -75,11 +75,16 @@ export function failureText(failure: RaceReport, isFixed: boolean): string {
     shortPicture(failure.picture),
     "",
     STRONGEST[model] ?? "",
-    cure === undefined ? "No barrier cures it." : `Missing: ${cure}.`,
+    cureText(failure),
     shrunk,
     `Replay: ${replayCommand(token, isFixed)}`,
     "",
   ].join("\n");
+}
+
+function cureText({ cure, isCureKnown }: RaceReport): string {
+  if (cure !== undefined) return `Missing: ${cure}.`;
+  return isCureKnown ? "No barrier cures it." : "Whether a barrier cures it was not found out.";
 }
 
 function countText(outcome: ExploreOutcome): string {

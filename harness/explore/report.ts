@@ -29,6 +29,8 @@ export interface RaceReport {
   readonly reorderings: number;
   /** Barriers that cure it, in words; undefined when none does. */
   readonly cure: string | undefined;
+  /** False when nobody has looked for one, or not to the end. */
+  readonly isCureKnown: boolean;
   readonly picture: string;
   readonly token: string;
 }
@@ -66,14 +68,34 @@ export interface FailureOrigin {
   readonly cure: ((session: SearchSession, model: MemoryModel, schedule: Schedule) => string | undefined) | undefined;
 }
 
+/** There was no time to look for a barrier to the end. */
+export class CureNotSought extends Error {
+  override readonly name = "CureNotSought";
+}
+
+/** A failure, and what has been found out about it. */
+interface Explained extends Omit<FailureOrigin, "cure"> {
+  readonly cure: string | undefined;
+  readonly isCureKnown: boolean;
+  readonly foundWith: number;
+}
+
 /** Makes the failure of the last run small, and explains it. */
 export function explainFailure(session: SearchSession, model: MemoryModel, origin: FailureOrigin): RaceReport {
   const { execution } = session;
   const failing = new Schedule();
   failing.copyFrom(execution.recorder.schedule);
   const shrunk = shrink(session, model, failing, execution.verdict);
-  const cure = origin.cure?.(session, shrunk.model, shrunk.schedule);
-  return reportOf(session, shrunk.model, shrunk.schedule, { ...origin, cure, foundWith: failing.count });
+  let cure: string | undefined;
+  let isCureKnown = origin.cure !== undefined;
+  try {
+    cure = origin.cure?.(session, shrunk.model, shrunk.schedule);
+  } catch (error) {
+    if (!(error instanceof CureNotSought)) throw error;
+    isCureKnown = false;
+  }
+  const explained = { ...origin, cure, isCureKnown, foundWith: failing.count };
+  return reportOf(session, shrunk.model, shrunk.schedule, explained);
 }
 
 /** Replays a schedule that fails, and reports what happens. */
@@ -81,14 +103,14 @@ export function reportOf(
   session: SearchSession,
   model: MemoryModel,
   schedule: Schedule,
-  origin: Omit<FailureOrigin, "cure"> & { readonly cure: string | undefined; readonly foundWith: number },
+  origin: Explained,
 ): RaceReport {
   const { execution, machine } = session;
   const lines = new Map<string, string>();
   execution.trace.isOn = true;
   const verdict = withLines(session, lines, () => session.replay(model, schedule));
   execution.trace.isOn = false;
-  const { program, sourceHash, strategy, seed, foundAtRun, foundWith, cure } = origin;
+  const { program, sourceHash, strategy, seed, foundAtRun, foundWith, cure, isCureKnown } = origin;
   return {
     program,
     model,
@@ -100,6 +122,7 @@ export function reportOf(
     preemptions: countOf(schedule, true),
     reorderings: countOf(schedule, false),
     cure,
+    isCureKnown,
     picture: picture(machine, execution.trace, {
       noteOf: (actor, ordinal) => lines.get(`${actor}.${ordinal}`) ?? "",
     }),

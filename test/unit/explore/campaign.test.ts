@@ -68,6 +68,15 @@ describe("a campaign", () => {
     expect(result).toMatchObject({ end: "interrupted", runs: 100 });
   });
 
+  test("that is told to stop while it looks for a barrier reports what it has", () => {
+    let explained = 0;
+    const options = { isStopped: () => explained > 0, onExplain: () => void explained++ };
+    const { end, failure } = search(sessionOf("length-before-done"), options);
+    expect(end).toBe("failed");
+    expect(failure).toMatchObject({ model: "relaxed", cure: undefined, isCureKnown: false });
+    expect(search(sessionOf("length-before-done")).failure).toMatchObject({ isCureKnown: true });
+  });
+
   test("throws what the set-up of a driver throws", () => {
     class Broken extends Session {
       override run(): number {

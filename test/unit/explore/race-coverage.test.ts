@@ -17,8 +17,11 @@ const program: RaceProgram = {
   fails: "never",
   build(m) {
     const [shared, own] = [m.word("shared"), m.word("own")];
+    // First, so that the numbers of actors and of CPUs are not the same.
+    m.device("idle", function* () {});
     m.cpu("writer", function* (cpu) {
       yield cpu.write32(own, 1);
+      yield cpu.read32(own);
       yield cpu.write32(shared, 1);
     });
     m.cpu("reader", function* (cpu) {
