@@ -2,7 +2,7 @@ import type { ExploreOutcome, SavedOutcome } from "../explore/explore-thread.ts"
 import type { ScenarioPlace } from "../explore/scenario.ts";
 import { EXIT_INCORRECT, EXIT_INTERRUPTED, EXIT_PASSED, EXIT_STUCK, UsageError } from "./exit-codes.ts";
 import type { SearchOptions } from "./explore.ts";
-import { COMMAND } from "./own-name.ts";
+import { RERUN_COMMAND } from "./own-name.ts";
 
 /** Everything that a search has to tell. */
 export interface ExploreTold {
@@ -50,7 +50,7 @@ export function stillFails(saved: SavedOutcome): boolean {
 
 /** How a failure is replayed. */
 export function replayCommand(token: string, isFixed: boolean): string {
-  return `${COMMAND} rerun ${token}${isFixed ? " --fixed" : ""}`;
+  return `${RERUN_COMMAND} ${token}${isFixed ? " --fixed" : ""}`;
 }
 
 /** The same for a program. */

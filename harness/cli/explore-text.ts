@@ -5,7 +5,7 @@ import type { RaceProgram } from "../explore/race-program.ts";
 import type { RaceReport } from "../explore/report.ts";
 import type { ScenarioPlace } from "../explore/scenario.ts";
 import { type ExploreTold, replayCommand, stillFails, verdictOf } from "./explore-outcome.ts";
-import { COMMAND } from "./own-name.ts";
+import { EXPLORE_COMMAND } from "./own-name.ts";
 import { shortPicture } from "./short-picture.ts";
 import { counted, durationText, grouped, type painter } from "./terminal.ts";
 
@@ -37,7 +37,7 @@ export function racesText(races: readonly RaceProgram[]): string {
     const [first = "", ...rest] = wrapped(`${protocol} [${models}]`, LIST_WIDTH - width - 2);
     return [`${name.padEnd(width)}  ${first}`, ...rest.map((line) => `${" ".repeat(width)}  ${line}`)];
   });
-  return `${lines.join("\n")}\n\n${COMMAND} explore NAME, or the path of a module with an exploration of your driver.\n`;
+  return `${lines.join("\n")}\n\n${EXPLORE_COMMAND} NAME, or the path of a module with an exploration of your driver.\n`;
 }
 
 /** What a search has found, or not. */
@@ -110,7 +110,7 @@ function passedText(result: CampaignResult, place: ScenarioPlace, saved: readonl
   if (coverage !== undefined) lines.push(...coverageText(coverage, runs));
   if (saved.some(stillFails)) lines.push("Nothing new was found.");
   if (!place.isRace || place.isFixed) return lines;
-  return [...lines, `The mended twin: ${COMMAND} explore ${place.name} --fixed`];
+  return [...lines, `The mended twin: ${EXPLORE_COMMAND} ${place.name} --fixed`];
 }
 
 function coverageText(coverage: CoverageReport, runs: number): string[] {

@@ -5,5 +5,8 @@ const isClone = import.meta.url.endsWith(".ts");
 export const COMMAND: string = isClone ? "node scenarios/softbar.ts" : "npx softbar";
 /** Before a file to replay. */
 export const REPLAY_COMMAND: string = isClone ? "npm start --" : "npx softbar replay";
+/** Before a scenario, and before a token. By npm, which brings the Node that runs TypeScript. */
+export const EXPLORE_COMMAND: string = isClone ? "npm run explore --" : "npx softbar explore";
+export const RERUN_COMMAND: string = isClone ? "npm run rerun --" : "npx softbar rerun";
 /** Before a file of the package. */
 export const PACKAGE_FOLDER: string = isClone ? "" : "node_modules/softbar/";

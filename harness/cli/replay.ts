@@ -9,7 +9,7 @@ import type { ReplayTarget } from "../replay/replay-target.ts";
 import { type CatalogueEntry, deviceNamed } from "./catalogue.ts";
 import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_PASSED, UsageError } from "./exit-codes.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { COMMAND, PACKAGE_FOLDER, REPLAY_COMMAND } from "./own-name.ts";
+import { COMMAND, EXPLORE_COMMAND, PACKAGE_FOLDER, REPLAY_COMMAND } from "./own-name.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { replayText } from "./replay-text.ts";
 import { painter } from "./terminal.ts";
@@ -23,7 +23,7 @@ const JUMBO = { maxFrameBytes: 15_868, bufferBytes: 16_384 } as const;
 const GO_ON = `Go on:
   your driver    README.md shows a test of twenty lines; or replay into it: ${REPLAY_COMMAND} FILE --driver my-driver.ts
   your capture   ${REPLAY_COMMAND} session.pcap --speed recorded
-  its races      ${COMMAND} explore lists small ones; README.md shows how to search your driver
+  its races      ${EXPLORE_COMMAND.replace(" --", "")} lists small ones; README.md shows how to search your driver
   more           ${COMMAND} --help, ${COMMAND} regs ixgbe, ${PACKAGE_FOLDER}devices/ixgbe/DATASHEET.md
 `;
 

@@ -1,7 +1,7 @@
 import { exploreInThread } from "../explore/explore-thread.ts";
 import { loadRaces } from "../explore/scenario.ts";
 import { exploreText } from "./explore-text.ts";
-import { COMMAND } from "./own-name.ts";
+import { EXPLORE_COMMAND } from "./own-name.ts";
 import type { painter } from "./terminal.ts";
 
 const RACE = "lost-interrupt";
@@ -18,5 +18,5 @@ export async function raceOfTheTour(racesUrl: string, paint: ReturnType<typeof p
   const work = { kind: "search", options: { ...OPTIONS, timeLimitMs: LIMIT_MS }, saved: [] } as const;
   const outcome = await exploreInThread(place, work, { hangLimitMs: LIMIT_MS });
   const found = exploreText({ place, options: OPTIONS, outcome, kept: undefined }, paint);
-  return `Then the orders of events that hardware shows once a month: ${COMMAND} explore ${RACE}\n\n${found}`;
+  return `Then the orders of events that hardware shows once a month: ${EXPLORE_COMMAND} ${RACE}\n\n${found}`;
 }

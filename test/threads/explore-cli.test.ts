@@ -1,9 +1,10 @@
+import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Run, root, type StartOptions, start } from "./command-line.ts";
+import { type Run, root, type StartOptions, start, watch } from "./command-line.ts";
 
 const DOORBELL = "test/threads/fixtures/explore-doorbell.ts";
 const MISCHIEF = "test/threads/fixtures/explore-mischief.ts";
@@ -14,7 +15,7 @@ const softbar = (words: readonly string[], options: StartOptions = {}): Promise<
 const inFolder = (...words: string[]): Promise<Run> => softbar(words, { cwd: folder });
 
 function tokenIn({ stdout }: Run): string {
-  const [, token = ""] = /rerun (race1~\S+)/.exec(stdout) ?? [];
+  const [, token = ""] = /rerun (?:-- )?(race1~\S+)/.exec(stdout) ?? [];
   return token;
 }
 
@@ -136,7 +137,7 @@ describe("a search of a scenario", () => {
       coverage: { racingPairs: expect.any(Number), inBothOrders: expect.any(Number) },
       failure: { model: "sc", picture: expect.stringContaining("driver"), token: expect.stringMatching(/^race1~/) },
       nondeterminism: null,
-      replay: expect.stringMatching(/ rerun race1~/),
+      replay: expect.stringMatching(/^npm run rerun -- race1~/),
     });
   });
 
@@ -291,15 +292,26 @@ describe("what the README says", () => {
 
   test("its picture is what its command prints", async () => {
     const [command = []] = commands;
-    expect(command.slice(0, 2)).toEqual(["node", "scenarios/softbar.ts"]);
-    expect(await softbar(command.slice(2))).toEqual({ code: 3, stdout: picture, stderr: "" });
+    expect(command.slice(0, 4)).toEqual(["npm", "run", "explore", "--"]);
+    expect(await softbar(["explore", ...command.slice(4)])).toEqual({ code: 3, stdout: picture, stderr: "" });
   });
 
   test("its search of a real driver finds nothing", async () => {
     const [, command = []] = commands;
-    const run = await softbar([...command.slice(2), "--runs", "500"]);
+    const run = await softbar(["explore", ...command.slice(4), "--runs", "500"]);
     expect(run).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("✓ passed") });
-    expect(commands).toHaveLength(2);
+  });
+
+  test("its commands work as they stand there, and so does the one that replays", async () => {
+    expect(commands).toHaveLength(3);
+    const npm = (words: string): Promise<Run> =>
+      watch(spawn("npm", words.split(" ").slice(1), { cwd: root, stdio: ["ignore", "pipe", "pipe"] })).run;
+    const found = await npm((commands[0] ?? []).join(" "));
+    expect(found).toMatchObject({ code: 3, stdout: expect.stringContaining(picture) });
+    const [, replay = ""] = /Replay: (.*)/.exec(found.stdout) ?? [];
+    expect(await npm(replay)).toMatchObject({ code: 3, stdout: expect.stringContaining("✗ deadlock") });
+    const listed = await npm((commands[2] ?? []).join(" "));
+    expect(listed).toMatchObject({ code: 0, stdout: expect.stringContaining("lost-interrupt") });
   });
 
   test("its module, its flags and its rerun work", async () => {
