@@ -41,17 +41,22 @@ class LinePace {
     this.#originNs = clock.kind === "virtual" ? 0 : (clock.now[0] as number);
   }
 
-  /** So many bytes of link time go out from `fromNs` on, or behind those before them. */
-  take(fromNs: number, wireBytes: number): void {
-    const startPs = Math.max((fromNs - this.#originNs) * 1000, this.freePs[0] as number);
+  /** So many bytes of link time go out from `fromNs[0]` on, or behind those before them. A double as argument would be boxed. */
+  take(fromNs: Float64Array, wireBytes: number): void {
+    // Comparisons, here and below: Math.max and Math.min box their doubles where the caller is not optimised.
+    let startPs = ((fromNs[0] as number) - this.#originNs) * 1000;
+    if ((this.freePs[0] as number) > startPs) startPs = this.freePs[0] as number;
     this.freePs[0] = startPs + wireBytes * this.#psPerByte;
   }
 
   /** The longer of the line's time and that of `waitingBytes` which nobody has taken. */
   backlogNs(waitingBytes: number): number {
-    const lineNs = (this.freePs[0] as number) / 1000 + this.#originNs - (this.#now[0] as number);
-    const backlog = Math.max(lineNs, waitingBytes * this.#nsPerByte, 0);
-    return Math.ceil(Math.min(backlog, BACKLOG_NS_MAX)) | 0;
+    let backlogNs = (this.freePs[0] as number) / 1000 + this.#originNs - (this.#now[0] as number);
+    const waitingNs = waitingBytes * this.#nsPerByte;
+    if (waitingNs > backlogNs) backlogNs = waitingNs;
+    if (backlogNs <= 0) return 0;
+    if (backlogNs >= BACKLOG_NS_MAX) return BACKLOG_NS_MAX | 0;
+    return Math.ceil(backlogNs) | 0;
   }
 }
 
@@ -97,7 +102,7 @@ export class OpenWire implements Wire {
   }
 
   #settle(): void {
-    this.#pace.take(this.#sinceNs[0] as number, this.#bytes);
+    this.#pace.take(this.#sinceNs, this.#bytes);
     this.#bytes = 0;
   }
 }
@@ -125,9 +130,9 @@ export class WireLane implements Wire {
 
   deliver(memory: MemoryView, offset: number, byteLength: number, flags: number): void {
     const before = this.#pace.freePs[0] as number;
-    const now = this.#clock.now[0] as number;
+    const { now } = this.#clock;
     this.#pace.take(now, wireByteLength(byteLength));
-    const arrival = this.#clock.kind === "virtual" ? (this.#pace.freePs[0] as number) / 1000 : now;
+    const arrival = this.#clock.kind === "virtual" ? (this.#pace.freePs[0] as number) / 1000 : (now[0] as number);
     this.#fifo.pushedNs[0] = arrival;
     if (!this.#fifo.push(memory, offset, byteLength, flags)) {
       this.#pace.freePs[0] = before;

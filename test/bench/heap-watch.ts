@@ -16,7 +16,7 @@ export interface HeapFigures {
 const SCAVENGE = 1;
 
 setFlagsFromString("--expose-gc");
-const collect = runInNewContext("gc") as () => void;
+const collect = runInNewContext("gc") as (options: { type: "minor" | "major" }) => void;
 
 export class HeapWatch {
   #scavenges = 0;
@@ -28,15 +28,16 @@ export class HeapWatch {
 
   constructor() {
     this.#observer.observe({ entryTypes: ["gc"] });
+    collect({ type: "major" });
     this.start();
   }
 
   /**
-   * Forgets what was; the figures count from here. Collects once before, so that what start-up left behind is not counted:
-   * within the figures nothing is forced.
+   * Forgets what was; the figures count from here. Start-up's garbage was collected when the watch was made, before the
+   * warm-up, and the nursery is emptied now: within the figures nothing is forced.
    */
   start(): void {
-    collect();
+    collect({ type: "minor" });
     this.#count(this.#observer.takeRecords());
     this.#startedMs = performance.now();
     this.#scavenges = 0;

@@ -31,10 +31,10 @@ export default async function runFrames([pci]: readonly PciFunction[], argument:
   if (pci === undefined) throw new Error("no device");
   const job = argument as FrameJob;
   const move = job.access === "mapped" ? mappedMover(pci, job) : accessorMover(pci, job);
+  const heap = new HeapWatch();
   move(job.warmUpCount);
   const phase = new Int32Array(job.phase);
   await meet(phase, 1);
-  const heap = new HeapWatch();
   heap.start();
   const start = performance.now();
   move(job.frameCount);
