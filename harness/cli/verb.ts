@@ -62,7 +62,8 @@ export function parseArguments(verb: Verb, words: readonly string[]): Arguments 
   }
   if (positionals.length > verb.operandLimit) {
     const extra = positionals[verb.operandLimit];
-    throw new UsageError(`"${extra}" is one word too many: usage is "softbar ${verb.name} ${verb.operands}".`);
+    const usage = `softbar ${verb.name} ${verb.operands}`.trimEnd();
+    throw new UsageError(`"${extra}" is one word too many: usage is "${usage}".`);
   }
   return { positionals, value: (name) => values.get(name), has: (name) => values.has(name) };
 }
