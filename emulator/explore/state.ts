@@ -259,6 +259,11 @@ export class ExplorerState {
   /** An interrupt reaches its CPU's interrupt controller. It is an edge: a second one before the handler ran is the same. */
   arrive(vector: number): void {
     this.arrived[vector] = (this.arrived[vector] as number) + 1;
+    this.interrupt(vector);
+  }
+
+  /** What has arrived waits to be taken, if there is a handler and it does not wait already. */
+  interrupt(vector: number): void {
     if ((this.handlerOf[vector] as number) < 0 || this.flight.queued[INTERRUPTS + vector] !== 0) return;
     this.flight.put(INTERRUPT, INTERRUPTS + vector, 0, 0, 0, 0);
   }
@@ -268,10 +273,11 @@ export class ExplorerState {
     if (isUp === (this.lineUp[vector] === 1)) return;
     this.lineUp[vector] = isUp ? 1 : 0;
     if (isUp) this.arrive(vector);
-    else this.#cancelInterrupt(vector);
+    else this.cancelInterrupt(vector);
   }
 
-  #cancelInterrupt(vector: number): void {
+  /** What has arrived is not taken any more: the line is down, or the handler is gone. */
+  cancelInterrupt(vector: number): void {
     if (this.flight.queued[INTERRUPTS + vector] === 0) return;
     for (let index = 0; index < this.flight.count; index++) {
       const at = this.flight.order[index] as number;

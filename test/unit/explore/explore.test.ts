@@ -145,6 +145,79 @@ describe("a handler on the CPU that it interrupts", { timeout: SEARCH_LIMIT_MS }
   });
 });
 
+describe("an interrupt that arrives before anybody could take it", { timeout: SEARCH_LIMIT_MS }, () => {
+  const RAISE = 0x60;
+  const ACKNOWLEDGE = 0x64;
+  /** The first interrupt of the function, and how often its handler has run. */
+  const interruptOf = (bed: ExploredBed, kind: "msi" | "intx") => {
+    const bar = bed.pci.bar(0);
+    const runs = { count: 0 };
+    const [interrupt] = bed.pci.interrupts(kind, 1);
+    bed.pci.config.setBusMaster(true);
+    const handle = (): void =>
+      interrupt?.handle(() => {
+        const causes = bar.read32(0x24);
+        bar.write32(ACKNOWLEDGE, causes);
+        // A line that is still up while the acknowledgement travels interrupts once more.
+        if (causes !== 0) runs.count++;
+      });
+    return { bar, runs, handle, interrupt };
+  };
+
+  test.each(["msi", "intx"] as const)("%s: is handled when the handler comes later", async (kind) => {
+    const result = await explore(edu(), { runs: 20 }, (bed) => {
+      const { bar, runs, handle, interrupt } = interruptOf(bed, kind);
+      bar.write32(RAISE, 1);
+      bar.read32(0x24);
+      bed.quiesce();
+      handle();
+      bed.quiesce();
+      expect(runs.count).toBe(1);
+      interrupt?.handle(undefined);
+      bed.pci.cpu.synchronizeIrq();
+      bar.write32(RAISE, 1);
+      bed.quiesce();
+      expect(runs.count).toBe(1);
+      handle();
+      bed.quiesce();
+      expect(runs.count).toBe(2);
+    });
+    expect(result).toEqual({ runs: 60, unknown: 0 });
+  });
+
+  test.each(["msi", "intx"] as const)("%s: is handled when the set-up ended with it", async (kind) => {
+    const setup = (bed: ExploredBed): { runs: { count: number } } => {
+      const { bar, runs, handle } = interruptOf(bed, kind);
+      handle();
+      bar.write32(RAISE, 1);
+      return { runs };
+    };
+    const result = await explore(edu(), { setup, runs: 20 }, (bed, { runs }) => {
+      bed.quiesce();
+      expect(runs.count).toBe(1);
+    });
+    expect(result).toEqual({ runs: 60, unknown: 0 });
+  });
+
+  test("waits on while the set-up leaves the CPU holding interrupts back", async () => {
+    const setup = (bed: ExploredBed): { runs: { count: number }; wereHeld: boolean } => {
+      const { bar, runs, handle } = interruptOf(bed, "msi");
+      handle();
+      const wereHeld = bed.pci.cpu.irqSave();
+      bar.write32(RAISE, 1);
+      return { runs, wereHeld };
+    };
+    const result = await explore(edu(), { setup, runs: 20 }, (bed, { runs, wereHeld }) => {
+      bed.quiesce();
+      expect(runs.count).toBe(0);
+      bed.pci.cpu.irqRestore(wereHeld);
+      bed.quiesce();
+      expect(runs.count).toBe(1);
+    });
+    expect(result).toEqual({ runs: 60, unknown: 0 });
+  });
+});
+
 describe("what comes to no end comes to a verdict", () => {
   const setup = (bed: ExploredBed): EduDriver => new EduDriver(bed.pci, "poll");
 
