@@ -92,6 +92,8 @@ export class ExploredCpu extends DriverCpu {
     const { state } = execution;
     state.publish(thread, kind, address, byteLength, low, high);
     state.status[thread] = k.READY;
+    // A step of its own as far as a schedule goes: which version each word of a copy reads is written down apart.
+    state.steps[thread] = (state.steps[thread] as number) + 1;
     stepThread(execution, thread);
     state.status[thread] = k.DORMANT;
     return execution.answerOf(thread);
