@@ -307,6 +307,8 @@ export class Execution {
     state.status[thread] = k.DORMANT;
     const cpu = state.cpuOf[thread] as number;
     state.handlerOn[cpu] = -1;
+    // Whoever it interrupted may wait for what it has left in a variable.
+    if ((state.mainOf[cpu] as number) >= 0) state.mustLook[state.mainOf[cpu] as number] = 1;
     if (this.recorder.current === thread && (state.mainOf[cpu] as number) >= 0)
       this.recorder.current = state.mainOf[cpu] as number;
     const vector = state.handlerOf.indexOf(thread);
@@ -324,7 +326,15 @@ export class Execution {
     const due = nextDueNs(this.state, this.machine.threads.length);
     if (due === Number.POSITIVE_INFINITY) return false;
     this.state.nowNs = due;
+    this.#lookAtTheTime();
     return true;
+  }
+
+  /** Time has moved: a plain function that waits without reading anything waits for just that. */
+  #lookAtTheTime(): void {
+    const { state, machine } = this;
+    for (let thread = 0; thread < machine.threads.length; thread++)
+      if (state.isPlain[thread] === 1 && state.watchCount[thread] === 0) state.mustLook[thread] = 1;
   }
 
   /**
@@ -334,14 +344,15 @@ export class Execution {
   #lookInVain(): boolean {
     const { state, machine } = this;
     if (this.#fruitlessCount === FRUITLESS_LIMIT) return false;
+    let isWaiting = false;
     for (let thread = 0; thread < machine.threads.length; thread++) {
-      if (state.status[thread] !== k.READY || state.kind[thread] !== k.RELAX) continue;
-      if (machine.threads[thread]?.body !== undefined) continue;
-      state.nowNs += FRUITLESS_NS * 2 ** Math.min(this.#fruitlessCount++, 30);
-      state.watchCount[thread] = 0;
-      return true;
+      if (state.status[thread] !== k.READY || state.kind[thread] !== k.RELAX || state.isPlain[thread] !== 1) continue;
+      // All of them: one may stand still because a handler, which waits too, is on top of it.
+      state.mustLook[thread] = 1;
+      isWaiting = true;
     }
-    return false;
+    if (isWaiting) state.nowNs += FRUITLESS_NS * 2 ** Math.min(this.#fruitlessCount++, 30);
+    return isWaiting;
   }
 
   /** Nobody can go on any more. */

@@ -87,7 +87,7 @@ export function stepThread(run: StepContext, thread: number): void {
       return;
     }
     case k.RELAX:
-      state.watchCount[thread] = 0;
+      state.relaxed(thread);
       run.resume(thread, 0);
       return;
     case k.REGISTER_READ:

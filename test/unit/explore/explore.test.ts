@@ -251,6 +251,68 @@ describe("what comes to no end comes to a verdict", () => {
     expect(error.verdict).toBe("livelock");
   });
 
+  test.each([0, 1, 9, 100])("a loop that has a limit of time, and reads %i words before it relaxes", async (count) => {
+    const result = await explore(edu(), { setup, runs: 10 }, (bed) => {
+      const { cpu } = bed.pci;
+      const buffer = bed.pci.dma.alloc(4 * count + 4);
+      const endNs = cpu.nowNs() + 5e6;
+      while (cpu.nowNs() < endNs) {
+        for (let word = 0; word < count; word++) buffer.read32(4 * word);
+        cpu.relax();
+      }
+    });
+    expect(result).toEqual({ runs: 30, unknown: 0 });
+  });
+
+  test.each([0, 9, 100])("a loop that waits for a copy, and reads %i other words before it relaxes", async (count) => {
+    const result = await explore(edu(), { setup, runs: 10 }, (bed) => {
+      const { cpu } = bed.pci;
+      const buffer = bed.pci.dma.alloc(4 * count + 8);
+      const bar = bed.pci.bar(0);
+      const address = buffer.iova + 4 * count;
+      buffer.write32(4 * count, 7);
+      bar.write32(0x80, 0x40000);
+      bar.write32(0x88, address % 2 ** 32);
+      bar.write32(0x8c, Math.floor(address / 2 ** 32));
+      bar.write32(0x90, 4);
+      bar.write32(0x98, 3);
+      for (let rounds = 0; ; rounds++) {
+        for (let word = 0; word < count; word++) buffer.read32(4 * word);
+        if (buffer.read32(4 * count) === 0) break;
+        expect(rounds).toBeLessThan(500);
+        cpu.relax();
+      }
+    });
+    expect(result).toEqual({ runs: 30, unknown: 0 });
+  });
+
+  test("a loop that waits for what its handler leaves in a variable", async () => {
+    const result = await explore(edu(), { setup, runs: 10 }, (bed) => {
+      const { cpu } = bed.pci;
+      const bar = bed.pci.bar(0);
+      const [interrupt] = bed.pci.interrupts("msi", 1);
+      let isHandled = false;
+      interrupt?.handle(() => {
+        isHandled = true;
+      });
+      const startNs = cpu.nowNs();
+      bar.write32(0x60, 1);
+      while (!isHandled) cpu.relax();
+      expect(cpu.nowNs()).toBe(startNs);
+    });
+    expect(result).toEqual({ runs: 30, unknown: 0 });
+  });
+
+  test("a loop that waits for nothing, without a read", async () => {
+    const error = await failureOf(
+      explore(edu(), { setup, runs: 10 }, (bed) => {
+        const isDone = (): boolean => bed.violations.length > 0;
+        while (!isDone()) bed.pci.cpu.relax();
+      }),
+    );
+    expect(error.verdict).toBe("livelock");
+  });
+
   test("a driver that swallows the end of the run, and goes on", async () => {
     let accesses = 0;
     const error = await failureOf(
