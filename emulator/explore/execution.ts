@@ -112,7 +112,12 @@ export class Execution {
     if (this.stepCount >= FAIR_SUFFIX * this.stepLimit) return this.#end(verdicts.STARVATION);
     const slot = enabled.count > 1 || this.#seesAll ? this.#choose() : (enabled.slots[0] as number);
     if (this.isRedundant) return this.#end(verdicts.REDUNDANT);
-    this.#step(slot);
+    try {
+      this.#step(slot);
+    } catch (error) {
+      if (!this.state.flight.isExceeded) throw error;
+    }
+    if (this.state.flight.isExceeded) return this.#end(verdicts.UNKNOWN);
     return this.verdict < 0;
   }
 
@@ -378,14 +383,15 @@ export class Execution {
   }
 
   #fail(error: unknown): void {
-    if (error === ABORT && this.verdict >= 0) return;
-    if (error !== ABORT)
+    // What a driver makes of the end of its run is no verdict on it.
+    if (this.verdict > verdicts.PASSED || (error === ABORT && this.verdict >= 0)) return;
+    if (error !== ABORT && !this.state.flight.isExceeded)
       this.machine.violation = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     this.#end(verdicts.VIOLATION);
   }
 
   #end(verdict: number): false {
-    this.verdict = verdict;
+    this.verdict = this.state.flight.isExceeded ? verdicts.UNKNOWN : verdict;
     return false;
   }
 }

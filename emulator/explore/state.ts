@@ -137,6 +137,7 @@ export class ExplorerState {
   readonly windowBits: number;
   #payload: Uint8Array | undefined;
   #payloadEnd = 0;
+  #hasWrapped = false;
 
   constructor(bytes: Uint8Array, barBase: number, windowBits: number) {
     this.timeline = new Timeline(bytes);
@@ -157,6 +158,7 @@ export class ExplorerState {
     this.nowNs = 0;
     this.sleepCount = 0;
     this.#payloadEnd = 0;
+    this.#hasWrapped = false;
     for (let thread = 0; thread < THREAD_LIMIT; thread++) {
       this.status[thread] = DORMANT;
       this.kind[thread] = 0;
@@ -219,13 +221,30 @@ export class ExplorerState {
   ): void {
     if (this.#payload === undefined) this.#payload = new Uint8Array(PAYLOAD_BYTES);
     const payload = this.#payload;
-    if (this.#payloadEnd + byteLength > PAYLOAD_BYTES) this.#payloadEnd = 0;
+    if (this.#payloadEnd + byteLength > PAYLOAD_BYTES) {
+      this.#payloadEnd = 0;
+      this.#hasWrapped = true;
+    }
     const start = this.#payloadEnd;
+    if (byteLength > PAYLOAD_BYTES || (this.#hasWrapped && this.#holdsPayload(start, byteLength)))
+      this.flight.exceed(`more than ${PAYLOAD_BYTES} bytes of DMA writes on their way in an explored run`);
     for (let index = 0; index < byteLength; index++) payload[start + index] = from[fromOffset + index] as number;
     this.#payloadEnd = start + byteLength;
     const at = this.postUp(device, DMA_LANDING, address, byteLength, start, 0);
     if (isRelaxedOrdering) this.relaxOrder(device, at);
     this.flight.context[at] = HAS_PAYLOAD;
+  }
+
+  /** True when bytes in this range of the payload belong to a write that has not landed. */
+  #holdsPayload(start: number, byteLength: number): boolean {
+    const { flight } = this;
+    for (let index = 0; index < flight.count; index++) {
+      const at = flight.order[index] as number;
+      if (flight.kind[at] !== DMA_LANDING || flight.context[at] !== HAS_PAYLOAD) continue;
+      const other = flight.low[at] as number;
+      if (other < start + byteLength && start < other + (flight.byteLength[at] as number)) return true;
+    }
+    return false;
   }
 
   /** A DMA write with the relaxed-ordering bit is on its way. */
