@@ -55,6 +55,21 @@ export class DriverCpu implements Cpu {
     this.#seenSequence = this.#controller.sequenceOf(this.index);
   }
 
+  /** Whether any interrupt has its handler on this CPU. */
+  get handlesInterrupts(): boolean {
+    return this.#handled.length > 0;
+  }
+
+  /** True when a handler has something to take that has arrived. */
+  get hasPending(): boolean {
+    return this.#handled.some((interrupt) => interrupt.isPending);
+  }
+
+  /** Whether this CPU holds interrupts back. */
+  get holdsInterrupts(): boolean {
+    return this.#held;
+  }
+
   /** Which interrupts were seen; {@link resume} goes back to it, with the handlers that there are. */
   get seenSequence(): number {
     return this.#seenSequence;

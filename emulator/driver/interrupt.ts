@@ -78,6 +78,14 @@ export class DriverInterrupt implements Interrupt {
     }
   }
 
+  /** True when something has arrived that was not taken yet. */
+  get isPending(): boolean {
+    return (
+      this.#controller.countOf(this.irq) !== this.#taken ||
+      (this.kind === "intx" && this.#controller.isAsserted(this.irq))
+    );
+  }
+
   /** How much was taken so far; {@link restore} goes back to it. */
   save(): InterruptState {
     return { taken: this.#taken, runCount: this.#runCount };

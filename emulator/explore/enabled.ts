@@ -279,7 +279,8 @@ function isThreadEnabled(state: ExplorerState, thread: number): boolean {
     }
     case SYNCHRONIZE_IRQ: {
       const vector = state.operand[thread] as number;
-      return flight.queued[INTERRUPTS + vector] === 0 && state.status[state.handlerOf[vector] as number] === DORMANT;
+      const handler = state.handlerOf[vector] as number;
+      return flight.queued[INTERRUPTS + vector] === 0 && (handler < 0 || state.status[handler] === DORMANT);
     }
     case DELAY:
       return isTimeOver(state, thread);

@@ -112,7 +112,12 @@ export class Execution {
     if (this.stepCount >= FAIR_SUFFIX * this.stepLimit) return this.#end(verdicts.STARVATION);
     const slot = enabled.count > 1 || this.#seesAll ? this.#choose() : (enabled.slots[0] as number);
     if (this.isRedundant) return this.#end(verdicts.REDUNDANT);
-    this.#step(slot);
+    try {
+      this.#step(slot);
+    } catch (error) {
+      if (!this.state.flight.isExceeded) throw error;
+    }
+    if (this.state.flight.isExceeded) return this.#end(verdicts.UNKNOWN);
     return this.verdict < 0;
   }
 
@@ -307,6 +312,8 @@ export class Execution {
     state.status[thread] = k.DORMANT;
     const cpu = state.cpuOf[thread] as number;
     state.handlerOn[cpu] = -1;
+    // Whoever it interrupted may wait for what it has left in a variable.
+    if ((state.mainOf[cpu] as number) >= 0) state.mustLook[state.mainOf[cpu] as number] = 1;
     if (this.recorder.current === thread && (state.mainOf[cpu] as number) >= 0)
       this.recorder.current = state.mainOf[cpu] as number;
     const vector = state.handlerOf.indexOf(thread);
@@ -324,7 +331,15 @@ export class Execution {
     const due = nextDueNs(this.state, this.machine.threads.length);
     if (due === Number.POSITIVE_INFINITY) return false;
     this.state.nowNs = due;
+    this.#lookAtTheTime();
     return true;
+  }
+
+  /** Time has moved: a plain function that waits without reading anything waits for just that. */
+  #lookAtTheTime(): void {
+    const { state, machine } = this;
+    for (let thread = 0; thread < machine.threads.length; thread++)
+      if (state.isPlain[thread] === 1 && state.watchCount[thread] === 0) state.mustLook[thread] = 1;
   }
 
   /**
@@ -334,14 +349,15 @@ export class Execution {
   #lookInVain(): boolean {
     const { state, machine } = this;
     if (this.#fruitlessCount === FRUITLESS_LIMIT) return false;
+    let isWaiting = false;
     for (let thread = 0; thread < machine.threads.length; thread++) {
-      if (state.status[thread] !== k.READY || state.kind[thread] !== k.RELAX) continue;
-      if (machine.threads[thread]?.body !== undefined) continue;
-      state.nowNs += FRUITLESS_NS * 2 ** Math.min(this.#fruitlessCount++, 30);
-      state.watchCount[thread] = 0;
-      return true;
+      if (state.status[thread] !== k.READY || state.kind[thread] !== k.RELAX || state.isPlain[thread] !== 1) continue;
+      // All of them: one may stand still because a handler, which waits too, is on top of it.
+      state.mustLook[thread] = 1;
+      isWaiting = true;
     }
-    return false;
+    if (isWaiting) state.nowNs += FRUITLESS_NS * 2 ** Math.min(this.#fruitlessCount++, 30);
+    return isWaiting;
   }
 
   /** Nobody can go on any more. */
@@ -367,14 +383,15 @@ export class Execution {
   }
 
   #fail(error: unknown): void {
-    if (error === ABORT && this.verdict >= 0) return;
-    if (error !== ABORT)
+    // What a driver makes of the end of its run is no verdict on it.
+    if (this.verdict > verdicts.PASSED || (error === ABORT && this.verdict >= 0)) return;
+    if (error !== ABORT && !this.state.flight.isExceeded)
       this.machine.violation = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     this.#end(verdicts.VIOLATION);
   }
 
   #end(verdict: number): false {
-    this.verdict = verdict;
+    this.verdict = this.state.flight.isExceeded ? verdicts.UNKNOWN : verdict;
     return false;
   }
 }

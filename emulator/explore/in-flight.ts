@@ -1,5 +1,10 @@
 import { ACTOR_LIMIT, BUFFERED_IO, BUFFERED_STORE, FENCE, FENCE_DRAM, IN_FLIGHT_LIMIT } from "./kinds.ts";
 
+/** A run needs more room than the explorer has. Says nothing about the driver. */
+class RunLimitError extends Error {
+  override readonly name = "RunLimitError";
+}
+
 /**
  * Everything that is on its way: stores in store buffers and write-combining buffers, posted writes and reads going down,
  * DMA writes, messages and completions coming up, DMA reads, interrupts not yet taken, timers. One pool for all of them,
@@ -9,6 +14,8 @@ export class InFlight {
   /** Places of the pool, oldest first. */
   readonly order: Uint8Array = new Uint8Array(IN_FLIGHT_LIMIT);
   count = 0;
+  /** True when this run needed more room than there is. */
+  isExceeded = false;
   readonly kind: Uint8Array = new Uint8Array(IN_FLIGHT_LIMIT);
   /** Which actor's queue it is in. */
   readonly queue: Uint8Array = new Uint8Array(IN_FLIGHT_LIMIT);
@@ -39,6 +46,7 @@ export class InFlight {
 
   reset(): void {
     this.count = 0;
+    this.isExceeded = false;
     this.queued.fill(0);
     this.ordinals.fill(0);
     // Places are handed out from 0 up in every run, so that equal schedules name equal slots.
@@ -72,7 +80,13 @@ export class InFlight {
   #take(): number {
     if (this.#freeCount > 0) return this.#free[--this.#freeCount] as number;
     if (this.#freshCount < IN_FLIGHT_LIMIT) return this.#freshCount++;
-    throw new Error(`more than ${IN_FLIGHT_LIMIT} things on their way in an explored run`);
+    return this.exceed(`more than ${IN_FLIGHT_LIMIT} things on their way in an explored run`);
+  }
+
+  /** The run needs more than there is room for: nothing can be said about it, whoever catches this. */
+  exceed(what: string): never {
+    this.isExceeded = true;
+    throw new RunLimitError(what);
   }
 
   /** Takes something out. */

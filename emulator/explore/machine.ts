@@ -241,6 +241,7 @@ export class Machine {
     if (index === THREAD_LIMIT) throw new RangeError(`a program has at most ${THREAD_LIMIT} actors`);
     this.state.cpuOf[index] = thread.cpu;
     this.state.deviceOf[index] = thread.device;
+    this.state.isPlain[index] = thread.body === undefined ? 1 : 0;
     this.threads.push(thread);
   }
 }

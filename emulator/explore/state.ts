@@ -28,6 +28,10 @@ export const BAR_BYTES = 256;
 const PAYLOAD_BYTES = 1 << 17;
 /** DMA writes up to this length leave versions behind: descriptors and flags do, frames do not. */
 const VERSIONED_BYTES = 64;
+/** What a thread reads between two relaxes and is watched byte for byte. */
+const WATCH_LIMIT = 64;
+/** Relaxes in a row, without a read, that a plain function may make before it waits for time to pass. */
+const BLIND_LIMIT = 16;
 /** Mark of a DMA write whose bytes are kept apart. */
 export const HAS_PAYLOAD = 1;
 
@@ -101,9 +105,17 @@ export class ExplorerState {
   readonly fetchesLeft: Uint8Array = new Uint8Array(THREAD_LIMIT);
   /** What a thread has read since it last relaxed: it parks until one of these changes. */
   readonly watchCount: Uint8Array = new Uint8Array(THREAD_LIMIT);
-  readonly watchAddress: Int32Array = new Int32Array(THREAD_LIMIT * 8);
-  readonly watchLength: Int32Array = new Int32Array(THREAD_LIMIT * 8);
-  readonly watchTick: Int32Array = new Int32Array(THREAD_LIMIT * 8);
+  readonly watchAddress: Int32Array = new Int32Array(THREAD_LIMIT * WATCH_LIMIT);
+  readonly watchLength: Int32Array = new Int32Array(THREAD_LIMIT * WATCH_LIMIT);
+  readonly watchTick: Int32Array = new Int32Array(THREAD_LIMIT * WATCH_LIMIT);
+  /** When it first read more than it can watch: whatever lands after that may be what it waits for. */
+  readonly unwatchedTick: Int32Array = new Int32Array(THREAD_LIMIT);
+  /** How often in a row it has relaxed without having read anything. */
+  readonly blindRelaxes: Uint8Array = new Uint8Array(THREAD_LIMIT);
+  /** 1 when it must look again although nothing that it has read has changed. */
+  readonly mustLook: Uint8Array = new Uint8Array(THREAD_LIMIT);
+  /** 1 for a plain function, for which time passes when it can only wait. */
+  readonly isPlain: Uint8Array = new Uint8Array(THREAD_LIMIT);
 
   // ---- CPUs and interrupts ------------------------------------------------------------------------------------------
   /** The handler that runs on a CPU, or -1. */
@@ -125,6 +137,7 @@ export class ExplorerState {
   readonly windowBits: number;
   #payload: Uint8Array | undefined;
   #payloadEnd = 0;
+  #hasWrapped = false;
 
   constructor(bytes: Uint8Array, barBase: number, windowBits: number) {
     this.timeline = new Timeline(bytes);
@@ -145,11 +158,14 @@ export class ExplorerState {
     this.nowNs = 0;
     this.sleepCount = 0;
     this.#payloadEnd = 0;
+    this.#hasWrapped = false;
     for (let thread = 0; thread < THREAD_LIMIT; thread++) {
       this.status[thread] = DORMANT;
       this.kind[thread] = 0;
       this.steps[thread] = 0;
       this.watchCount[thread] = 0;
+      this.blindRelaxes[thread] = 0;
+      this.mustLook[thread] = 0;
       this.timedOut[thread] = 0;
     }
     for (let cpu = 0; cpu < CPU_LIMIT; cpu++) {
@@ -205,13 +221,30 @@ export class ExplorerState {
   ): void {
     if (this.#payload === undefined) this.#payload = new Uint8Array(PAYLOAD_BYTES);
     const payload = this.#payload;
-    if (this.#payloadEnd + byteLength > PAYLOAD_BYTES) this.#payloadEnd = 0;
+    if (this.#payloadEnd + byteLength > PAYLOAD_BYTES) {
+      this.#payloadEnd = 0;
+      this.#hasWrapped = true;
+    }
     const start = this.#payloadEnd;
+    if (byteLength > PAYLOAD_BYTES || (this.#hasWrapped && this.#holdsPayload(start, byteLength)))
+      this.flight.exceed(`more than ${PAYLOAD_BYTES} bytes of DMA writes on their way in an explored run`);
     for (let index = 0; index < byteLength; index++) payload[start + index] = from[fromOffset + index] as number;
     this.#payloadEnd = start + byteLength;
     const at = this.postUp(device, DMA_LANDING, address, byteLength, start, 0);
     if (isRelaxedOrdering) this.relaxOrder(device, at);
     this.flight.context[at] = HAS_PAYLOAD;
+  }
+
+  /** True when bytes in this range of the payload belong to a write that has not landed. */
+  #holdsPayload(start: number, byteLength: number): boolean {
+    const { flight } = this;
+    for (let index = 0; index < flight.count; index++) {
+      const at = flight.order[index] as number;
+      if (flight.kind[at] !== DMA_LANDING || flight.context[at] !== HAS_PAYLOAD) continue;
+      const other = flight.low[at] as number;
+      if (other < start + byteLength && start < other + (flight.byteLength[at] as number)) return true;
+    }
+    return false;
   }
 
   /** A DMA write with the relaxed-ordering bit is on its way. */
@@ -259,6 +292,11 @@ export class ExplorerState {
   /** An interrupt reaches its CPU's interrupt controller. It is an edge: a second one before the handler ran is the same. */
   arrive(vector: number): void {
     this.arrived[vector] = (this.arrived[vector] as number) + 1;
+    this.interrupt(vector);
+  }
+
+  /** What has arrived waits to be taken, if there is a handler and it does not wait already. */
+  interrupt(vector: number): void {
     if ((this.handlerOf[vector] as number) < 0 || this.flight.queued[INTERRUPTS + vector] !== 0) return;
     this.flight.put(INTERRUPT, INTERRUPTS + vector, 0, 0, 0, 0);
   }
@@ -268,10 +306,11 @@ export class ExplorerState {
     if (isUp === (this.lineUp[vector] === 1)) return;
     this.lineUp[vector] = isUp ? 1 : 0;
     if (isUp) this.arrive(vector);
-    else this.#cancelInterrupt(vector);
+    else this.cancelInterrupt(vector);
   }
 
-  #cancelInterrupt(vector: number): void {
+  /** What has arrived is not taken any more: the line is down, or the handler is gone. */
+  cancelInterrupt(vector: number): void {
     if (this.flight.queued[INTERRUPTS + vector] === 0) return;
     for (let index = 0; index < this.flight.count; index++) {
       const at = this.flight.order[index] as number;
@@ -306,24 +345,41 @@ export class ExplorerState {
   /** A thread has read a byte range whose version landed at `tick`. */
   watch(thread: number, address: number, byteLength: number, tick: number): void {
     const count = this.watchCount[thread] as number;
-    // Beyond eight locations the oldest is forgotten: a park on fewer locations would miss a change, so none is made.
-    const at = thread * 8 + (count & 7);
-    this.watchCount[thread] = count < 16 ? count + 1 : count;
-    this.watchAddress[at] = address;
-    this.watchLength[at] = byteLength;
-    this.watchTick[at] = tick;
+    if (count < WATCH_LIMIT) {
+      const at = thread * WATCH_LIMIT + count;
+      this.watchAddress[at] = address;
+      this.watchLength[at] = byteLength;
+      this.watchTick[at] = tick;
+    } else {
+      if (count === WATCH_LIMIT) this.unwatchedTick[thread] = this.timeline.tick;
+      // An older version was read, and nothing need land before another look returns the newer one.
+      if (this.timeline.changedSince(address, byteLength, tick) > 0) this.mustLook[thread] = 1;
+    }
+    if (count <= WATCH_LIMIT) this.watchCount[thread] = count + 1;
   }
 
   /** True when something that a thread has read since it last relaxed is not what it was. */
   hasWatchedChange(thread: number): boolean {
+    if (this.mustLook[thread] === 1) return true;
     const count = this.watchCount[thread] as number;
-    if (count === 0 || count > 8) return true;
-    for (let at = thread * 8, end = at + count; at < end; at++) {
+    // Without a read it waits for the time, or for its own handler. A few rounds may also be mere politeness.
+    if (count === 0) return this.isPlain[thread] === 0 || (this.blindRelaxes[thread] as number) < BLIND_LIMIT;
+    if (count > WATCH_LIMIT && this.timeline.tick > (this.unwatchedTick[thread] as number)) return true;
+    const watched = Math.min(count, WATCH_LIMIT);
+    for (let at = thread * WATCH_LIMIT, end = at + watched; at < end; at++) {
       const tick = this.watchTick[at] as number;
       if (this.timeline.changedSince(this.watchAddress[at] as number, this.watchLength[at] as number, tick) > 0)
         return true;
     }
     return false;
+  }
+
+  /** A thread has relaxed: what it watches is from now on what it reads from now on. */
+  relaxed(thread: number): void {
+    const blind = this.blindRelaxes[thread] as number;
+    this.blindRelaxes[thread] = this.watchCount[thread] === 0 ? Math.min(blind + 1, BLIND_LIMIT) : 0;
+    this.watchCount[thread] = 0;
+    this.mustLook[thread] = 0;
   }
 }
 

@@ -87,7 +87,7 @@ export function stepThread(run: StepContext, thread: number): void {
       return;
     }
     case k.RELAX:
-      state.watchCount[thread] = 0;
+      state.relaxed(thread);
       run.resume(thread, 0);
       return;
     case k.REGISTER_READ:
@@ -148,15 +148,16 @@ function load(run: StepContext, thread: number, cpu: number): void {
       const older = timeline.olderVersions(address, byteLength, state.floors.floorOf(cpu, address, byteLength));
       if (older > 0) version = run.chooseVersion(thread, older + 1);
     }
-    noteVersion(state, thread, cpu, address, byteLength, version);
+    const tick = noteVersion(state, thread, cpu, address, byteLength, version);
+    // What follows is as new as what this load has seen. Loads before it are not made to wait, as dmaRmb would.
+    if (state.kind[thread] === k.LOAD_ACQUIRE) state.floors.raise(cpu, tick);
   }
   const { low, high } = timeline;
-  if (state.kind[thread] === k.LOAD_ACQUIRE) state.floors.raise(cpu, state.floors.newest[cpu] as number);
   state.answerHigh[thread] = high;
   run.resume(thread, low);
 }
 
-/** Loads a version and remembers what the CPU has now seen. */
+/** Loads a version and remembers what the CPU has now seen; returns when it had landed. */
 function noteVersion(
   state: ExplorerState,
   thread: number,
@@ -164,7 +165,7 @@ function noteVersion(
   address: number,
   byteLength: number,
   version: number,
-): void {
+): number {
   const { timeline, floors } = state;
   timeline.load(address, byteLength, version);
   const tick = version === 0 ? timeline.newestTick(address, byteLength) : timeline.loadedTick;
@@ -173,6 +174,7 @@ function noteVersion(
     floors.noteLoad(cpu, tick);
   }
   state.watch(thread, address, byteLength, tick);
+  return tick;
 }
 
 /** Enabled only when the newest value satisfies; in the relaxed model an older one that does may be what it stops at. */

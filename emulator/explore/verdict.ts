@@ -8,7 +8,7 @@ export const DEADLOCK = 2;
 export const LIVELOCK = 3;
 /** Somebody never came to its end although everybody got a turn again and again. */
 export const STARVATION = 4;
-/** The run was longer than it may be: nothing is known. Not a failure. */
+/** The run was longer than it may be, or had more on its way than there is room for: nothing is known. Not a failure. */
 export const UNKNOWN = 5;
 /** The strategy has seen this run before in another order. Not a failure. */
 export const REDUNDANT = 6;

@@ -24,7 +24,7 @@ export const rerun: Verb = {
     { name: "trace", about: "print every step, and not only the picture" },
     { name: "hang", value: "SECONDS", about: `a run that takes longer hangs (default ${HANG_LIMIT_S})` },
   ],
-  examples: ["softbar rerun race1~lost-interrupt~…", "softbar rerun race1~./my-race.ts~… --trace"],
+  examples: ["softbar rerun race2~lost-interrupt~…", "softbar rerun race2~./my-race.ts~… --trace"],
   async run(given, _catalogue, racesUrl) {
     const [text] = given.positionals;
     if (text === undefined)

@@ -4,10 +4,10 @@ import { crc32 } from "../../emulator/wire/crc32.ts";
 import type { RaceProgram } from "./race-program.ts";
 
 /** Changed whenever the same schedule may mean another run: a token of another version is refused. */
-const VERSION = "race1";
-const DAMAGED = "The token is damaged: copy it whole, from race1~ to its last letter.";
+const VERSION = "race2";
+const DAMAGED = "The token is damaged: copy it whole, from race2~ to its last letter.";
 const LETTERS = ["", "P", "H", "S"];
-const SHAPE = /^race1~([\w./%-]+)~([0-9a-f]{8})~(sc|tso|relaxed)~([a-z0-9]+)~(\d+)~([PHS0-9._-]*)~([0-9a-f]{8})$/;
+const SHAPE = /^race2~([\w./%-]+)~([0-9a-f]{8})~(sc|tso|relaxed)~([a-z0-9]+)~(\d+)~([PHS0-9._-]*)~([0-9a-f]{8})$/;
 /** Numbers of a schedule are small: what is larger was not written by us. */
 const NUMBER_LIMIT = 2 ** 31;
 

@@ -56,7 +56,26 @@ export class ExploredCpu extends DriverCpu {
 
   override setHandled(interrupt: DriverInterrupt, on: boolean): void {
     super.setHandled(interrupt, on);
-    if (on) this.execution.state.handlerOf[this.vector] = this.#seat.handlerThread;
+    const { state } = this.execution;
+    if (!this.handlesInterrupts) {
+      state.cancelInterrupt(this.vector);
+      state.handlerOf[this.vector] = -1;
+      return;
+    }
+    state.handlerOf[this.vector] = this.#seat.handlerThread;
+    if (this.isExploring) this.#notePending();
+  }
+
+  /** From here on every access is a scheduling point, and the explorer says when what has arrived before is taken. */
+  explore(): void {
+    this.isExploring = true;
+    this.execution.state.irqHeld[this.index] = this.holdsInterrupts ? 1 : 0;
+    this.#notePending();
+  }
+
+  /** What has arrived while nobody was there to take it, or past the explorer, waits to be taken. */
+  #notePending(): void {
+    if (this.hasPending) this.execution.state.interrupt(this.vector);
   }
 
   /** Publishes one operation, lets everybody else go on until its turn has come, and returns its answer. */
@@ -73,6 +92,8 @@ export class ExploredCpu extends DriverCpu {
     const { state } = execution;
     state.publish(thread, kind, address, byteLength, low, high);
     state.status[thread] = k.READY;
+    // A step of its own as far as a schedule goes: which version each word of a copy reads is written down apart.
+    state.steps[thread] = (state.steps[thread] as number) + 1;
     stepThread(execution, thread);
     state.status[thread] = k.DORMANT;
     return execution.answerOf(thread);

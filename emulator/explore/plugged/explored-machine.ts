@@ -165,7 +165,7 @@ export class ExploredMachine {
       endpoint.uplink = this.#uplinks[device];
       this.#uplinks[device]?.begin();
     }
-    this.cpu.isExploring = true;
+    this.cpu.explore();
   }
 
   /** The name of a byte in memory or of a register. */

@@ -221,3 +221,21 @@ test("a loop that goes on although everybody gets a turn is starvation", () => {
   execution.mustEnd = true;
   expect(execution.run(new Portfolio(), SC, 1)).toBe(STARVATION);
 });
+
+test("an acquire orders what follows behind itself, not behind the loads before it", () => {
+  const passed = (acquiresFlag: boolean): Set<string> =>
+    outcomes((m) => {
+      const [data, flag, unrelated] = [m.word("data"), m.word("flag"), m.word("unrelated")];
+      m.cpu("writer", function* (cpu) {
+        yield cpu.write32(data, 1);
+        yield cpu.writeRelease32(flag, 1);
+      });
+      m.cpu("reader", function* (cpu) {
+        m.outcome[0] = yield acquiresFlag ? cpu.readAcquire32(flag) : cpu.read32(flag);
+        yield cpu.readAcquire32(unrelated);
+        m.outcome[1] = yield cpu.read32(data);
+      });
+    }, RELAXED);
+  expect(passed(true)).toEqual(new Set(["0 0", "0 1", "1 1"]));
+  expect(passed(false)).toEqual(new Set(["0 0", "0 1", "1 1", "1 0"]));
+});

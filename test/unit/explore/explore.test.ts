@@ -2,9 +2,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { edu } from "../../../devices/edu/index.ts";
 import { ixgbe } from "../../../devices/ixgbe/index.ts";
+import { RELAXED } from "../../../emulator/explore/kinds.ts";
+import { Portfolio } from "../../../emulator/explore/strategies/portfolio.ts";
 import type { DmaBuffer, PciFunction } from "../../../emulator/pcie/driver-view.ts";
+import { loadDevice } from "../../../emulator/run/machine.ts";
 import { explore, InterleavingError } from "../../../harness/explore/explore.ts";
-import type { ExploredBed } from "../../../harness/explore/plugged-session.ts";
+import { type ExploredBed, PluggedSession } from "../../../harness/explore/plugged-session.ts";
 import { frames } from "../../../harness/frames.ts";
 import { EduDriver } from "../../../scenarios/drivers/edu.ts";
 import { IxgbeDriver } from "../../../scenarios/drivers/ixgbe.ts";
@@ -77,6 +80,23 @@ describe("the real driver against the real card", { timeout: SEARCH_LIMIT_MS }, 
     expect(await explore(card, { setup, replay: error.token }, body)).toEqual({ runs: 1, unknown: 0 });
   });
 
+  test("each run of a driver that reads what is older is repeated by its deviations, word for word", async () => {
+    const session = new PluggedSession<IxgbeDriver>([await loadDevice(card)], {
+      setup: (bed) => IxgbeDriver.probe(withoutAcquire(bed.pci), SMALL),
+      body: (bed, driver) => exchange(bed, driver, list),
+    });
+    const strategy = new Portfolio();
+    const others: number[] = [];
+    for (let run = 0; run < 400; run++) {
+      const verdict = session.run(strategy, RELAXED, run);
+      const { execution } = session;
+      const { hash, recorder } = execution;
+      if (recorder.schedule.isIncomplete) continue;
+      if (session.replay("relaxed", recorder.schedule) !== verdict || execution.hash !== hash) others.push(run);
+    }
+    expect(others).toEqual([]);
+  });
+
   test("a broken rule fails although the frames are right", async () => {
     const error = await failureOf(
       explore(card, { setup, runs: 10 }, (bed, driver) => {
@@ -145,6 +165,79 @@ describe("a handler on the CPU that it interrupts", { timeout: SEARCH_LIMIT_MS }
   });
 });
 
+describe("an interrupt that arrives before anybody could take it", { timeout: SEARCH_LIMIT_MS }, () => {
+  const RAISE = 0x60;
+  const ACKNOWLEDGE = 0x64;
+  /** The first interrupt of the function, and how often its handler has run. */
+  const interruptOf = (bed: ExploredBed, kind: "msi" | "intx") => {
+    const bar = bed.pci.bar(0);
+    const runs = { count: 0 };
+    const [interrupt] = bed.pci.interrupts(kind, 1);
+    bed.pci.config.setBusMaster(true);
+    const handle = (): void =>
+      interrupt?.handle(() => {
+        const causes = bar.read32(0x24);
+        bar.write32(ACKNOWLEDGE, causes);
+        // A line that is still up while the acknowledgement travels interrupts once more.
+        if (causes !== 0) runs.count++;
+      });
+    return { bar, runs, handle, interrupt };
+  };
+
+  test.each(["msi", "intx"] as const)("%s: is handled when the handler comes later", async (kind) => {
+    const result = await explore(edu(), { runs: 20 }, (bed) => {
+      const { bar, runs, handle, interrupt } = interruptOf(bed, kind);
+      bar.write32(RAISE, 1);
+      bar.read32(0x24);
+      bed.quiesce();
+      handle();
+      bed.quiesce();
+      expect(runs.count).toBe(1);
+      interrupt?.handle(undefined);
+      bed.pci.cpu.synchronizeIrq();
+      bar.write32(RAISE, 1);
+      bed.quiesce();
+      expect(runs.count).toBe(1);
+      handle();
+      bed.quiesce();
+      expect(runs.count).toBe(2);
+    });
+    expect(result).toEqual({ runs: 60, unknown: 0 });
+  });
+
+  test.each(["msi", "intx"] as const)("%s: is handled when the set-up ended with it", async (kind) => {
+    const setup = (bed: ExploredBed): { runs: { count: number } } => {
+      const { bar, runs, handle } = interruptOf(bed, kind);
+      handle();
+      bar.write32(RAISE, 1);
+      return { runs };
+    };
+    const result = await explore(edu(), { setup, runs: 20 }, (bed, { runs }) => {
+      bed.quiesce();
+      expect(runs.count).toBe(1);
+    });
+    expect(result).toEqual({ runs: 60, unknown: 0 });
+  });
+
+  test("waits on while the set-up leaves the CPU holding interrupts back", async () => {
+    const setup = (bed: ExploredBed): { runs: { count: number }; wereHeld: boolean } => {
+      const { bar, runs, handle } = interruptOf(bed, "msi");
+      handle();
+      const wereHeld = bed.pci.cpu.irqSave();
+      bar.write32(RAISE, 1);
+      return { runs, wereHeld };
+    };
+    const result = await explore(edu(), { setup, runs: 20 }, (bed, { runs, wereHeld }) => {
+      bed.quiesce();
+      expect(runs.count).toBe(0);
+      bed.pci.cpu.irqRestore(wereHeld);
+      bed.quiesce();
+      expect(runs.count).toBe(1);
+    });
+    expect(result).toEqual({ runs: 60, unknown: 0 });
+  });
+});
+
 describe("what comes to no end comes to a verdict", () => {
   const setup = (bed: ExploredBed): EduDriver => new EduDriver(bed.pci, "poll");
 
@@ -153,6 +246,68 @@ describe("what comes to no end comes to a verdict", () => {
       explore(edu(), { setup, runs: 20 }, (bed) => {
         const buffer = bed.pci.dma.alloc(64);
         while (buffer.read32(0) === 0) bed.pci.cpu.relax();
+      }),
+    );
+    expect(error.verdict).toBe("livelock");
+  });
+
+  test.each([0, 1, 9, 100])("a loop that has a limit of time, and reads %i words before it relaxes", async (count) => {
+    const result = await explore(edu(), { setup, runs: 10 }, (bed) => {
+      const { cpu } = bed.pci;
+      const buffer = bed.pci.dma.alloc(4 * count + 4);
+      const endNs = cpu.nowNs() + 5e6;
+      while (cpu.nowNs() < endNs) {
+        for (let word = 0; word < count; word++) buffer.read32(4 * word);
+        cpu.relax();
+      }
+    });
+    expect(result).toEqual({ runs: 30, unknown: 0 });
+  });
+
+  test.each([0, 9, 100])("a loop that waits for a copy, and reads %i other words before it relaxes", async (count) => {
+    const result = await explore(edu(), { setup, runs: 10 }, (bed) => {
+      const { cpu } = bed.pci;
+      const buffer = bed.pci.dma.alloc(4 * count + 8);
+      const bar = bed.pci.bar(0);
+      const address = buffer.iova + 4 * count;
+      buffer.write32(4 * count, 7);
+      bar.write32(0x80, 0x40000);
+      bar.write32(0x88, address % 2 ** 32);
+      bar.write32(0x8c, Math.floor(address / 2 ** 32));
+      bar.write32(0x90, 4);
+      bar.write32(0x98, 3);
+      for (let rounds = 0; ; rounds++) {
+        for (let word = 0; word < count; word++) buffer.read32(4 * word);
+        if (buffer.read32(4 * count) === 0) break;
+        expect(rounds).toBeLessThan(500);
+        cpu.relax();
+      }
+    });
+    expect(result).toEqual({ runs: 30, unknown: 0 });
+  });
+
+  test("a loop that waits for what its handler leaves in a variable", async () => {
+    const result = await explore(edu(), { setup, runs: 10 }, (bed) => {
+      const { cpu } = bed.pci;
+      const bar = bed.pci.bar(0);
+      const [interrupt] = bed.pci.interrupts("msi", 1);
+      let isHandled = false;
+      interrupt?.handle(() => {
+        isHandled = true;
+      });
+      const startNs = cpu.nowNs();
+      bar.write32(0x60, 1);
+      while (!isHandled) cpu.relax();
+      expect(cpu.nowNs()).toBe(startNs);
+    });
+    expect(result).toEqual({ runs: 30, unknown: 0 });
+  });
+
+  test("a loop that waits for nothing, without a read", async () => {
+    const error = await failureOf(
+      explore(edu(), { setup, runs: 10 }, (bed) => {
+        const isDone = (): boolean => bed.violations.length > 0;
+        while (!isDone()) bed.pci.cpu.relax();
       }),
     );
     expect(error.verdict).toBe("livelock");

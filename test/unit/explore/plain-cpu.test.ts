@@ -5,7 +5,7 @@ import { Machine } from "../../../emulator/explore/machine.ts";
 import { PlainCpu } from "../../../emulator/explore/plain-cpu.ts";
 import { PartialOrderSampling } from "../../../emulator/explore/strategies/pos.ts";
 import { Replay } from "../../../emulator/explore/strategies/replay.ts";
-import { VIOLATION } from "../../../emulator/explore/verdict.ts";
+import { PASSED, UNKNOWN, VIOLATION } from "../../../emulator/explore/verdict.ts";
 
 /** The card of length-before-done against a driver that is an ordinary function. */
 function bed() {
@@ -124,4 +124,35 @@ test("an event-driven device, a plain driver and its plain handler run in one th
       expect(execution.hash).toBe(hash);
     }
   }
+});
+
+test.each([
+  { what: "as many things on their way as there is room for", count: 200, byteLength: 4, verdict: PASSED },
+  { what: "one thing too many", count: 300, byteLength: 4, verdict: UNKNOWN },
+  { what: "as many bytes on their way as there is room for", count: 2, byteLength: 60_000, verdict: PASSED },
+  { what: "bytes on their way that would overwrite others", count: 3, byteLength: 60_000, verdict: UNKNOWN },
+  { what: "one write that is too long", count: 1, byteLength: 200_000, verdict: UNKNOWN },
+])("$what: never the driver's fault, whatever it makes of it", ({ count, byteLength, verdict }) => {
+  const machine = new Machine(new Uint8Array(1 << 20), 8);
+  const { state } = machine;
+  const bytes = new Uint8Array(byteLength).fill(7);
+  const nic = machine.device("nic", undefined, {
+    onWrite() {
+      for (let write = 0; write < count; write++)
+        state.postDmaWrite(0, 4096 + write * byteLength, bytes, 0, byteLength, false);
+    },
+  });
+  const TAIL = nic.register("TAIL");
+  const execution = new Execution(machine);
+  const plain = new PlainCpu(execution, machine.plainCpu("driver"));
+  const driver = (): void => {
+    try {
+      plain.await(plain.access.mmioWrite32(TAIL, 1));
+      plain.await(plain.access.delay(50));
+    } catch (error) {
+      throw new Error("the card does not answer", { cause: error });
+    }
+  };
+  for (let round = 0; round < 3; round++) expect(plain.run(new Replay(), SC, 0, driver)).toBe(verdict);
+  expect(machine.violation).toBe("");
 });
