@@ -9,7 +9,6 @@ import {
   DELAY,
   DMA_FETCH,
   DMA_LANDING,
-  DMA_WMB,
   DORMANT,
   EVENT,
   EXCHANGE,
@@ -254,7 +253,6 @@ function isThreadEnabled(state: ExplorerState, thread: number): boolean {
     case FUTEX_NOTIFY:
       return isDrained(state, cpu);
     case WMB:
-    case DMA_WMB:
       return flight.queued[COMBINING + cpu] === 0;
     case LOCK:
       if (!isDrained(state, cpu)) return false;

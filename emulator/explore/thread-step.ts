@@ -51,8 +51,12 @@ export function stepThread(run: StepContext, thread: number): void {
       run.resume(thread, 0);
       return;
     case k.WMB:
-    case k.DMA_WMB:
       fence(state, cpu, k.FENCE);
+      run.resume(thread, 0);
+      return;
+    case k.DMA_WMB:
+      // Memory only: dma_wmb says nothing about MMIO (memory-barriers.txt), so a relaxed doorbell may still pass it.
+      fence(state, cpu, k.FENCE_DRAM);
       run.resume(thread, 0);
       return;
     case k.MMIO_WRITE:

@@ -30,7 +30,7 @@ export function findCure(session: SearchSession, model: MemoryModel, schedule: S
   const { insertion } = session.execution;
   try {
     // The weakest that is enough is what is missing.
-    for (const barrier of hasDevice ? [DMA_WMB, DMA_RMB, MB] : [WMB, RMB, MB]) {
+    for (const barrier of hasDevice ? [DMA_WMB, DMA_RMB, WMB, MB] : [WMB, RMB, MB]) {
       for (const site of sites) if (holds(session, model, schedule, barrier, site)) return say(session, barrier, site);
       for (const first of sites) {
         for (const second of sites) {

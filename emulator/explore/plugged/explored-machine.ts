@@ -170,6 +170,7 @@ export class ExploredMachine {
 
   /** The name of a byte in memory or of a register. */
   nameOf(address: number): string {
+    if (address < 0) return "memory that is not mapped";
     const { barBase } = this.addresses;
     if (address < barBase) {
       for (const [start, { label, byteLength }] of this.labels) {
