@@ -31,12 +31,14 @@ function loadBuffering(m: Machine): void {
 
 // Arm and RISC-V allow it. A store would have to land before a load that stands before it in the program has its value;
 // the engine's loads are done when they are chosen.
-test.skip("LB is seen under relaxed", () => {
+test("LB is seen under relaxed", (context) => {
+  context.skip("loads are done when they are chosen: no store lands before an earlier load");
   expect(isSeen("relaxed", loadBuffering)).toBe(true);
 });
 
 // As LB, with a reader of what the second store has overwritten.
-test.skip("S with its load after its store is seen under relaxed", () => {
+test("S with its load after its store is seen under relaxed", (context) => {
+  context.skip("as LB: no store lands before an earlier load");
   const build = (m: Machine): void => {
     const [x, y] = [m.word("x"), m.word("y")];
     m.cpu("P0", function* (cpu) {
@@ -55,7 +57,8 @@ test.skip("S with its load after its store is seen under relaxed", () => {
 
 // An address that a load has given orders the load behind it, on every processor but the Alpha. The engine does not see
 // where an address comes from, and reorders the two: a false alarm, unless the program has a barrier or acquires.
-test.skip("MP+wmb+addr is not seen under relaxed", () => {
+test("MP+wmb+addr is not seen under relaxed", (context) => {
+  context.skip("address dependencies are not seen: such a failure may be a false alarm");
   const build = (m: Machine): void => {
     const [pointer, first, second] = [m.word("pointer"), m.word("first", 1), m.word("second")];
     m.cpu("P0", function* (cpu) {
@@ -73,7 +76,8 @@ test.skip("MP+wmb+addr is not seen under relaxed", () => {
 
 // POWER and old Arm: two readers may disagree about the order of two stores even with ordered loads. The engine has one
 // memory in which a store lands for everybody at once, as x86, Armv8 and RISC-V have.
-test.skip("IRIW+rmb is seen under relaxed", () => {
+test("IRIW+rmb is seen under relaxed", (context) => {
+  context.skip("memory is multi-copy atomic here, as on Arm v8 and x86; POWER is not");
   const build = (m: Machine): void => {
     const [x, y] = [m.word("x"), m.word("y")];
     for (const [at, own, other] of [
@@ -96,7 +100,8 @@ test.skip("IRIW+rmb is seen under relaxed", () => {
 });
 
 // A load may be as old as it likes where nothing orders it. The engine keeps the last four versions of a location.
-test.skip("a load returns a value that five stores have replaced", () => {
+test("a load returns a value that five stores have replaced", (context) => {
+  context.skip("four older versions of a location are kept");
   const build = (m: Machine): void => {
     const [x, flag] = [m.word("x"), m.word("flag")];
     m.cpu("P0", function* (cpu) {
