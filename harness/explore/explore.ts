@@ -7,6 +7,7 @@ import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
 import { loadDevice, type MachineOptions } from "../../emulator/run/machine.ts";
 import { driverLine } from "./code-line.ts";
 import { picture } from "./picture.ts";
+import { PlainFunctions } from "./plain-functions.ts";
 import { findPluggedCure } from "./plugged-cure.ts";
 import { type ExploredBed, PluggedSession } from "./plugged-session.ts";
 import { shrink } from "./shrink.ts";
@@ -90,10 +91,14 @@ export async function explore<Context = undefined, Workload = undefined>(
   const specs = Array.isArray(devices) ? (devices as readonly DeviceSpec[]) : [devices as DeviceSpec];
   const loaded = await Promise.all(specs.map(loadDevice));
   const setup = options.setup ?? ((): Context => undefined as Context);
+  const plain = new PlainFunctions(setup, body);
   let workload = undefined as Workload;
   const session = new PluggedSession<Context>(
     loaded,
-    { setup, body: (bed, context) => body(bed, context, workload) },
+    {
+      setup: (bed) => plain.check("setup", setup(bed)),
+      body: (bed, context) => void plain.check("body", body(bed, context, workload)),
+    },
     options.machine,
   ) as PluggedSession;
   const source = hashOfText(`${setup}${body}`);
@@ -102,6 +107,7 @@ export async function explore<Context = undefined, Workload = undefined>(
   const total = { runs: 0, unknown: 0 };
   for (const model of models) {
     const found = options.workload === undefined ? searchOnce(model) : searchWorkloads(model, options.workload);
+    plain.throwRefusal();
     if (found >= 0) throw explain(session, model, found, options, source, workload);
   }
   return total;

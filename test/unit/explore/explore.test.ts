@@ -55,6 +55,45 @@ async function failureOf(promise: Promise<unknown>): Promise<InterleavingError> 
   throw new Error(`no interleaving failed: ${String(error)}`);
 }
 
+describe("what awaits is refused, because only what comes before its first await would be explored", () => {
+  const later = Promise.reject.bind(Promise, new Error("later"));
+  const cases: readonly (readonly [what: string, run: () => Promise<unknown>, sentence: string])[] = [
+    [
+      "an async body",
+      () =>
+        explore(edu(), { runs: 5 }, async () => {
+          await null;
+          throw new Error("later");
+        }),
+      "explore: body is no plain function; one that awaits or yields cannot be explored.",
+    ],
+    [
+      "an async set-up",
+      () => explore(edu(), { runs: 5, setup: async () => 1 }, () => {}),
+      "explore: setup is no plain function; one that awaits or yields cannot be explored.",
+    ],
+    [
+      "a body that returns a promise",
+      () => explore(edu(), { runs: 5 }, () => later() as unknown as undefined),
+      "explore: body returned a promise; what it does later is not explored.",
+    ],
+    [
+      "a body that returns a promise for a workload",
+      () => explore(edu(), { runs: 5, workload: fc.nat() }, () => later() as unknown as undefined),
+      "explore: body returned a promise; what it does later is not explored.",
+    ],
+    [
+      "a set-up that returns a promise",
+      () => explore(edu(), { runs: 5, setup: () => later() }, () => {}),
+      "explore: setup returned a promise; what it does later is not explored.",
+    ],
+  ];
+
+  test.for(cases)("%s", async ([, run, sentence], { expect }) => {
+    await expect(run()).rejects.toThrow(new TypeError(sentence));
+  });
+});
+
 describe("the real driver against the real card", { timeout: SEARCH_LIMIT_MS }, () => {
   const list = frames(3, { seed: 2, minByteLength: 60, maxByteLength: 64 });
   const setup = (bed: ExploredBed): IxgbeDriver => IxgbeDriver.probe(bed.pci, SMALL);
