@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import fc from "fast-check";
 import { MEMORY_MODELS, type MemoryModel } from "../../emulator/explore/kinds.ts";
 import { Schedule } from "../../emulator/explore/schedule.ts";
-import { VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
+import { isFailure, PASSED, VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
 import { loadDevice, type MachineOptions } from "../../emulator/run/machine.ts";
 import { driverLine } from "./code-line.ts";
@@ -10,14 +10,17 @@ import { picture } from "./picture.ts";
 import { PlainFunctions } from "./plain-functions.ts";
 import { findPluggedCure } from "./plugged-cure.ts";
 import { type ExploredBed, PluggedSession } from "./plugged-session.ts";
+import { divergenceOf } from "./rerun-token.ts";
 import { shrink } from "./shrink.ts";
-import { hashOfText, readToken, writeToken } from "./token.ts";
+import { checkDevices, testProgram, workloadOf } from "./test-token.ts";
+import { hashOfText, type RaceToken, readToken, TokenError, writeToken } from "./token.ts";
 
 const DEFAULT_RUNS = 1000;
 /** Schedules that one workload is searched with before the next one is drawn. */
 const RUNS_PER_WORKLOAD = 25;
 /** Steps of the failing run that are shown. What went before seldom matters, and nobody reads it. */
 const PICTURE_STEPS = 60;
+const CHANGED = "set-up or body are not those that the token was made with";
 
 export interface ExploreOptions<Context, Workload> {
   /** Brings the driver up, before each schedule and unexplored; what it returns goes to the body. */
@@ -30,7 +33,7 @@ export interface ExploreOptions<Context, Workload> {
   readonly seed?: number;
   /** Default all three. */
   readonly models?: readonly MemoryModel[];
-  /** A token from a failure: only that run is made. */
+  /** A token from a failure: only that run is made, with its workload drawn from `workload` once more. */
   readonly replay?: string;
   /** Looks for the barrier that is missing. Default true. */
   readonly cure?: boolean;
@@ -43,6 +46,8 @@ export interface ExploreResult {
   readonly runs: number;
   /** Of which nothing is known, because they took too many steps. */
   readonly unknown: number;
+  /** Where the run of a token left its schedule, because the driver is not what it was; undefined when it did not. */
+  readonly divergence?: string;
 }
 
 /** An interleaving in which the driver fails. The message has everything: verdict, picture, missing barrier, token. */
@@ -52,6 +57,8 @@ export class InterleavingError extends Error {
   readonly model: MemoryModel;
   readonly token: string;
   readonly deviationCount: number;
+  /** What the driver was put through, when it was drawn. */
+  readonly workload: unknown;
 
   constructor(
     message: string,
@@ -60,6 +67,7 @@ export class InterleavingError extends Error {
       readonly model: MemoryModel;
       readonly token: string;
       readonly deviationCount: number;
+      readonly workload: unknown;
     },
   ) {
     super(message);
@@ -67,6 +75,7 @@ export class InterleavingError extends Error {
     this.model = parts.model;
     this.token = parts.token;
     this.deviationCount = parts.deviationCount;
+    this.workload = parts.workload;
   }
 }
 
@@ -103,12 +112,21 @@ export async function explore<Context = undefined, Workload = undefined>(
   ) as PluggedSession;
   const source = hashOfText(`${setup}${body}`);
   const { runs = DEFAULT_RUNS, seed = 1, models = MEMORY_MODELS } = options;
-  if (options.replay !== undefined) return rerun(session, options.replay, source);
+  if (options.replay !== undefined) {
+    const token = readToken(options.replay);
+    checkDevices(token, specs);
+    workload = workloadOf(token, options.workload);
+    const result = rerun(session, token, options.replay, source, workload);
+    plain.throwRefusal();
+    return result;
+  }
+  let path = "";
   const total = { runs: 0, unknown: 0 };
   for (const model of models) {
     const found = options.workload === undefined ? searchOnce(model) : searchWorkloads(model, options.workload);
     plain.throwRefusal();
-    if (found >= 0) throw explain(session, model, found, options, source, workload);
+    const program = testProgram(specs, options.workload === undefined ? undefined : { path, value: workload });
+    if (found >= 0) throw explain(session, model, found, options, { program, source, workload });
   }
   return total;
 
@@ -135,18 +153,31 @@ export async function explore<Context = undefined, Workload = undefined>(
       { seed, numRuns: Math.max(1, Math.ceil(runs / RUNS_PER_WORKLOAD)) },
     );
     if (!details.failed || details.counterexample === null) return -1;
+    path = details.counterexamplePath ?? "";
     // The last candidate that was tried passed: the smallest that fails is run once more.
     fails(details.counterexample[0]);
     return foundAt;
   }
 }
 
-function rerun(session: PluggedSession, text: string, source: string): ExploreResult {
-  const token = readToken(text);
+function rerun(
+  session: PluggedSession,
+  token: RaceToken,
+  text: string,
+  source: string,
+  workload: unknown,
+): ExploreResult {
   const verdict = session.replay(token.model, token.schedule);
-  if (verdict === 0) return { runs: 1, unknown: 0 };
-  const changed = token.sourceHash === source ? "" : "  (set-up or body have changed since the token was made)";
-  throw failure(session, token.model, token.schedule, `the run of the token${changed}`, undefined, text);
+  const isChanged = token.sourceHash !== source;
+  if (isFailure(verdict)) {
+    const where = `the run of the token${isChanged ? `  (${CHANGED})` : ""}`;
+    throw failure(session, token.model, token.schedule, { where, cure: undefined, token: text, workload });
+  }
+  // Anything passes under the schedule of something else.
+  if (isChanged) throw new TokenError(`The run of the token does not fail, but ${CHANGED}: search again.`);
+  const divergence = divergenceOf(session, token.schedule);
+  const result = { runs: 1, unknown: verdict === PASSED ? 0 : 1 };
+  return divergence === undefined ? result : { ...result, divergence };
 }
 
 function explain<Context, Workload>(
@@ -154,8 +185,7 @@ function explain<Context, Workload>(
   model: MemoryModel,
   foundAtRun: number,
   options: ExploreOptions<Context, Workload>,
-  source: string,
-  workload: Workload,
+  { program, source, workload }: { readonly program: string; readonly source: string; readonly workload: Workload },
 ): InterleavingError {
   const { seed = 1, runs = DEFAULT_RUNS } = options;
   const failing = new Schedule();
@@ -165,7 +195,7 @@ function explain<Context, Workload>(
   const { schedule } = shrunk;
   const cure = options.cure === false ? undefined : findPluggedCure(session, shrunk.model, schedule, foundAtRun);
   const token = writeToken({
-    program: "explore",
+    program,
     sourceHash: source,
     model: shrunk.model,
     strategy: "portfolio",
@@ -175,7 +205,7 @@ function explain<Context, Workload>(
   const where =
     `seed ${seed}   run ${foundAtRun} of ${runs} in ${model}   shrunk from ${before} deviations to ${schedule.count}` +
     (options.workload === undefined ? "" : `\nworkload ${fc.stringify(workload)}`);
-  return failure(session, shrunk.model, schedule, where, cure, token);
+  return failure(session, shrunk.model, schedule, { where, cure, token, workload });
 }
 
 /** Replays the failing schedule with its trace, and puts everything into words. */
@@ -183,9 +213,12 @@ function failure(
   session: PluggedSession,
   model: MemoryModel,
   schedule: Schedule,
-  where: string,
-  cure: string | undefined,
-  token: string,
+  {
+    where,
+    cure,
+    token,
+    workload,
+  }: { readonly where: string; readonly cure: string | undefined; readonly token: string; readonly workload: unknown },
 ): InterleavingError {
   const { execution, machine, plugged } = session;
   const lines = new Map<string, string>();
@@ -208,7 +241,7 @@ function failure(
   const skipped = first > 0 ? `(the ${first} steps before are left out)\n` : "";
   const missing = cure === undefined ? "" : `\nMissing: ${cure}.`;
   const message = `${reason}\n${where}\nFails ${strongest}.${missing}\n\n${skipped}${drawn}\n\nReplay it: explore(…, { replay: "${token}" }, …)`;
-  return new InterleavingError(message, { verdict, model, token, deviationCount: schedule.count });
+  return new InterleavingError(message, { verdict, model, token, deviationCount: schedule.count, workload });
 }
 
 function verdictText(verdict: string): string {

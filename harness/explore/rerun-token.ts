@@ -36,7 +36,7 @@ export function rerunToken(session: SearchSession, token: RaceToken, sourceHash:
 }
 
 /** The first deviation of a schedule that the run did not make. */
-function divergenceOf({ execution, machine }: SearchSession, schedule: Schedule): string | undefined {
+export function divergenceOf({ execution, machine }: SearchSession, schedule: Schedule): string | undefined {
   const made = execution.recorder.schedule;
   for (let at = 0; at < schedule.count; at++) {
     let isMade = false;

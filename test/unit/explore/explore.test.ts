@@ -104,7 +104,9 @@ describe("the real driver against the real card", { timeout: SEARCH_LIMIT_MS }, 
   });
 
   test("a missing barrier is found in the model that needs it, named with its line, and replayed", async () => {
-    const careless = (bed: ExploredBed): IxgbeDriver => IxgbeDriver.probe(withoutAcquire(bed.pci), SMALL);
+    let isMended = false;
+    const careless = (bed: ExploredBed): IxgbeDriver =>
+      IxgbeDriver.probe(isMended ? bed.pci : withoutAcquire(bed.pci), SMALL);
     const body = (bed: ExploredBed, driver: IxgbeDriver): void => exchange(bed, driver, list);
     const error = await failureOf(explore(card, { setup: careless, runs: 400 }, body));
     expect(error.model).toBe("relaxed");
@@ -113,7 +115,17 @@ describe("the real driver against the real card", { timeout: SEARCH_LIMIT_MS }, 
     expect(error.deviationCount).toBeLessThanOrEqual(6);
     const again = await failureOf(explore(card, { setup: careless, replay: error.token }, body));
     expect(again.verdict).toBe(error.verdict);
-    expect(await explore(card, { setup, replay: error.token }, body)).toEqual({ runs: 1, unknown: 0 });
+    const foreign = (bed: ExploredBed, driver: IxgbeDriver): void => exchange(bed, driver, list.slice(1));
+    isMended = true;
+    const mended = await explore(card, { setup: careless, replay: error.token }, body);
+    expect(mended).toMatchObject({ runs: 1, unknown: 0 });
+    expect(mended.divergence).toMatch(/^step \d+ of /);
+    await expect(explore(card, { setup: careless, replay: error.token }, foreign)).rejects.toThrow(
+      "The run of the token does not fail, but set-up or body are not those that the token was made with: search again.",
+    );
+    await expect(explore(edu(), { replay: error.token }, () => {})).rejects.toThrow(
+      "This token is of ixgbe, and what is plugged in here is edu: hand it to its own test.",
+    );
   });
 
   test("a broken rule fails although the frames are right", async () => {
@@ -132,16 +144,27 @@ describe("workloads", { timeout: SEARCH_LIMIT_MS }, () => {
   test("shrink together with the schedule", async () => {
     const careless = (bed: ExploredBed): EduDriver => new EduDriver(withoutAcquire(bed.pci), "poll");
     const numbers = fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 1, maxLength: 6 });
+    const body = (_bed: ExploredBed, driver: EduDriver, list: readonly number[]): void => {
+      for (const n of list) {
+        driver.factorial(n);
+        if (n > 4) throw new Error("above four");
+      }
+    };
     const error = await failureOf(
-      explore(edu(), { setup: careless, workload: numbers, runs: 500, models: ["sc"] }, (_bed, driver, list) => {
-        for (const n of list) {
-          driver.factorial(n);
-          if (n > 4) throw new Error("above four");
-        }
-      }),
+      explore(edu(), { setup: careless, workload: numbers, runs: 500, models: ["sc"] }, body),
     );
     // Zeros may stay: fast-check takes from the front only.
     expect(error.message).toMatch(/workload \[5(,0)*\]/);
+    const { token: replay, workload } = error;
+    for (const again of [numbers, fc.constant(workload as number[])]) {
+      const repeated = await failureOf(explore(edu(), { setup: careless, workload: again, replay }, body));
+      expect(repeated).toMatchObject({ verdict: "violation", workload });
+    }
+    const rerun = (other: fc.Arbitrary<number[]>) => explore(edu(), { setup: careless, workload: other, replay }, body);
+    await expect(rerun(fc.constant([6]))).rejects.toThrow(/The workload is not drawn as it was/);
+    await expect(explore(edu(), { setup: careless, replay }, body as () => void)).rejects.toThrow(
+      /with a workload: pass/,
+    );
   });
 });
 
