@@ -4,10 +4,11 @@ import type { Strategy } from "../../emulator/explore/strategy.ts";
 import { isFailure, PASSED } from "../../emulator/explore/verdict.ts";
 import { deriveSeed } from "../../emulator/run/rng.ts";
 import { findCure } from "./cure.ts";
+import { CureNotSought } from "./cure-trials.ts";
 import { findPluggedCure } from "./plugged-cure.ts";
 import { PluggedSession } from "./plugged-session.ts";
 import { type CoverageReport, RaceCoverage } from "./race-coverage.ts";
-import { CureNotSought, explainFailure, type RaceReport } from "./report.ts";
+import { explainFailure, type RaceReport } from "./report.ts";
 import type { SearchSession } from "./search-session.ts";
 import { SelfCheck } from "./self-check.ts";
 import { type StrategyName, strategyNamed } from "./strategy-named.ts";
@@ -17,8 +18,6 @@ const ROUND = 64;
 const DEFAULT_RUNS = 5_000;
 const DEFAULT_CHECK_EVERY = 250;
 const PROGRESS_INTERVAL_MS = 100;
-/** How long a missing barrier is looked for: with a long driver there are many places for it. */
-const CURE_LIMIT_MS = 30_000;
 
 export interface CampaignOptions {
   /** Default all three, in turns. */
@@ -188,14 +187,13 @@ class Campaign {
   /** A driver's accesses have lines, by which a barrier's place is named; a small program's have names. */
   #cure(session: SearchSession, model: MemoryModel, schedule: Schedule): string | undefined {
     const { onRun } = session;
-    const endMs = performance.now() + CURE_LIMIT_MS;
     session.onRun = () => {
       onRun?.();
-      if (performance.now() > endMs || this.#options.isStopped?.() === true) throw new CureNotSought();
+      if (this.#options.isStopped?.() === true) throw new CureNotSought("the search was stopped");
     };
     try {
       if (session instanceof PluggedSession) return findPluggedCure(session, model, schedule, this.#runs);
-      return findCure(session, model, schedule);
+      return findCure(session, model, schedule, this.#runs);
     } finally {
       session.onRun = onRun;
     }

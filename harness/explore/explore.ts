@@ -6,6 +6,7 @@ import { isFailure, PASSED, VERDICT_NAMES, VIOLATION } from "../../emulator/expl
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
 import { loadDevice, type MachineOptions } from "../../emulator/run/machine.ts";
 import { driverLine } from "./code-line.ts";
+import { CureNotSought } from "./cure-trials.ts";
 import { picture } from "./picture.ts";
 import { PlainFunctions } from "./plain-functions.ts";
 import { findPluggedCure } from "./plugged-cure.ts";
@@ -171,7 +172,7 @@ function rerun(
   const isChanged = token.sourceHash !== source;
   if (isFailure(verdict)) {
     const where = `the run of the token${isChanged ? `  (${CHANGED})` : ""}`;
-    throw failure(session, token.model, token.schedule, { where, cure: undefined, token: text, workload });
+    throw failure(session, token.model, token.schedule, { where, cure: "", token: text, workload });
   }
   // Anything passes under the schedule of something else.
   if (isChanged) throw new TokenError(`The run of the token does not fail, but ${CHANGED}: search again.`);
@@ -193,7 +194,8 @@ function explain<Context, Workload>(
   const before = failing.count;
   const shrunk = shrink(session, model, failing, session.execution.verdict);
   const { schedule } = shrunk;
-  const cure = options.cure === false ? undefined : findPluggedCure(session, shrunk.model, schedule, foundAtRun);
+  const cure =
+    options.cure === false ? "" : cureText(() => findPluggedCure(session, shrunk.model, schedule, foundAtRun));
   const token = writeToken({
     program,
     sourceHash: source,
@@ -208,6 +210,16 @@ function explain<Context, Workload>(
   return failure(session, shrunk.model, schedule, { where, cure, token, workload });
 }
 
+function cureText(find: () => string | undefined): string {
+  try {
+    const cure = find();
+    return cure === undefined ? "" : `\nMissing: ${cure}.`;
+  } catch (error) {
+    if (!(error instanceof CureNotSought)) throw error;
+    return `\nMissing barrier: not sought: ${error.message}.`;
+  }
+}
+
 /** Replays the failing schedule with its trace, and puts everything into words. */
 function failure(
   session: PluggedSession,
@@ -218,7 +230,7 @@ function failure(
     cure,
     token,
     workload,
-  }: { readonly where: string; readonly cure: string | undefined; readonly token: string; readonly workload: unknown },
+  }: { readonly where: string; readonly cure: string; readonly token: string; readonly workload: unknown },
 ): InterleavingError {
   const { execution, machine, plugged } = session;
   const lines = new Map<string, string>();
@@ -239,8 +251,7 @@ function failure(
     noteOf: (actor, ordinal) => lines.get(`${actor}.${ordinal}`) ?? "",
   });
   const skipped = first > 0 ? `(the ${first} steps before are left out)\n` : "";
-  const missing = cure === undefined ? "" : `\nMissing: ${cure}.`;
-  const message = `${reason}\n${where}\nFails ${strongest}.${missing}\n\n${skipped}${drawn}\n\nReplay it: explore(…, { replay: "${token}" }, …)`;
+  const message = `${reason}\n${where}\nFails ${strongest}.${cure}\n\n${skipped}${drawn}\n\nReplay it: explore(…, { replay: "${token}" }, …)`;
   return new InterleavingError(message, { verdict, model, token, deviationCount: schedule.count, workload });
 }
 
