@@ -38,6 +38,11 @@ export interface ExploreOptions<Context, Workload> {
   readonly replay?: string;
   /** Looks for the barrier that is missing. Default true. */
   readonly cure?: boolean;
+  /**
+   * Whether a run that takes too many steps fails as starving, after as many more in which everybody gets turns fairly.
+   * Default false: nothing is known of it.
+   */
+  readonly mustEnd?: boolean;
   readonly machine?: MachineOptions;
 }
 
@@ -83,7 +88,8 @@ export class InterleavingError extends Error {
 /**
  * Runs a driver against its devices in one order of events after the other: every access of the body, every drain of a
  * store buffer, DMA transfer and interrupt is a step whose turn is chosen. Rejects with {@link InterleavingError} for the
- * first order in which the body throws, a rule is broken, or nobody can go on; it is shrunk first.
+ * first order in which the body throws, a rule is broken, or nobody can go on; it is shrunk first. Rejects also when of most
+ * runs nothing is known.
  *
  * ```ts
  * await explore(ixgbe(), { setup: (bed) => MyDriver.probe(bed.pci, { ringSize: 8 }) }, (bed, driver) => {
@@ -111,6 +117,7 @@ export async function explore<Context = undefined, Workload = undefined>(
     },
     options.machine,
   ) as PluggedSession;
+  session.execution.mustEnd = options.mustEnd === true;
   const source = hashOfText(`${setup}${body}`);
   const { runs = DEFAULT_RUNS, seed = 1, models = MEMORY_MODELS } = options;
   if (options.replay !== undefined) {
@@ -119,7 +126,7 @@ export async function explore<Context = undefined, Workload = undefined>(
     workload = workloadOf(token, options.workload);
     const result = rerun(session, token, options.replay, source, workload);
     plain.throwRefusal();
-    return result;
+    return checked(session, result);
   }
   let path = "";
   const total = { runs: 0, unknown: 0 };
@@ -129,7 +136,7 @@ export async function explore<Context = undefined, Workload = undefined>(
     const program = testProgram(specs, options.workload === undefined ? undefined : { path, value: workload });
     if (found >= 0) throw explain(session, model, found, options, { program, source, workload });
   }
-  return total;
+  return checked(session, total);
 
   /** The run at which it failed, or -1. */
   function searchOnce(model: MemoryModel): number {
@@ -159,6 +166,17 @@ export async function explore<Context = undefined, Workload = undefined>(
     fails(details.counterexample[0]);
     return foundAt;
   }
+}
+
+/** Throws when most runs have said nothing: it would look as if the driver had passed. */
+function checked(session: PluggedSession, result: ExploreResult): ExploreResult {
+  const { runs, unknown } = result;
+  if (unknown <= runs / 2) return result;
+  const limit = session.execution.stepLimit.toLocaleString("en");
+  throw new Error(
+    `explore: of ${unknown} of ${runs} runs nothing is known, because they took more than ${limit} steps: ` +
+      "put the driver through less in the body, or say mustEnd: true if that is a failure.",
+  );
 }
 
 function rerun(

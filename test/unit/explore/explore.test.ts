@@ -207,7 +207,7 @@ describe("a handler on the CPU that it interrupts", { timeout: SEARCH_LIMIT_MS }
   });
 });
 
-describe("what comes to no end comes to a verdict", () => {
+describe("what comes to no end comes to a verdict", { timeout: SEARCH_LIMIT_MS }, () => {
   const setup = (bed: ExploredBed): EduDriver => new EduDriver(bed.pci, "poll");
 
   test("a loop that polls for what nobody will write", async () => {
@@ -236,6 +236,28 @@ describe("what comes to no end comes to a verdict", () => {
     );
     expect(error.verdict).toBe("livelock");
     expect(accesses).toBeGreaterThanOrEqual(5);
+  });
+
+  /** Reads for ever what changes all the time. */
+  const readsOn = (bed: ExploredBed): void => {
+    const bar = bed.pci.bar(0);
+    for (let value = 0; ; value++) {
+      bar.write32(0x04, value);
+      bar.read32(0x04);
+    }
+  };
+
+  test("runs of which nothing is known do not pass", async () => {
+    await expect(explore(edu(), { setup, runs: 2 }, readsOn)).rejects.toThrow(
+      "explore: of 6 of 6 runs nothing is known, because they took more than 10,000 steps: put the driver through less",
+    );
+  });
+
+  test("a body that never ends is starving where it must end, and so is its replay", async () => {
+    const options = { setup, runs: 2, mustEnd: true, cure: false };
+    const error = await failureOf(explore(edu(), options, readsOn));
+    expect(error.verdict).toBe("starvation");
+    expect((await failureOf(explore(edu(), { ...options, replay: error.token }, readsOn))).verdict).toBe("starvation");
   });
 
   test("a wait for an interrupt that is masked ends by its limit", async () => {
