@@ -210,7 +210,7 @@ function explain<Context, Workload>(
   const failing = new Schedule();
   failing.copyFrom(session.execution.recorder.schedule);
   const before = failing.count;
-  const shrunk = shrink(session, model, failing, session.execution.verdict);
+  const shrunk = shrink(session, model, failing);
   const { schedule } = shrunk;
   const cure =
     options.cure === false ? "" : cureText(() => findPluggedCure(session, shrunk.model, schedule, foundAtRun));

@@ -84,7 +84,7 @@ export function explainFailure(session: SearchSession, model: MemoryModel, origi
   const { execution } = session;
   const failing = new Schedule();
   failing.copyFrom(execution.recorder.schedule);
-  const shrunk = shrink(session, model, failing, execution.verdict);
+  const shrunk = shrink(session, model, failing);
   let cure: string | undefined;
   let whyCureUnknown = "";
   let isCureKnown = origin.cure !== undefined;
