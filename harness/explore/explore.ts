@@ -2,9 +2,11 @@ import { basename } from "node:path";
 import fc from "fast-check";
 import { MEMORY_MODELS, type MemoryModel } from "../../emulator/explore/kinds.ts";
 import { Schedule } from "../../emulator/explore/schedule.ts";
+import { Portfolio } from "../../emulator/explore/strategies/portfolio.ts";
 import { isFailure, PASSED, VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
 import { loadDevice, type MachineOptions } from "../../emulator/run/machine.ts";
+import { deriveSeed } from "../../emulator/run/rng.ts";
 import { driverLine } from "./code-line.ts";
 import { CureNotSought } from "./cure-trials.ts";
 import { picture } from "./picture.ts";
@@ -12,6 +14,7 @@ import { PlainFunctions } from "./plain-functions.ts";
 import { findPluggedCure } from "./plugged-cure.ts";
 import { type ExploredBed, PluggedSession } from "./plugged-session.ts";
 import { divergenceOf } from "./rerun-token.ts";
+import { SelfCheck } from "./self-check.ts";
 import { shrink } from "./shrink.ts";
 import { checkDevices, testProgram, workloadOf } from "./test-token.ts";
 import { hashOfText, type RaceToken, readToken, TokenError, writeToken } from "./token.ts";
@@ -85,6 +88,18 @@ export class InterleavingError extends Error {
   }
 }
 
+/** The same schedule went two ways: nothing that a search finds could be replayed. */
+export class NondeterminismError extends Error {
+  override readonly name = "NondeterminismError";
+
+  constructor(difference: string) {
+    super(
+      `explore: the same schedule was run twice and went two ways: ${difference}. Something in set-up or body depends on ` +
+        "chance, on a clock, or on what an earlier run has left behind.",
+    );
+  }
+}
+
 /**
  * Runs a driver against its devices in one order of events after the other: every access of the body, every drain of a
  * store buffer, DMA transfer and interrupt is a step whose turn is chosen. Rejects with {@link InterleavingError} for the
@@ -124,10 +139,13 @@ export async function explore<Context = undefined, Workload = undefined>(
     const token = readToken(options.replay);
     checkDevices(token, specs);
     workload = workloadOf(token, options.workload);
-    const result = rerun(session, token, options.replay, source, workload);
-    plain.throwRefusal();
-    return checked(session, result);
+    try {
+      return checked(session, rerun(session, token, options.replay, source, workload));
+    } finally {
+      plain.throwRefusal();
+    }
   }
+  const check = new SelfCheck(session);
   let path = "";
   const total = { runs: 0, unknown: 0 };
   for (const model of models) {
@@ -143,27 +161,47 @@ export async function explore<Context = undefined, Workload = undefined>(
     const result = session.search(model, runs, seed);
     total.runs += result.runs;
     total.unknown += result.unknown;
-    return result.hasFailed ? result.runs : -1;
+    if (!result.hasFailed) return -1;
+    plain.throwRefusal();
+    const difference = check.confirm(model);
+    if (difference !== undefined) throw new NondeterminismError(difference);
+    return result.runs;
   }
 
   function searchWorkloads(model: MemoryModel, arbitrary: fc.Arbitrary<Workload>): number {
     let foundAt = -1;
+    let difference: string | undefined;
+    let drawn = 0;
+    let searched = 0;
+    const failing = new Schedule();
+    // One for all workloads: a member of it has its turn only once in a few runs.
+    const strategy = new Portfolio();
     const fails = (candidate: Workload): boolean => {
+      if (difference !== undefined) return false;
       workload = candidate;
-      const result = session.search(model, RUNS_PER_WORKLOAD, seed);
+      const result = session.search(model, RUNS_PER_WORKLOAD, deriveSeed(seed, drawn++), strategy);
       total.runs += result.runs;
       total.unknown += result.unknown;
-      if (result.hasFailed) foundAt = result.runs;
-      return result.hasFailed;
+      if (foundAt < 0) searched += result.runs;
+      if (!result.hasFailed) return false;
+      plain.throwRefusal();
+      difference = check.confirm(model);
+      if (foundAt < 0) foundAt = searched;
+      failing.copyFrom(session.execution.recorder.schedule);
+      return true;
     };
     const details = fc.check(
       fc.property(arbitrary, (candidate) => !fails(candidate)),
       { seed, numRuns: Math.max(1, Math.ceil(runs / RUNS_PER_WORKLOAD)) },
     );
+    plain.throwRefusal();
+    if (difference !== undefined) throw new NondeterminismError(difference);
     if (!details.failed || details.counterexample === null) return -1;
+    if (foundAt < 0) throw details.errorInstance;
     path = details.counterexamplePath ?? "";
     // The last candidate that was tried passed: the smallest that fails is run once more.
-    fails(details.counterexample[0]);
+    workload = details.counterexample[0];
+    session.replay(model, failing);
     return foundAt;
   }
 }

@@ -168,6 +168,19 @@ describe("workloads", { timeout: SEARCH_LIMIT_MS }, () => {
   });
 });
 
+describe("what depends on an earlier run", () => {
+  test.each([{}, { workload: fc.constant(1) }])("is nondeterminism and no finding %#", async (more) => {
+    let run = 0;
+    const body = (bed: ExploredBed): void => {
+      bed.pci.bar(0).write32(0x04, 1);
+      if (++run === 7) throw new Error("a bad day");
+    };
+    await expect(explore(edu(), { runs: 20, ...more }, body)).rejects.toThrow(
+      /^explore: the same schedule was run twice and went two ways: .*a bad day/,
+    );
+  });
+});
+
 describe("a handler on the CPU that it interrupts", { timeout: SEARCH_LIMIT_MS }, () => {
   /** Main function and handler both add one to a word; the handler once for each of two interrupts. */
   const count = (bed: ExploredBed, protects: boolean): void => {
