@@ -34,6 +34,8 @@ export interface CampaignOptions {
   readonly coverage?: boolean;
   /** Whether the missing barrier is looked for. Default true. */
   readonly cure?: boolean;
+  /** Whether a run that takes too many steps is given fair turns, and then fails as starving. Default false. */
+  readonly mustEnd?: boolean;
   /** Name of what is searched, and hash of its source: both go into the token. */
   readonly program: string;
   readonly sourceHash: string;
@@ -110,6 +112,7 @@ class Campaign {
   constructor(session: SearchSession, options: CampaignOptions) {
     const { models = MEMORY_MODELS, strategy = "portfolio", timeLimitMs } = options;
     this.#session = session;
+    session.execution.mustEnd = options.mustEnd === true;
     this.#options = options;
     this.#lanes = models.map((model) => ({
       model,

@@ -17,6 +17,8 @@ try {
   });
   session.onRun = () => void Atomics.add(beats, RUNS, 1);
   Atomics.store(beats, PHASE, SEARCHING);
+  // A failure that is replayed may be one of starving; a search sets it as it was told to.
+  session.execution.mustEnd = true;
   if (work.kind === "rerun") {
     post({ kind: "rerun", report: rerunToken(session, readToken(work.token), sourceHash) });
   } else {
