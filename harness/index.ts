@@ -28,7 +28,13 @@ export {
   runCampaign,
 } from "./explore/campaign.ts";
 export { type ExplorationModule, exploration } from "./explore/exploration.ts";
-export { type ExploreOptions, type ExploreResult, explore, InterleavingError } from "./explore/explore.ts";
+export {
+  type ExploreOptions,
+  type ExploreResult,
+  explore,
+  InterleavingError,
+  NondeterminismError,
+} from "./explore/explore.ts";
 export type { ExploredBed, ExploredWireEnd } from "./explore/plugged-session.ts";
 export { type FrameShape, frames } from "./frames.ts";
 export { failOnOpenTestbeds } from "./open-testbeds.ts";

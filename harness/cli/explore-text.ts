@@ -82,8 +82,9 @@ export function failureText(failure: RaceReport, isFixed: boolean): string {
   ].join("\n");
 }
 
-function cureText({ cure, isCureKnown }: RaceReport): string {
+function cureText({ cure, isCureKnown, whyCureUnknown }: RaceReport): string {
   if (cure !== undefined) return `Missing: ${cure}.`;
+  if (whyCureUnknown !== "") return `A missing barrier was not sought to the end: ${whyCureUnknown}.`;
   return isCureKnown ? "No barrier cures it." : "Whether a barrier cures it was not found out.";
 }
 

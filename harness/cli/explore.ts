@@ -31,6 +31,7 @@ export const explore: Verb = {
     { name: "seed", value: "N", about: "the same seed searches the same schedules (default 1)" },
     { name: "fixed", about: "search the scenario's twin, in which the bug is mended" },
     { name: "save", value: "DIR", about: "keep failures there, and replay those of earlier searches first" },
+    { name: "must-end", about: "a schedule that takes too many steps fails as starving, instead of saying nothing" },
     { name: "hang", value: "SECONDS", about: `a schedule that takes longer hangs (default ${HANG_LIMIT_S})` },
   ],
   examples: [
@@ -87,6 +88,7 @@ export interface SearchOptions {
   readonly seed: number;
   readonly runs?: number;
   readonly timeLimitMs?: number;
+  readonly mustEnd?: boolean;
 }
 
 function optionsOf(given: Arguments): SearchOptions {
@@ -96,6 +98,7 @@ function optionsOf(given: Arguments): SearchOptions {
     models: modelsOf(given.value("model") ?? "all"),
     strategy: strategyOf(given.value("strategy") ?? "portfolio"),
     seed: wholeNumber(given, "seed", 0) ?? 1,
+    ...(given.has("must-end") ? { mustEnd: true } : {}),
     ...(runs === undefined ? {} : { runs }),
     ...(time === undefined ? {} : { timeLimitMs: time * MS_PER_S }),
   };

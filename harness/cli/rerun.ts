@@ -1,5 +1,6 @@
 import { exploreInThread } from "../explore/explore-thread.ts";
 import type { RerunReport } from "../explore/rerun-token.ts";
+import { isOfTest } from "../explore/test-token.ts";
 import { readToken } from "../explore/token.ts";
 import { EXIT_INCORRECT, EXIT_PASSED, EXIT_STUCK, UsageError } from "./exit-codes.ts";
 import { exitCodeOf } from "./explore-outcome.ts";
@@ -30,7 +31,7 @@ export const rerun: Verb = {
     if (text === undefined)
       throw new UsageError("Which run? A failure that `softbar explore` finds ends in its token.");
     const token = readToken(text.trim());
-    if (token.program === "explore")
+    if (isOfTest(token))
       throw new UsageError("The token is of a test: hand it to explore(…, { replay: TOKEN }, …) in there.");
     const place = await placeOf(token.program, racesUrl, given.has("fixed")).catch((error: unknown) => {
       if (!(error instanceof UsageError)) throw error;

@@ -4,10 +4,11 @@ import type { Strategy } from "../../emulator/explore/strategy.ts";
 import { isFailure, PASSED } from "../../emulator/explore/verdict.ts";
 import { deriveSeed } from "../../emulator/run/rng.ts";
 import { findCure } from "./cure.ts";
+import { CureNotSought } from "./cure-trials.ts";
 import { findPluggedCure } from "./plugged-cure.ts";
 import { PluggedSession } from "./plugged-session.ts";
 import { type CoverageReport, RaceCoverage } from "./race-coverage.ts";
-import { CureNotSought, explainFailure, type RaceReport } from "./report.ts";
+import { explainFailure, type RaceReport } from "./report.ts";
 import type { SearchSession } from "./search-session.ts";
 import { SelfCheck } from "./self-check.ts";
 import { type StrategyName, strategyNamed } from "./strategy-named.ts";
@@ -17,8 +18,6 @@ const ROUND = 64;
 const DEFAULT_RUNS = 5_000;
 const DEFAULT_CHECK_EVERY = 250;
 const PROGRESS_INTERVAL_MS = 100;
-/** How long a missing barrier is looked for: with a long driver there are many places for it. */
-const CURE_LIMIT_MS = 30_000;
 
 export interface CampaignOptions {
   /** Default all three, in turns. */
@@ -35,6 +34,8 @@ export interface CampaignOptions {
   readonly coverage?: boolean;
   /** Whether the missing barrier is looked for. Default true. */
   readonly cure?: boolean;
+  /** Whether a run that takes too many steps is given fair turns, and then fails as starving. Default false. */
+  readonly mustEnd?: boolean;
   /** Name of what is searched, and hash of its source: both go into the token. */
   readonly program: string;
   readonly sourceHash: string;
@@ -111,6 +112,7 @@ class Campaign {
   constructor(session: SearchSession, options: CampaignOptions) {
     const { models = MEMORY_MODELS, strategy = "portfolio", timeLimitMs } = options;
     this.#session = session;
+    session.execution.mustEnd = options.mustEnd === true;
     this.#options = options;
     this.#lanes = models.map((model) => ({
       model,
@@ -188,14 +190,13 @@ class Campaign {
   /** A driver's accesses have lines, by which a barrier's place is named; a small program's have names. */
   #cure(session: SearchSession, model: MemoryModel, schedule: Schedule): string | undefined {
     const { onRun } = session;
-    const endMs = performance.now() + CURE_LIMIT_MS;
     session.onRun = () => {
       onRun?.();
-      if (performance.now() > endMs || this.#options.isStopped?.() === true) throw new CureNotSought();
+      if (this.#options.isStopped?.() === true) throw new CureNotSought("the search was stopped");
     };
     try {
       if (session instanceof PluggedSession) return findPluggedCure(session, model, schedule, this.#runs);
-      return findCure(session, model, schedule);
+      return findCure(session, model, schedule, this.#runs);
     } finally {
       session.onRun = onRun;
     }

@@ -6,13 +6,12 @@ import {
   type MemoryModel,
   OPERATION_NAMES,
   RMB,
+  WC_WRITE,
   WMB,
 } from "../../emulator/explore/kinds.ts";
 import type { Schedule } from "../../emulator/explore/schedule.ts";
+import { CureTrials } from "./cure-trials.ts";
 import type { SearchSession } from "./search-session.ts";
-
-/** A cure has to hold in this many other runs, not only in the one that failed. */
-const TRIAL_RUNS = 1024;
 
 interface Site {
   readonly thread: number;
@@ -22,20 +21,45 @@ interface Site {
 
 /**
  * The barrier that cures a failure, in words, or undefined when none does: every barrier is tried in front of every
- * operation that a CPU made in the failing run, then mb in front of two operations of two CPUs.
+ * operation that a CPU made in the failing run, then mb in front of two operations of two CPUs. Throws {@link CureNotSought} when the failure is too rare for that.
  */
-export function findCure(session: SearchSession, model: MemoryModel, schedule: Schedule): string | undefined {
+export function findCure(
+  session: SearchSession,
+  model: MemoryModel,
+  schedule: Schedule,
+  foundAtRun: number,
+): string | undefined {
   const sites = sitesOf(session, model, schedule);
+  // Where everything is in order already, a barrier only shifts who comes when.
+  const isCombining = sites.some(({ kind }) => kind === WC_WRITE);
+  if (model === "sc" && !isCombining) return undefined;
+  const trials = new CureTrials(session, model, foundAtRun);
+  const cure = firstCure(session, model, schedule, sites, trials);
+  return cure !== undefined && !isCombining && trials.failsInOrder() ? undefined : cure;
+}
+
+function firstCure(
+  session: SearchSession,
+  model: MemoryModel,
+  schedule: Schedule,
+  sites: readonly Site[],
+  trials: CureTrials,
+): string | undefined {
   const hasDevice = session.machine.devices.length > 0;
   const { insertion } = session.execution;
+  const holds = (barrier: number, ...places: Site[]): boolean => {
+    insertion.clear();
+    for (const { thread, kind, address } of places) insertion.add(thread, kind, address, barrier);
+    return session.replay(model, schedule) === 0 && trials.holds();
+  };
   try {
     // The weakest that is enough is what is missing.
     for (const barrier of hasDevice ? [DMA_WMB, DMA_RMB, WMB, MB] : [WMB, RMB, MB]) {
-      for (const site of sites) if (holds(session, model, schedule, barrier, site)) return say(session, barrier, site);
+      for (const site of sites) if (holds(barrier, site)) return say(session, barrier, site);
       for (const first of sites) {
         for (const second of sites) {
           if (first.thread >= second.thread) continue;
-          if (!holds(session, model, schedule, barrier, first, second)) continue;
+          if (!holds(barrier, first, second)) continue;
           return `${say(session, barrier, first)}, and ${say(session, barrier, second)}`;
         }
       }
@@ -50,20 +74,6 @@ function say(session: SearchSession, barrier: number, { thread, kind, address }:
   const { machine } = session;
   const where = address >= 0 ? ` of ${machine.nameOf(address)}` : "";
   return `${OPERATION_NAMES[barrier]} in ${machine.threads[thread]?.name} before the ${OPERATION_NAMES[kind]}${where}`;
-}
-
-function holds(
-  session: SearchSession,
-  model: MemoryModel,
-  schedule: Schedule,
-  barrier: number,
-  ...sites: Site[]
-): boolean {
-  const { insertion } = session.execution;
-  insertion.clear();
-  for (const { thread, kind, address } of sites) insertion.add(thread, kind, address, barrier);
-  const passed = session.replay(model, schedule) === 0;
-  return passed && !session.search(model, TRIAL_RUNS, 1).hasFailed;
 }
 
 /** The places in a CPU's program that the failing run went through. */

@@ -29,7 +29,7 @@ export type ExploreWork =
   | { readonly kind: "rerun"; readonly token: string }
   | {
       readonly kind: "search";
-      readonly options: Pick<CampaignOptions, "models" | "runs" | "seed" | "strategy" | "timeLimitMs">;
+      readonly options: Pick<CampaignOptions, "models" | "runs" | "seed" | "strategy" | "timeLimitMs" | "mustEnd">;
       /** Failures of earlier searches: replayed first. */
       readonly saved: readonly { readonly file: string; readonly token: string }[];
     };

@@ -2,21 +2,29 @@ import { basename } from "node:path";
 import fc from "fast-check";
 import { MEMORY_MODELS, type MemoryModel } from "../../emulator/explore/kinds.ts";
 import { Schedule } from "../../emulator/explore/schedule.ts";
-import { VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
+import { Portfolio } from "../../emulator/explore/strategies/portfolio.ts";
+import { isFailure, PASSED, VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
 import { loadDevice, type MachineOptions } from "../../emulator/run/machine.ts";
+import { deriveSeed } from "../../emulator/run/rng.ts";
 import { driverLine } from "./code-line.ts";
+import { CureNotSought } from "./cure-trials.ts";
 import { picture } from "./picture.ts";
+import { PlainFunctions } from "./plain-functions.ts";
 import { findPluggedCure } from "./plugged-cure.ts";
 import { type ExploredBed, PluggedSession } from "./plugged-session.ts";
+import { divergenceOf } from "./rerun-token.ts";
+import { SelfCheck } from "./self-check.ts";
 import { shrink } from "./shrink.ts";
-import { hashOfText, readToken, writeToken } from "./token.ts";
+import { checkDevices, testProgram, workloadOf } from "./test-token.ts";
+import { hashOfText, type RaceToken, readToken, TokenError, writeToken } from "./token.ts";
 
 const DEFAULT_RUNS = 1000;
 /** Schedules that one workload is searched with before the next one is drawn. */
 const RUNS_PER_WORKLOAD = 25;
 /** Steps of the failing run that are shown. What went before seldom matters, and nobody reads it. */
 const PICTURE_STEPS = 60;
+const CHANGED = "set-up or body are not those that the token was made with";
 
 export interface ExploreOptions<Context, Workload> {
   /** Brings the driver up, before each schedule and unexplored; what it returns goes to the body. */
@@ -29,10 +37,15 @@ export interface ExploreOptions<Context, Workload> {
   readonly seed?: number;
   /** Default all three. */
   readonly models?: readonly MemoryModel[];
-  /** A token from a failure: only that run is made. */
+  /** A token from a failure: only that run is made, with its workload drawn from `workload` once more. */
   readonly replay?: string;
   /** Looks for the barrier that is missing. Default true. */
   readonly cure?: boolean;
+  /**
+   * Whether a run that takes too many steps fails as starving, after as many more in which everybody gets turns fairly.
+   * Default false: nothing is known of it.
+   */
+  readonly mustEnd?: boolean;
   readonly machine?: MachineOptions;
 }
 
@@ -42,6 +55,8 @@ export interface ExploreResult {
   readonly runs: number;
   /** Of which nothing is known, because they took too many steps. */
   readonly unknown: number;
+  /** Where the run of a token left its schedule, because the driver is not what it was; undefined when it did not. */
+  readonly divergence?: string;
 }
 
 /** An interleaving in which the driver fails. The message has everything: verdict, picture, missing barrier, token. */
@@ -51,6 +66,8 @@ export class InterleavingError extends Error {
   readonly model: MemoryModel;
   readonly token: string;
   readonly deviationCount: number;
+  /** What the driver was put through, when it was drawn. */
+  readonly workload: unknown;
 
   constructor(
     message: string,
@@ -59,6 +76,7 @@ export class InterleavingError extends Error {
       readonly model: MemoryModel;
       readonly token: string;
       readonly deviationCount: number;
+      readonly workload: unknown;
     },
   ) {
     super(message);
@@ -66,13 +84,27 @@ export class InterleavingError extends Error {
     this.model = parts.model;
     this.token = parts.token;
     this.deviationCount = parts.deviationCount;
+    this.workload = parts.workload;
+  }
+}
+
+/** The same schedule went two ways: nothing that a search finds could be replayed. */
+export class NondeterminismError extends Error {
+  override readonly name = "NondeterminismError";
+
+  constructor(difference: string) {
+    super(
+      `explore: the same schedule was run twice and went two ways: ${difference}. Something in set-up or body depends on ` +
+        "chance, on a clock, or on what an earlier run has left behind.",
+    );
   }
 }
 
 /**
  * Runs a driver against its devices in one order of events after the other: every access of the body, every drain of a
  * store buffer, DMA transfer and interrupt is a step whose turn is chosen. Rejects with {@link InterleavingError} for the
- * first order in which the body throws, a rule is broken, or nobody can go on; it is shrunk first.
+ * first order in which the body throws, a rule is broken, or nobody can go on; it is shrunk first. Rejects also when of most
+ * runs nothing is known.
  *
  * ```ts
  * await explore(ixgbe(), { setup: (bed) => MyDriver.probe(bed.pci, { ringSize: 8 }) }, (bed, driver) => {
@@ -90,57 +122,119 @@ export async function explore<Context = undefined, Workload = undefined>(
   const specs = Array.isArray(devices) ? (devices as readonly DeviceSpec[]) : [devices as DeviceSpec];
   const loaded = await Promise.all(specs.map(loadDevice));
   const setup = options.setup ?? ((): Context => undefined as Context);
+  const plain = new PlainFunctions(setup, body);
   let workload = undefined as Workload;
   const session = new PluggedSession<Context>(
     loaded,
-    { setup, body: (bed, context) => body(bed, context, workload) },
+    {
+      setup: (bed) => plain.check("setup", setup(bed)),
+      body: (bed, context) => void plain.check("body", body(bed, context, workload)),
+    },
     options.machine,
   ) as PluggedSession;
+  session.execution.mustEnd = options.mustEnd === true;
   const source = hashOfText(`${setup}${body}`);
   const { runs = DEFAULT_RUNS, seed = 1, models = MEMORY_MODELS } = options;
-  if (options.replay !== undefined) return rerun(session, options.replay, source);
+  if (options.replay !== undefined) {
+    const token = readToken(options.replay);
+    checkDevices(token, specs);
+    workload = workloadOf(token, options.workload);
+    try {
+      return checked(session, rerun(session, token, options.replay, source, workload));
+    } finally {
+      plain.throwRefusal();
+    }
+  }
+  const check = new SelfCheck(session);
+  let path = "";
   const total = { runs: 0, unknown: 0 };
   for (const model of models) {
     const found = options.workload === undefined ? searchOnce(model) : searchWorkloads(model, options.workload);
-    if (found >= 0) throw explain(session, model, found, options, source, workload);
+    plain.throwRefusal();
+    const program = testProgram(specs, options.workload === undefined ? undefined : { path, value: workload });
+    if (found >= 0) throw explain(session, model, found, options, { program, source, workload });
   }
-  return total;
+  return checked(session, total);
 
   /** The run at which it failed, or -1. */
   function searchOnce(model: MemoryModel): number {
     const result = session.search(model, runs, seed);
     total.runs += result.runs;
     total.unknown += result.unknown;
-    return result.hasFailed ? result.runs : -1;
+    if (!result.hasFailed) return -1;
+    plain.throwRefusal();
+    const difference = check.confirm(model);
+    if (difference !== undefined) throw new NondeterminismError(difference);
+    return result.runs;
   }
 
   function searchWorkloads(model: MemoryModel, arbitrary: fc.Arbitrary<Workload>): number {
     let foundAt = -1;
+    let difference: string | undefined;
+    let drawn = 0;
+    let searched = 0;
+    const failing = new Schedule();
+    // One for all workloads: a member of it has its turn only once in a few runs.
+    const strategy = new Portfolio();
     const fails = (candidate: Workload): boolean => {
+      if (difference !== undefined) return false;
       workload = candidate;
-      const result = session.search(model, RUNS_PER_WORKLOAD, seed);
+      const result = session.search(model, RUNS_PER_WORKLOAD, deriveSeed(seed, drawn++), strategy);
       total.runs += result.runs;
       total.unknown += result.unknown;
-      if (result.hasFailed) foundAt = result.runs;
-      return result.hasFailed;
+      if (foundAt < 0) searched += result.runs;
+      if (!result.hasFailed) return false;
+      plain.throwRefusal();
+      difference = check.confirm(model);
+      if (foundAt < 0) foundAt = searched;
+      failing.copyFrom(session.execution.recorder.schedule);
+      return true;
     };
     const details = fc.check(
       fc.property(arbitrary, (candidate) => !fails(candidate)),
       { seed, numRuns: Math.max(1, Math.ceil(runs / RUNS_PER_WORKLOAD)) },
     );
+    plain.throwRefusal();
+    if (difference !== undefined) throw new NondeterminismError(difference);
     if (!details.failed || details.counterexample === null) return -1;
+    if (foundAt < 0) throw details.errorInstance;
+    path = details.counterexamplePath ?? "";
     // The last candidate that was tried passed: the smallest that fails is run once more.
-    fails(details.counterexample[0]);
+    workload = details.counterexample[0];
+    session.replay(model, failing);
     return foundAt;
   }
 }
 
-function rerun(session: PluggedSession, text: string, source: string): ExploreResult {
-  const token = readToken(text);
+/** Throws when most runs have said nothing: it would look as if the driver had passed. */
+function checked(session: PluggedSession, result: ExploreResult): ExploreResult {
+  const { runs, unknown } = result;
+  if (unknown <= runs / 2) return result;
+  const limit = session.execution.stepLimit.toLocaleString("en");
+  throw new Error(
+    `explore: of ${unknown} of ${runs} runs nothing is known, because they took more than ${limit} steps: ` +
+      "put the driver through less in the body, or say mustEnd: true if that is a failure.",
+  );
+}
+
+function rerun(
+  session: PluggedSession,
+  token: RaceToken,
+  text: string,
+  source: string,
+  workload: unknown,
+): ExploreResult {
   const verdict = session.replay(token.model, token.schedule);
-  if (verdict === 0) return { runs: 1, unknown: 0 };
-  const changed = token.sourceHash === source ? "" : "  (set-up or body have changed since the token was made)";
-  throw failure(session, token.model, token.schedule, `the run of the token${changed}`, undefined, text);
+  const isChanged = token.sourceHash !== source;
+  if (isFailure(verdict)) {
+    const where = `the run of the token${isChanged ? `  (${CHANGED})` : ""}`;
+    throw failure(session, token.model, token.schedule, { where, cure: "", token: text, workload });
+  }
+  // Anything passes under the schedule of something else.
+  if (isChanged) throw new TokenError(`The run of the token does not fail, but ${CHANGED}: search again.`);
+  const divergence = divergenceOf(session, token.schedule);
+  const result = { runs: 1, unknown: verdict === PASSED ? 0 : 1 };
+  return divergence === undefined ? result : { ...result, divergence };
 }
 
 function explain<Context, Workload>(
@@ -148,18 +242,18 @@ function explain<Context, Workload>(
   model: MemoryModel,
   foundAtRun: number,
   options: ExploreOptions<Context, Workload>,
-  source: string,
-  workload: Workload,
+  { program, source, workload }: { readonly program: string; readonly source: string; readonly workload: Workload },
 ): InterleavingError {
   const { seed = 1, runs = DEFAULT_RUNS } = options;
   const failing = new Schedule();
   failing.copyFrom(session.execution.recorder.schedule);
   const before = failing.count;
-  const shrunk = shrink(session, model, failing, session.execution.verdict);
+  const shrunk = shrink(session, model, failing);
   const { schedule } = shrunk;
-  const cure = options.cure === false ? undefined : findPluggedCure(session, shrunk.model, schedule, foundAtRun);
+  const cure =
+    options.cure === false ? "" : cureText(() => findPluggedCure(session, shrunk.model, schedule, foundAtRun));
   const token = writeToken({
-    program: "explore",
+    program,
     sourceHash: source,
     model: shrunk.model,
     strategy: "portfolio",
@@ -169,7 +263,17 @@ function explain<Context, Workload>(
   const where =
     `seed ${seed}   run ${foundAtRun} of ${runs} in ${model}   shrunk from ${before} deviations to ${schedule.count}` +
     (options.workload === undefined ? "" : `\nworkload ${fc.stringify(workload)}`);
-  return failure(session, shrunk.model, schedule, where, cure, token);
+  return failure(session, shrunk.model, schedule, { where, cure, token, workload });
+}
+
+function cureText(find: () => string | undefined): string {
+  try {
+    const cure = find();
+    return cure === undefined ? "" : `\nMissing: ${cure}.`;
+  } catch (error) {
+    if (!(error instanceof CureNotSought)) throw error;
+    return `\nMissing barrier: not sought: ${error.message}.`;
+  }
 }
 
 /** Replays the failing schedule with its trace, and puts everything into words. */
@@ -177,9 +281,12 @@ function failure(
   session: PluggedSession,
   model: MemoryModel,
   schedule: Schedule,
-  where: string,
-  cure: string | undefined,
-  token: string,
+  {
+    where,
+    cure,
+    token,
+    workload,
+  }: { readonly where: string; readonly cure: string; readonly token: string; readonly workload: unknown },
 ): InterleavingError {
   const { execution, machine, plugged } = session;
   const lines = new Map<string, string>();
@@ -200,9 +307,8 @@ function failure(
     noteOf: (actor, ordinal) => lines.get(`${actor}.${ordinal}`) ?? "",
   });
   const skipped = first > 0 ? `(the ${first} steps before are left out)\n` : "";
-  const missing = cure === undefined ? "" : `\nMissing: ${cure}.`;
-  const message = `${reason}\n${where}\nFails ${strongest}.${missing}\n\n${skipped}${drawn}\n\nReplay it: explore(…, { replay: "${token}" }, …)`;
-  return new InterleavingError(message, { verdict, model, token, deviationCount: schedule.count });
+  const message = `${reason}\n${where}\nFails ${strongest}.${cure}\n\n${skipped}${drawn}\n\nReplay it: explore(…, { replay: "${token}" }, …)`;
+  return new InterleavingError(message, { verdict, model, token, deviationCount: schedule.count, workload });
 }
 
 function verdictText(verdict: string): string {

@@ -5,6 +5,7 @@ import { runCampaign } from "./campaign.ts";
 import type { ExploreAnswer, ExploreThreadData, SavedOutcome } from "./explore-thread.ts";
 import { rerunToken } from "./rerun-token.ts";
 import { loadScenario, ScenarioError, SetupError } from "./scenario.ts";
+import { ScheduleTooLong } from "./shrink.ts";
 import { readToken } from "./token.ts";
 
 const { place, work, beats } = workerData as ExploreThreadData;
@@ -16,6 +17,8 @@ try {
   });
   session.onRun = () => void Atomics.add(beats, RUNS, 1);
   Atomics.store(beats, PHASE, SEARCHING);
+  // A failure that is replayed may be one of starving; a search sets it as it was told to.
+  session.execution.mustEnd = true;
   if (work.kind === "rerun") {
     post({ kind: "rerun", report: rerunToken(session, readToken(work.token), sourceHash) });
   } else {
@@ -34,7 +37,8 @@ try {
     post({ kind: "searched", result, saved });
   }
 } catch (error) {
-  if (error instanceof ScenarioError) post({ kind: "refused", message: error.message });
+  if (error instanceof ScenarioError || error instanceof ScheduleTooLong)
+    post({ kind: "refused", message: error.message });
   else if (error instanceof SetupError) post({ kind: "setup", message: error.message, stack: error.stack ?? "" });
   else post({ kind: "bug", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
 }

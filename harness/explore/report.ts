@@ -4,6 +4,7 @@ import { PREEMPT, Schedule } from "../../emulator/explore/schedule.ts";
 import { VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
 import { driverLine } from "./code-line.ts";
 import { findCure } from "./cure.ts";
+import { CureNotSought } from "./cure-trials.ts";
 import { picture } from "./picture.ts";
 import { PluggedSession } from "./plugged-session.ts";
 import type { SearchSession } from "./search-session.ts";
@@ -31,6 +32,8 @@ export interface RaceReport {
   readonly cure: string | undefined;
   /** False when nobody has looked for one, or not to the end. */
   readonly isCureKnown: boolean;
+  /** Why it was not looked for to the end; empty when it was, or when nobody wanted it. */
+  readonly whyCureUnknown: string;
   readonly picture: string;
   readonly token: string;
 }
@@ -53,7 +56,7 @@ export function investigate(session: Session, model: MemoryModel, options: Inves
     strategy: "portfolio",
     seed: options.seed,
     foundAtRun: found.runs,
-    cure: options.cure === false ? undefined : findCure,
+    cure: options.cure === false ? undefined : (...failing) => findCure(...failing, found.runs),
   });
 }
 
@@ -68,15 +71,11 @@ export interface FailureOrigin {
   readonly cure: ((session: SearchSession, model: MemoryModel, schedule: Schedule) => string | undefined) | undefined;
 }
 
-/** There was no time to look for a barrier to the end. */
-export class CureNotSought extends Error {
-  override readonly name = "CureNotSought";
-}
-
 /** A failure, and what has been found out about it. */
 interface Explained extends Omit<FailureOrigin, "cure"> {
   readonly cure: string | undefined;
   readonly isCureKnown: boolean;
+  readonly whyCureUnknown: string;
   readonly foundWith: number;
 }
 
@@ -85,16 +84,18 @@ export function explainFailure(session: SearchSession, model: MemoryModel, origi
   const { execution } = session;
   const failing = new Schedule();
   failing.copyFrom(execution.recorder.schedule);
-  const shrunk = shrink(session, model, failing, execution.verdict);
+  const shrunk = shrink(session, model, failing);
   let cure: string | undefined;
+  let whyCureUnknown = "";
   let isCureKnown = origin.cure !== undefined;
   try {
     cure = origin.cure?.(session, shrunk.model, shrunk.schedule);
   } catch (error) {
     if (!(error instanceof CureNotSought)) throw error;
     isCureKnown = false;
+    whyCureUnknown = error.message;
   }
-  const explained = { ...origin, cure, isCureKnown, foundWith: failing.count };
+  const explained = { ...origin, cure, isCureKnown, whyCureUnknown, foundWith: failing.count };
   return reportOf(session, shrunk.model, shrunk.schedule, explained);
 }
 
@@ -110,7 +111,7 @@ export function reportOf(
   execution.trace.isOn = true;
   const verdict = withLines(session, lines, () => session.replay(model, schedule));
   execution.trace.isOn = false;
-  const { program, sourceHash, strategy, seed, foundAtRun, foundWith, cure, isCureKnown } = origin;
+  const { program, sourceHash, strategy, seed, foundAtRun, foundWith, cure, isCureKnown, whyCureUnknown } = origin;
   return {
     program,
     model,
@@ -123,6 +124,7 @@ export function reportOf(
     reorderings: countOf(schedule, false),
     cure,
     isCureKnown,
+    whyCureUnknown,
     picture: picture(machine, execution.trace, {
       noteOf: (actor, ordinal) => lines.get(`${actor}.${ordinal}`) ?? "",
     }),

@@ -22,7 +22,13 @@ export interface RerunReport {
 /** Replays a token: to the step while the source is as it was, as well as it can be after a change. */
 export function rerunToken(session: SearchSession, token: RaceToken, sourceHash: string): RerunReport {
   const { program, model, strategy, seed, schedule } = token;
-  const unsought = { foundAtRun: 0, foundWith: schedule.count, cure: undefined, isCureKnown: false };
+  const unsought = {
+    foundAtRun: 0,
+    foundWith: schedule.count,
+    cure: undefined,
+    isCureKnown: false,
+    whyCureUnknown: "",
+  };
   const origin = { program, sourceHash, strategy, seed, ...unsought };
   const run = reportOf(session, model, schedule, origin);
   const { machine, execution } = session;
@@ -36,7 +42,7 @@ export function rerunToken(session: SearchSession, token: RaceToken, sourceHash:
 }
 
 /** The first deviation of a schedule that the run did not make. */
-function divergenceOf({ execution, machine }: SearchSession, schedule: Schedule): string | undefined {
+export function divergenceOf({ execution, machine }: SearchSession, schedule: Schedule): string | undefined {
   const made = execution.recorder.schedule;
   for (let at = 0; at < schedule.count; at++) {
     let isMade = false;

@@ -1,6 +1,8 @@
 import { MEMORY_MODELS, type MemoryModel } from "../../emulator/explore/kinds.ts";
 import { HOLD, PREEMPT, Schedule, STALE } from "../../emulator/explore/schedule.ts";
-import { isFailure } from "../../emulator/explore/verdict.ts";
+import { Portfolio } from "../../emulator/explore/strategies/portfolio.ts";
+import { VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
+import { deriveSeed } from "../../emulator/run/rng.ts";
 import type { SearchSession } from "./search-session.ts";
 
 /** Runs made in a stronger model to see whether the program fails there too. */
@@ -15,19 +17,66 @@ export interface Shrunk {
   readonly replays: number;
 }
 
+/** How a run fails. Another failure of the same program is not the one that is made small. */
+class Failure {
+  readonly #verdict: number;
+  readonly #violation: string;
+
+  constructor(session: SearchSession) {
+    this.#verdict = session.execution.verdict;
+    this.#violation = violationOf(session);
+  }
+
+  /** True when the last run failed so. */
+  isOf(session: SearchSession): boolean {
+    return session.execution.verdict === this.#verdict && violationOf(session) === this.#violation;
+  }
+}
+
+/** Numbers, and lists of them, depend on how far the run had come. */
+function violationOf({ execution, machine }: SearchSession): string {
+  if (execution.verdict !== VIOLATION) return "";
+  return machine.violation.replace(/\[[^\]]*\]/g, "[]").replace(/-?(?:0x[\da-f]+|\d+)/gi, "#");
+}
+
+/** A run that departs from the ordinary order too often for its schedule, and does not fail without the rest. */
+export class ScheduleTooLong extends Error {
+  override readonly name = "ScheduleTooLong";
+
+  constructor({ execution, machine }: SearchSession, count: number) {
+    const verdict = VERDICT_NAMES[execution.verdict] ?? "";
+    const what = execution.verdict === VIOLATION ? `${verdict} (${machine.violation})` : verdict;
+    super(
+      `A run ended with ${what}, but after more than ${count} deviations from the ordinary order, too many to replay it: ` +
+        "search again with a shorter body.",
+    );
+  }
+}
+
 /**
- * Makes a failing schedule small: takes deviations out (delta debugging), moves those that are left to earlier moments,
- * then tries the stronger memory models. Every candidate is judged by a replay.
+ * Makes the schedule of the last run, which failed, small: takes deviations out (delta debugging), moves those that are
+ * left to earlier moments, then tries the stronger memory models. Every candidate is judged by a replay. Throws
+ * {@link ScheduleTooLong}.
  */
-export function shrink(session: SearchSession, model: MemoryModel, failing: Schedule, verdict: number): Shrunk {
-  // Does the ordinary run fail already? Then nothing has to be shrunk, however it failed elsewhere.
+export function shrink(session: SearchSession, model: MemoryModel, failing: Schedule): Shrunk {
+  const failure = new Failure(session);
+  const start = new Schedule();
+  start.copyFrom(failing);
+  if (failing.isIncomplete) {
+    const tooLong = new ScheduleTooLong(session, failing.count);
+    session.replay(model, failing);
+    if (!failure.isOf(session)) throw tooLong;
+    start.isIncomplete = false;
+  }
+  // Does the ordinary run fail already? Then nothing has to be shrunk.
   const ordinary = new Schedule();
   for (const stronger of MEMORY_MODELS.slice(0, MEMORY_MODELS.indexOf(model) + 1)) {
-    if (isFailure(session.replay(stronger, ordinary))) return { model: stronger, schedule: ordinary, replays: 1 };
+    session.replay(stronger, ordinary);
+    if (failure.isOf(session)) return { model: stronger, schedule: ordinary, replays: 1 };
   }
-  let shrunk = shrinkIn(session, model, failing, verdict);
+  let shrunk = shrinkIn(session, model, start, failure);
   for (const stronger of MEMORY_MODELS.slice(0, MEMORY_MODELS.indexOf(model))) {
-    const candidate = failIn(session, stronger, shrunk.schedule, verdict);
+    const candidate = failIn(session, stronger, shrunk.schedule, failure);
     if (candidate === undefined) continue;
     shrunk = { ...candidate, replays: candidate.replays + shrunk.replays };
     break;
@@ -35,18 +84,22 @@ export function shrink(session: SearchSession, model: MemoryModel, failing: Sche
   return shrunk;
 }
 
-function failIn(session: SearchSession, model: MemoryModel, schedule: Schedule, verdict: number): Shrunk | undefined {
-  if (session.replay(model, schedule) !== verdict) {
-    if (!session.search(model, MODEL_RUNS, 0).hasFailed) return undefined;
+function failIn(session: SearchSession, model: MemoryModel, schedule: Schedule, failure: Failure): Shrunk | undefined {
+  session.replay(model, schedule);
+  const strategy = new Portfolio();
+  for (let run = 0; !failure.isOf(session); run++) {
+    if (run === MODEL_RUNS) return undefined;
+    session.run(strategy, MEMORY_MODELS.indexOf(model), deriveSeed(0, run));
   }
   const { recorder } = session.execution;
   const failing = new Schedule();
   failing.copyFrom(recorder.schedule);
-  return shrinkIn(session, model, failing, session.execution.verdict);
+  if (failing.isIncomplete) return undefined;
+  return shrinkIn(session, model, failing, failure);
 }
 
-function shrinkIn(session: SearchSession, model: MemoryModel, failing: Schedule, verdict: number): Shrunk {
-  const shrinker = new Shrinker(session, model, failing, verdict);
+function shrinkIn(session: SearchSession, model: MemoryModel, failing: Schedule, failure: Failure): Shrunk {
+  const shrinker = new Shrinker(session, model, failing, failure);
   // Each round makes the schedule smaller or ends: a handful are enough.
   for (let round = 0; round < 8; round++) {
     const before = shrinker.best.count;
@@ -62,13 +115,13 @@ class Shrinker {
   replays = 0;
   readonly #session: SearchSession;
   readonly #model: MemoryModel;
-  readonly #verdict: number;
+  readonly #failure: Failure;
   readonly #candidate = new Schedule();
 
-  constructor(session: SearchSession, model: MemoryModel, failing: Schedule, verdict: number) {
+  constructor(session: SearchSession, model: MemoryModel, failing: Schedule, failure: Failure) {
     this.#session = session;
     this.#model = model;
-    this.#verdict = verdict;
+    this.#failure = failure;
     this.best.copyFrom(failing);
   }
 
@@ -112,7 +165,8 @@ class Shrinker {
   #fails(): boolean {
     if (this.replays === REPLAY_LIMIT) return false;
     this.replays++;
-    if (this.#session.replay(this.#model, this.#candidate) !== this.#verdict) return false;
+    this.#session.replay(this.#model, this.#candidate);
+    if (!this.#failure.isOf(this.#session)) return false;
     // What the replay has recorded leaves out deviations that changed nothing.
     const { schedule } = this.#session.execution.recorder;
     if (schedule.count > this.best.count) return false;

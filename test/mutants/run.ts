@@ -66,7 +66,7 @@ async function judgeIn(mutant: Mutant, model: MemoryModel, drivers: Drivers): Pr
     const failing = new Schedule();
     failing.copyFrom(session.execution.recorder.schedule);
     const { violation } = session.machine;
-    const shrunk = shrink(session, model, failing, session.execution.verdict);
+    const shrunk = shrink(session, model, failing);
     text += `, ${shrunk.schedule.count} deviations in ${shrunk.model}: ${violation.slice(0, 70)}`;
   } else if (hasFailed) text += `: ${failure}`;
   const note = hasFailed === isWrong ? (isWrong ? "" : "  (is right here)") : "  NOT AS WRITTEN DOWN";

@@ -154,7 +154,7 @@ describe("a search of a real driver", () => {
     const run = await softbar(["explore", DOORBELL]);
     expect(run).toMatchObject({ code: 1, stderr: "" });
     expect(run.stdout).toMatch(
-      /\nMissing: dmaWmb before the MMIO write \(relaxed\) at scenarios\/drivers\/ixgbe\.ts:\d+\.\n/,
+      /\nMissing: wmb before the MMIO write \(relaxed\) at scenarios\/drivers\/ixgbe\.ts:\d+\.\n/,
     );
     expect(run.stdout).toMatch(/TDT\(0\) ← 1 {2}MMIO write \(relaxed\) {2}ixgbe\.ts:\d+/);
     const again = await softbar(["rerun", tokenIn(run)]);

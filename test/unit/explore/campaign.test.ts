@@ -77,6 +77,21 @@ describe("a campaign", () => {
     expect(search(sessionOf("length-before-done")).failure).toMatchObject({ isCureKnown: true });
   });
 
+  test("says that a program starves when it must end, and nothing otherwise", () => {
+    const program: RaceProgram = {
+      ...(races[0] as RaceProgram),
+      build(m) {
+        const word = m.word("word");
+        m.cpu("A", function* (cpu) {
+          for (let value = 0; ; value++) yield cpu.write32(word, value & 1);
+        });
+      },
+    };
+    expect(search(new Session(program), { runs: 2 })).toMatchObject({ end: "runs", unknown: 6 });
+    const { failure } = search(new Session(program), { runs: 2, mustEnd: true });
+    expect(failure).toMatchObject({ verdict: "starvation" });
+  });
+
   test("throws what the set-up of a driver throws", () => {
     class Broken extends Session {
       override run(): number {

@@ -58,6 +58,45 @@ async function failureOf(promise: Promise<unknown>): Promise<InterleavingError> 
   throw new Error(`no interleaving failed: ${String(error)}`);
 }
 
+describe("what awaits is refused, because only what comes before its first await would be explored", () => {
+  const later = Promise.reject.bind(Promise, new Error("later"));
+  const cases: readonly (readonly [what: string, run: () => Promise<unknown>, sentence: string])[] = [
+    [
+      "an async body",
+      () =>
+        explore(edu(), { runs: 5 }, async () => {
+          await null;
+          throw new Error("later");
+        }),
+      "explore: body is no plain function; one that awaits or yields cannot be explored.",
+    ],
+    [
+      "an async set-up",
+      () => explore(edu(), { runs: 5, setup: async () => 1 }, () => {}),
+      "explore: setup is no plain function; one that awaits or yields cannot be explored.",
+    ],
+    [
+      "a body that returns a promise",
+      () => explore(edu(), { runs: 5 }, () => later() as unknown as undefined),
+      "explore: body returned a promise; what it does later is not explored.",
+    ],
+    [
+      "a body that returns a promise for a workload",
+      () => explore(edu(), { runs: 5, workload: fc.nat() }, () => later() as unknown as undefined),
+      "explore: body returned a promise; what it does later is not explored.",
+    ],
+    [
+      "a set-up that returns a promise",
+      () => explore(edu(), { runs: 5, setup: () => later() }, () => {}),
+      "explore: setup returned a promise; what it does later is not explored.",
+    ],
+  ];
+
+  test.for(cases)("%s", async ([, run, sentence], { expect }) => {
+    await expect(run()).rejects.toThrow(new TypeError(sentence));
+  });
+});
+
 describe("the real driver against the real card", { timeout: SEARCH_LIMIT_MS }, () => {
   const list = frames(3, { seed: 2, minByteLength: 60, maxByteLength: 64 });
   const setup = (bed: ExploredBed): IxgbeDriver => IxgbeDriver.probe(bed.pci, SMALL);
@@ -68,7 +107,9 @@ describe("the real driver against the real card", { timeout: SEARCH_LIMIT_MS }, 
   });
 
   test("a missing barrier is found in the model that needs it, named with its line, and replayed", async () => {
-    const careless = (bed: ExploredBed): IxgbeDriver => IxgbeDriver.probe(withoutAcquire(bed.pci), SMALL);
+    let isMended = false;
+    const careless = (bed: ExploredBed): IxgbeDriver =>
+      IxgbeDriver.probe(isMended ? bed.pci : withoutAcquire(bed.pci), SMALL);
     const body = (bed: ExploredBed, driver: IxgbeDriver): void => exchange(bed, driver, list);
     const error = await failureOf(explore(card, { setup: careless, runs: 400 }, body));
     expect(error.model).toBe("relaxed");
@@ -77,7 +118,17 @@ describe("the real driver against the real card", { timeout: SEARCH_LIMIT_MS }, 
     expect(error.deviationCount).toBeLessThanOrEqual(6);
     const again = await failureOf(explore(card, { setup: careless, replay: error.token }, body));
     expect(again.verdict).toBe(error.verdict);
-    expect(await explore(card, { setup, replay: error.token }, body)).toEqual({ runs: 1, unknown: 0 });
+    const foreign = (bed: ExploredBed, driver: IxgbeDriver): void => exchange(bed, driver, list.slice(1));
+    isMended = true;
+    const mended = await explore(card, { setup: careless, replay: error.token }, body);
+    expect(mended).toMatchObject({ runs: 1, unknown: 0 });
+    expect(mended.divergence).toMatch(/^step \d+ of /);
+    await expect(explore(card, { setup: careless, replay: error.token }, foreign)).rejects.toThrow(
+      "The run of the token does not fail, but set-up or body are not those that the token was made with: search again.",
+    );
+    await expect(explore(edu(), { replay: error.token }, () => {})).rejects.toThrow(
+      "This token is of ixgbe, and what is plugged in here is edu: hand it to its own test.",
+    );
   });
 
   test("each run of a driver that reads what is older is repeated by its deviations, word for word", async () => {
@@ -113,16 +164,40 @@ describe("workloads", { timeout: SEARCH_LIMIT_MS }, () => {
   test("shrink together with the schedule", async () => {
     const careless = (bed: ExploredBed): EduDriver => new EduDriver(withoutAcquire(bed.pci), "poll");
     const numbers = fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 1, maxLength: 6 });
+    const body = (_bed: ExploredBed, driver: EduDriver, list: readonly number[]): void => {
+      for (const n of list) {
+        driver.factorial(n);
+        if (n > 4) throw new Error("above four");
+      }
+    };
     const error = await failureOf(
-      explore(edu(), { setup: careless, workload: numbers, runs: 500, models: ["sc"] }, (_bed, driver, list) => {
-        for (const n of list) {
-          driver.factorial(n);
-          if (n > 4) throw new Error("above four");
-        }
-      }),
+      explore(edu(), { setup: careless, workload: numbers, runs: 500, models: ["sc"] }, body),
     );
     // Zeros may stay: fast-check takes from the front only.
     expect(error.message).toMatch(/workload \[5(,0)*\]/);
+    const { token: replay, workload } = error;
+    for (const again of [numbers, fc.constant(workload as number[])]) {
+      const repeated = await failureOf(explore(edu(), { setup: careless, workload: again, replay }, body));
+      expect(repeated).toMatchObject({ verdict: "violation", workload });
+    }
+    const rerun = (other: fc.Arbitrary<number[]>) => explore(edu(), { setup: careless, workload: other, replay }, body);
+    await expect(rerun(fc.constant([6]))).rejects.toThrow(/The workload is not drawn as it was/);
+    await expect(explore(edu(), { setup: careless, replay }, body as () => void)).rejects.toThrow(
+      /with a workload: pass/,
+    );
+  });
+});
+
+describe("what depends on an earlier run", () => {
+  test.each([{}, { workload: fc.constant(1) }])("is nondeterminism and no finding %#", async (more) => {
+    let run = 0;
+    const body = (bed: ExploredBed): void => {
+      bed.pci.bar(0).write32(0x04, 1);
+      if (++run === 7) throw new Error("a bad day");
+    };
+    await expect(explore(edu(), { runs: 20, ...more }, body)).rejects.toThrow(
+      /^explore: the same schedule was run twice and went two ways: .*a bad day/,
+    );
   });
 });
 
@@ -238,7 +313,7 @@ describe("an interrupt that arrives before anybody could take it", { timeout: SE
   });
 });
 
-describe("what comes to no end comes to a verdict", () => {
+describe("what comes to no end comes to a verdict", { timeout: SEARCH_LIMIT_MS }, () => {
   const setup = (bed: ExploredBed): EduDriver => new EduDriver(bed.pci, "poll");
 
   test("a loop that polls for what nobody will write", async () => {
@@ -329,6 +404,28 @@ describe("what comes to no end comes to a verdict", () => {
     );
     expect(error.verdict).toBe("livelock");
     expect(accesses).toBeGreaterThanOrEqual(5);
+  });
+
+  /** Reads for ever what changes all the time. */
+  const readsOn = (bed: ExploredBed): void => {
+    const bar = bed.pci.bar(0);
+    for (let value = 0; ; value++) {
+      bar.write32(0x04, value);
+      bar.read32(0x04);
+    }
+  };
+
+  test("runs of which nothing is known do not pass", async () => {
+    await expect(explore(edu(), { setup, runs: 2 }, readsOn)).rejects.toThrow(
+      "explore: of 6 of 6 runs nothing is known, because they took more than 10,000 steps: put the driver through less",
+    );
+  });
+
+  test("a body that never ends is starving where it must end, and so is its replay", async () => {
+    const options = { setup, runs: 2, mustEnd: true, cure: false };
+    const error = await failureOf(explore(edu(), options, readsOn));
+    expect(error.verdict).toBe("starvation");
+    expect((await failureOf(explore(edu(), { ...options, replay: error.token }, readsOn))).verdict).toBe("starvation");
   });
 
   test("a wait for an interrupt that is masked ends by its limit", async () => {

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { isFailure } from "../../../emulator/explore/verdict.ts";
+import { CureNotSought, CureTrials } from "../../../harness/explore/cure-trials.ts";
+import type { RaceProgram } from "../../../harness/explore/race-program.ts";
 import { investigate, type RaceReport } from "../../../harness/explore/report.ts";
 import { Session } from "../../../harness/explore/session.ts";
 import { readToken, TokenError, writeToken } from "../../../harness/explore/token.ts";
@@ -18,6 +20,24 @@ test("the missing barrier is named, on both sides if need be", () => {
   expect(reportOf("message-passing").cure).toBe("wmb in writer before the write of flag");
   expect(reportOf("store-buffering").cure).toBe("mb in P0 before the read of y, and mb in P1 before the read of x");
   expect(reportOf("lost-update").cure).toBeUndefined();
+});
+
+test("where everything is in order no barrier is named, but for write-combining memory", () => {
+  const named: string[] = [];
+  for (const program of races) {
+    const report =
+      program.fails === "never" ? undefined : investigate(new Session(program), "sc", { runs: 4096, seed: 3 });
+    if (report?.cure !== undefined) named.push(`${program.name}: ${report.cure}`);
+  }
+  expect(named).toEqual(["write-combined-push: wmb in driver before the MMIO write of DB"]);
+});
+
+test("a cure has to hold ten times as long as the failure was looked for, and is not sought when that takes too long", () => {
+  const program = races.find(({ name }) => name === "message-passing") as RaceProgram;
+  expect(new CureTrials(new Session(program), "relaxed", 500).runs).toBeGreaterThanOrEqual(5000);
+  expect(() => new CureTrials(new Session(program, true), "relaxed", 1, 20)).toThrow(
+    new CureNotSought("the failure is too rare"),
+  );
 });
 
 test("a failure is a picture with a column for everyone", () => {
