@@ -1,6 +1,6 @@
 import { ExploredMachine, type SetUpState } from "../../emulator/explore/plugged/explored-machine.ts";
 import type { Strategy } from "../../emulator/explore/strategy.ts";
-import { PASSED } from "../../emulator/explore/verdict.ts";
+import { PASSED, VIOLATION } from "../../emulator/explore/verdict.ts";
 import type { PciFunction } from "../../emulator/pcie/driver-view.ts";
 import type { Finding } from "../../emulator/run/findings.ts";
 import type { LoadedDevice, MachineOptions } from "../../emulator/run/machine.ts";
@@ -85,9 +85,17 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     while (execution.turn()) {
       // The body has returned; what is on its way arrives.
     }
-    const broken = execution.verdict === PASSED ? this.violations[0] : undefined;
-    if (broken !== undefined) execution.failPlain(new Error(broken.message));
+    const broken = this.violations[0]?.message;
+    if (broken !== undefined) this.#failFor(broken);
     return execution.verdict;
+  }
+
+  /** A broken rule fails the run, and stands beside an assertion that failed, as it is often why. */
+  #failFor(broken: string): void {
+    const { execution, machine } = this;
+    if (execution.verdict === PASSED) execution.failPlain(new Error(broken));
+    else if (execution.verdict === VIOLATION && !machine.violation.includes(broken))
+      machine.violation += `; in the same run the driver broke a rule: ${broken}`;
   }
 
   /** Brings the driver up, or back to where it was when it had come up. */

@@ -378,6 +378,16 @@ describe("what comes to no end comes to a verdict", { timeout: SEARCH_LIMIT_MS }
     expect(result).toEqual({ runs: 30, unknown: 0 });
   });
 
+  test("an assertion that failed has the broken rule beside it", async () => {
+    const error = await failureOf(
+      explore(edu(), { setup, runs: 1, cure: false }, (bed) => {
+        bed.pci.bar(0).read16(0x20);
+        throw new Error("it went wrong");
+      }),
+    );
+    expect(error.message).toContain("it went wrong; in the same run the driver broke a rule: 2-byte access to STATUS");
+  });
+
   test("a loop that waits for nothing, without a read", async () => {
     const error = await failureOf(
       explore(edu(), { setup, runs: 10 }, (bed) => {
