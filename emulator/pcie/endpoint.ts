@@ -12,7 +12,7 @@ import * as report from "./endpoint-findings.ts";
 import type { EndpointSlot, EndpointSnapshot, Uplink } from "./endpoint-slot.ts";
 import { InterruptController } from "./interrupt-controller.ts";
 import { type MsiSink, MsixTable } from "./msix.ts";
-import { ReadQueue } from "./read-queue.ts";
+import { READ_LIMIT, ReadQueue } from "./read-queue.ts";
 import { WriteBacks } from "./write-backs.ts";
 
 /** Reads of a function that does not answer (PCIe 2.3.2: the root complex makes up the completion). */
@@ -48,6 +48,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   readonly #writeBacks = new WriteBacks();
   /** Sum of words that were only looked at, so that the looking is not optimised away. */
   #seen = 0;
+  readonly #places = new Int32Array(READ_LIMIT);
   readonly #barLengths = new Int32Array(6);
   readonly #msixBar: number;
   #device: DeviceModel | undefined;
@@ -174,12 +175,27 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   #lookAhead(): void {
     const reads = this.#reads;
     const iommu = this.#iommu;
-    let seen = 0;
+    const places = this.#places;
+    let words: Int32Array | undefined;
+    let count = 0;
     while (reads.peekAhead()) {
       if (reads.byteLength < 0 || !iommu.translate(reads.high, reads.low, reads.byteLength, DMA_READ)) continue;
       const memory = this.#memory.segment(iommu.segment);
-      if (memory !== undefined) seen ^= memory.words[iommu.offset >> 2] as number;
+      if (memory === undefined) continue;
+      if (memory.words !== words) {
+        if (words !== undefined) this.#touch(words, count);
+        words = memory.words;
+        count = 0;
+      }
+      places[count++] = iommu.offset >> 2;
     }
+    if (words !== undefined) this.#touch(words, count);
+  }
+
+  #touch(words: Int32Array, count: number): void {
+    const places = this.#places;
+    let seen = 0;
+    for (let nth = 0; nth < count; nth++) seen ^= words[places[nth] as number] as number;
     this.#seen ^= seen;
   }
 

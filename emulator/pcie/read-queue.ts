@@ -1,5 +1,5 @@
 /** DMA reads that wait for their completion, oldest first. A device that has more under way than this is wrong. */
-const READ_LIMIT = 4096;
+export const READ_LIMIT = 4096;
 const ENTRY_WORDS = 5;
 
 /** Pre-allocated queue of non-posted requests. `take` fills the fields. */
