@@ -64,18 +64,18 @@ describe("a Cboe sequenced unit", () => {
   });
 
   test("messages that end before or behind the unit's length, or have no room for their own header, are damage", () => {
-    for (const damage of [
-      (bytes: Uint8Array): void => void (bytes[0] = 27), // length one less than header and messages
-      (bytes: Uint8Array): void => void (bytes[2] = 1), // a message uncounted
-      (bytes: Uint8Array): void => void (bytes[2] = 3), // a message too many
-      (bytes: Uint8Array): void => void (bytes[8] = 0), // a message of no length: a walk that trusts it never ends
-      (bytes: Uint8Array): void => void (bytes[8] = 1),
-      (bytes: Uint8Array): void => void (bytes[0] = 7),
-    ]) {
+    for (const [at, value] of [
+      [0, 27], // length one less than header and messages
+      [0, 7], // length less than the header
+      [2, 1], // a message uncounted
+      [2, 3], // a message too many
+      [8, 0], // a message of no length: a walk that trusts it never ends
+      [8, 1],
+    ] as const) {
       const content = cboeUnit(3, 5, [cboeMessage(0x20, 6), cboeMessage(0x29, 14)]);
       const packet = new CboeUnitPacket();
       expect(packet.parse(content, 0, content.length)).toBe(true);
-      damage(content);
+      content[at] = value;
       expect(packet.parse(content, 0, content.length)).toBe(false);
     }
   });
