@@ -1,4 +1,5 @@
-import { i32le, u16le, u32le } from "./little-endian.ts";
+import { i32be } from "./big-endian.ts";
+import { i32le, u16le } from "./little-endian.ts";
 import type { MessageKind } from "./message-counts.ts";
 
 /**
@@ -192,6 +193,8 @@ for (const { type, byteLength, at } of PITCH_MESSAGES) {
 }
 
 const SHORT_PRICE_FACTOR = 100;
+/** Two blanks, which pad a symbol of 6 bytes. */
+const BLANKS = 0x2020;
 const TWO_TO_32 = 0x1_0000_0000;
 
 /** One message, parsed into again and again; a field that its type does not have is 0, or −1 for offsets. */
@@ -209,27 +212,28 @@ export class PitchMessage {
   /** Where the symbol begins in the array that was parsed, and its 6 or 8 bytes, padded with blanks; −1 without one. */
   symbolOffset = -1;
   symbolByteLength = 0;
+  /**
+   * The symbol's eight characters as two words, the first in the highest byte, for comparing: a symbol of 6 bytes is padded
+   * to 8, so that an instrument has the same words in every form.
+   */
+  symbolWord0 = 0;
+  symbolWord1 = 0;
   executionIdHigh = 0;
   executionIdLow = 0;
   flags = 0;
   /** Trading status, auction type, RPI side or symbol condition, by its character code. */
   state = 0;
-  // Quantity [0], price [1], remaining [2]: in a typed array, because fields above 2^31 would be heap numbers.
-  readonly #numbers = new Float64Array(3);
+  /** Shares added, executed, cancelled, or left by a modification: unsigned 32 bits, 2^31 and more are negative. */
+  quantity = 0;
+  /** Shares that an execution at another price leaves in the order; as `quantity`. */
+  remaining = 0;
+  /** The price as two words, in units of 10⁻⁴, from short forms too. */
+  priceHigh = 0;
+  priceLow = 0;
 
-  /** Shares added, executed, cancelled, or left by a modification. */
-  get quantity(): number {
-    return this.#numbers[0] as number;
-  }
-
-  /** In units of 10⁻⁴, also from short forms. Above 2^53 (900 billion) it is rounded: no such price is quoted. */
+  /** The price in units of 10⁻⁴; exact below 2^53, which is 900 billion. */
   get price(): number {
-    return this.#numbers[1] as number;
-  }
-
-  /** Shares that an execution at another price leaves in the order. */
-  get remaining(): number {
-    return this.#numbers[2] as number;
+    return this.priceHigh * TWO_TO_32 + (this.priceLow >>> 0);
   }
 
   /** Parses the message at `offset`, its length byte first. False where it is unknown or shorter than its fields. */
@@ -245,7 +249,6 @@ export class PitchMessage {
   }
 
   #parseFields(bytes: Uint8Array, offset: number, row: number): void {
-    const numbers = this.#numbers;
     let at = OFFSETS[row] as number;
     this.timeNs = at === 0 ? 0 : i32le(bytes, offset + at); // below 10^9
     at = OFFSETS[row + 1] as number;
@@ -255,27 +258,40 @@ export class PitchMessage {
     this.side = at === 0 ? 0 : (bytes[offset + at] as number);
     at = OFFSETS[row + 3] as number;
     const short = OFFSETS[row + 4] as number;
-    numbers[0] = at !== 0 ? u32le(bytes, offset + at) : short !== 0 ? u16le(bytes, offset + short) : 0;
-    this.#parseSymbol(offset, row);
+    this.quantity = at !== 0 ? i32le(bytes, offset + at) : short !== 0 ? u16le(bytes, offset + short) : 0;
+    this.#parseSymbol(bytes, offset, row);
     at = OFFSETS[row + 7] as number;
     const shortPrice = OFFSETS[row + 8] as number;
-    if (at !== 0) numbers[1] = u32le(bytes, offset + at + 4) * TWO_TO_32 + u32le(bytes, offset + at);
-    else numbers[1] = shortPrice === 0 ? 0 : u16le(bytes, offset + shortPrice) * SHORT_PRICE_FACTOR;
+    this.priceHigh = at === 0 ? 0 : i32le(bytes, offset + at + 4);
+    if (at !== 0) this.priceLow = i32le(bytes, offset + at);
+    else this.priceLow = shortPrice === 0 ? 0 : u16le(bytes, offset + shortPrice) * SHORT_PRICE_FACTOR;
     at = OFFSETS[row + 9] as number;
     this.executionIdLow = at === 0 ? 0 : i32le(bytes, offset + at);
     this.executionIdHigh = at === 0 ? 0 : i32le(bytes, offset + at + 4);
     at = OFFSETS[row + 10] as number;
-    numbers[2] = at === 0 ? 0 : u32le(bytes, offset + at);
+    this.remaining = at === 0 ? 0 : i32le(bytes, offset + at);
     at = OFFSETS[row + 11] as number;
     this.flags = at === 0 ? 0 : (bytes[offset + at] as number);
     at = OFFSETS[row + 12] as number;
     this.state = at === 0 ? 0 : (bytes[offset + at] as number);
   }
 
-  #parseSymbol(offset: number, row: number): void {
+  #parseSymbol(bytes: Uint8Array, offset: number, row: number): void {
     const six = OFFSETS[row + 5] as number;
     const eight = OFFSETS[row + 6] as number;
-    this.symbolOffset = six !== 0 ? offset + six : eight !== 0 ? offset + eight : -1;
-    this.symbolByteLength = six !== 0 ? 6 : eight !== 0 ? 8 : 0;
+    if (six === 0 && eight === 0) {
+      this.symbolOffset = -1;
+      this.symbolByteLength = 0;
+      this.symbolWord0 = 0;
+      this.symbolWord1 = 0;
+      return;
+    }
+    const at = offset + (six !== 0 ? six : eight);
+    this.symbolOffset = at;
+    this.symbolByteLength = six !== 0 ? 6 : 8;
+    this.symbolWord0 = i32be(bytes, at);
+    const tail = ((bytes[at + 4] as number) << 8) | (bytes[at + 5] as number);
+    this.symbolWord1 =
+      (tail << 16) | (six !== 0 ? BLANKS : ((bytes[at + 6] as number) << 8) | (bytes[at + 7] as number));
   }
 }
