@@ -1,18 +1,21 @@
 import { SequenceTally } from "./sequence-tally.ts";
 
 /** More streams than this on one line are noise; their packets are counted as `refused`. */
-const MAX_STREAM_COUNT = 64;
+export const STREAM_LIMIT = 64;
 
 /** The tally of one stream: a session, a unit, a channel. Three words tell it from the others on its line. */
 export class StreamTally extends SequenceTally {
+  /** Place in the table. */
+  readonly index: number;
   readonly key0: number;
   readonly key1: number;
   readonly key2: number;
   readonly #nameOf: StreamNaming;
 
-  constructor(nameOf: StreamNaming, key0: number, key1: number, key2: number) {
+  constructor(nameOf: StreamNaming, index: number, key0: number, key1: number, key2: number) {
     super();
     this.#nameOf = nameOf;
+    this.index = index;
     this.key0 = key0;
     this.key1 = key1;
     this.key2 = key2;
@@ -62,8 +65,8 @@ export class StreamTable {
     for (const stream of this.streams) {
       if (stream.key0 === key0 && stream.key1 === key1 && stream.key2 === key2) return stream;
     }
-    if (this.streams.length === MAX_STREAM_COUNT) return undefined;
-    const stream = new StreamTally(this.#nameOf, key0, key1, key2);
+    if (this.streams.length === STREAM_LIMIT) return undefined;
+    const stream = new StreamTally(this.#nameOf, this.streams.length, key0, key1, key2);
     this.streams.push(stream);
     return stream;
   }
