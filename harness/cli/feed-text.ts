@@ -1,4 +1,4 @@
-import { ITCH50_MESSAGES } from "../../emulator/wire/feeds/itch50.ts";
+import { ITCH50_MESSAGES } from "../../emulator/wire/feeds/itch50-messages.ts";
 import type { FeedReport, SessionReport } from "../replay/feed-meter.ts";
 import { counted, grouped } from "./terminal.ts";
 
