@@ -1,7 +1,7 @@
 import { FeedLine } from "../../emulator/wire/feeds/feed-recogniser.ts";
 import type { FeedTracker } from "../../emulator/wire/feeds/feed-tracker.ts";
 import { ItchTracker } from "../../emulator/wire/feeds/itch-tracker.ts";
-import { ITCH50_MESSAGES } from "../../emulator/wire/feeds/itch50.ts";
+import { ITCH50_MESSAGES } from "../../emulator/wire/feeds/itch50-messages.ts";
 import type { MessageCount } from "../../emulator/wire/feeds/message-counts.ts";
 import type { StreamTally } from "../../emulator/wire/feeds/stream-table.ts";
 import { FrameHeaders, IP_PROTOCOL_UDP } from "../../emulator/wire/frame.ts";

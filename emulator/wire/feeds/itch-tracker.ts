@@ -1,5 +1,6 @@
 import type { FeedFormat, FeedTracker } from "./feed-tracker.ts";
-import { ITCH50_BYTE_LENGTHS, ITCH50_MESSAGES, ItchCounters } from "./itch50.ts";
+import { ITCH50_BYTE_LENGTHS, ItchCounters } from "./itch50.ts";
+import { ITCH50_MESSAGES } from "./itch50-messages.ts";
 import type { MessageCount } from "./message-counts.ts";
 import { MoldTracker } from "./mold-tracker.ts";
 import { MOLD_HEADER_BYTE_LENGTH, MoldUdp64Packet } from "./mold-udp64.ts";
