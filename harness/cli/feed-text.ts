@@ -19,10 +19,12 @@ export function feedRows(feed: FeedReport): Row[] {
   if (feed.lines.length === 0) return [["feed", plainText(feed)]];
   const all = feed.lines.flatMap((line) => line.streams.map((stream) => ({ line, stream })));
   // What is not whole comes first, so that no limit hides it.
-  const ordered = [...all.filter(({ stream }) => !isWhole(stream)), ...all.filter(({ stream }) => isWhole(stream))];
+  const whole = all.filter(({ stream }) => isWhole(stream));
+  const ordered = [...all.filter(({ stream }) => !isWhole(stream)), ...whole];
   const rows = ordered.slice(0, STREAM_LIMIT).flatMap(({ line, stream }) => streamRows(line, stream));
   const hidden = all.length - STREAM_LIMIT;
-  if (hidden > 0) rows.push(["", `and ${counted(hidden, "more stream")}, all whole (--json has them)`]);
+  const allWhole = whole.length >= hidden ? ", all whole" : "";
+  if (hidden > 0) rows.push(["", `and ${counted(hidden, "more stream")}${allWhole} (--json has them)`]);
   if (feed.unreadablePackets > 0) {
     rows.push(["", `${counted(feed.unreadablePackets, "packet")} could not be read: cut short, or damaged`]);
   }
@@ -52,7 +54,7 @@ function streamRows(line: LineReport, stream: StreamReport): Row[] {
     heartbeats > 0 ? counted(heartbeats, "heartbeat") : "",
     endOfSession > 0 ? counted(endOfSession, "end-of-session packet") : "",
     ...Object.entries(line.remarks).map(([name, count]) =>
-      isFault(name) && count > 0 ? `${grouped(count)} ${name}` : "",
+      isFault(name) && count > 0 ? `${name}: ${grouped(count)}` : "",
     ),
   ];
   const size = `${counted(messages, "message")} in ${counted(packets, "packet")}`;

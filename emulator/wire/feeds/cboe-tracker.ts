@@ -57,7 +57,7 @@ export class CboeTracker implements FeedTracker {
 
   remarks(): Record<string, number> {
     const clears = this.#counts.byType[PITCH_UNIT_CLEAR] as number;
-    return { ...(clears > 0 && { "unit clears": clears }) };
+    return { ...(clears > 0 && { "unit clears": clears }), ...this.#counts.remarks() };
   }
 
   #countMessage(stream: StreamTally): void {

@@ -5,36 +5,35 @@ import { i32le, u16le } from "./little-endian.ts";
 /** What a price has where there is none: the largest i64. */
 const NULL_HIGH = 0x7fff_ffff;
 const NULL_LOW = -1;
-const END_OF_EVENT = 0x80;
+/** Bit of the match event indicator. */
+export const CME_END_OF_EVENT = 0x80;
 const TWO_TO_32 = 0x1_0000_0000;
 const ABSENT = -1;
 
-/** Width of each field, in the order of the columns of a compiled layout. */
-const WIDTHS: Readonly<Record<keyof CmeLayout, number>> = {
-  transactTime: 8,
-  matchEvent: 1,
-  securityId: 4,
-  rptSeq: 4,
-  price: 8,
-  size: 4,
-  orderCount: 4,
-  level: 1,
-  action: 1,
-  entryType: 1,
-  aggressorSide: 1,
-  tradeEntryId: 4,
-  orderId: 8,
-  priority: 8,
-  referenceId: 1,
-  status: 1,
-  haltReason: 1,
-  tradingEvent: 1,
-  tradeDate: 2,
-  lastSequence: 4,
-  reportCount: 4,
-};
-const COLUMNS = Object.keys(WIDTHS) as (keyof CmeLayout)[];
-const COLUMN_WIDTHS = Int16Array.from(COLUMNS, (column) => WIDTHS[column]);
+/** The columns of a compiled layout. */
+const COLUMNS: readonly (keyof CmeLayout)[] = [
+  "transactTime",
+  "matchEvent",
+  "securityId",
+  "rptSeq",
+  "price",
+  "size",
+  "orderCount",
+  "level",
+  "action",
+  "entryType",
+  "aggressorSide",
+  "tradeEntryId",
+  "orderId",
+  "priority",
+  "referenceId",
+  "status",
+  "haltReason",
+  "tradingEvent",
+  "tradeDate",
+  "lastSequence",
+  "reportCount",
+];
 
 /** Offset by column, −1 where the block has no such field. */
 export type CompiledLayout = Int16Array;
@@ -73,12 +72,10 @@ export class CmeBlock {
   tradeDate = 0;
   lastSequence = 0;
   reportCount = 0;
-  // Where the field of each column lies in the array that is read, −1 where it is absent.
-  readonly #at = new Int32Array(COLUMNS.length);
 
   /** The match event ends with this message: the book is one that existed. */
   get isEndOfEvent(): boolean {
-    return (this.matchEvent & END_OF_EVENT) !== 0;
+    return (this.matchEvent & CME_END_OF_EVENT) !== 0;
   }
 
   get hasPrice(): boolean {
@@ -92,48 +89,43 @@ export class CmeBlock {
 
   /** Reads the block of `blockLength` bytes at `offset`, which the caller knows to be there. */
   read(bytes: Uint8Array, offset: number, blockLength: number, layout: CompiledLayout): void {
-    const at = this.#at;
-    for (let column = 0; column < at.length; column++) {
-      const first = layout[column] as number;
-      const isThere = first !== ABSENT && first + (COLUMN_WIDTHS[column] as number) <= blockLength;
-      at[column] = isThere ? offset + first : ABSENT;
-    }
-    const time = at[0] as number;
-    this.transactTime.set(highWord(bytes, time), word(bytes, time));
-    this.matchEvent = byte(bytes, at[1] as number);
-    this.securityId = word(bytes, at[2] as number);
-    this.rptSeq = word(bytes, at[3] as number);
-    this.priceHigh = highWord(bytes, at[4] as number);
-    this.priceLow = word(bytes, at[4] as number);
-    this.size = word(bytes, at[5] as number);
-    this.orderCount = word(bytes, at[6] as number);
-    this.level = byte(bytes, at[7] as number);
-    this.action = byte(bytes, at[8] as number);
-    this.entryType = byte(bytes, at[9] as number);
-    this.aggressorSide = byte(bytes, at[10] as number);
-    this.tradeEntryId = word(bytes, at[11] as number);
-    this.orderIdHigh = highWord(bytes, at[12] as number);
-    this.orderIdLow = word(bytes, at[12] as number);
-    this.priorityHigh = highWord(bytes, at[13] as number);
-    this.priorityLow = word(bytes, at[13] as number);
-    this.referenceId = byte(bytes, at[14] as number);
-    this.status = byte(bytes, at[15] as number);
-    this.haltReason = byte(bytes, at[16] as number);
-    this.tradingEvent = byte(bytes, at[17] as number);
-    this.tradeDate = at[18] === ABSENT ? 0 : u16le(bytes, at[18] as number);
-    this.lastSequence = word(bytes, at[19] as number);
-    this.reportCount = word(bytes, at[20] as number);
+    let at = layout[0] as number;
+    this.transactTime.set(word(bytes, offset, at, 8, blockLength, 4), word(bytes, offset, at, 8, blockLength, 0));
+    this.matchEvent = byte(bytes, offset, layout[1] as number, blockLength);
+    this.securityId = word(bytes, offset, layout[2] as number, 4, blockLength, 0);
+    this.rptSeq = word(bytes, offset, layout[3] as number, 4, blockLength, 0);
+    at = layout[4] as number;
+    this.priceHigh = word(bytes, offset, at, 8, blockLength, 4);
+    this.priceLow = word(bytes, offset, at, 8, blockLength, 0);
+    this.size = word(bytes, offset, layout[5] as number, 4, blockLength, 0);
+    this.orderCount = word(bytes, offset, layout[6] as number, 4, blockLength, 0);
+    this.level = byte(bytes, offset, layout[7] as number, blockLength);
+    this.action = byte(bytes, offset, layout[8] as number, blockLength);
+    this.entryType = byte(bytes, offset, layout[9] as number, blockLength);
+    this.aggressorSide = byte(bytes, offset, layout[10] as number, blockLength);
+    this.tradeEntryId = word(bytes, offset, layout[11] as number, 4, blockLength, 0);
+    at = layout[12] as number;
+    this.orderIdHigh = word(bytes, offset, at, 8, blockLength, 4);
+    this.orderIdLow = word(bytes, offset, at, 8, blockLength, 0);
+    at = layout[13] as number;
+    this.priorityHigh = word(bytes, offset, at, 8, blockLength, 4);
+    this.priorityLow = word(bytes, offset, at, 8, blockLength, 0);
+    this.referenceId = byte(bytes, offset, layout[14] as number, blockLength);
+    this.status = byte(bytes, offset, layout[15] as number, blockLength);
+    this.haltReason = byte(bytes, offset, layout[16] as number, blockLength);
+    this.tradingEvent = byte(bytes, offset, layout[17] as number, blockLength);
+    at = layout[18] as number;
+    this.tradeDate = at === ABSENT || at + 2 > blockLength ? 0 : u16le(bytes, offset + at);
+    this.lastSequence = word(bytes, offset, layout[19] as number, 4, blockLength, 0);
+    this.reportCount = word(bytes, offset, layout[20] as number, 4, blockLength, 0);
   }
 }
 
-function byte(bytes: Uint8Array, at: number): number {
-  return at === ABSENT ? 0 : (bytes[at] as number);
+function byte(bytes: Uint8Array, offset: number, at: number, blockLength: number): number {
+  return at === ABSENT || at >= blockLength ? 0 : (bytes[offset + at] as number);
 }
 
-function word(bytes: Uint8Array, at: number): number {
-  return at === ABSENT ? 0 : i32le(bytes, at);
-}
-
-function highWord(bytes: Uint8Array, at: number): number {
-  return at === ABSENT ? 0 : i32le(bytes, at + 4);
+/** The word `part` bytes into the field of `width` bytes at `at`; 0 unless the whole field is there. */
+function word(bytes: Uint8Array, offset: number, at: number, width: number, blockLength: number, part: number): number {
+  return at === ABSENT || at + width > blockLength ? 0 : i32le(bytes, offset + at + part);
 }

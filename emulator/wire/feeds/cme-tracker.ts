@@ -1,8 +1,9 @@
-import { CmeBlock, type CompiledLayout, compileLayout } from "./cme-block.ts";
+import { CME_END_OF_EVENT } from "./cme-block.ts";
 import { CmePacket } from "./cme-packet.ts";
-import { CME_CHANNEL_RESET, CME_HEARTBEAT, CME_TEMPLATES, cmeTemplate } from "./cme-templates.ts";
+import { CME_CHANNEL_RESET, CME_HEARTBEAT, CME_TEMPLATES, type CmeTemplate, cmeTemplate } from "./cme-templates.ts";
 import { EpochTime } from "./epoch-time.ts";
 import type { FeedFormat, FeedTracker } from "./feed-tracker.ts";
+import { i32le } from "./little-endian.ts";
 import { type MessageCount, MessageCounts } from "./message-counts.ts";
 import { RptSeqTally } from "./rpt-seq.ts";
 import { SbeGroups } from "./sbe-groups.ts";
@@ -11,13 +12,7 @@ import { StreamTable, type StreamTally } from "./stream-table.ts";
 const FORMAT = "CME MDP 3.0";
 /** The schema of the futures and options feeds. */
 const SCHEMA_ID = 1;
-
-/** Layout of the entries that count in RptSeq, by template; undefined for the others. */
-const RPT_SEQ_LAYOUTS: (CompiledLayout | undefined)[] = [];
-for (const { type, groups, countsRptSeq } of CME_TEMPLATES) {
-  const layout = groups[0]?.layout;
-  if (countsRptSeq && layout !== undefined) RPT_SEQ_LAYOUTS[type] = compileLayout(layout);
-}
+const WORD_BYTE_LENGTH = 4;
 
 /**
  * Follows CME MDP 3.0. A line is one channel, so there is one stream; its sequence numbers packets, heartbeats included.
@@ -32,7 +27,6 @@ export class CmeTracker implements FeedTracker {
   readonly rptSeq: RptSeqTally = new RptSeqTally();
   readonly #packet = new CmePacket();
   readonly #groups = new SbeGroups();
-  readonly #entry = new CmeBlock();
   readonly #counts = new MessageCounts(CME_TEMPLATES, "decimal");
   readonly #table = new StreamTable(() => "channel");
   readonly #latestSendTime = new EpochTime();
@@ -58,10 +52,12 @@ export class CmeTracker implements FeedTracker {
     this.#sequence(stream);
     let isHeartbeat = packet.messageCount === 0;
     while (packet.nextMessage()) {
-      this.#counts.count(packet.templateId);
-      if (packet.templateId === CME_HEARTBEAT) isHeartbeat = true;
-      else if (packet.templateId === CME_CHANNEL_RESET) this.rptSeq.restart();
-      else this.#countEntries(bytes);
+      const { templateId } = packet;
+      this.#counts.count(templateId);
+      if (templateId === CME_HEARTBEAT) isHeartbeat = true;
+      if (templateId === CME_CHANNEL_RESET) this.rptSeq.restart();
+      const template = cmeTemplate(templateId);
+      if (template !== undefined) this.#countMessage(bytes, template);
     }
     if (isHeartbeat) stream.heartbeats++;
     return true;
@@ -81,6 +77,7 @@ export class CmeTracker implements FeedTracker {
       ...(unfollowed > 0 && { "entries of instruments beyond the table": unfollowed }),
       ...(channelResets > 0 && { "channel resets": channelResets }),
       "match events ended": this.eventsEnded,
+      ...this.#counts.remarks(),
     };
   }
 
@@ -98,25 +95,25 @@ export class CmeTracker implements FeedTracker {
     if (isLater) this.#latestSendTime.copyFrom(sendTime);
   }
 
-  #countEntries(bytes: Uint8Array): void {
+  #countMessage(bytes: Uint8Array, template: CmeTemplate): void {
     const packet = this.#packet;
-    const root = cmeTemplate(packet.templateId)?.root;
-    if (root?.matchEvent !== undefined && root.matchEvent < packet.blockLength) {
-      if ((bytes[packet.rootOffset + root.matchEvent] as number) & 0x80) this.eventsEnded++;
+    const entries = template.groups[0];
+    const at = template.root.matchEvent;
+    if (at !== undefined && at < packet.blockLength && (bytes[packet.rootOffset + at] as number) & CME_END_OF_EVENT) {
+      this.eventsEnded++;
     }
-    const layout = RPT_SEQ_LAYOUTS[packet.templateId];
-    if (layout === undefined) return;
+    if (!template.countsRptSeq || entries === undefined) return;
     const groups = this.#groups;
-    const entry = this.#entry;
     groups.begin(bytes, packet.rootOffset + packet.blockLength, packet.messageEnd);
-    const headerByteLength = cmeTemplate(packet.templateId)?.groups[0]?.headerByteLength ?? 0;
-    if (!groups.nextGroup(headerByteLength)) {
+    if (!groups.nextGroup(entries.headerByteLength)) {
       this.#counts.malformed++;
       return;
     }
+    const { securityId = 0, rptSeq = 0 } = entries.layout;
+    if (Math.max(securityId, rptSeq) + WORD_BYTE_LENGTH > groups.blockLength) return;
     while (groups.nextEntry()) {
-      entry.read(bytes, groups.entryOffset, groups.blockLength, layout);
-      this.rptSeq.count(entry.securityId, entry.rptSeq);
+      const { entryOffset } = groups;
+      this.rptSeq.count(i32le(bytes, entryOffset + securityId), i32le(bytes, entryOffset + rptSeq));
     }
   }
 }

@@ -61,7 +61,7 @@ export class IexTracker implements FeedTracker {
   }
 
   remarks(): Record<string, number> {
-    return { "stream offset gaps": this.offsetGaps };
+    return { "stream offset gaps": this.offsetGaps, ...this.#counts.remarks() };
   }
 
   #checkOffset(stream: StreamTally): void {

@@ -51,6 +51,11 @@ export class MessageCounts {
     return rows;
   }
 
+  /** What is wrong with the messages, for a tracker's remarks (allocates). */
+  remarks(): Record<string, number> {
+    return { ...(this.malformed > 0 && { "malformed messages": this.malformed }) };
+  }
+
   #key(type: number): string {
     const isPrintable = type > 0x20 && type < 0x7f;
     if (this.#notation === "letter" && isPrintable) return String.fromCharCode(type);

@@ -47,7 +47,7 @@ export class MiaxTracker implements FeedTracker {
   }
 
   remarks(): Record<string, number> {
-    return { ...(this.sessionStarts > 0 && { "session starts": this.sessionStarts }) };
+    return { ...(this.sessionStarts > 0 && { "session starts": this.sessionStarts }), ...this.#counts.remarks() };
   }
 
   #countPacket(stream: StreamTally, bytes: Uint8Array): void {

@@ -55,6 +55,7 @@ export class XdpTracker implements FeedTracker {
       ...(this.retransmissions > 0 && { "retransmission packets": this.retransmissions }),
       ...(this.refreshes > 0 && { "refresh packets": this.refreshes }),
       ...(this.unavailable > 0 && { "message unavailable packets": this.unavailable }),
+      ...this.#counts.remarks(),
     };
   }
 

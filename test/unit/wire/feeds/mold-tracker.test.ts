@@ -5,6 +5,7 @@ import { MoldUdp64Packet } from "../../../../emulator/wire/feeds/mold-udp64.ts";
 import { SequenceGaps } from "../../../../emulator/wire/feeds/sequence-gaps.ts";
 import type { SequenceOrder } from "../../../../emulator/wire/feeds/sequence-tally.ts";
 import { moldPacket } from "./mold-packet.ts";
+import { TallyOracle } from "./tally-oracle.ts";
 
 function send(
   tracker: MoldTracker,
@@ -18,44 +19,6 @@ function send(
   const packet = new MoldUdp64Packet();
   expect(packet.parse(content, 0, content.length)).toBe(true);
   return tracker.track(packet);
-}
-
-/** The same tallies kept the plain way: a set of every sequence that came, and one of every one that was skipped. */
-class TallyOracle {
-  next = -1;
-  readonly seen = new Set<number>();
-  readonly skipped = new Set<number>();
-  readonly tallies = {
-    packets: 0,
-    messages: 0,
-    heartbeats: 0,
-    gaps: 0,
-    outOfOrder: 0,
-    missing: 0,
-    recovered: 0,
-    duplicates: 0,
-  };
-
-  receive(sequence: number, count: number): void {
-    const { tallies } = this;
-    tallies.packets++;
-    tallies.messages += count;
-    if (count === 0) tallies.heartbeats++;
-    if (this.next < 0) this.next = sequence;
-    if (sequence > this.next) {
-      tallies.gaps++;
-      for (let missed = this.next; missed < sequence; missed++) {
-        this.skipped.add(missed);
-        tallies.missing++;
-      }
-    }
-    if (sequence < this.next) tallies.outOfOrder++;
-    for (let message = sequence; message < sequence + count; message++) {
-      if (this.skipped.delete(message)) tallies.recovered++;
-      else if (message < this.next) tallies.duplicates++;
-    }
-    this.next = Math.max(this.next, sequence + count);
-  }
 }
 
 describe("tracking one session", () => {
