@@ -118,6 +118,7 @@ export function tapped(pci: PciFunction, tap: Tap): TappedFunction {
       buffers.set(label, buffer);
       return buffer;
     },
+    open: (iova) => pci.dma.open(iova),
     map: (buffer, options) => pci.dma.map(buffer, options),
     get mappingCount() {
       return pci.dma.mappingCount;
