@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import fc from "fast-check";
 import { MEMORY_MODELS, type MemoryModel } from "../../emulator/explore/kinds.ts";
+import type { LinkLatitude, MachineLatitude } from "../../emulator/explore/latitude.ts";
 import { Schedule } from "../../emulator/explore/schedule.ts";
 import { Portfolio } from "../../emulator/explore/strategies/portfolio.ts";
 import { isFailure, PASSED, VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
@@ -62,6 +63,8 @@ export interface ExploreOptions<Context, Workload> {
    */
   readonly runLimitMs?: number;
   readonly machine?: MachineOptions;
+  /** Where specifications leave a choice, or the world is ruder than they are: limits that are over early, what a link keeps in order. */
+  readonly latitude?: MachineLatitude & LinkLatitude;
 }
 
 /** What was searched without finding anything. */
@@ -150,6 +153,7 @@ export async function explore<Context = undefined, Workload = undefined>(
     options.cpus,
   ) as PluggedSession;
   session.execution.mustEnd = options.mustEnd === true;
+  if (options.latitude !== undefined) session.plugged.allow(options.latitude);
   session.limit = new RunLimit(options.runLimitMs ?? RUN_LIMIT_MS);
   const modules = (options.cpus ?? []).map(({ module }) => hashOfModule(String(module)));
   const source = hashOfText([`${setup}${body}`, ...modules].join("\n"));

@@ -15,6 +15,7 @@ import {
 } from "../../run/machine.ts";
 import { TestbedError } from "../../run/testbed-error.ts";
 import { Execution } from "../execution.ts";
+import type { LinkLatitude, MachineLatitude } from "../latitude.ts";
 import { Machine } from "../machine.ts";
 import type { DeviceHook } from "../state.ts";
 import { CpuWorker } from "../tokens/cpu-worker.ts";
@@ -132,6 +133,12 @@ export class ExploredMachine {
     this.furtherCpus = programs.map((program, index) => this.#addCpu(program, index + 1));
     this.cpu.reset();
     this.#checkpoint = new Checkpoint(machine);
+  }
+
+  /** What processors and links may do beyond the defaults. Holds for all devices and runs. */
+  allow(latitude: MachineLatitude & LinkLatitude): void {
+    this.explorer.allow(latitude);
+    for (const device of this.explorer.devices) this.explorer.allowLink(device, latitude);
   }
 
   get endpoints(): readonly Endpoint[] {
