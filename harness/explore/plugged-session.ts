@@ -1,4 +1,4 @@
-import { ExploredMachine, type SetUpState } from "../../emulator/explore/plugged/explored-machine.ts";
+import { type CpuProgram, ExploredMachine, type SetUpState } from "../../emulator/explore/plugged/explored-machine.ts";
 import type { Strategy } from "../../emulator/explore/strategy.ts";
 import { PASSED, VIOLATION } from "../../emulator/explore/verdict.ts";
 import type { PciFunction } from "../../emulator/pcie/driver-view.ts";
@@ -30,6 +30,12 @@ export interface ExploredWireEnd {
   readonly sent: readonly Uint8Array[];
 }
 
+/** A driver module that runs on a CPU of its own. */
+export interface FurtherCpu<Context> extends CpuProgram {
+  /** What it is handed as its argument, made from what the set-up has returned: data that JSON can write. */
+  readonly argument?: (context: Context) => unknown;
+}
+
 export interface Exploration<Context> {
   /** Brings the driver up. Runs before each schedule in the ordinary order; what it returns goes to the body. */
   readonly setup: (bed: ExploredBed) => Context;
@@ -48,6 +54,7 @@ export interface Exploration<Context> {
 export class PluggedSession<Context = unknown> extends SearchSession implements ExploredBed {
   readonly plugged: ExploredMachine;
   readonly #exploration: Exploration<Context>;
+  readonly #cpus: readonly FurtherCpu<Context>[];
   #saved: { readonly context: Context; readonly machine: SetUpState; readonly driver: unknown } | undefined;
 
   constructor(
@@ -55,9 +62,11 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     exploration: Exploration<Context>,
     options: MachineOptions = {},
     awaitCount: number = 0,
+    cpus: readonly FurtherCpu<Context>[] = [],
   ) {
     super();
-    this.plugged = new ExploredMachine(devices, options, awaitCount);
+    this.#cpus = cpus;
+    this.plugged = new ExploredMachine(devices, options, awaitCount, cpus);
     this.#exploration = exploration;
   }
 
@@ -73,9 +82,13 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   run(strategy: Strategy, model: number, seed: number): number {
     const { plugged, execution } = this;
     this.onRun?.();
+    for (const cpu of plugged.furtherCpus) cpu.leave();
     const context = this.#setUp();
-    execution.begin(strategy, model, seed);
-    plugged.explore();
+    for (const [index, { argument }] of this.#cpus.entries()) {
+      const cpu = plugged.furtherCpus[index];
+      if (cpu !== undefined) cpu.argument = argument?.(context);
+    }
+    execution.begin(strategy, model, seed, () => plugged.explore());
     try {
       this.#exploration.body(this, context);
       execution.finishPlain(plugged.thread);
@@ -112,6 +125,11 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     if (save !== undefined && restore !== undefined)
       this.#saved = { context, machine: plugged.save(), driver: save(context) };
     return context;
+  }
+
+  /** Ends the threads of the further CPUs. */
+  async close(): Promise<void> {
+    for (const cpu of this.plugged.furtherCpus) await cpu.close();
   }
 
   // ---- the bed of the run that is under way -------------------------------------------------------------------------
