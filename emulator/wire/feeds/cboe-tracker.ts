@@ -10,7 +10,7 @@ const FORMAT = "Cboe PITCH";
  * Follows Cboe PITCH. Each unit is a stream. A heartbeat of sequence 0 shows a gap-response group: what comes on it was asked
  * for by somebody, so it has no order to keep, and its messages are counted without being sequenced.
  */
-export class CboeTracker implements FeedTracker {
+class CboeTracker implements FeedTracker {
   readonly format: string = FORMAT;
   readonly numbers = "messages";
   unreadable = 0;

@@ -7,9 +7,9 @@ import { i32le, u16le, u32le } from "./little-endian.ts";
  * the root block, and groups. Sequences number packets, per channel; sequence 1 returns every week.
  */
 
-export const CME_PACKET_HEADER_BYTE_LENGTH = 12;
+const CME_PACKET_HEADER_BYTE_LENGTH = 12;
 /** Size, and the SBE header behind it. */
-export const CME_MESSAGE_HEADER_BYTE_LENGTH = 10;
+const CME_MESSAGE_HEADER_BYTE_LENGTH = 10;
 
 /** One packet, parsed into again and again, and a cursor over its messages. Nothing is copied or allocated. */
 export class CmePacket {

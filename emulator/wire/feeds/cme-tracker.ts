@@ -18,7 +18,7 @@ const WORD_BYTE_LENGTH = 4;
  * Follows CME MDP 3.0. A line is one channel, so there is one stream; its sequence numbers packets, heartbeats included.
  * Sequence 1 returns every week: it is a reset when it was sent later than everything before, and a repeated packet when not.
  */
-export class CmeTracker implements FeedTracker {
+class CmeTracker implements FeedTracker {
   readonly format: string = FORMAT;
   readonly numbers = "packets";
   unreadable = 0;

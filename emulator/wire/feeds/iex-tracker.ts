@@ -11,7 +11,7 @@ import { type MessageCount, MessageCounts } from "./message-counts.ts";
 import { STREAM_LIMIT, StreamTable, type StreamTally } from "./stream-table.ts";
 
 /** Follows one of the IEX feeds, and checks what IEX-TP promises: sequence and stream offset advance together. */
-export class IexTracker implements FeedTracker {
+class IexTracker implements FeedTracker {
   readonly format: string;
   readonly numbers = "messages";
   unreadable = 0;

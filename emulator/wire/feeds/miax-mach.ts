@@ -7,9 +7,8 @@ import type { MessageKind } from "./message-counts.ts";
  * behind the other. A heartbeat carries the sequence of the last data packet sent.
  */
 
-export const MACH_HEADER_BYTE_LENGTH = 12;
+const MACH_HEADER_BYTE_LENGTH = 12;
 export const MACH_HEARTBEAT = 0;
-export const MACH_START_OF_SESSION = 1;
 export const MACH_END_OF_SESSION = 2;
 export const MACH_DATA = 3;
 

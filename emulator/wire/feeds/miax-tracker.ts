@@ -9,7 +9,7 @@ const FORMAT = "MIAX MACH";
  * Follows MIAX MACH. Each session is a stream; `packets` counts datagrams, each for the session of its first packet. Messages are
  * named as in the top-of-market feed.
  */
-export class MiaxTracker implements FeedTracker {
+class MiaxTracker implements FeedTracker {
   readonly format: string = FORMAT;
   readonly numbers = "messages";
   unreadable = 0;

@@ -7,19 +7,19 @@ import type { MessageKind } from "./message-counts.ts";
  * its whole size u16, type u16 and body.
  */
 
-export const XDP_PACKET_HEADER_BYTE_LENGTH = 16;
-export const XDP_MESSAGE_HEADER_BYTE_LENGTH = 4;
+const XDP_PACKET_HEADER_BYTE_LENGTH = 16;
+const XDP_MESSAGE_HEADER_BYTE_LENGTH = 4;
 
-export const XDP_HEARTBEAT = 1;
+const XDP_HEARTBEAT = 1;
 export const XDP_FAILOVER = 10;
-export const XDP_ORIGINAL = 11;
+const XDP_ORIGINAL = 11;
 export const XDP_SEQUENCE_RESET = 12;
-export const XDP_RETRANSMISSION = 13;
-export const XDP_RETRANSMISSION_PART = 15;
-export const XDP_REFRESH = 17;
-export const XDP_REFRESH_START = 18;
-export const XDP_REFRESH_PART = 19;
-export const XDP_REFRESH_END = 20;
+const XDP_RETRANSMISSION = 13;
+const XDP_RETRANSMISSION_PART = 15;
+const XDP_REFRESH = 17;
+const XDP_REFRESH_START = 18;
+const XDP_REFRESH_PART = 19;
+const XDP_REFRESH_END = 20;
 export const XDP_UNAVAILABLE = 21;
 
 const DELIVERY_FLAGS: ReadonlySet<number> = new Set([

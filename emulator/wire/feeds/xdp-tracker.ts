@@ -11,7 +11,7 @@ const TYPE_LIMIT = 512;
  * Follows NYSE XDP. A line is one channel, so there is one stream. Packets with the flag of a sequence reset, or of a failover
  * that goes back, begin it anew; retransmissions fill gaps; refreshes are counted beside it, as their sequence is their own.
  */
-export class XdpTracker implements FeedTracker {
+class XdpTracker implements FeedTracker {
   readonly format: string = FORMAT;
   readonly numbers = "messages";
   unreadable = 0;
