@@ -1,8 +1,11 @@
+import { CBOE_CSM_FORMAT } from "./cboe-csm.ts";
 import { CBOE_PITCH_FORMAT } from "./cboe-tracker.ts";
 import { CME_FORMAT } from "./cme-tracker.ts";
 import type { FeedFormat, FeedTracker } from "./feed-tracker.ts";
+import { ICE_IMPACT_FORMAT } from "./ice-impact.ts";
 import { IEX_DEEP_FORMAT, IEX_DEEP_PLUS_FORMAT, IEX_TOPS_FORMAT } from "./iex-tracker.ts";
 import { ITCH_FORMAT } from "./itch-tracker.ts";
+import { MEMX_MEMOIR_FORMAT } from "./memx-memoir.ts";
 import { MIAX_MACH_FORMAT } from "./miax-tracker.ts";
 import { NYSE_XDP_FORMAT } from "./xdp-tracker.ts";
 
@@ -16,6 +19,9 @@ export const FEED_FORMATS: readonly FeedFormat[] = [
   CME_FORMAT,
   NYSE_XDP_FORMAT,
   MIAX_MACH_FORMAT,
+  ICE_IMPACT_FORMAT,
+  MEMX_MEMOIR_FORMAT,
+  CBOE_CSM_FORMAT,
 ];
 
 /** Evidence that decides: what else could look so by chance does it once in 10^18 times. */

@@ -170,3 +170,66 @@ export function machDatagram(packets: readonly MachPacket[]): Uint8Array {
   });
   return Uint8Array.from(parts.flatMap((part) => [...part]));
 }
+
+export interface TypedBody {
+  /** Type byte of ICE, template of MEMX. */
+  readonly type: number;
+  readonly body: Uint8Array;
+}
+
+export function icePacket(session: number, sequence: number, messages: readonly TypedBody[]): Uint8Array {
+  const bytes = new Uint8Array(16 + messages.reduce((sum, { body }) => sum + 3 + body.length, 0));
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, session);
+  view.setUint32(2, sequence);
+  view.setUint16(6, messages.length);
+  view.setBigUint64(8, SEND_TIME_NS / 1_000_000n);
+  let at = 16;
+  for (const { type, body } of messages) {
+    view.setUint8(at, type);
+    view.setUint16(at + 1, body.length);
+    bytes.set(body, at + 3);
+    at += 3 + body.length;
+  }
+  return bytes;
+}
+
+/** `type` is 0 heartbeat, 1 session shutdown, 2 sequenced messages. */
+export function memxPacket(
+  type: number,
+  sequence: number,
+  messages: readonly TypedBody[],
+  session: bigint = 7n,
+): Uint8Array {
+  const messageBytes = messages.reduce((sum, { body }) => sum + 8 + body.length, 0);
+  const bytes = new Uint8Array(18 + (type === 2 ? 2 + messageBytes : 0));
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0, type);
+  view.setUint8(1, 18);
+  view.setBigUint64(2, session);
+  view.setBigUint64(10, BigInt(sequence));
+  if (type !== 2) return bytes;
+  view.setUint16(18, messages.length);
+  let at = 20;
+  for (const { type: template, body } of messages) {
+    view.setUint16(at, 6 + body.length);
+    view.setUint16(at + 2, body.length);
+    view.setUint8(at + 4, template);
+    view.setUint8(at + 5, 1);
+    bytes.set(body, at + 8);
+    at += 8 + body.length;
+  }
+  return bytes;
+}
+
+/** `bodyByteLength` bytes of messages that nobody reads. */
+export function csmPacket(sequence: number, messageCount: number, bodyByteLength: number): Uint8Array {
+  const bytes = new Uint8Array(16 + bodyByteLength);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0, 1);
+  view.setUint16(1, bytes.length);
+  view.setBigUint64(3, SEND_TIME_NS / 1_000_000n);
+  view.setUint8(11, messageCount);
+  view.setUint32(12, sequence);
+  return bytes;
+}

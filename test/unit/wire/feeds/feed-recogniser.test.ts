@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { PITCH_MESSAGES } from "../../../../emulator/wire/feeds/cboe-pitch.ts";
 import { CME_TEMPLATES } from "../../../../emulator/wire/feeds/cme-templates.ts";
 import { FEED_FORMATS, FeedLine } from "../../../../emulator/wire/feeds/feed-recogniser.ts";
+import { ICE_MESSAGES } from "../../../../emulator/wire/feeds/ice-impact.ts";
 import {
   IEX_DEEP_MESSAGES,
   IEX_DEEP_PLUS_MESSAGES,
@@ -10,6 +11,8 @@ import {
   type IexMessageKind,
 } from "../../../../emulator/wire/feeds/iex-messages.ts";
 import { ITCH50_MESSAGES } from "../../../../emulator/wire/feeds/itch50-messages.ts";
+import { MEMX_TEMPLATES } from "../../../../emulator/wire/feeds/memx-memoir.ts";
+import type { MessageKind } from "../../../../emulator/wire/feeds/message-counts.ts";
 import { MIAX_TOM_MESSAGES } from "../../../../emulator/wire/feeds/miax-mach.ts";
 import { XDP_MESSAGES } from "../../../../emulator/wire/feeds/nyse-xdp.ts";
 import { boundedBytes } from "../bounded-bytes.ts";
@@ -18,10 +21,14 @@ import {
   cmeEventRoot,
   cmeMessage,
   cmePacket,
+  csmPacket,
   IEX_PROTOCOLS,
+  icePacket,
   iexPacket,
   letterMessage,
   machDatagram,
+  memxPacket,
+  type TypedBody,
   xdpMessage,
   xdpPacket,
 } from "./feed-packets.ts";
@@ -58,6 +65,12 @@ const mach = fc
   .tuple(fc.constantFrom(...MIAX_TOM_MESSAGES), fc.integer({ min: 5, max: 60 }))
   .chain(([{ type }, byteLength]) => filled(letterMessage(String.fromCharCode(type), byteLength), 1));
 
+const typed = (kinds: readonly MessageKind[]): fc.Arbitrary<TypedBody[]> =>
+  fc.array(
+    fc.record({ type: fc.constantFrom(...kinds.map(({ type }) => type)), body: fc.uint8Array({ maxLength: 60 }) }),
+    { minLength: 1, maxLength: 6 },
+  );
+
 /** Payloads of each format, with anything in the fields that do not tell formats apart. */
 const payloads: Readonly<Record<string, fc.Arbitrary<Uint8Array>>> = {
   "MoldUDP64, ITCH 5.0": fc
@@ -77,6 +90,15 @@ const payloads: Readonly<Record<string, fc.Arbitrary<Uint8Array>>> = {
     .map(([sequence, messages]) => iexPacket({ protocolId: IEX_PROTOCOLS["DEEP+"], sequence }, messages)),
   "CME MDP 3.0": fc.tuple(sequences, listOf(cme)).map(([sequence, messages]) => cmePacket(sequence, messages)),
   "NYSE XDP": fc.tuple(sequences, listOf(xdp)).map(([sequence, messages]) => xdpPacket(11, sequence, messages)),
+  "ICE iMpact": fc
+    .tuple(fc.nat(65_535), sequences, typed(ICE_MESSAGES))
+    .map(([session, sequence, messages]) => icePacket(session, sequence, messages)),
+  "MEMX MEMOIR": fc
+    .tuple(sequences, typed(MEMX_TEMPLATES))
+    .map(([sequence, messages]) => memxPacket(2, sequence, messages)),
+  "Cboe CSM": fc
+    .tuple(sequences, fc.nat(255), fc.nat(120))
+    .map(([sequence, messageCount, byteLength]) => csmPacket(sequence, messageCount, byteLength)),
   "MIAX MACH": fc
     .tuple(sequences, listOf(mach))
     .map(([sequence, messages]) =>

@@ -1,10 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { CBOE_CSM_FORMAT } from "../../../../emulator/wire/feeds/cboe-csm.ts";
 import { CBOE_PITCH_FORMAT } from "../../../../emulator/wire/feeds/cboe-tracker.ts";
 import { CME_FORMAT } from "../../../../emulator/wire/feeds/cme-tracker.ts";
 import type { FeedFormat, FeedTracker } from "../../../../emulator/wire/feeds/feed-tracker.ts";
+import { ICE_IMPACT_FORMAT } from "../../../../emulator/wire/feeds/ice-impact.ts";
 import { IEX_TOPS_FORMAT } from "../../../../emulator/wire/feeds/iex-tracker.ts";
 import { ITCH_FORMAT } from "../../../../emulator/wire/feeds/itch-tracker.ts";
+import { MEMX_MEMOIR_FORMAT } from "../../../../emulator/wire/feeds/memx-memoir.ts";
 import { MIAX_MACH_FORMAT } from "../../../../emulator/wire/feeds/miax-tracker.ts";
 import { NYSE_XDP_FORMAT } from "../../../../emulator/wire/feeds/xdp-tracker.ts";
 import { cboeMessage, cboeUnit } from "./cboe-packet.ts";
@@ -13,9 +16,12 @@ import {
   cmeEventRoot,
   cmeMessage,
   cmePacket,
+  csmPacket,
+  icePacket,
   iexPacket,
   letterMessage,
   machDatagram,
+  memxPacket,
   SEND_TIME_NS,
   xdpMessage,
   xdpPacket,
@@ -80,6 +86,23 @@ const senders: readonly Sender[] = [
     // A heartbeat names the last packet sent.
     packet: (sequence, count) =>
       machDatagram([count === 0 ? { sequence: sequence - 1, type: 0 } : { sequence, message: letterMessage("B", 16) }]),
+  },
+  {
+    name: "ICE iMpact",
+    format: ICE_IMPACT_FORMAT,
+    maxCount: 5,
+    minCount: 0,
+    bases: WORD_BASES,
+    packet: (sequence, count) => icePacket(3, sequence, many(count, { type: 0x47, body: new Uint8Array(40) })),
+  },
+  {
+    name: "MEMX MEMOIR",
+    format: MEMX_MEMOIR_FORMAT,
+    maxCount: 5,
+    minCount: 0,
+    bases: WIDE_BASES,
+    packet: (sequence, count) =>
+      memxPacket(count === 0 ? 0 : 2, sequence, many(count, { type: 11, body: new Uint8Array(22) })),
   },
   {
     name: "CME MDP 3.0",
@@ -384,5 +407,52 @@ describe("tracking MIAX MACH", () => {
     expect(tracker.streams[1]).toMatchObject({ packets: 0, messages: 1, nextSequence: 2 });
     expect(tracker.remarks()).toEqual({ "session starts": 1 });
     expect(tracker.messageCounts()).toEqual([{ type: "O", name: "best offer", count: 5 }]);
+  });
+});
+
+describe("tracking ICE iMpact, MEMX MEMOIR and Cboe CSM", () => {
+  const body = new Uint8Array(9);
+
+  test("sessions of ICE are streams, and messages are named", () => {
+    const tracker = ICE_IMPACT_FORMAT.openTracker();
+    send(
+      tracker,
+      icePacket(3, 10, [
+        { type: 0x47, body },
+        { type: 0x4b, body },
+      ]),
+    );
+    send(tracker, icePacket(4, 1, [{ type: 0x47, body }]));
+    send(tracker, icePacket(3, 15, []));
+    expect(tracker.streams.map(({ name, missing, heartbeats }) => [name, missing, heartbeats])).toEqual([
+      ["session 3", 3, 1],
+      ["session 4", 0, 0],
+    ]);
+    expect(tracker.messageCounts()).toEqual([
+      { type: "G", name: "trade", count: 2 },
+      { type: "K", name: "market state change", count: 1 },
+    ]);
+  });
+
+  test("a session of MEMX ends; its number has 64 bits", () => {
+    const tracker = MEMX_MEMOIR_FORMAT.openTracker();
+    const session = 2n ** 40n + 5n;
+    send(tracker, memxPacket(2, 1, [{ type: 1, body }], session));
+    send(tracker, memxPacket(0, 2, [], session));
+    send(tracker, memxPacket(1, 2, [], session));
+    expect(tracker.streams.map(({ name }) => name)).toEqual([`session ${session}`]);
+    expect(tracker.streams[0]).toMatchObject({ heartbeats: 1, endOfSession: 1, messages: 1, gaps: 0, nextSequence: 2 });
+    expect(tracker.messageCounts()).toEqual([{ type: "1", name: "instrument directory", count: 1 }]);
+  });
+
+  test("the header of CSM tells gaps; its messages are not read", () => {
+    const tracker = CBOE_CSM_FORMAT.openTracker();
+    send(tracker, csmPacket(3_000_000_000, 4, 100));
+    send(tracker, csmPacket(3_000_000_006, 1, 20));
+    expect(tracker.streams[0]).toMatchObject({ messages: 5, gaps: 1, missing: 2, nextSequence: 3_000_000_007 });
+    expect(tracker.messageCounts()).toEqual([]);
+    const payload = csmPacket(1, 1, 20);
+    expect(tracker.track(payload, 0, payload.length - 1)).toBe(false);
+    expect(tracker.unreadable).toBe(1);
   });
 });
