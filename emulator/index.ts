@@ -106,6 +106,7 @@ export { CBOE_UNIT_HEADER_BYTE_LENGTH, CboeUnitPacket, writeCboeUnitHeader } fro
 export { CmeBlock, type CompiledLayout, compileLayout } from "./wire/feeds/cme-block.ts";
 export { CmePacket } from "./wire/feeds/cme-packet.ts";
 export { CME_TEMPLATES, type CmeLayout, type CmeTemplate, cmeTemplate } from "./wire/feeds/cme-templates.ts";
+export { DeepBook } from "./wire/feeds/deep-book.ts";
 export { EpochTime } from "./wire/feeds/epoch-time.ts";
 export { FEED_FORMATS, FeedLine } from "./wire/feeds/feed-recogniser.ts";
 export type { FeedFormat, FeedTracker } from "./wire/feeds/feed-tracker.ts";

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { PITCH_MESSAGES } from "../../../../emulator/wire/feeds/cboe-pitch.ts";
+import { CBOE_PITCH_FORMAT } from "../../../../emulator/wire/feeds/cboe-tracker.ts";
 import { CME_TEMPLATES } from "../../../../emulator/wire/feeds/cme-templates.ts";
 import { FEED_FORMATS, FeedLine } from "../../../../emulator/wire/feeds/feed-recogniser.ts";
 import { ICE_MESSAGES } from "../../../../emulator/wire/feeds/ice-impact.ts";
@@ -210,6 +211,20 @@ describe("what decides", () => {
     expect(line.tracker).toBeUndefined();
     count(line, cboeUnit(1, 1, [cboeMessage(0x29, 14), cboeMessage(0x20, 6)]));
     expect(line.tracker).toMatchObject({ format: "Cboe PITCH", unreadable: 1 });
+  });
+
+  test("evidence for two formats decides when one has twice that of the other", () => {
+    let rivalBits = 70;
+    const formats = [100, 0].map((bits, index) => ({
+      ...CBOE_PITCH_FORMAT,
+      weigh: () => (index === 0 ? bits : rivalBits),
+    }));
+    const line = new FeedLine(formats);
+    count(line, cboeUnit(1, 1));
+    expect(line.tracker).toBeUndefined();
+    rivalBits = 0;
+    count(line, cboeUnit(1, 1));
+    expect(line.tracker).toMatchObject({ format: "Cboe PITCH" });
   });
 
   test("once taken, a line stays what it is, and what else comes is unreadable", () => {

@@ -285,6 +285,8 @@ describe("tracking CME MDP 3.0", () => {
     expect(tracker.remarks()).toMatchObject({ instruments: 2, "RptSeq gaps": 1, "RptSeq numbers missing": 2 });
     send(tracker, cmePacket(3, [cmeMessage(4, cmeEventRoot(0x80)), book([5, 1], [6, 1])]));
     expect(tracker.remarks()).toMatchObject({ "RptSeq gaps": 1, "channel resets": 1, "match events ended": 4 });
+    send(tracker, cmePacket(4, [book([5, 3])]));
+    expect(tracker.remarks()).toMatchObject({ "RptSeq gaps": 2, "RptSeq numbers missing": 3 });
   });
 
   test("unknown templates are passed over by their size; unknown fields, entries' tails and groups by block length", () => {
@@ -345,6 +347,9 @@ describe("tracking NYSE XDP", () => {
     send(tracker, xdpPacket(11, 2, [message]));
     send(tracker, xdpPacket(11, 6, [message]));
     expect(tracker.streams[0]).toMatchObject({ resets: 1, gaps: 2, missing: 6, recovered: 0, nextSequence: 7 });
+    // 6 was in the hole before the reset; now it has come, and this is the same once more.
+    send(tracker, xdpPacket(11, 6, [message]));
+    expect(tracker.streams[0]).toMatchObject({ recovered: 0, duplicates: 1 });
   });
 
   test("a failover that goes back is a reset, one that goes on is none", () => {
