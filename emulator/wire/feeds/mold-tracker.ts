@@ -1,11 +1,16 @@
 import { type MoldUdp64Packet, sessionText } from "./mold-udp64.ts";
 import { SequenceGaps } from "./sequence-gaps.ts";
 
-/** Where a packet stands in its session: `behind` is one that begins before what was expected next. */
-export type MoldOrder = "first" | "in-order" | "gap" | "behind";
+/**
+ * Where a packet stands in its session: `behind` is one that begins before what was expected next, `restart` the one that
+ * showed that the sender counts from 1 again.
+ */
+export type MoldOrder = "first" | "in-order" | "gap" | "behind" | "restart";
 
 /** More sessions than this on one line are noise; their packets are counted as `refused`. */
 const MAX_SESSION_COUNT = 64;
+/** Packets from 1 on without a gap, and nothing else between them, that show a restart when no heartbeat does so before. */
+const RESTART_PACKETS = 8;
 
 /** What was received of one session. Messages that never came are `missing` − `recovered`. */
 export class MoldSession {
@@ -23,11 +28,16 @@ export class MoldSession {
   recovered = 0;
   /** Messages that had come before. */
   duplicates = 0;
+  /** Times that the sender began to count from 1 again, within the session. */
+  restarts = 0;
   /** The gaps that are still open. */
   readonly openGaps: SequenceGaps = new SequenceGaps();
   readonly #words: readonly [number, number, number];
   // Sequences in a typed array: fields above 2^31 would be heap numbers.
-  readonly #sequences = new Float64Array(3);
+  readonly #sequences = new Float64Array(4);
+  // Packets and messages of a run from sequence 1 that may be a restart; where it goes on is the last of the sequences.
+  #runPackets = 0;
+  #runDuplicates = 0;
 
   constructor(word0: number, word1: number, word2: number) {
     this.#words = [word0, word1, word2];
@@ -53,6 +63,11 @@ export class MoldSession {
     return this.#sequences[2] as number;
   }
 
+  /** Whether every message from the first one seen on has come: what a client may call synchronised. */
+  get isWhole(): boolean {
+    return this.missing === this.recovered;
+  }
+
   isOf(packet: MoldUdp64Packet): boolean {
     const words = this.#words;
     return words[0] === packet.sessionWord0 && words[1] === packet.sessionWord1 && words[2] === packet.sessionWord2;
@@ -74,35 +89,64 @@ export class MoldSession {
       return "first";
     }
     const expected = sequences[1] as number;
-    if (first === expected) {
-      sequences[1] = end;
-      return "in-order";
-    }
+    if (first < expected) return this.#behind(packet, first, end, expected);
+    this.#runPackets = 0;
+    sequences[1] = end;
+    if (first === expected) return "in-order";
     const range = this.openGaps.range;
-    if (first > expected) {
-      this.gaps++;
-      sequences[2] = (sequences[2] as number) + first - expected;
-      range[0] = expected;
-      range[1] = first;
-      this.openGaps.open();
-      sequences[1] = end;
-      return "gap";
-    }
+    this.gaps++;
+    sequences[2] = (sequences[2] as number) + first - expected;
+    range[0] = expected;
+    range[1] = first;
+    this.openGaps.open();
+    return "gap";
+  }
+
+  #behind(packet: MoldUdp64Packet, first: number, end: number, expected: number): MoldOrder {
+    const range = this.openGaps.range;
     this.outOfOrder++;
     range[0] = first;
     range[1] = Math.min(end, expected);
     const recovered = this.openGaps.fill();
+    const duplicates = (range[1] as number) - first - recovered;
     this.recovered += recovered;
-    this.duplicates += (range[1] as number) - first - recovered;
-    if (end > expected) sequences[1] = end;
-    return "behind";
+    this.duplicates += duplicates;
+    if (end > expected) this.#sequences[1] = end;
+    if (!this.#isRestart(packet, first, end, recovered, duplicates)) return "behind";
+    this.restarts++;
+    this.outOfOrder -= this.#runPackets;
+    this.duplicates -= this.#runDuplicates;
+    this.#runPackets = 0;
+    this.#sequences[1] = end;
+    // What was missing before the restart cannot be told from what is sent now.
+    this.openGaps.clear();
+    return "restart";
+  }
+
+  /**
+   * "Went backwards" is not always a repetition. Packets from 1 on, one after the other, that fill no gap, are a restart
+   * as soon as a heartbeat (or the end of the session) among them says that the next sequence is theirs, or there are
+   * eight. A packet in the old order in between says otherwise: then a slower line or a recovery is heard beside it.
+   */
+  #isRestart(packet: MoldUdp64Packet, first: number, end: number, recovered: number, duplicates: number): boolean {
+    const sequences = this.#sequences;
+    const goesOn = this.#runPackets > 0 && first === sequences[3];
+    if (recovered > 0 || !(goesOn || first === 1)) {
+      this.#runPackets = 0;
+      return false;
+    }
+    if (!goesOn) {
+      this.#runPackets = 0;
+      this.#runDuplicates = 0;
+    }
+    this.#runPackets++;
+    this.#runDuplicates += duplicates;
+    sequences[3] = end;
+    return this.#runPackets >= RESTART_PACKETS || (goesOn && packet.messageCount === 0);
   }
 }
 
-/**
- * Keeps the tallies of all sessions on one line. A sender that restarts its sequence within one session is not told
- * apart from old packets: all of them are `behind`, as they would be for any receiver.
- */
+/** Keeps the tallies of all sessions on one line. */
 export class MoldTracker {
   /** In the order in which they were first seen. */
   readonly sessions: MoldSession[] = [];
