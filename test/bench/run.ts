@@ -114,7 +114,7 @@ async function explorer(): Promise<void> {
 async function feeds(stockCount: number): Promise<void> {
   const results = await feedFigures(rounds, stockCount);
   figures[`feeds ${stockCount}`] = results;
-  console.log(`100 MB of MoldUDP64 with ITCH 5.0, ${stockCount} stocks, one thread`);
+  console.log(`100 MB of MoldUDP64 with ITCH 5.0, ${stockCount} stocks; per second of one thread's processor time`);
   for (const { what, messagesPerSecond, bytesPerSecond, heap, checksum } of results) {
     const each = messagesPerSecond.map(millions).join(", ");
     const gigabytes = (median(bytesPerSecond) / 1e9).toFixed(2);
