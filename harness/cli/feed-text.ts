@@ -45,12 +45,12 @@ function isWhole({ missing, recovered }: StreamReport): boolean {
 }
 
 function streamRows(line: LineReport, stream: StreamReport): Row[] {
-  const { messages, packets, outOfOrder, duplicates, resets, heartbeats, endOfSession } = stream;
+  const { messages, packets, outOfOrder, duplicates, restarts, heartbeats, endOfSession } = stream;
   const one = line.numbers === "messages" ? "message" : "packet";
   const extras = [
     outOfOrder > 0 ? counted(outOfOrder, "packet out of order", "packets out of order") : "",
     duplicates > 0 ? counted(duplicates, `${one} twice`, `${one}s twice`) : "",
-    resets > 0 ? counted(resets, "sequence reset") : "",
+    restarts > 0 ? counted(restarts, "restart") : "",
     heartbeats > 0 ? counted(heartbeats, "heartbeat") : "",
     endOfSession > 0 ? counted(endOfSession, "end-of-session packet") : "",
     ...Object.entries(line.remarks).map(([name, count]) =>

@@ -21,8 +21,8 @@ export interface StreamReport {
   readonly recovered: number;
   readonly outOfOrder: number;
   readonly duplicates: number;
-  /** Times that the sender began its sequence anew. */
-  readonly resets: number;
+  /** Times that the sender began to count anew. */
+  readonly restarts: number;
   readonly heartbeats: number;
   readonly endOfSession: number;
 }
@@ -195,7 +195,7 @@ function reportStream(stream: StreamTally): StreamReport {
     recovered: stream.recovered,
     outOfOrder: stream.outOfOrder,
     duplicates: stream.duplicates,
-    resets: stream.resets,
+    restarts: stream.restarts,
     heartbeats: stream.heartbeats,
     endOfSession: stream.endOfSession,
   };

@@ -2,7 +2,7 @@ import { PITCH_END_OF_SESSION, PITCH_MESSAGES, PITCH_UNIT_CLEAR, pitchMessageKin
 import { CboeUnitPacket } from "./cboe-unit.ts";
 import type { FeedFormat, FeedTracker } from "./feed-tracker.ts";
 import { type MessageCount, MessageCounts } from "./message-counts.ts";
-import { StreamTable, type StreamTally } from "./stream-table.ts";
+import { StreamTable, StreamTally } from "./stream-table.ts";
 
 const FORMAT = "Cboe PITCH";
 
@@ -16,7 +16,7 @@ class CboeTracker implements FeedTracker {
   unreadable = 0;
   readonly #packet = new CboeUnitPacket();
   readonly #counts = new MessageCounts(PITCH_MESSAGES, "hex");
-  readonly #table = new StreamTable((unit) => `unit ${unit}`);
+  readonly #table = new StreamTable(StreamTally, (unit) => `unit ${unit}`);
   /** By unit: 1 where the line is a gap-response group. */
   readonly #isGapGroup = new Uint8Array(256);
 

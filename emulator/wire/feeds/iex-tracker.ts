@@ -8,7 +8,7 @@ import {
 } from "./iex-messages.ts";
 import { IEX_TP_DEEP, IEX_TP_DEEP_PLUS, IEX_TP_HEADER_BYTE_LENGTH, IEX_TP_TOPS, IexTpPacket } from "./iex-tp.ts";
 import { type MessageCount, MessageCounts } from "./message-counts.ts";
-import { STREAM_LIMIT, StreamTable, type StreamTally } from "./stream-table.ts";
+import { STREAM_LIMIT, StreamTable, StreamTally } from "./stream-table.ts";
 
 /** Follows one of the IEX feeds, and checks what IEX-TP promises: sequence and stream offset advance together. */
 class IexTracker implements FeedTracker {
@@ -20,7 +20,10 @@ class IexTracker implements FeedTracker {
   readonly #protocolId: number;
   readonly #packet = new IexTpPacket();
   readonly #counts: MessageCounts;
-  readonly #table = new StreamTable((channel, session) => `channel ${channel >>> 0}, session ${session >>> 0}`);
+  readonly #table = new StreamTable(
+    StreamTally,
+    (channel, session) => `channel ${channel >>> 0}, session ${session >>> 0}`,
+  );
   /** Stream offset expected next, by stream. */
   readonly #nextOffsets = new Float64Array(STREAM_LIMIT);
 

@@ -7,8 +7,9 @@ import { BUYING, OpenOrders, SELLING, WINDOW_TICKS } from "./open-orders.ts";
 const OPEN_ORDERS_MIN = 16_384;
 const OPEN_ORDERS_PER_STOCK = 512;
 const OPEN_ORDERS_MAX = 1 << 20;
-/** Below this many open orders the market only adds. */
+/** Below this many open orders the market only adds; and until there are so many for each stock, it adds more than it deletes. */
 const OPEN_ORDERS_FLOOR = 64;
+const OPEN_ORDERS_AIM_PER_STOCK = 64;
 const TICK = 100; // one cent, at four decimals
 
 /**
@@ -168,6 +169,7 @@ export class ItchMarket {
     let type = MIX_TYPES[this.#rng.below(MIX_TYPES.length)] as number;
     if (orders.count < OPEN_ORDERS_FLOOR && type !== ADD_MPID) type = ADD;
     else if (orders.count === orders.capacity && (type === ADD || type === ADD_MPID)) type = DELETE;
+    else if (type === DELETE && orders.count < OPEN_ORDERS_AIM_PER_STOCK * this.stockCount) type = this.#addOrDelete();
     if (type === BROKEN && this.#numbers[MATCH] === this.#numbers[BROKEN_MATCH]) type = TRADE;
     if (type === ADD || type === ADD_MPID) return this.#writeAdd(bytes, at, type, this.#drawStock());
     if (type === TRADE) return this.#writeTrade(bytes, at, this.#drawStock());
@@ -309,6 +311,10 @@ export class ItchMarket {
     // Asks are at tick 1 or above, and bids at the last but one or below: there is always room for the other side.
     if (isBuy) return Math.max(0, Math.min(best - behind, (other >= 0 ? other : WINDOW_TICKS - 1) - 1));
     return Math.min(WINDOW_TICKS - 1, Math.max(best + behind, other + 1, 1));
+  }
+
+  #addOrDelete(): number {
+    return this.#rng.chance(0.5) ? ADD : DELETE;
   }
 
   /** A stock; the lower its number, the more often it trades. */

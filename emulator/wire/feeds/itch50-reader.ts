@@ -2,13 +2,20 @@ import { ITCH50_BYTE_LENGTHS } from "./itch50.ts";
 import { ITCH50_HEADER, type ItchField } from "./itch50-messages.ts";
 
 const TWO_TO_32 = 0x1_0000_0000;
+// Constants of the module, because what a hot loop inlines has a budget.
+const LOCATE_AT = ITCH50_HEADER.stockLocate.offset;
+const TRACKING_AT = ITCH50_HEADER.trackingNumber.offset;
+const TIMESTAMP_AT = ITCH50_HEADER.timestamp.offset;
 const NO_BYTES = new Uint8Array(0);
+const NO_VIEW = new DataView(NO_BYTES.buffer);
 
 /** What {@link ItchReader.moveTo} returns for bytes that are no message of ITCH 5.0. */
 export const NO_MESSAGE = -1;
 
 /**
- * Reads the fields of a message where it lies. One reader moves from message to message; nothing is copied or allocated.
+ * Reads the fields of a message where it lies. One reader moves from message to message; nothing is copied, and nothing
+ * allocated a message: only for an array that is not one of the last two it makes a view (reads through a view are twice
+ * as fast as byte by byte), so let packets come in one or two buffers.
  *
  * ```ts
  * const { reference, shares, price } = ADD_ORDER.fields;
@@ -28,32 +35,35 @@ export const NO_MESSAGE = -1;
 export class ItchReader {
   /** Type byte of the message, or {@link NO_MESSAGE}. */
   type: number = NO_MESSAGE;
-  #bytes: Uint8Array = NO_BYTES;
   #at = 0;
+  #bytes: Uint8Array = NO_BYTES;
+  #view: DataView = NO_VIEW;
+  #otherBytes: Uint8Array = NO_BYTES;
+  #otherView: DataView = NO_VIEW;
 
   /**
    * Moves to the message of `byteLength` bytes at `offset` and returns its type; {@link NO_MESSAGE} when the type is none
-   * of ITCH 5.0 or the length is not that of the type. The bytes stay the caller's.
+   * of ITCH 5.0, the length is not that of the type, or the message is not wholly in the array. The bytes stay the
+   * caller's.
    */
   moveTo(bytes: Uint8Array, offset: number, byteLength: number): number {
+    this.type = NO_MESSAGE;
     // An empty message may lie behind the last byte.
-    const type = byteLength > 0 ? (bytes[offset] as number) : 0;
-    if (byteLength === 0 || ITCH50_BYTE_LENGTHS[type] !== byteLength) {
-      this.type = NO_MESSAGE;
-      return NO_MESSAGE;
-    }
-    this.#bytes = bytes;
+    if (byteLength === 0 || offset + byteLength > bytes.length) return NO_MESSAGE;
+    const type = bytes[offset] as number;
+    if (ITCH50_BYTE_LENGTHS[type] !== byteLength) return NO_MESSAGE;
+    if (bytes !== this.#bytes) this.#turnTo(bytes);
     this.#at = offset;
     this.type = type;
     return type;
   }
 
   get stockLocate(): number {
-    return this.u16(ITCH50_HEADER.stockLocate);
+    return this.#view.getUint16(this.#at + LOCATE_AT);
   }
 
   get trackingNumber(): number {
-    return this.u16(ITCH50_HEADER.trackingNumber);
+    return this.#view.getUint16(this.#at + TRACKING_AT);
   }
 
   /** Nanoseconds since midnight, exact. */
@@ -63,37 +73,36 @@ export class ItchReader {
 
   /** The same as words: bits 47 to 32, and the lower ones as an int32. */
   get timestampHigh(): number {
-    const at = this.#at + ITCH50_HEADER.timestamp.offset;
-    return ((this.#bytes[at] as number) << 8) | (this.#bytes[at + 1] as number);
+    return this.#view.getUint16(this.#at + TIMESTAMP_AT);
   }
 
   get timestampLow(): number {
-    return wordAt(this.#bytes, this.#at + ITCH50_HEADER.timestamp.offset + 2);
+    return this.#view.getInt32(this.#at + TIMESTAMP_AT + 2);
   }
 
   /** The character code of a one-letter alpha. */
   letter(field: ItchField<"letter">): number {
-    return this.#bytes[this.#at + field.offset] as number;
+    return this.#view.getUint8(this.#at + field.offset);
   }
 
+  /** A number, or two characters, the first in the higher byte. */
   u16(field: ItchField<"u16" | "alpha2">): number {
-    const at = this.#at + field.offset;
-    return ((this.#bytes[at] as number) << 8) | (this.#bytes[at + 1] as number);
+    return this.#view.getUint16(this.#at + field.offset);
   }
 
   /** An int32 word: a number, a price, or four characters, the first in the highest byte. */
   word(field: ItchField<"u32" | "alpha4">): number {
-    return wordAt(this.#bytes, this.#at + field.offset);
+    return this.#view.getInt32(this.#at + field.offset);
   }
 
   /** The upper word of 64 bits; of a symbol the first four characters. */
   high(field: ItchField<"u64" | "alpha8">): number {
-    return wordAt(this.#bytes, this.#at + field.offset);
+    return this.#view.getInt32(this.#at + field.offset);
   }
 
   /** The lower word of 64 bits; of a symbol the last four characters. */
   low(field: ItchField<"u64" | "alpha8">): number {
-    return wordAt(this.#bytes, this.#at + field.offset + 4);
+    return this.#view.getInt32(this.#at + field.offset + 4);
   }
 
   /** Whether a 64-bit field is below 2^53, so that {@link number} is exact. */
@@ -105,13 +114,13 @@ export class ItchReader {
   number(field: ItchField<"u64">): number {
     return (this.high(field) >>> 0) * TWO_TO_32 + (this.low(field) >>> 0);
   }
-}
 
-function wordAt(bytes: Uint8Array, at: number): number {
-  return (
-    ((bytes[at] as number) << 24) |
-    ((bytes[at + 1] as number) << 16) |
-    ((bytes[at + 2] as number) << 8) |
-    (bytes[at + 3] as number)
-  );
+  #turnTo(bytes: Uint8Array): void {
+    const view =
+      bytes === this.#otherBytes ? this.#otherView : new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#otherBytes = this.#bytes;
+    this.#otherView = this.#view;
+    this.#bytes = bytes;
+    this.#view = view;
+  }
 }

@@ -1,7 +1,7 @@
 import type { FeedFormat, FeedTracker } from "./feed-tracker.ts";
 import { type MessageCount, MessageCounts } from "./message-counts.ts";
 import { MACH_DATA, MACH_END_OF_SESSION, MACH_HEARTBEAT, MachDatagram, MIAX_TOM_MESSAGES } from "./miax-mach.ts";
-import { StreamTable, type StreamTally } from "./stream-table.ts";
+import { StreamTable, StreamTally } from "./stream-table.ts";
 
 const FORMAT = "MIAX MACH";
 
@@ -17,7 +17,7 @@ class MiaxTracker implements FeedTracker {
   sessionStarts = 0;
   readonly #datagram = new MachDatagram();
   readonly #counts = new MessageCounts(MIAX_TOM_MESSAGES, "letter");
-  readonly #table = new StreamTable((session) => `session ${session}`);
+  readonly #table = new StreamTable(StreamTally, (session) => `session ${session}`);
 
   get streams(): readonly StreamTally[] {
     return this.#table.streams;

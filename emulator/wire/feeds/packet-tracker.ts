@@ -1,6 +1,6 @@
 import type { FeedTracker } from "./feed-tracker.ts";
 import { type MessageCount, MessageCounts, type MessageKind, type TypeNotation } from "./message-counts.ts";
-import { type StreamNaming, StreamTable, type StreamTally } from "./stream-table.ts";
+import { type StreamNaming, StreamTable, StreamTally } from "./stream-table.ts";
 
 /** A packet whose header says which messages of which stream it holds: all that a tracker has to know of a simple feed. */
 export interface SequencedPacket {
@@ -37,7 +37,7 @@ export class PacketTracker implements FeedTracker {
   ) {
     this.format = format;
     this.#packet = packet;
-    this.#table = new StreamTable(streamName);
+    this.#table = new StreamTable(StreamTally, streamName);
     this.#counts = new MessageCounts(kinds, notation);
   }
 

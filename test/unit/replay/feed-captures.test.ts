@@ -166,7 +166,7 @@ describe.skipIf(truths.size === 0)(`feeds of recorded traffic (in ${captureFolde
       missing: truth.missing,
       outOfOrder: truth.out_of_order,
       heartbeats: 0,
-      resets: 0,
+      restarts: 0,
     });
   });
 

@@ -50,7 +50,8 @@ const senders: readonly Sender[] = [
     format: ITCH_FORMAT,
     maxCount: 5,
     minCount: 0,
-    bases: WIDE_BASES,
+    // Above 1: packets from 1 on may be a restart, which the plain bookkeeping does not know.
+    bases: WIDE_BASES.map((base) => base + 1),
     packet: (sequence, count) => moldPacket("S", sequence, many(count, letterMessage("D", 19))),
   },
   {
@@ -138,7 +139,7 @@ describe.each(senders)("tracking $name", ({ format, maxCount, minCount, bases, p
           ...oracle.tallies,
           firstSequence: base + (packets[0]?.[0] as number),
           nextSequence: oracle.next,
-          resets: 0,
+          restarts: 0,
         });
         const counted = tracker.messageCounts().reduce((sum, { count }) => sum + count, 0);
         expect(counted).toBe(oracle.tallies.messages);
@@ -271,10 +272,10 @@ describe("tracking CME MDP 3.0", () => {
     send(tracker, first);
     send(tracker, cmePacket(2, [book([5, 2])], SEND_TIME_NS + 1n));
     send(tracker, first);
-    expect(tracker.streams[0]).toMatchObject({ resets: 0, duplicates: 1, outOfOrder: 1, nextSequence: 3 });
+    expect(tracker.streams[0]).toMatchObject({ restarts: 0, duplicates: 1, outOfOrder: 1, nextSequence: 3 });
     send(tracker, cmePacket(1, [book([5, 1])], SEND_TIME_NS + 600_000_000_000_000n));
     send(tracker, cmePacket(2, [book([5, 2])], SEND_TIME_NS + 600_000_000_000_001n));
-    expect(tracker.streams[0]).toMatchObject({ resets: 1, duplicates: 1, gaps: 0, nextSequence: 3 });
+    expect(tracker.streams[0]).toMatchObject({ restarts: 1, duplicates: 1, gaps: 0, nextSequence: 3 });
     expect(tracker.remarks()).toMatchObject({ "RptSeq gaps": 0 });
   });
 
@@ -346,7 +347,7 @@ describe("tracking NYSE XDP", () => {
     send(tracker, xdpPacket(12, 1, [xdpMessage(1, 14)]));
     send(tracker, xdpPacket(11, 2, [message]));
     send(tracker, xdpPacket(11, 6, [message]));
-    expect(tracker.streams[0]).toMatchObject({ resets: 1, gaps: 2, missing: 6, recovered: 0, nextSequence: 7 });
+    expect(tracker.streams[0]).toMatchObject({ restarts: 1, gaps: 2, missing: 6, recovered: 0, nextSequence: 7 });
     // 6 was in the hole before the reset; now it has come, and this is the same once more.
     send(tracker, xdpPacket(11, 6, [message]));
     expect(tracker.streams[0]).toMatchObject({ recovered: 0, duplicates: 1 });
@@ -356,9 +357,9 @@ describe("tracking NYSE XDP", () => {
     const tracker = NYSE_XDP_FORMAT.openTracker();
     send(tracker, xdpPacket(11, 50, [message]));
     send(tracker, xdpPacket(10, 51, [message]));
-    expect(tracker.streams[0]).toMatchObject({ resets: 0, nextSequence: 52 });
+    expect(tracker.streams[0]).toMatchObject({ restarts: 0, nextSequence: 52 });
     send(tracker, xdpPacket(10, 1, [message]));
-    expect(tracker.streams[0]).toMatchObject({ resets: 1, outOfOrder: 0, nextSequence: 2 });
+    expect(tracker.streams[0]).toMatchObject({ restarts: 1, outOfOrder: 0, nextSequence: 2 });
   });
 
   test("retransmissions fill gaps; refreshes and refusals have no part in the sequence", () => {
