@@ -24,7 +24,8 @@ function send(
 describe("tracking one session", () => {
   test("any packets in any order give the tallies of the plain bookkeeping, and the same open gaps", () => {
     const packets = fc.array(fc.tuple(fc.nat(60), fc.nat(5)), { minLength: 1, maxLength: 60 });
-    const bases = fc.constantFrom(0, 1, 2 ** 32 - 30, 2 ** 45);
+    // Above 1: packets from 1 on may be a restart, which the plain bookkeeping does not know.
+    const bases = fc.constantFrom(2, 2 ** 32 - 30, 2 ** 45);
     fc.assert(
       fc.property(packets, bases, (sent, base) => {
         const tracker = new MoldTracker();
