@@ -51,6 +51,8 @@ function reported(hasBarrier: boolean, runs: number) {
       },
       cpus: [{ module: REPORTER_CPU, name: "irq CPU", argument: ({ iova }) => ({ iova, isLocked: hasBarrier }) }],
       runs,
+      // Looking for it with threads takes seconds; generators show that it is found.
+      cure: false,
     },
     (bed, report: DmaBuffer) => {
       for (let looks = 0; report.readAcquire32(4) === 0 && looks < 20; looks++) bed.pci.cpu.relax();
@@ -65,7 +67,7 @@ test("a handler on another CPU runs between two accesses of it, and races with t
   expect(failed.message).toContain("the flag came before the cause");
   // Two stores of one handler: only a model that lets the second leave first shows it.
   expect(failed.model).toBe("relaxed");
-  expect(failed.message).toMatch(/Missing: dmaWmb in irq CPU, handler before the write of report\+0x4/);
+  expect(failed.message).toMatch(/irq CPU/);
   expect((await reported(true, 300)).unknown).toBe(0);
 });
 
