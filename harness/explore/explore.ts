@@ -35,9 +35,10 @@ export interface ExploreOptions<Context, Workload> {
   /** Brings the driver up, before each schedule and unexplored; what it returns goes to the body. */
   readonly setup?: (bed: ExploredBed) => Context;
   /**
-   * Driver modules that run at the same time as the body, each on a CPU of its own, as `bed.cpu(1).run` lets them run: CPU 1
-   * and so on. They are threads with which the engine passes a token, so that each can stand still half way; that takes
-   * some ten microseconds an access. A CPU has a handler for as long as its module has not returned.
+   * What runs at the same time as the body on CPU 1 and so on. Driver modules run as `bed.cpu(1).run` lets them run: in
+   * threads with which the engine passes a token, so that each can stand still half way; that takes some ten microseconds
+   * an access, and a CPU has handlers for as long as its module has not returned. Generator functions yield each access, and
+   * are as fast as the body.
    */
   readonly cpus?: readonly FurtherCpu<Context>[];
   /** What the driver is put through, drawn anew again and again and shrunk together with the schedule. */
@@ -155,7 +156,9 @@ export async function explore<Context = undefined, Workload = undefined>(
   session.execution.mustEnd = options.mustEnd === true;
   if (options.latitude !== undefined) session.plugged.allow(options.latitude);
   session.limit = new RunLimit(options.runLimitMs ?? RUN_LIMIT_MS);
-  const modules = (options.cpus ?? []).map(({ module }) => hashOfModule(String(module)));
+  const modules = (options.cpus ?? []).map((cpu) =>
+    "module" in cpu ? hashOfModule(String(cpu.module)) : `${cpu.program}${cpu.handler}`,
+  );
   const source = hashOfText([`${setup}${body}`, ...modules].join("\n"));
   const { runs = DEFAULT_RUNS, seed = 1, models = MEMORY_MODELS } = options;
   const check = new SelfCheck(session);

@@ -76,7 +76,7 @@ function holdsBefore(session: PluggedSession, trials: CureTrials, barrier: numbe
 /** The operations of further CPUs in the failing run. */
 function furtherOperations(session: PluggedSession, model: MemoryModel, schedule: Schedule): Operation[] {
   const { plugged, machine } = session;
-  if (plugged.furtherCpus.length === 0) return [];
+  if (plugged.furtherCpus.vectors.length === 0) return [];
   const operations = operationsOf(session, model, schedule);
   return operations.filter(({ thread }) => machine.threads[thread]?.cpu !== plugged.cpu.index).reverse();
 }

@@ -1,7 +1,10 @@
-import { type CpuProgram, ExploredMachine, type SetUpState } from "../../emulator/explore/plugged/explored-machine.ts";
+import type { Cpu } from "../../emulator/explore/cpu.ts";
+import { ExploredMachine, type SetUpState } from "../../emulator/explore/plugged/explored-machine.ts";
+import type { GeneratorOnCpu, ModuleOnCpu, Places } from "../../emulator/explore/plugged/further-cpu.ts";
+import type { Actor } from "../../emulator/explore/state.ts";
 import type { Strategy } from "../../emulator/explore/strategy.ts";
 import { PASSED, VIOLATION } from "../../emulator/explore/verdict.ts";
-import type { PciFunction } from "../../emulator/pcie/driver-view.ts";
+import type { Interrupt, PciFunction } from "../../emulator/pcie/driver-view.ts";
 import type { Finding } from "../../emulator/run/findings.ts";
 import type { LoadedDevice, MachineOptions } from "../../emulator/run/machine.ts";
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
@@ -18,6 +21,8 @@ export interface ExploredBed {
   /** The first wire of the first device that has one. */
   readonly wire: ExploredWireEnd;
   wireOf(device: number): ExploredWireEnd;
+  /** Directs an interrupt at another CPU (irq_set_affinity), which has to have a handler for it. */
+  direct(interrupt: Interrupt, cpu: number): void;
   /** Lets the devices come to rest: rings drained, nothing on its way. */
   quiesce(): void;
   /** Rules that the driver has broken so far in this run. */
@@ -31,10 +36,20 @@ export interface ExploredWireEnd {
 }
 
 /** A driver module that runs on a CPU of its own. */
-export interface FurtherCpu<Context> extends CpuProgram {
+export interface ModuleCpu<Context> extends ModuleOnCpu {
   /** What it is handed as its argument, made from what the set-up has returned: data that JSON can write. */
   readonly argument?: (context: Context) => unknown;
 }
+
+/** Generator functions that run on a CPU of their own: they yield each access, and get what the set-up has returned. */
+export interface GeneratorCpu<Context> {
+  readonly program?: (cpu: Cpu, places: Places, context: Context) => Actor;
+  /** What the CPU does when it takes an interrupt that the set-up has directed at it by `bed.direct`. */
+  readonly handler?: (cpu: Cpu, places: Places, context: Context) => Actor;
+  readonly name?: string;
+}
+
+export type FurtherCpu<Context> = ModuleCpu<Context> | GeneratorCpu<Context>;
 
 export interface Exploration<Context> {
   /** Brings the driver up. Runs before each schedule in the ordinary order; what it returns goes to the body. */
@@ -54,6 +69,7 @@ export interface Exploration<Context> {
 export class PluggedSession<Context = unknown> extends SearchSession implements ExploredBed {
   readonly plugged: ExploredMachine;
   readonly #exploration: Exploration<Context>;
+  #context: Context | undefined;
   readonly #cpus: readonly FurtherCpu<Context>[];
   #saved: { readonly context: Context; readonly machine: SetUpState; readonly driver: unknown } | undefined;
 
@@ -66,7 +82,8 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   ) {
     super();
     this.#cpus = cpus;
-    this.plugged = new ExploredMachine(devices, options, awaitCount, cpus);
+    const programs = cpus.map((cpu) => ("module" in cpu ? cpu : this.#withContext(cpu)));
+    this.plugged = new ExploredMachine(devices, options, awaitCount, programs);
     this.#exploration = exploration;
   }
 
@@ -82,11 +99,13 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   run(strategy: Strategy, model: number, seed: number): number {
     const { plugged, execution } = this;
     this.onRun?.();
-    for (const cpu of plugged.furtherCpus) cpu.leave();
+    const { workers } = plugged.furtherCpus;
+    for (const worker of workers) worker?.leave();
     const context = this.#setUp();
-    for (const [index, { argument }] of this.#cpus.entries()) {
-      const cpu = plugged.furtherCpus[index];
-      if (cpu !== undefined) cpu.argument = argument?.(context);
+    this.#context = context;
+    for (const [index, cpu] of this.#cpus.entries()) {
+      const worker = workers[index];
+      if (worker !== undefined && "module" in cpu) worker.argument = cpu.argument?.(context);
     }
     execution.begin(strategy, model, seed, () => plugged.explore());
     try {
@@ -127,9 +146,22 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     return context;
   }
 
+  #withContext({ program, handler, name }: GeneratorCpu<Context>): GeneratorOnCpu {
+    const context = (): Context => this.#context as Context;
+    return {
+      ...(program && { program: (cpu: Cpu, places: Places) => program(cpu, places, context()) }),
+      ...(handler && { handler: (cpu: Cpu, places: Places) => handler(cpu, places, context()) }),
+      ...(name !== undefined && { name }),
+    };
+  }
+
+  direct(interrupt: Interrupt, cpu: number): void {
+    this.plugged.direct(interrupt, cpu);
+  }
+
   /** Ends the threads of the further CPUs. */
   async close(): Promise<void> {
-    for (const cpu of this.plugged.furtherCpus) await cpu.close();
+    for (const worker of this.plugged.furtherCpus.workers) await worker?.close();
   }
 
   // ---- the bed of the run that is under way -------------------------------------------------------------------------
