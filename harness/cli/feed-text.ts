@@ -31,9 +31,10 @@ function plainText(feed: FeedReport): string {
 }
 
 function sessionRows(session: SessionReport): Row[] {
-  const { line, messages, packets, outOfOrder, duplicates, heartbeats, endOfSession } = session;
+  const { line, messages, packets, outOfOrder, restarts, duplicates, heartbeats, endOfSession } = session;
   const extras = [
     outOfOrder > 0 ? counted(outOfOrder, "packet out of order", "packets out of order") : "",
+    restarts > 0 ? counted(restarts, "restart of the sequence", "restarts of the sequence") : "",
     duplicates > 0 ? counted(duplicates, "message twice", "messages twice") : "",
     heartbeats > 0 ? counted(heartbeats, "heartbeat") : "",
     endOfSession > 0 ? counted(endOfSession, "end-of-session packet") : "",

@@ -18,6 +18,8 @@ export interface SessionReport {
   readonly missing: number;
   readonly recovered: number;
   readonly outOfOrder: number;
+  /** Times that the sender began to count from 1 again. */
+  readonly restarts: number;
   readonly duplicates: number;
   readonly heartbeats: number;
   readonly endOfSession: number;
@@ -157,6 +159,7 @@ function sessionsOf(line: Line): SessionReport[] {
     missing: session.missing,
     recovered: session.recovered,
     outOfOrder: session.outOfOrder,
+    restarts: session.restarts,
     duplicates: session.duplicates,
     heartbeats: session.heartbeats,
     endOfSession: session.endOfSession,
