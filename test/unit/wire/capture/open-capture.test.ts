@@ -43,7 +43,7 @@ function fileOf(name: string, bytes: Uint8Array): string {
 
 async function readAll(
   path: string,
-): Promise<{ seconds: number[]; firstBytes: number[]; end: CaptureEnd; isGzip: boolean }> {
+): Promise<{ seconds: number[]; firstBytes: number[]; end: CaptureEnd; compression: string | null }> {
   const capture = await openCapture(path);
   const record = new CaptureRecord();
   const seconds: number[] = [];
@@ -55,7 +55,7 @@ async function readAll(
         firstBytes.push(record.bytes[record.offset] as number);
       }
     } while (await capture.more());
-    return { seconds, firstBytes, end: capture.end as CaptureEnd, isGzip: capture.isGzip };
+    return { seconds, firstBytes, end: capture.end as CaptureEnd, compression: capture.compression };
   } finally {
     await capture.close();
   }
@@ -69,23 +69,23 @@ describe("a capture file", () => {
   const noisy = noisyPcapOf(3000);
 
   test.each([
-    { name: "plain", bytes: many, isGzip: false },
-    { name: "in gzip", bytes: gzipSync(many), isGzip: true },
+    { name: "plain", bytes: many, compression: null },
+    { name: "in gzip", bytes: gzipSync(many), compression: "gzip" },
     {
       name: "in gzip of two members",
       bytes: concatenate([gzipSync(many.subarray(0, 5000)), gzipSync(many.subarray(5000))]),
-      isGzip: true,
+      compression: "gzip",
     },
     {
       name: "in gzip with zeros behind, as tapes leave them",
       bytes: concatenate([gzipSync(many), new Uint8Array(5000)]),
-      isGzip: true,
+      compression: "gzip",
     },
-  ])("$name is read whole, whatever its name says", async ({ name, bytes, isGzip }) => {
+  ])("$name is read whole, whatever its name says", async ({ name, bytes, compression }) => {
     const read = await readAll(fileOf(`${name}.pcapng`, bytes));
     expect(read.seconds).toEqual(counting(20_000));
     expect(read.firstBytes.every((byte, n) => byte === n % 256)).toBe(true);
-    expect(read.isGzip).toBe(isGzip);
+    expect(read.compression).toBe(compression);
     expect(read.end).toEqual({ format: "pcap", recordCount: 20_000, fileByteLength: many.length, cut: null });
   });
 
@@ -179,8 +179,8 @@ describe("what cannot be opened is a CaptureError in one sentence", () => {
     { name: "directory", says: "this is a directory, not a capture file." },
     { name: "empty", says: "the file is empty." },
     { name: "empty.gz", says: "the file is empty." },
-    { name: "text", says: "starts with 0x48656c6c, neither pcap, pcapng nor gzip of one." },
-    { name: "text.gz", says: "starts with 0x48656c6c, neither pcap, pcapng nor gzip of one." },
+    { name: "text", says: "starts with 0x48656c6c, neither pcap, pcapng nor gzip or zstd of one." },
+    { name: "text.gz", says: "starts with 0x48656c6c, neither pcap, pcapng nor gzip or zstd of one." },
     { name: "twice.gz", says: "starts with 0x1f8b0800: unpack the gzip first." },
     { name: "gzip-start", says: "the gzip stream is cut off after 2 compressed bytes." },
     { name: "not-gzip", says: /the gzip stream is damaged within its first \d+ compressed bytes/ },
