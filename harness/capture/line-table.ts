@@ -11,15 +11,17 @@ export interface CaptureLine {
 
 /** Lines that are told apart; datagrams to further ones are counted together. */
 const LINE_LIMIT = 4096;
+const IPV6_BYTE_LENGTH = 16;
 
 /** Counts UDP datagrams by destination. Allocates for a new line alone. */
 export class LineTable {
   /** Datagrams to lines beyond the limit. */
   unlistedPacketCount = 0;
   readonly #lines: CaptureLine[] = [];
-  /** By port and address: what the key does not tell apart (IPv6) is told apart by the text. */
+  /** Of IPv4 by port and address. */
   readonly #byKey = new Map<number, CaptureLine>();
-  readonly #byText = new Map<string, CaptureLine>();
+  /** Of IPv6 by a hash of port and address. */
+  readonly #byHash = new Map<number, Ipv6Line[]>();
 
   /** Counts the frame and returns true if it is UDP; fragments count by address alone. */
   count(headers: FrameHeaders, bytes: Uint8Array, offset: number): boolean {
@@ -51,15 +53,22 @@ export class LineTable {
 
   #ipv6Line({ l3Offset, destinationPort }: FrameHeaders, bytes: Uint8Array, offset: number): CaptureLine | undefined {
     const at = offset + l3Offset + 24;
-    const groups = Array.from({ length: 8 }, (_, index) => {
-      return (((bytes[at + 2 * index] as number) << 8) | (bytes[at + 2 * index + 1] as number)).toString(16);
-    });
-    const address = `[${shortIpv6(groups)}]`;
-    const text = destinationPort < 0 ? address : `${address}:${destinationPort}`;
-    const known = this.#byText.get(text);
-    if (known !== undefined) return known;
-    const line = this.#add(text);
-    if (line !== undefined) this.#byText.set(text, line);
+    // FNV-1a; what it does not tell apart, the comparison does.
+    let hash = Math.imul(0x811c_9dc5 ^ destinationPort, 0x0100_0193);
+    for (let index = 0; index < IPV6_BYTE_LENGTH; index++) {
+      hash = Math.imul(hash ^ (bytes[at + index] as number), 0x0100_0193);
+    }
+    const alike = this.#byHash.get(hash);
+    for (const known of alike ?? []) {
+      if (known.port === destinationPort && isEqual(known.address, bytes, at)) return known.line;
+    }
+    const address = bytes.slice(at, at + IPV6_BYTE_LENGTH);
+    const text = `[${ipv6Text(address)}]`;
+    const line = this.#add(destinationPort < 0 ? text : `${text}:${destinationPort}`);
+    if (line === undefined) return undefined;
+    const known = { address, port: destinationPort, line };
+    if (alike === undefined) this.#byHash.set(hash, [known]);
+    else alike.push(known);
     return line;
   }
 
@@ -71,8 +80,21 @@ export class LineTable {
   }
 }
 
+interface Ipv6Line {
+  readonly address: Uint8Array;
+  readonly port: number;
+  readonly line: CaptureLine;
+}
+
+function isEqual(address: Uint8Array, bytes: Uint8Array, at: number): boolean {
+  for (let index = 0; index < IPV6_BYTE_LENGTH; index++) if (address[index] !== bytes[at + index]) return false;
+  return true;
+}
+
 /** RFC 5952: the longest run of zero groups, of two or more, becomes "::". */
-function shortIpv6(groups: readonly string[]): string {
+function ipv6Text(address: Uint8Array): string {
+  const view = new DataView(address.buffer);
+  const groups = Array.from({ length: 8 }, (_, index) => view.getUint16(2 * index).toString(16));
   let start = 0;
   let longest = 0;
   for (let from = 0; from < groups.length; from++) {

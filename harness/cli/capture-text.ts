@@ -91,7 +91,7 @@ function timeRows({ records, lateCount }: CaptureInfo, paint: Paint): Row[] {
   const { earliest, latest, stepBackCount, largestStepBackNs, packetCount, untimedCount } = records;
   if (earliest === null || latest === null) return packetCount === 0 ? [] : [["time", "no packet has one"]];
   const durationNs = (latest.seconds - earliest.seconds) * 1e9 + (latest.nanoseconds - earliest.nanoseconds);
-  const rate = ((packetCount - untimedCount - 1) * 1e9) / durationNs;
+  const rate = ((packetCount - untimedCount) * 1e9) / durationNs;
   const mean = durationNs > 0 ? `   ${threeDigits(rate)} packets/s` : "";
   const rows: Row[] = [
     ["from", timeText(earliest)],
