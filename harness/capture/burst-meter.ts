@@ -13,7 +13,7 @@ export const BURST_WINDOWS_NS: readonly number[] = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8
 
 const INITIAL_CAPACITY = 4096;
 /** Packets that are remembered, 24 MiB of times: a window with more of them is reported as "at least". */
-export const BURST_PACKET_LIMIT: number = 2 * 1024 * 1024;
+const BURST_PACKET_LIMIT = 2 * 1024 * 1024;
 
 /**
  * Finds the densest stretches of a capture. A window slides: it is [t, t + width) for every packet's time t, so that a

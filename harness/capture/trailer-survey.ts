@@ -56,16 +56,20 @@ export class TrailerSurvey {
 
   #kindOf(record: CaptureRecord, headers: FrameHeaders, hasIp: boolean): TrailerKind | undefined {
     // The shortest of them has eight bytes behind the frame.
-    if (!hasIp || headers.trailerByteLength < 2 * FCS_BYTE_LENGTH) return undefined;
+    if (hasIp && headers.trailerByteLength < 2 * FCS_BYTE_LENGTH) return undefined;
+    const ipEnd = hasIp ? record.byteLength - headers.trailerByteLength : -1;
+    for (const kind of PROVEN_KINDS) if (this.#isProven(kind, record, ipEnd)) return kind;
+    return undefined;
+  }
+
+  /** Ticks prove themselves by where the IP datagram before them ends, stamps by the FCS that they keep. */
+  #isProven(kind: TrailerKind, record: CaptureRecord, ipEnd: number): boolean {
+    if (kind === "arista-7150" && ipEnd < 0) return false;
     const { bytes, offset, byteLength, timed, seconds } = record;
     const captureSeconds = timed ? seconds : Number.NaN;
-    const ipEnd = byteLength - headers.trailerByteLength;
-    return PROVEN_KINDS.find(
-      (kind) =>
-        this.#trailer.parse(kind, bytes, offset, byteLength, captureSeconds, ipEnd) &&
-        this.#trailer.isFcsRight &&
-        (kind !== "arista-7150" || this.#isStamp(bytes, offset, byteLength, ipEnd)),
-    );
+    if (!this.#trailer.parse(kind, bytes, offset, byteLength, captureSeconds, ipEnd)) return false;
+    if (kind === "arista-7150") return this.#isStamp(bytes, offset, byteLength, ipEnd);
+    return this.#trailer.isFcsRight;
   }
 
   /** Four bytes before a right FCS are padding as well, unless they are not zero and only zeros stand before them. */

@@ -105,7 +105,7 @@ function timeRows({ records, lateCount }: CaptureInfo, paint: Paint): Row[] {
 }
 
 /** "2016-11-12 14:30:25.968272358 UTC": all nine digits. */
-export function timeText({ seconds, nanoseconds }: CaptureTime): string {
+function timeText({ seconds, nanoseconds }: CaptureTime): string {
   const fraction = `${nanoseconds}`.padStart(9, "0");
   const date = new Date(seconds * 1000);
   if (Number.isNaN(date.getTime())) return `${seconds}.${fraction} s after 1970`;

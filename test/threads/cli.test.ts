@@ -193,7 +193,7 @@ describe("the other verbs", () => {
     }
   });
 
-  test.each(["replay", "explore", "rerun", "devices", "regs"])(
+  test.each(["replay", "capture", "explore", "rerun", "devices", "regs"])(
     "%s --help lists its flags, asked for in any way",
     async (verb) => {
       const run = await softbar(verb, "--help");
@@ -216,7 +216,7 @@ describe("the other verbs", () => {
       ["help", "--json"],
     ]) {
       const { verbs } = JSON.parse((await softbar(...words)).stdout) as { verbs: { name: string }[] };
-      expect(verbs.map(({ name }) => name)).toEqual(["replay", "explore", "rerun", "devices", "regs"]);
+      expect(verbs.map(({ name }) => name)).toEqual(["replay", "capture", "explore", "rerun", "devices", "regs"]);
     }
     for (const words of [
       ["regs", "--help", "--json"],

@@ -37,22 +37,6 @@ export class CaptureRecord {
   direction: number = DIRECTION_UNKNOWN;
 }
 
-/** Takes over what `from` says of its frame, and the place of its bytes; the bytes themselves stay where they are. */
-export function copyRecord(from: CaptureRecord, to: CaptureRecord): void {
-  to.seconds = from.seconds;
-  to.nanoseconds = from.nanoseconds;
-  to.timed = from.timed;
-  to.bytes = from.bytes;
-  to.offset = from.offset;
-  to.byteLength = from.byteLength;
-  to.originalByteLength = from.originalByteLength;
-  to.interfaceIndex = from.interfaceIndex;
-  to.sectionIndex = from.sectionIndex;
-  to.linkType = from.linkType;
-  to.fcsByteLength = from.fcsByteLength;
-  to.direction = from.direction;
-}
-
 /** Anything that gives records one after the other: a capture, a generator, a loop over either. */
 export interface RecordSource {
   /** Fills `record` and returns true; false when there is none (any more, or until more input is there). */

@@ -16,7 +16,7 @@ export const SECTION_HEADER_MIN_BYTE_LENGTH = 28;
 export const PACKET_MIN_BYTE_LENGTH = 32;
 export const SIMPLE_PACKET_MIN_BYTE_LENGTH = 16;
 const INTERFACE_MIN_BYTE_LENGTH = 20;
-export const STATISTICS_MIN_BYTE_LENGTH = 24;
+const STATISTICS_MIN_BYTE_LENGTH = 24;
 /** A statistics block has some hundred bytes; a longer one is passed over, for no memory should wait for it. */
 const STATISTICS_MAX_BYTE_LENGTH = 64 * 1024;
 const BLOCK_MIN_BYTE_LENGTH = 12;

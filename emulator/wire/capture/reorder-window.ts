@@ -1,4 +1,4 @@
-import { CaptureRecord, copyRecord } from "./capture-record.ts";
+import type { CaptureRecord } from "./capture-record.ts";
 
 /** How much a window holds before something must leave it. */
 export interface WindowLimits {
@@ -7,10 +7,14 @@ export interface WindowLimits {
   readonly byteLength: number;
 }
 
+/** Longer frames are copied by the engine's memmove, which needs a sub-array. */
+const LONGEST_SMALL_COPY = 64;
+
 /**
- * Records held back so that they leave in order of time, those of equal time in the order in which they came. Their bytes
- * lie behind one another in one buffer, twice as long as the limit; at its end those that are still here move together at
- * its start, so that each byte is moved once on average. Nothing is allocated once the window has been full.
+ * Records held back so that they leave in order of time, those of equal time in the order in which they came. Nearly all
+ * come in order: they wait in a line, and only those that are behind its end in a heap; the earlier one of both heads
+ * leaves. Their bytes lie behind one another in one buffer, twice as long as the limit; at its end those that are still
+ * here move together at its start, so that each byte is moved once on average. All memory is allocated beforehand.
  */
 export class ReorderWindow {
   /** Records held. */
@@ -18,16 +22,29 @@ export class ReorderWindow {
   /** Bytes of frames held. */
   byteLength = 0;
   readonly #limits: WindowLimits;
-  readonly #slots: CaptureRecord[] = [];
-  /** Of each slot: the time that its record is ordered by, and a number that counts up with arrival. */
-  readonly #seconds: Float64Array;
-  readonly #nanoseconds: Int32Array;
+  // Of each slot: the time that its record is ordered by, a number that counts up with arrival, and the record's fields.
+  readonly #keySeconds: Float64Array;
+  readonly #keyNanoseconds: Int32Array;
   readonly #arrival: Float64Array;
-  /** A binary heap of slot indices: the earliest record at [0]. */
-  readonly #heap: Int32Array;
+  readonly #isTimed: Uint8Array;
+  readonly #offset: Int32Array;
+  readonly #byteLength: Int32Array;
+  readonly #originalByteLength: Float64Array;
+  readonly #interfaceIndex: Float64Array;
+  readonly #sectionIndex: Int32Array;
+  readonly #linkType: Int32Array;
+  readonly #fcsByteLength: Uint8Array;
+  readonly #direction: Uint8Array;
   /** Slots that have no record: a stack. */
   readonly #free: Int32Array;
-  #freeCount = 0;
+  #freeCount: number;
+  /** Slot indices in order of time as they came: a ring. */
+  readonly #line: Int32Array;
+  #lineHead = 0;
+  #lineCount = 0;
+  /** Slot indices of records that came behind the end of the line: a binary heap, the earliest at [0]. */
+  readonly #heap: Int32Array;
+  #heapCount = 0;
   #buffer: Uint8Array;
   #writeAt = 0;
   /** Slot indices in the order in which their bytes lie in the buffer; those that have left are still named. */
@@ -40,13 +57,24 @@ export class ReorderWindow {
   constructor(limits: WindowLimits) {
     const { recordCount, byteLength } = limits;
     this.#limits = limits;
-    this.#seconds = new Float64Array(recordCount);
-    this.#nanoseconds = new Int32Array(recordCount);
+    this.#keySeconds = new Float64Array(recordCount);
+    this.#keyNanoseconds = new Int32Array(recordCount);
     this.#arrival = new Float64Array(recordCount);
+    this.#isTimed = new Uint8Array(recordCount);
+    this.#offset = new Int32Array(recordCount);
+    this.#byteLength = new Int32Array(recordCount);
+    this.#originalByteLength = new Float64Array(recordCount);
+    this.#interfaceIndex = new Float64Array(recordCount);
+    this.#sectionIndex = new Int32Array(recordCount);
+    this.#linkType = new Int32Array(recordCount);
+    this.#fcsByteLength = new Uint8Array(recordCount);
+    this.#direction = new Uint8Array(recordCount);
+    this.#free = Int32Array.from({ length: recordCount }, (_, index) => recordCount - 1 - index);
+    this.#freeCount = recordCount;
+    this.#line = new Int32Array(recordCount);
     this.#heap = new Int32Array(recordCount);
-    this.#free = new Int32Array(recordCount);
-    this.#place = new Int32Array(recordCount);
     this.#layout = new Int32Array(2 * recordCount);
+    this.#place = new Int32Array(recordCount);
     this.#buffer = new Uint8Array(2 * byteLength);
   }
 
@@ -74,38 +102,81 @@ export class ReorderWindow {
     if (this.#writeAt + byteLength > this.#buffer.length || this.#layoutCount === this.#layout.length) {
       this.#moveTogether(byteLength);
     }
-    const slotIndex = this.#freeSlot();
-    const slot = this.#slots[slotIndex] as CaptureRecord;
-    copyRecord(record, slot);
-    slot.bytes = this.#buffer;
-    slot.offset = this.#writeAt;
-    this.#buffer.set(record.bytes.subarray(record.offset, record.offset + byteLength), this.#writeAt);
-    this.#writeAt += byteLength;
-    this.#place[slotIndex] = this.#layoutCount;
-    this.#layout[this.#layoutCount++] = slotIndex;
-    this.#seconds[slotIndex] = seconds;
-    this.#nanoseconds[slotIndex] = nanoseconds;
-    this.#arrival[slotIndex] = this.#arrivalCount++;
+    const slot = this.#free[--this.#freeCount] as number;
+    this.#store(slot, record);
+    this.#place[slot] = this.#layoutCount;
+    this.#layout[this.#layoutCount++] = slot;
+    this.#keySeconds[slot] = seconds;
+    this.#keyNanoseconds[slot] = nanoseconds;
+    this.#arrival[slot] = this.#arrivalCount++;
+    this.count++;
     this.byteLength += byteLength;
-    this.#siftUp(this.count++, slotIndex);
+    const size = this.#limits.recordCount;
+    const last = this.#line[(this.#lineHead + this.#lineCount - 1) % size] as number;
+    if (this.#lineCount > 0 && this.#isBefore(slot, last)) {
+      this.#siftUp(this.#heapCount++, slot);
+    } else {
+      this.#line[(this.#lineHead + this.#lineCount++) % size] = slot;
+    }
   }
 
   /** Gives the earliest record; false when there is none. Its bytes are good until the next `admit`. */
   take(record: CaptureRecord): boolean {
     if (this.count === 0) return false;
-    const slotIndex = this.#heap[0] as number;
-    copyRecord(this.#slots[slotIndex] as CaptureRecord, record);
+    const slot = this.#takeEarliest();
+    this.#load(slot, record);
+    this.count--;
     this.byteLength -= record.byteLength;
-    this.#place[slotIndex] = -1;
-    this.#free[this.#freeCount++] = slotIndex;
-    const last = this.#heap[--this.count] as number;
-    if (this.count > 0) this.#siftDown(last);
+    this.#place[slot] = -1;
+    this.#free[this.#freeCount++] = slot;
     return true;
   }
 
-  #freeSlot(): number {
-    if (this.#freeCount > 0) return this.#free[--this.#freeCount] as number;
-    return this.#slots.push(new CaptureRecord()) - 1;
+  #takeEarliest(): number {
+    const head = this.#line[this.#lineHead] as number;
+    if (this.#heapCount === 0 || (this.#lineCount > 0 && this.#isBefore(head, this.#heap[0] as number))) {
+      this.#lineHead = (this.#lineHead + 1) % this.#limits.recordCount;
+      this.#lineCount--;
+      return head;
+    }
+    const earliest = this.#heap[0] as number;
+    const last = this.#heap[--this.#heapCount] as number;
+    if (this.#heapCount > 0) this.#siftDown(last);
+    return earliest;
+  }
+
+  #store(slot: number, record: CaptureRecord): void {
+    const { bytes, offset, byteLength } = record;
+    const at = this.#writeAt;
+    const buffer = this.#buffer;
+    if (byteLength > LONGEST_SMALL_COPY) buffer.set(bytes.subarray(offset, offset + byteLength), at);
+    else for (let index = 0; index < byteLength; index++) buffer[at + index] = bytes[offset + index] as number;
+    this.#writeAt += byteLength;
+    this.#isTimed[slot] = record.timed ? 1 : 0;
+    this.#offset[slot] = at;
+    this.#byteLength[slot] = byteLength;
+    this.#originalByteLength[slot] = record.originalByteLength;
+    this.#interfaceIndex[slot] = record.interfaceIndex;
+    this.#sectionIndex[slot] = record.sectionIndex;
+    this.#linkType[slot] = record.linkType;
+    this.#fcsByteLength[slot] = record.fcsByteLength;
+    this.#direction[slot] = record.direction;
+  }
+
+  #load(slot: number, record: CaptureRecord): void {
+    const isTimed = this.#isTimed[slot] === 1;
+    record.seconds = isTimed ? (this.#keySeconds[slot] as number) : 0;
+    record.nanoseconds = isTimed ? (this.#keyNanoseconds[slot] as number) : 0;
+    record.timed = isTimed;
+    record.bytes = this.#buffer;
+    record.offset = this.#offset[slot] as number;
+    record.byteLength = this.#byteLength[slot] as number;
+    record.originalByteLength = this.#originalByteLength[slot] as number;
+    record.interfaceIndex = this.#interfaceIndex[slot] as number;
+    record.sectionIndex = this.#sectionIndex[slot] as number;
+    record.linkType = this.#linkType[slot] as number;
+    record.fcsByteLength = this.#fcsByteLength[slot] as number;
+    record.direction = this.#direction[slot] as number;
   }
 
   /** Makes room for a frame of so many bytes behind all that are held. */
@@ -117,55 +188,55 @@ export class ReorderWindow {
     let writeAt = 0;
     let layoutCount = 0;
     for (let index = 0; index < this.#layoutCount; index++) {
-      const slotIndex = this.#layout[index] as number;
-      if (this.#place[slotIndex] !== index) continue;
-      const slot = this.#slots[slotIndex] as CaptureRecord;
-      if (to === from) to.copyWithin(writeAt, slot.offset, slot.offset + slot.byteLength);
-      else to.set(from.subarray(slot.offset, slot.offset + slot.byteLength), writeAt);
-      slot.bytes = to;
-      slot.offset = writeAt;
-      writeAt += slot.byteLength;
-      this.#place[slotIndex] = layoutCount;
-      this.#layout[layoutCount++] = slotIndex;
+      const slot = this.#layout[index] as number;
+      if (this.#place[slot] !== index) continue;
+      const start = this.#offset[slot] as number;
+      const end = start + (this.#byteLength[slot] as number);
+      if (to === from) to.copyWithin(writeAt, start, end);
+      else to.set(from.subarray(start, end), writeAt);
+      this.#offset[slot] = writeAt;
+      writeAt += end - start;
+      this.#place[slot] = layoutCount;
+      this.#layout[layoutCount++] = slot;
     }
     this.#writeAt = writeAt;
     this.#layoutCount = layoutCount;
   }
 
   #isBefore(left: number, right: number): boolean {
-    const leftSeconds = this.#seconds[left] as number;
-    const rightSeconds = this.#seconds[right] as number;
+    const leftSeconds = this.#keySeconds[left] as number;
+    const rightSeconds = this.#keySeconds[right] as number;
     if (leftSeconds !== rightSeconds) return leftSeconds < rightSeconds;
-    const nanoseconds = (this.#nanoseconds[left] as number) - (this.#nanoseconds[right] as number);
+    const nanoseconds = (this.#keyNanoseconds[left] as number) - (this.#keyNanoseconds[right] as number);
     if (nanoseconds !== 0) return nanoseconds < 0;
     return (this.#arrival[left] as number) < (this.#arrival[right] as number);
   }
 
-  #siftUp(from: number, slotIndex: number): void {
+  #siftUp(from: number, slot: number): void {
     const heap = this.#heap;
     let at = from;
     while (at > 0) {
       const parent = (at - 1) >> 1;
       const above = heap[parent] as number;
-      if (!this.#isBefore(slotIndex, above)) break;
+      if (!this.#isBefore(slot, above)) break;
       heap[at] = above;
       at = parent;
     }
-    heap[at] = slotIndex;
+    heap[at] = slot;
   }
 
-  #siftDown(slotIndex: number): void {
+  #siftDown(slot: number): void {
     const heap = this.#heap;
-    const count = this.count;
+    const count = this.#heapCount;
     let at = 0;
     for (;;) {
       let child = 2 * at + 1;
       if (child >= count) break;
       if (child + 1 < count && this.#isBefore(heap[child + 1] as number, heap[child] as number)) child++;
-      if (!this.#isBefore(heap[child] as number, slotIndex)) break;
+      if (!this.#isBefore(heap[child] as number, slot)) break;
       heap[at] = heap[child] as number;
       at = child;
     }
-    heap[at] = slotIndex;
+    heap[at] = slot;
   }
 }

@@ -7,7 +7,7 @@ import { ReorderWindow, type WindowLimits } from "./reorder-window.ts";
  * What capture cards and kernels put out of order lies within milliseconds: the buffers of a few processors, or of the
  * two ports of a pair of lines. This is a tenth of a second at half a million packets per second.
  */
-export const DEFAULT_WINDOW_LIMITS: WindowLimits = { recordCount: 65_536, byteLength: 16 * 1024 * 1024 };
+const DEFAULT_WINDOW_LIMITS: WindowLimits = { recordCount: 65_536, byteLength: 16 * 1024 * 1024 };
 
 /** How far a file was out of order of time. Plain data. */
 export interface OrderReport {
