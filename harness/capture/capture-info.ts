@@ -78,19 +78,14 @@ async function survey(
   fileByteLength: number | null,
   options: CaptureInfoOptions,
 ): Promise<CaptureInfo> {
-  const tap = new FileOrderTap(capture);
+  const tap = new FileOrderTap(capture, options.signal);
   const ordered = new TimeOrderedRecords(new EthernetRecords(tap, { keepAll: true }));
   const counters = new OrderedCounters();
   const record = new CaptureRecord();
   let damage: CaptureInfo["damage"];
-  let isInterrupted = false;
   try {
     for (let part = 1; ; part++) {
       while (ordered.next(record)) counters.count(record);
-      if (options.signal?.aborted === true) {
-        isInterrupted = true;
-        break;
-      }
       if (!(await ordered.more())) break;
       options.onProgress?.({
         packetCount: tap.packetCount,
@@ -120,7 +115,7 @@ async function survey(
     otherPacketCount: counters.otherCount,
     feeds: counters.feeds.map((feed) => feed.report()).filter((found) => found !== undefined),
     ...(damage === undefined ? {} : { damage }),
-    interrupted: isInterrupted,
+    interrupted: options.signal?.aborted === true && capture.end === null && damage === undefined,
   };
 }
 

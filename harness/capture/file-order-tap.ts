@@ -39,6 +39,7 @@ export interface FileOrderReport {
 /** Hands records through as they stand in the file, and counts what only their order and their ends can tell. */
 export class FileOrderTap implements RecordStream {
   readonly #source: RecordStream;
+  readonly #signal: AbortSignal | undefined;
   readonly #headers = new FrameHeaders();
   readonly #trailers = new TrailerSurvey();
   readonly #linkTypes = new Map<number, number>();
@@ -57,8 +58,10 @@ export class FileOrderTap implements RecordStream {
   readonly #latest = { seconds: Number.NEGATIVE_INFINITY, nanoseconds: 0 };
   readonly #last = { seconds: Number.NaN, nanoseconds: 0 };
 
-  constructor(source: RecordStream) {
+  /** `signal` makes the file end where it has been read to. */
+  constructor(source: RecordStream, signal?: AbortSignal) {
     this.#source = source;
+    this.#signal = signal;
   }
 
   get end(): CaptureEnd | null {
@@ -75,8 +78,8 @@ export class FileOrderTap implements RecordStream {
     return true;
   }
 
-  more(): Promise<boolean> {
-    return this.#source.more();
+  async more(): Promise<boolean> {
+    return this.#signal?.aborted !== true && (await this.#source.more());
   }
 
   close(): Promise<void> {
