@@ -134,7 +134,8 @@ export class ReorderWindow {
 
   #takeEarliest(): number {
     const head = this.#line[this.#lineHead] as number;
-    if (this.#heapCount === 0 || (this.#lineCount > 0 && this.#isBefore(head, this.#heap[0] as number))) {
+    // What is in the heap is earlier than the end of the line, so with a heap there is always a line.
+    if (this.#heapCount === 0 || this.#isBefore(head, this.#heap[0] as number)) {
       this.#lineHead = (this.#lineHead + 1) % this.#limits.recordCount;
       this.#lineCount--;
       return head;

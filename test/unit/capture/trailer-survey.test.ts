@@ -83,6 +83,11 @@ describe("what stands behind the frames", () => {
     expect(surveyOf(mixed)).toMatchObject({ devices: { [kind]: 50 }, suggested: undefined });
   });
 
+  test("four zeros of padding before an FCS are no ticks", () => {
+    const padded = all.map((bytes) => withFcs(behind(bytes, [0])));
+    expect(surveyOf(padded)).toMatchObject({ devices: {}, fcsCount: 100 });
+  });
+
   test("a stamp proves itself behind frames that are no IP; ticks do not", () => {
     const other = all.map((bytes) => bytes.with(12, 0x88));
     const stamped = other.map((bytes) => behind(withFcs(bytes), [SECONDS, 1, 0x0100_0102]));

@@ -122,6 +122,23 @@ describe("frames that were captured without an Ethernet header get one", () => {
     expect(record?.bytes).toEqual([...LOCAL_DESTINATION, ...LOCAL_SOURCE, 0, 3, 0x42, 0x42, 3]);
   });
 
+  test("nothing of one record stays for the next: neither broadcast nor sender nor longer bytes", async () => {
+    const address = [1, 2, 3, 4, 5, 6, 0, 0];
+    const cooked = [...u16(1), ...u16(1), ...u16(6), ...address, ...u16(0x0800), ...Array(700).fill(9)];
+    const datagram = [0x45, ...Array(19).fill(0)];
+    const stream = new EthernetRecords(
+      streamOf([
+        { bytes: Uint8Array.from(cooked), linkType: 113, fcsByteLength: 4 },
+        { bytes: Uint8Array.from(datagram), linkType: 101 },
+      ]),
+    );
+    const { records } = await readStream(stream);
+    expect(records[0]?.bytes.slice(0, 12)).toEqual([255, 255, 255, 255, 255, 255, 1, 2, 3, 4, 5, 6]);
+    expect(records[0]?.fcsByteLength).toBe(0);
+    expect(records[1]?.bytes).toEqual([...LOCAL_DESTINATION, ...LOCAL_SOURCE, 0x08, 0x00, ...datagram]);
+    expect(stream.report().linkTypes).toEqual([113, 101]);
+  });
+
   test("the multicast MAC is that of the group's low 23 bits", async () => {
     const datagram = new Uint8Array(20);
     datagram[0] = 0x45;

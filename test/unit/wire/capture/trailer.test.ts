@@ -158,6 +158,13 @@ describe("the trailer of", () => {
     );
   });
 
+  test("Metamako has no second of more than 10^9 nanoseconds", () => {
+    const stamp = { seconds: CAPTURED_AT, deviceId: 1, portId: 2, hasNewFcs: false, isFcsNumber: false };
+    const frame = Array(60).fill(7);
+    expect(parse("metamako", metamako(frame, { ...stamp, nanoseconds: 999_999_999 }))).toBeDefined();
+    expect(parse("metamako", metamako(frame, { ...stamp, nanoseconds: 1_000_000_000 }))).toBeUndefined();
+  });
+
   test("Metamako, when the device says that the frame's FCS was wrong, is believed and says so", () => {
     const stamp = { seconds: CAPTURED_AT, nanoseconds: 5, deviceId: 1, portId: 2, hasNewFcs: true, isFcsNumber: false };
     const damaged = withFcs(Array(60).fill(7));

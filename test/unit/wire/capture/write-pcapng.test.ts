@@ -125,6 +125,18 @@ describe("a pcapng that is written", () => {
     expect(counted()).toBe(1);
   });
 
+  test("pads with zeros, not with what was there before", () => {
+    const written = (dirty: boolean): Uint8Array => {
+      const writer = new PcapngWriter();
+      writer.addInterface({ name: "port 0" });
+      if (dirty) writer.append(0, 1, 0, new Uint8Array(500).fill(0xff), { comment: "\u00ff".repeat(50) });
+      writer.drain();
+      writer.append(0, 1, 0, new Uint8Array(301).fill(7), { comment: "abcde", direction: 1 });
+      return writer.bytes;
+    };
+    expect(written(true)).toEqual(written(false));
+  });
+
   test("keeps the last statistics of an interface", () => {
     const writer = new PcapngWriter();
     const port = writer.addInterface({ name: "port 0" });
