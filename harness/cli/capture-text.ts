@@ -1,4 +1,6 @@
 import type { InterfaceDetails } from "../../emulator/wire/capture/capture-details.ts";
+import { LINKTYPE_ETHERNET } from "../../emulator/wire/capture/capture-record.ts";
+import { REFRAMED_LINK_TYPES } from "../../emulator/wire/capture/ethernet-framing.ts";
 import { linkTypeName } from "../../emulator/wire/capture/link-types.ts";
 import type { CaptureInfo } from "../capture/capture-info.ts";
 import type { FeedFindings, FeedLine } from "../capture/feed-recogniser.ts";
@@ -83,7 +85,8 @@ function packetsText({ records }: CaptureInfo): string {
     snappedCount === 0
       ? bytesText(originalByteLength)
       : `${bytesText(capturedByteLength)} captured of ${bytesText(originalByteLength)}, ${counted(snappedCount, "packet")} snapped`;
-  const lengths = `${grouped(records.shortestByteLength)} to ${grouped(records.longestByteLength)} bytes each`;
+  const { shortestByteLength: shortest, longestByteLength: longest } = records;
+  const lengths = `${shortest === longest ? "" : `${grouped(shortest)} to `}${grouped(longest)} bytes each`;
   return `${grouped(packetCount)}   ${size}   ${lengths}`;
 }
 
@@ -182,7 +185,13 @@ function feedLineText({ line, session, packetCount, messageCount, gapCount, miss
 
 function noteRows({ records, damage, interrupted, name }: CaptureInfo, paint: Paint): Row[] {
   const rows: Row[] = [];
-  const { overlongCount } = records;
+  const { overlongCount, linkTypes } = records;
+  for (const [type, count] of Object.entries(linkTypes)) {
+    const linkType = Number(type);
+    if (linkType === LINKTYPE_ETHERNET) continue;
+    const fate = REFRAMED_LINK_TYPES.includes(linkType) ? "get an Ethernet header in a replay" : "cannot be replayed";
+    rows.push(["note", `${counted(count, "packet")} of link type ${linkTypeName(linkType)} ${fate}`]);
+  }
   if (overlongCount > 0)
     rows.push(["note", `${counted(overlongCount, "packet")} longer than on the wire, by the file`]);
   if (interrupted) rows.push(["note", "stopped early: not all of it was read"]);

@@ -2,10 +2,8 @@ import { ETHERNET_HEADER_BYTE_LENGTH } from "../frame.ts";
 import type { CaptureEnd } from "./capture-reader.ts";
 import { type CaptureRecord, LINKTYPE_ETHERNET } from "./capture-record.ts";
 import { EthernetFraming } from "./ethernet-framing.ts";
+import { FrameCopy } from "./frame-copy.ts";
 import type { RecordStream } from "./record-stream.ts";
-
-/** Longer datagrams are copied by the engine's memmove, which needs a sub-array. */
-const LONGEST_SMALL_COPY = 512;
 
 /** What became of frames without an Ethernet header. Plain data. */
 export interface FramingReport {
@@ -28,6 +26,8 @@ export class EthernetRecords implements RecordStream {
   readonly #isKeepingAll: boolean;
   readonly #framing = new EthernetFraming();
   #bytes = new Uint8Array(4096);
+  #view = new DataView(this.#bytes.buffer);
+  readonly #copy = new FrameCopy();
   readonly #linkTypes: number[] = [];
   #lastLinkType = -1;
   #recordCount = 0;
@@ -85,12 +85,12 @@ export class EthernetRecords implements RecordStream {
     const from = record.offset + stripped;
     const byteLength = record.byteLength - stripped;
     const end = ETHERNET_HEADER_BYTE_LENGTH + byteLength;
-    if (end > this.#bytes.length) this.#bytes = new Uint8Array(2 * end);
+    if (end > this.#bytes.length) {
+      this.#bytes = new Uint8Array(2 * end);
+      this.#view = new DataView(this.#bytes.buffer);
+    }
     const bytes = this.#bytes;
-    const source = record.bytes;
-    if (byteLength > LONGEST_SMALL_COPY)
-      bytes.set(source.subarray(from, from + byteLength), ETHERNET_HEADER_BYTE_LENGTH);
-    else for (let index = 0; index < byteLength; index++) bytes[14 + index] = source[from + index] as number;
+    this.#copy.copy(record.bytes, from, bytes, this.#view, ETHERNET_HEADER_BYTE_LENGTH, byteLength);
     this.#framing.writeHeader(bytes, end, record);
     if (record.linkType !== this.#lastLinkType) {
       this.#lastLinkType = record.linkType;

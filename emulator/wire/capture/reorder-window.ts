@@ -1,4 +1,5 @@
 import type { CaptureRecord } from "./capture-record.ts";
+import { FrameCopy } from "./frame-copy.ts";
 
 /** How much a window holds before something must leave it. */
 export interface WindowLimits {
@@ -6,9 +7,6 @@ export interface WindowLimits {
   /** Of frames. A single frame that is longer still gets in, and makes the window's memory grow once. */
   readonly byteLength: number;
 }
-
-/** Longer frames are copied by the engine's memmove, which needs a sub-array. */
-const LONGEST_SMALL_COPY = 64;
 
 /**
  * Records held back so that they leave in order of time, those of equal time in the order in which they came. Nearly all
@@ -46,6 +44,8 @@ export class ReorderWindow {
   readonly #heap: Int32Array;
   #heapCount = 0;
   #buffer: Uint8Array;
+  #view: DataView;
+  readonly #copy = new FrameCopy();
   #writeAt = 0;
   /** Slot indices in the order in which their bytes lie in the buffer; those that have left are still named. */
   readonly #layout: Int32Array;
@@ -76,6 +76,7 @@ export class ReorderWindow {
     this.#layout = new Int32Array(2 * recordCount);
     this.#place = new Int32Array(recordCount);
     this.#buffer = new Uint8Array(2 * byteLength);
+    this.#view = new DataView(this.#buffer.buffer);
   }
 
   /** Bytes of memory that frames lie in. */
@@ -149,9 +150,7 @@ export class ReorderWindow {
   #store(slot: number, record: CaptureRecord): void {
     const { bytes, offset, byteLength } = record;
     const at = this.#writeAt;
-    const buffer = this.#buffer;
-    if (byteLength > LONGEST_SMALL_COPY) buffer.set(bytes.subarray(offset, offset + byteLength), at);
-    else for (let index = 0; index < byteLength; index++) buffer[at + index] = bytes[offset + index] as number;
+    this.#copy.copy(bytes, offset, this.#buffer, this.#view, at, byteLength);
     this.#writeAt += byteLength;
     this.#isTimed[slot] = record.timed ? 1 : 0;
     this.#offset[slot] = at;
@@ -184,7 +183,10 @@ export class ReorderWindow {
   #moveTogether(byteLength: number): void {
     const from = this.#buffer;
     // What is held and the newcomer are within the limit, that is half of the buffer, or else a single frame.
-    if (this.byteLength + byteLength > from.length) this.#buffer = new Uint8Array(2 * (this.byteLength + byteLength));
+    if (this.byteLength + byteLength > from.length) {
+      this.#buffer = new Uint8Array(2 * (this.byteLength + byteLength));
+      this.#view = new DataView(this.#buffer.buffer);
+    }
     const to = this.#buffer;
     let writeAt = 0;
     let layoutCount = 0;
