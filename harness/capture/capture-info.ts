@@ -58,7 +58,8 @@ export interface CaptureInfoProgress {
 const PARTS_PER_TURN = 16;
 
 /**
- * Reads a capture once, whatever its length, in memory that does not grow with it.
+ * Reads a capture once, whatever its length, in memory that does not grow with it: 32 MiB of window, up to 24 MiB of
+ * times for the bursts (36 while they grow), and some for buffers and unpacking; a test holds it below 160 MiB.
  *
  * Rejects with CaptureError when it cannot be opened or is no capture. What is cut or damaged further on is in the result,
  * with everything before it.
