@@ -1,7 +1,3 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CaptureReader } from "../../../../emulator/wire/capture/capture-reader.ts";
@@ -146,27 +142,4 @@ describe("a pcapng that is written", () => {
     expect(reader.next(new CaptureRecord())).toBe(false);
     expect(reader.details.interfaces).toMatchObject([{ name: "port 0", droppedCount: 5, receivedCount: null }]);
   });
-});
-
-test("tshark reads what was written", (context) => {
-  context.skip(spawnSync("tshark", ["--version"]).status !== 0, "tshark is not installed");
-  const writer = new PcapngWriter({ comment: "file" });
-  writer.addInterface({ name: "port 0", bitsPerSecond: 10e9 });
-  writer.addInterface({ name: "port 1" });
-  writer.append(1, 1_700_000_000, 123_456_789, new Uint8Array(60), { direction: 2, comment: "first" });
-  writer.append(0, 1_700_000_001, 1, new Uint8Array(61), { direction: 1, originalByteLength: 100 });
-  writer.addStatistics(0, 1_700_000_002, 0, { receivedCount: 9, droppedCount: 8 });
-  const folder = mkdtempSync(join(tmpdir(), "softbar-tshark-"));
-  try {
-    const path = join(folder, "written.pcapng");
-    writeFileSync(path, writer.bytes);
-    const names = ["frame.time_epoch", "frame.interface_name", "frame.packet_flags_direction", "frame.cap_len"];
-    const fields = [...names, "frame.len", "frame.comment"].flatMap((name) => ["-e", name]);
-    const { stdout } = spawnSync("tshark", ["-r", path, "-T", "fields", ...fields], { encoding: "utf8" });
-    expect(stdout).toBe(
-      "1700000000.123456789\tport 1\t0x00000002\t60\t60\tfirst\n1700000001.000000001\tport 0\t0x00000001\t61\t100\t\n",
-    );
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
 });
