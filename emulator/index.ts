@@ -42,6 +42,13 @@ export { RegisterFile } from "./registers/register-file.ts";
 export { hex, NO_REGISTER, RegisterMap } from "./registers/register-map.ts";
 export type { FindingKind } from "./run/findings.ts";
 export { Rng } from "./run/rng.ts";
+// ---- books kept from a feed --------------------------------------------------------------------------------------------
+export { BOOK_FAULT_KINDS, BOOK_OK, type BookFaultKind, BookFaults } from "./wire/books/book-faults.ts";
+export { InstrumentIndex, NO_INSTRUMENT } from "./wire/books/instrument-index.ts";
+export { ItchBook, MALFORMED, NOT_OF_THE_BOOK } from "./wire/books/itch-book.ts";
+export { LevelBook, type LevelBookOptions } from "./wire/books/level-book.ts";
+export { OrderBook, type OrderBookOptions } from "./wire/books/order-book.ts";
+export { ASK, BID, NO_LEVEL, type PriceLevels } from "./wire/books/price-ladders.ts";
 export { CaptureRecord, type RecordSource } from "./wire/capture/capture-record.ts";
 // ---- the wire ----------------------------------------------------------------------------------------------------------
 export { type CaptureFile, openCapture } from "./wire/capture/open-capture.ts";
@@ -55,10 +62,17 @@ export {
   writeL4Checksum,
 } from "./wire/checksum.ts";
 export { appendFcs, crc32, FCS_BYTE_LENGTH, hasValidFcs } from "./wire/crc32.ts";
+// ---- Nasdaq's feeds ----------------------------------------------------------------------------------------------------
+export { BinaryFileReader } from "./wire/feeds/binary-file.ts";
 export { ItchSession, type ItchSessionOptions } from "./wire/feeds/itch-session.ts";
 export { ItchCounters } from "./wire/feeds/itch50.ts";
+export * as itch50 from "./wire/feeds/itch50-messages.ts";
+export { ItchReader, NO_MESSAGE } from "./wire/feeds/itch50-reader.ts";
+export { itchText, symbolText } from "./wire/feeds/itch50-text.ts";
+export { ItchWriter } from "./wire/feeds/itch50-writer.ts";
 export { MoldTracker } from "./wire/feeds/mold-tracker.ts";
 export { MoldUdp64Packet } from "./wire/feeds/mold-udp64.ts";
+export { SoupBinReader, type SoupState } from "./wire/feeds/soup-bin-tcp.ts";
 export {
   ETHERNET_HEADER_BYTE_LENGTH,
   ETHERTYPE_ARP,
