@@ -20,13 +20,15 @@ export class ArbiterBench {
     const sink: ArbiterSink = {
       pass(_key, line, range, bytes, offset, byteLength, messageIndex, messageCount) {
         const [first, end] = [range[0] as number, range[1] as number];
-        if (end - first !== messageCount) throw new Error(`${messageCount} messages with the sequences ${first}–${end}`);
+        if (end - first !== messageCount)
+          throw new Error(`${messageCount} messages with the sequences ${first}–${end}`);
         if (messageIndex + messageCount > byteLength) throw new Error("the messages are not in the packet");
         for (let index = 0; index < messageCount; index++) {
           const sequence = first + index;
           const wanted = (((sequence % 2 ** 32) + 2 ** 32) % 2 ** 32) % 251;
           const is = bytes[offset + messageIndex + index];
-          if (is !== wanted && is !== sequence % 251) throw new Error(`message ${sequence} has the bytes of another one`);
+          if (is !== wanted && is !== sequence % 251)
+            throw new Error(`message ${sequence} has the bytes of another one`);
           events.push(`pass ${sequence} of line ${line}`);
         }
       },

@@ -97,7 +97,9 @@ test("with lines in order and time enough, exactly what no line has is lost, and
       const gapLimitNs = Number.POSITIVE_INFINITY;
       const bench = new ArbiterBench({ mode, lineCount, gapLimitNs, heldPacketLimit: 400, windowSequences: 256 });
       const has = (line: number, sequence: number) =>
-        packets.some((packet) => packet.line === line && packet.first <= sequence && sequence < packet.first + packet.count);
+        packets.some(
+          (packet) => packet.line === line && packet.first <= sequence && sequence < packet.first + packet.count,
+        );
       for (const { line, first, count, timeNs } of packets) bench.at(timeNs).offer(line, first, count);
       // Before `finish`: it must not take the end of the stream to know.
       const everything = Array.from({ length: end - start }, (_, index) => start + index);
