@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type MoldOrder, MoldTracker } from "../../../../emulator/wire/feeds/mold-tracker.ts";
+import { MoldTracker } from "../../../../emulator/wire/feeds/mold-tracker.ts";
 import { MoldUdp64Packet } from "../../../../emulator/wire/feeds/mold-udp64.ts";
 import { SequenceGaps } from "../../../../emulator/wire/feeds/sequence-gaps.ts";
+import type { SequenceOrder } from "../../../../emulator/wire/feeds/sequence-tally.ts";
 import { moldPacket } from "./mold-packet.ts";
 
 function send(
@@ -11,7 +12,7 @@ function send(
   sequence: number,
   count: number,
   isEnd = false,
-): MoldOrder | "refused" {
+): SequenceOrder | "refused" {
   const messages = Array.from({ length: count }, () => Uint8Array.of(1));
   const content = moldPacket(session, sequence, messages, isEnd ? 0xffff : count);
   const packet = new MoldUdp64Packet();
