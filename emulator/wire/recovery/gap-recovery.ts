@@ -175,6 +175,11 @@ export class GapRecovery {
     this.#deliver();
   }
 
+  /** The server cannot serve `range` as it was asked for: it is asked for again at once. */
+  askAgain(): void {
+    this.schedule.withdraw(this.range);
+  }
+
   /** The server has promised `range`: the messages may take their time from now on. */
   promise(): void {
     this.schedule.extend(this.range);

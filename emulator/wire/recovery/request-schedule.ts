@@ -23,6 +23,8 @@ export class RequestSchedule {
   readonly due: Float64Array = new Float64Array([Number.POSITIVE_INFINITY]);
   /** Messages in one request at most. A server that wants fewer may have this lowered. */
   requestMessageLimit: number;
+  /** There is nobody to ask any more: what is missing is given up when it would be asked for. What is under way may come. */
+  isHopeless = false;
   /** Messages under way. */
   askedCount = 0;
   requests = 0;
@@ -127,6 +129,21 @@ export class RequestSchedule {
     this.wake();
   }
 
+  /** What of `range` is under way is missing again, and due: the request could not be served as it was. No attempt is counted. */
+  withdraw(range: Float64Array): void {
+    const { state, dueNs } = this.#window;
+    let slot = this.#firstOpen(range);
+    for (let left = this.#openCount(range); left > 0; left--) {
+      if (state[slot] === ASKED) {
+        state[slot] = MISSING;
+        dueNs[slot] = this.#clock.now[0] as number;
+        this.askedCount--;
+      }
+      slot = this.#window.after(slot);
+    }
+    this.wake();
+  }
+
   /** What of `range` is under way has its answer limit from now on. */
   extend(range: Float64Array): void {
     const { state, dueNs } = this.#window;
@@ -149,6 +166,7 @@ export class RequestSchedule {
         lastRequest = requestNumber[slot] as number;
         this.#failed(slot, 0);
       }
+      if (this.isHopeless && state[slot] === MISSING && (dueNs[slot] as number) <= now) state[slot] = GIVEN_UP;
       slot = this.#window.after(slot);
     }
   }
@@ -184,7 +202,7 @@ export class RequestSchedule {
   #askRun(first: number, index: number, most: number): number {
     const { state, dueNs, requestNumber } = this.#window;
     const now = this.#clock.now[0] as number;
-    if (now < (this.#quietUntil[0] as number)) return 0;
+    if (this.isHopeless || now < (this.#quietUntil[0] as number)) return 0;
     const limit = Math.min(this.requestMessageLimit, this.#options.askedMessageLimit - this.askedCount, most);
     if (limit <= 0) {
       this.#isHeldBack = true;
