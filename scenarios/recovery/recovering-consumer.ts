@@ -7,7 +7,11 @@ import type { Clock } from "../../emulator/clock/clock.ts";
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { Cpu } from "../../emulator/pcie/driver-view.ts";
 import type { MessageSink } from "../../emulator/wire/recovery/gap-recovery.ts";
-import { type FramePort, type MoldClientOptions, MoldRecoveryClient } from "../../emulator/wire/recovery/mold-client.ts";
+import {
+  type FramePort,
+  type MoldClientOptions,
+  MoldRecoveryClient,
+} from "../../emulator/wire/recovery/mold-client.ts";
 import type { IxgbeDriver } from "../drivers/ixgbe.ts";
 import { PacketBatch } from "../drivers/packet-pool.ts";
 

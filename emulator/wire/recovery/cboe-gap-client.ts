@@ -68,13 +68,7 @@ export class CboeGapClient {
   readonly #counts = { units: 0, retransmissions: 0, heartbeats: 0, otherUnits: 0, unreadable: 0, otherFrames: 0 };
 
   /** @throws RangeError for options that cannot be. */
-  constructor(
-    clock: Clock,
-    sink: MessageSink,
-    toProxy: ByteStream,
-    fromProxy: ByteStream,
-    options: CboeClientOptions,
-  ) {
+  constructor(clock: Clock, sink: MessageSink, toProxy: ByteStream, fromProxy: ByteStream, options: CboeClientOptions) {
     this.#clock = clock;
     this.#options = options;
     this.#toProxy = toProxy;
@@ -156,7 +150,8 @@ export class CboeGapClient {
   }
 
   #logIn(): void {
-    const end = CBOE_UNIT_HEADER_BYTE_LENGTH + writeCboeLogin(this.#bytes, CBOE_UNIT_HEADER_BYTE_LENGTH, this.#options.login);
+    const end =
+      CBOE_UNIT_HEADER_BYTE_LENGTH + writeCboeLogin(this.#bytes, CBOE_UNIT_HEADER_BYTE_LENGTH, this.#options.login);
     writeCboeUnitHeader(this.#bytes, 0, end, 1, 0, 0);
     if (this.#toProxy.write(this.#bytes, 0, end)) this.#state = "logging in";
     else this.#fail("the login could not be sent");

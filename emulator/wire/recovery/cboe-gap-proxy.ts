@@ -56,13 +56,7 @@ export class CboeGapProxy {
   #closedBecause: string | undefined;
 
   /** @throws RangeError for options that cannot be. */
-  constructor(
-    clock: Clock,
-    fromClient: ByteStream,
-    toClient: ByteStream,
-    wire: WireSink,
-    options: CboeProxyOptions,
-  ) {
+  constructor(clock: Clock, fromClient: ByteStream, toClient: ByteStream, wire: WireSink, options: CboeProxyOptions) {
     this.#clock = clock;
     this.#options = options;
     this.#fromClient = fromClient;
@@ -178,7 +172,8 @@ export class CboeGapProxy {
     else if (wanted !== undefined && wanted.sessionSubId !== sessionSubId) status = "S";
     const index = CBOE_LOGIN_STATUSES.indexOf(status);
     this.#loginCounts[index] = (this.#loginCounts[index] as number) + 1;
-    const end = writeCboeLoginResponse(this.#answer, CBOE_UNIT_HEADER_BYTE_LENGTH, status) + CBOE_UNIT_HEADER_BYTE_LENGTH;
+    const end =
+      writeCboeLoginResponse(this.#answer, CBOE_UNIT_HEADER_BYTE_LENGTH, status) + CBOE_UNIT_HEADER_BYTE_LENGTH;
     writeCboeUnitHeader(this.#answer, 0, end, 1, 0, 0);
     this.#send(end);
     if (status === "A") this.#isLoggedIn = true;
@@ -195,7 +190,8 @@ export class CboeGapProxy {
     const end = at + writeCboeGapResponse(this.#answer, at, unit, sequence, messageCount, status);
     writeCboeUnitHeader(this.#answer, 0, end, 1, 0, 0);
     this.#send(end);
-    if (status === "A" && store !== undefined) this.#retransmit(store, unit, sequence, this.#policy.portion(messageCount));
+    if (status === "A" && store !== undefined)
+      this.#retransmit(store, unit, sequence, this.#policy.portion(messageCount));
   }
 
   #judge(store: MessageStore | undefined, first: number, count: number): string {

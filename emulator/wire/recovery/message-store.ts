@@ -34,15 +34,17 @@ export class MessageStore {
   /** Keeps a copy of the message that comes next. @throws RangeError when it alone is longer than the memory. */
   add(bytes: Uint8Array, offset: number, byteLength: number): void {
     const size = this.bytes.length;
+    // An empty message takes a byte too: otherwise it would share its place with the one behind it.
+    const taken = Math.max(byteLength, 1);
     if (byteLength > size) throw new RangeError(`a message of ${byteLength} bytes; the store has ${size} for all`);
     // A message lies in one piece: at the end of the memory it begins again at its start.
-    const start = this.#head + byteLength > size ? 0 : this.#head;
-    this.#makeRoom(start, byteLength);
+    const start = this.#head + taken > size ? 0 : this.#head;
+    this.#makeRoom(start, taken);
     const slot = this.#slotOf(this.#sequences[1] as number);
     this.#offsets[slot] = start;
     this.#byteLengths[slot] = byteLength;
     for (let at = 0; at < byteLength; at++) this.bytes[start + at] = bytes[offset + at] as number;
-    this.#head = start + byteLength;
+    this.#head = start + taken;
     this.#sequences[1] = (this.#sequences[1] as number) + 1;
   }
 
@@ -63,7 +65,7 @@ export class MessageStore {
     while ((sequences[0] as number) < (sequences[1] as number)) {
       const slot = this.#slotOf(sequences[0] as number);
       const oldest = this.#offsets[slot] as number;
-      const oldestEnd = oldest + (this.#byteLengths[slot] as number);
+      const oldestEnd = oldest + Math.max(this.#byteLengths[slot] as number, 1);
       const isFull = (sequences[1] as number) - (sequences[0] as number) === this.#offsets.length;
       const isOverwritten = oldest < end && oldestEnd > start;
       // What lies between the head and the end of the memory is older than what lies at its start.

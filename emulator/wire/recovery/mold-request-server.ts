@@ -113,7 +113,9 @@ export class MoldRequestServer implements WireSink {
     const packet = this.#packet;
     if (!packet.parse(bytes, offset, byteLength)) throw new RangeError("this is no MoldUDP64 packet to record");
     if (packet.messageCount > 0 && packet.sequence > this.store.nextSequence) {
-      throw new RangeError(`a packet from ${packet.sequence} on is recorded, but ${this.store.nextSequence} comes next`);
+      throw new RangeError(
+        `a packet from ${packet.sequence} on is recorded, but ${this.store.nextSequence} comes next`,
+      );
     }
     while (packet.nextMessage()) {
       if (packet.messageSequence < this.store.nextSequence) continue;
@@ -129,7 +131,9 @@ export class MoldRequestServer implements WireSink {
     headers.parse(bytes, offset, byteLength);
     const { ip, port } = this.#options;
     const isMine =
-      headers.ipProtocol === IP_PROTOCOL_UDP && headers.ipv4Destination === (ip | 0) && headers.destinationPort === port;
+      headers.ipProtocol === IP_PROTOCOL_UDP &&
+      headers.ipv4Destination === (ip | 0) &&
+      headers.destinationPort === port;
     const payload = offset + headers.payloadOffset;
     if (!isMine || !this.#request.parse(bytes, payload, headers.payloadByteLength)) {
       this.#counts.foreignFrames++;

@@ -27,9 +27,7 @@ export class Outbox {
   /** Copies a frame that goes out at `dueNs[0]`, or when the one before it does. */
   put(memory: MemoryView, offset: number, byteLength: number, dueNs: Float64Array): void {
     const fifo = this.#fifo;
-    const due = dueNs[0] as number;
-    const last = this.#last[0] as number;
-    fifo.pushedNs[0] = due > last ? due : last;
+    fifo.pushedNs[0] = Math.max(dueNs[0] as number, this.#last[0] as number);
     if (!fifo.push(memory, offset, byteLength, 0)) {
       this.droppedCount++;
       return;

@@ -62,8 +62,7 @@ export class RequestSchedule {
 
   /** Sequences from the next one on that are known to exist and have a slot. */
   openLength(): number {
-    const length = (this.#marks[KNOWN] as number) - (this.#marks[NEXT] as number);
-    return length < this.#window.size ? length : this.#window.size;
+    return Math.min((this.#marks[KNOWN] as number) - (this.#marks[NEXT] as number), this.#window.size);
   }
 
   /** There is something to do now. */

@@ -49,7 +49,10 @@ export class ServicePolicy {
     this.#refusalProbability = checkProbability("refusalProbability", options.refusalProbability ?? 0);
     this.#partialProbability = checkProbability("partialProbability", options.partialProbability ?? 0);
     const isLimited = requestsPerSecond !== Number.POSITIVE_INFINITY;
-    if (isLimited && !(Number.isInteger(requestsPerSecond) && requestsPerSecond >= 1 && requestsPerSecond <= RATE_LIMIT_MAX)) {
+    if (
+      isLimited &&
+      !(Number.isInteger(requestsPerSecond) && requestsPerSecond >= 1 && requestsPerSecond <= RATE_LIMIT_MAX)
+    ) {
       throw new RangeError(`requestsPerSecond is ${requestsPerSecond}; want 1 to ${RATE_LIMIT_MAX}, or Infinity`);
     }
     this.#admittedNs = new Float64Array(isLimited ? requestsPerSecond : 0).fill(Number.NEGATIVE_INFINITY);

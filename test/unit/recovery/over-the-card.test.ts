@@ -1,7 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { MoldUdp64Packet } from "../../../emulator/wire/feeds/mold-udp64.ts";
-import { type RecoveryResult, type RecoveryScenario, recoverSession } from "../../../scenarios/recovery/recover-session.ts";
+import {
+  type RecoveryResult,
+  type RecoveryScenario,
+  recoverSession,
+} from "../../../scenarios/recovery/recover-session.ts";
 import { openDriver } from "../ixgbe-driver/driver-bed.ts";
 
 interface Recovered extends RecoveryResult {
@@ -76,7 +80,10 @@ test("where the server refuses for ever, exactly what no line carried is reporte
       const server = { refusalProbability: 1 };
       const { truth, events, client, missedSequences } = await recover({ ...scenario, server, recovery });
       const missed = new Set(missedSequences);
-      const wanted = truth.map((text, index) => ({ sequence: index + 1, text: missed.has(index + 1) ? undefined : text }));
+      const wanted = truth.map((text, index) => ({
+        sequence: index + 1,
+        text: missed.has(index + 1) ? undefined : text,
+      }));
       expect(events).toEqual(wanted);
       const reported = client.lostRanges.flatMap(([first, end]) => {
         return Array.from({ length: end - first }, (_, index) => first + index);

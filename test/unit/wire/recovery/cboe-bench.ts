@@ -59,7 +59,13 @@ export class CboeBench {
   readonly events: (number | string)[] = [];
   readonly #rng: Rng;
 
-  constructor({ client = {}, proxy = {}, seed = 1, lossProbability = 0, pieceByteLimit = 1448 }: CboeBenchOptions = {}) {
+  constructor({
+    client = {},
+    proxy = {},
+    seed = 1,
+    lossProbability = 0,
+    pieceByteLimit = 1448,
+  }: CboeBenchOptions = {}) {
     this.#rng = new Rng(seed);
     this.toProxy = new ByteStream(this.clock, { seed, pieceByteLimit });
     this.fromProxy = new ByteStream(this.clock, { seed: seed + 1, pieceByteLimit });
@@ -90,7 +96,11 @@ export class CboeBench {
 
   /** Messages of the client's unit go out: the proxy has them; the client only if `arrives`. Count 0 is a heartbeat. */
   send(first: number, count: number, arrives = true): void {
-    const content = unitBytes(UNIT, first, Array.from({ length: count }, (_, index) => message(first + index)));
+    const content = unitBytes(
+      UNIT,
+      first,
+      Array.from({ length: count }, (_, index) => message(first + index)),
+    );
     this.proxy.record(content, 0, content.length);
     if (arrives) this.receive(content);
   }

@@ -9,7 +9,8 @@ import { ByteStream } from "../../../../emulator/wire/recovery/byte-stream.ts";
 import { captureFolder, readCaptureIndex } from "../real-captures.ts";
 import { CboeBench, LOGIN, message, UNIT, unitBytes } from "./cboe-bench.ts";
 
-const range = (first: number, end: number): number[] => Array.from({ length: end - first }, (_, index) => first + index);
+const range = (first: number, end: number): number[] =>
+  Array.from({ length: end - first }, (_, index) => first + index);
 
 const sessions = fc.record({
   seed: fc.nat(2 ** 31),
@@ -141,7 +142,10 @@ describe("what the proxy says", () => {
     bench.send(13, 1);
     bench.settle();
     expect(bench.events.slice(-2)).toEqual(["lost 11–12", 13]);
-    expect(bench.client.report()).toMatchObject({ failure: "the allocation of the day is exhausted", refusals: { D: 1 } });
+    expect(bench.client.report()).toMatchObject({
+      failure: "the allocation of the day is exhausted",
+      refusals: { D: 1 },
+    });
   });
 
   test("the login is refused: N for a wrong password, S for a wrong session, and nothing can be asked", () => {
@@ -196,58 +200,70 @@ describe("the connection", () => {
 
   test("hands over all bytes in order, in pieces of its own, after its latency", () => {
     fc.assert(
-      fc.property(fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 30 }), fc.integer({ min: 1, max: 60 }), (writes, piece) => {
-        const clock = new VirtualClock();
-        const stream = new ByteStream(clock, { pieceByteLimit: piece, latencyNs: 100, seed: piece });
-        const [sent, got, counts]: [number[], number[], number[]] = [[], [], []];
-        for (const bytes of writes) {
-          clock.advanceBy(40);
-          expect(stream.write(bytes, 0, bytes.length)).toBe(true);
-          sent.push(...bytes);
-          while (stream.read()) {
-            expect(stream.byteLength).toBeLessThanOrEqual(piece);
-            got.push(...stream.bytes.subarray(stream.offset, stream.offset + stream.byteLength));
+      fc.property(
+        fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 30 }),
+        fc.integer({ min: 1, max: 60 }),
+        (writes, piece) => {
+          const clock = new VirtualClock();
+          const stream = new ByteStream(clock, { pieceByteLimit: piece, latencyNs: 100, seed: piece });
+          const [sent, got, counts]: [number[], number[], number[]] = [[], [], []];
+          for (const bytes of writes) {
+            clock.advanceBy(40);
+            expect(stream.write(bytes, 0, bytes.length)).toBe(true);
+            sent.push(...bytes);
+            while (stream.read()) {
+              expect(stream.byteLength).toBeLessThanOrEqual(piece);
+              got.push(...stream.bytes.subarray(stream.offset, stream.offset + stream.byteLength));
+            }
+            // Written 40 ns apart and 100 ns under way: what was written three writes ago has arrived.
+            expect(got.length).toBeGreaterThanOrEqual(counts.at(-4) ?? 0);
+            counts.push(sent.length);
           }
-          // Written 40 ns apart and 100 ns under way: what was written three writes ago has arrived.
-          expect(got.length).toBeGreaterThanOrEqual(counts.at(-4) ?? 0);
-          counts.push(sent.length);
-        }
-        stream.close();
-        clock.advanceBy(100);
-        while (stream.read()) got.push(...stream.bytes.subarray(stream.offset, stream.offset + stream.byteLength));
-        expect(got).toEqual(sent);
-        expect(stream.isAtEnd).toBe(true);
-      }),
+          stream.close();
+          clock.advanceBy(100);
+          while (stream.read()) got.push(...stream.bytes.subarray(stream.offset, stream.offset + stream.byteLength));
+          expect(got).toEqual(sent);
+          expect(stream.isAtEnd).toBe(true);
+        },
+      ),
     );
   });
 });
 
 const index = readCaptureIndex();
 
-test.skipIf(index.length === 0)("client and proxy say, byte for byte, what an exchange's own programs said", async () => {
-  const headers = new FrameHeaders();
-  const said: Record<string, number[]> = { client: [], proxy: [] };
-  for await (const { bytes, offset, byteLength } of await openCapture(join(captureFolder, "cboe-pitch-gap-request.pcap"))) {
-    headers.parse(bytes, offset, byteLength);
-    const at = offset + headers.payloadOffset;
-    const payload = [...bytes.subarray(at, at + headers.payloadByteLength)];
-    // Heartbeats depend on the time of day, and are left out here.
-    if (payload.length > 8) said[headers.destinationPort === 10_503 ? "client" : "proxy"]?.push(...payload);
-  }
-  const login = { sessionSubId: "0006", username: "MKDA", password: "" };
-  const bench = new CboeBench({ client: { login, firstSequence: 14 }, proxy: { login } });
-  const heard: Record<string, number[]> = { client: [], proxy: [] };
-  for (const [side, stream] of [["client", bench.toProxy], ["proxy", bench.fromProxy]] as const) {
-    const write = stream.write.bind(stream);
-    stream.write = (bytes, offset, byteLength) => {
-      if (byteLength > 8) heard[side]?.push(...bytes.subarray(offset, offset + byteLength));
-      return write(bytes, offset, byteLength);
-    };
-  }
-  bench.run(1e6);
-  bench.send(1, 14, false);
-  bench.send(15, 0);
-  bench.settle();
-  expect(heard).toEqual(said);
-  expect(bench.events).toEqual([14]);
-});
+test.skipIf(index.length === 0)(
+  "client and proxy say, byte for byte, what an exchange's own programs said",
+  async () => {
+    const headers = new FrameHeaders();
+    const said: Record<string, number[]> = { client: [], proxy: [] };
+    for await (const { bytes, offset, byteLength } of await openCapture(
+      join(captureFolder, "cboe-pitch-gap-request.pcap"),
+    )) {
+      headers.parse(bytes, offset, byteLength);
+      const at = offset + headers.payloadOffset;
+      const payload = [...bytes.subarray(at, at + headers.payloadByteLength)];
+      // Heartbeats depend on the time of day, and are left out here.
+      if (payload.length > 8) said[headers.destinationPort === 10_503 ? "client" : "proxy"]?.push(...payload);
+    }
+    const login = { sessionSubId: "0006", username: "MKDA", password: "" };
+    const bench = new CboeBench({ client: { login, firstSequence: 14 }, proxy: { login } });
+    const heard: Record<string, number[]> = { client: [], proxy: [] };
+    for (const [side, stream] of [
+      ["client", bench.toProxy],
+      ["proxy", bench.fromProxy],
+    ] as const) {
+      const write = stream.write.bind(stream);
+      stream.write = (bytes, offset, byteLength) => {
+        if (byteLength > 8) heard[side]?.push(...bytes.subarray(offset, offset + byteLength));
+        return write(bytes, offset, byteLength);
+      };
+    }
+    bench.run(1e6);
+    bench.send(1, 14, false);
+    bench.send(15, 0);
+    bench.settle();
+    expect(heard).toEqual(said);
+    expect(bench.events).toEqual([14]);
+  },
+);

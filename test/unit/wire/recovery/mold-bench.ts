@@ -74,8 +74,12 @@ export class MoldBench {
         for (let lost = range[0] as number; lost < (range[1] as number); lost++) this.#there.add(lost);
       },
     };
-    const port = { transmit: (memory: MemoryView, offset: number, length: number) => this.#ask(memory, offset, length) };
-    const wire = { deliver: (memory: MemoryView, offset: number, length: number) => this.#answer(memory, offset, length) };
+    const port = {
+      transmit: (memory: MemoryView, offset: number, length: number) => this.#ask(memory, offset, length),
+    };
+    const wire = {
+      deliver: (memory: MemoryView, offset: number, length: number) => this.#answer(memory, offset, length),
+    };
     const lines = { session: SESSION, ...client, lines: LINES, requests: REQUESTS };
     this.client = new MoldRecoveryClient(this.clock, sink, port, lines);
     this.server = new MoldRequestServer(this.clock, wire, {
@@ -110,7 +114,10 @@ export class MoldBench {
   receiveAnswer(payload: Uint8Array): void {
     const { sourceIp, sourcePort, destinationIp, destinationPort } = REQUESTS;
     const ports = { sourcePort: destinationPort, destinationPort: sourcePort };
-    this.#deliver({ sourceMac: 2, destinationMac: 1, sourceIp: destinationIp, destinationIp: sourceIp, ...ports }, payload);
+    this.#deliver(
+      { sourceMac: 2, destinationMac: 1, sourceIp: destinationIp, destinationIp: sourceIp, ...ports },
+      payload,
+    );
   }
 
   /** Time passes, event by event. */
@@ -168,7 +175,8 @@ export class MoldBench {
         if (this.client.report().beyondWindow === 0) throw new Error(`${sequence} is asked for, and is there`);
       }
     }
-    if (count === 0 || first + count > this.client.recovery.knownSequence) throw new Error("asks for what may not exist");
+    if (count === 0 || first + count > this.client.recovery.knownSequence)
+      throw new Error("asks for what may not exist");
     if (!this.#rng.chance(this.#lossProbability)) this.server.deliver(memory, offset, byteLength);
     return true;
   }

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { Rng } from "../../../../emulator/run/rng.ts";
 import { MoldBench } from "./mold-bench.ts";
 
-const range = (first: number, end: number): number[] => Array.from({ length: end - first }, (_, index) => first + index);
+const range = (first: number, end: number): number[] =>
+  Array.from({ length: end - first }, (_, index) => first + index);
 
 /** A session in packets, each of which comes on line 0, on line 1, on both or on none. */
 const sessions = fc.record({
@@ -43,11 +44,18 @@ function play(bench: MoldBench, { seed, packetCount, first, lineLoss, isTwoLines
 test("whatever gets lost on lines, in requests and in answers, everything is delivered in order, once", () => {
   fc.assert(
     fc.property(sessions, (session) => {
-      const { first, seed, wireLoss, refusal, partial, windowMessages, requestMessageLimit, requestsPerSecond } = session;
+      const { first, seed, wireLoss, refusal, partial, windowMessages, requestMessageLimit, requestsPerSecond } =
+        session;
       const bench = new MoldBench({
         // So many attempts that chance does not use them up.
         client: { firstSequence: first, windowMessages, requestMessageLimit, attemptLimit: 255 },
-        server: { seed, refusalProbability: refusal, partialProbability: partial, firstSequence: first, requestsPerSecond },
+        server: {
+          seed,
+          refusalProbability: refusal,
+          partialProbability: partial,
+          firstSequence: first,
+          requestsPerSecond,
+        },
         seed,
         lossProbability: wireLoss,
       });
@@ -197,7 +205,15 @@ describe("asking", () => {
 
   test("again after the answer limit, with back-off that doubles up to its limit, and then no more", () => {
     const bench = new MoldBench({
-      client: { firstSequence: 1, graceNs: 100, answerLimitNs: 1000, backOffNs: 200, backOffLimitNs: 500, attemptLimit: 4, requestIntervalNs: 0 },
+      client: {
+        firstSequence: 1,
+        graceNs: 100,
+        answerLimitNs: 1000,
+        backOffNs: 200,
+        backOffLimitNs: 500,
+        attemptLimit: 4,
+        requestIntervalNs: 0,
+      },
       server: { refusalProbability: 1 },
     });
     const times: number[] = [];
@@ -269,8 +285,12 @@ describe("asking", () => {
   });
 
   test("options that cannot be are refused by name", () => {
-    expect(() => new MoldBench({ client: { windowMessages: 100 } })).toThrow("windowMessages is 100; want a power of two");
-    expect(() => new MoldBench({ client: { attemptLimit: 0 } })).toThrow("attemptLimit is 0; want an integer from 1 to 255");
+    expect(() => new MoldBench({ client: { windowMessages: 100 } })).toThrow(
+      "windowMessages is 100; want a power of two",
+    );
+    expect(() => new MoldBench({ client: { attemptLimit: 0 } })).toThrow(
+      "attemptLimit is 0; want an integer from 1 to 255",
+    );
     expect(() => new MoldBench({ client: { askedMessageLimit: 1 } })).toThrow("askedMessageLimit is 1");
     expect(() => new MoldBench({ client: { graceNs: -1 } })).toThrow("graceNs is -1");
     expect(() => new MoldBench({ server: { refusalProbability: 2 } })).toThrow("refusalProbability is 2");
