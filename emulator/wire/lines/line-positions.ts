@@ -2,8 +2,6 @@ import type { ArbiterOptions } from "./arbiter-options.ts";
 import type { LineTally } from "./line-tally.ts";
 import { BROUGHT_BY_ANY, DECLARED_LOST } from "./sequence-window.ts";
 
-const TWO_TO_32 = 0x1_0000_0000;
-
 /** What a packet is to the count that the stream is in. */
 export type Standing = "current" | "restart" | "joins" | "stale";
 
@@ -22,6 +20,8 @@ export class LinePositions {
   readonly #restartDistance: number;
   readonly #reorderSequences: number;
   readonly #wraps: boolean;
+  /** [0]: where the line stands that has come least far; -Infinity while one of them has not come at all. */
+  readonly least: Float64Array = new Float64Array(1);
   /** [0]: the sequence that {@link place} was given, and made one of the current count where the feed's wrap. */
   readonly sequence: Float64Array = new Float64Array(1);
 
@@ -62,24 +62,26 @@ export class LinePositions {
 
   /** Whether {@link sequence}, as a packet of `line` has it, belongs to the current count, of which `marks[2]` is known. */
   place(line: number, marks: Float64Array): Standing {
-    const known = marks[2] as number;
     const raw = this.sequence[0] as number;
-    if (this.isBehind(line)) {
-      // A line in order still brings what follows on its former reach, and nothing from before it.
-      const ahead = this.#distance(raw, this.#formerReach[line] as number);
-      if (ahead >= -this.#reorderSequences && ahead < this.#restartDistance) return "stale";
-      this.#extend(raw, known);
-      return "joins";
-    }
     const own = this.#reach[line] as number;
     const isSeen = own !== Number.NEGATIVE_INFINITY;
-    const reference = isSeen ? own : known;
-    const distance = this.#distance(raw, reference);
-    if (isSeen && (distance <= -this.#restartDistance || this.#leapsOverZero(raw, reference, distance))) {
-      return "restart";
+    const isBehind = this.isBehind(line);
+    const reference = isSeen ? own : (marks[2] as number);
+    if (isBehind) {
+      // A line in order still brings what follows on its former reach, and nothing from before it.
+      const former = this.#formerReach[line] as number;
+      const ahead = this.#wraps ? ((raw | 0) - (former | 0)) | 0 : raw - former;
+      if (ahead >= -this.#reorderSequences && ahead < this.#restartDistance) return "stale";
     }
-    this.#extend(raw, reference);
-    return "current";
+    // ToInt32 takes integers below 2^53 modulo 2^32: the distance between two of a feed's words, either way.
+    const distance = this.#wraps ? ((raw | 0) - (reference | 0)) | 0 : raw - reference;
+    if (isSeen) {
+      // A jump forward over the wrap that is too far for a loss: the count began anew at a low number.
+      const leapsOverZero = this.#wraps && distance >= this.#restartDistance && raw < reference >>> 0;
+      if (distance <= -this.#restartDistance || leapsOverZero) return "restart";
+    }
+    if (this.#wraps) this.sequence[0] = reference + distance;
+    return isBehind ? "joins" : "current";
   }
 
   /** Notes that `line` has come to `end[0]`, with a packet that began at {@link sequence}. */
@@ -89,17 +91,18 @@ export class LinePositions {
     if ((end[0] as number) > (this.#reach[line] as number)) this.#reach[line] = end[0] as number;
   }
 
-  /** Where the line stands that has come least far; -Infinity while one of them has not come at all. */
-  leastReach(): number {
+  /** Sets {@link least}. */
+  findLeast(): void {
     const reach = this.#reach;
     let least = reach[0] as number;
     for (let line = 1; line < reach.length; line++) if ((reach[line] as number) < least) least = reach[line] as number;
-    return least;
+    this.least[0] = least;
   }
 
-  /** Counts for each line that is past `sequence` whether it missed it, and whether another one had it. */
-  countBrought(lines: readonly LineTally[], sequence: number, flags: number): void {
+  /** Counts for each line that is past `sequences[0]` whether it missed it, and whether another one had it. */
+  countBrought(lines: readonly LineTally[], sequences: Float64Array, flags: number): void {
     if ((flags & BROUGHT_BY_ANY) === (1 << lines.length) - 1) return;
+    const sequence = sequences[0] as number;
     for (let line = 0; line < lines.length; line++) {
       if ((flags & (1 << line)) !== 0) continue;
       if (sequence < (this.#start[line] as number) || sequence >= (this.#reach[line] as number)) continue;
@@ -121,22 +124,4 @@ export class LinePositions {
       tally.lostOnAll += end - first;
     }
   }
-
-  /** A jump forward over the wrap that is too far for a loss: the count began anew at a low number. */
-  #leapsOverZero(raw: number, reference: number, distance: number): boolean {
-    return this.#wraps && distance >= this.#restartDistance && raw < modulo32(reference);
-  }
-
-  #distance(raw: number, reference: number): number {
-    return this.#wraps ? (raw - modulo32(reference)) | 0 : raw - reference;
-  }
-
-  #extend(raw: number, reference: number): void {
-    if (this.#wraps) this.sequence[0] = reference + this.#distance(raw, reference);
-  }
-}
-
-function modulo32(sequence: number): number {
-  const rest = sequence % TWO_TO_32;
-  return rest < 0 ? rest + TWO_TO_32 : rest;
 }

@@ -32,6 +32,8 @@ export class MessageGate {
   readonly #lines: readonly LineTally[];
   readonly #window: SequenceWindow;
   readonly #range = new Float64Array(2);
+  // Argument of the private methods that take a sequence: as a Number it would be boxed.
+  readonly #target = new Float64Array(1);
 
   constructor(
     clock: Clock,
@@ -56,8 +58,9 @@ export class MessageGate {
 
   /** The count is over: holes are lost, held packets passed, and what the lines missed is counted. */
   close(): void {
-    this.#forceUpTo(this.marks[KNOWN] as number);
-    this.#forgetUpTo(this.marks[KNOWN] as number);
+    this.#target[0] = this.marks[KNOWN] as number;
+    this.#forceUpToTarget();
+    this.#forgetUpToTarget();
     this.next[0] = Number.POSITIVE_INFINITY;
   }
 
@@ -73,10 +76,9 @@ export class MessageGate {
     const { marks } = this;
     const first = sequence[0] as number;
     const end = first + messageCount;
-    if (end - this.#options.windowSequences > (marks[BASE] as number)) {
-      this.#slideTo(end - this.#options.windowSequences);
-    }
-    this.#openUpTo(first);
+    this.#target[0] = end - this.#options.windowSequences;
+    if ((this.#target[0] as number) > (marks[BASE] as number)) this.#slideToTarget();
+    this.#openUpTo(sequence);
     if (messageCount > 0) {
       const tally = this.#lines[line] as LineTally;
       const behind = (marks[BASE] as number) - first;
@@ -96,7 +98,8 @@ export class MessageGate {
     const latestNs = (this.#now[0] as number) - this.#options.gapLimitNs;
     for (;;) {
       this.#advance();
-      const pastEnd = this.#positions.leastReach() - this.#options.reorderSequences;
+      this.#positions.findLeast();
+      const pastEnd = (this.#positions.least[0] as number) - this.#options.reorderSequences;
       let sequence = marks[FRONTIER] as number;
       let slot = this.#window.slotOf(marks, FRONTIER);
       while (sequence < (marks[KNOWN] as number) && (flags[slot] as number) === 0) {
@@ -106,17 +109,19 @@ export class MessageGate {
         sequence++;
       }
       if (sequence === marks[FRONTIER]) break;
-      this.#lose(sequence);
+      this.#target[0] = sequence;
+      this.#loseUpToTarget();
     }
     const waits = (marks[FRONTIER] as number) < (marks[KNOWN] as number);
     const slot = this.#window.slotOf(marks, FRONTIER);
     this.next[0] = waits ? (timeNs[slot] as number) + this.#options.gapLimitNs : Number.POSITIVE_INFINITY;
   }
 
-  /** Holes from what was known up to `first`, as of now. */
-  #openUpTo(first: number): void {
+  /** Holes from what was known up to `sequence[0]`, as of now. */
+  #openUpTo(sequence: Float64Array): void {
     const { marks } = this;
     const { timeNs } = this.#window;
+    const first = sequence[0] as number;
     if (first <= (marks[KNOWN] as number)) return;
     let slot = this.#window.slotOf(marks, KNOWN);
     for (let left = first - (marks[KNOWN] as number); left > 0; left--) {
@@ -278,44 +283,56 @@ export class MessageGate {
   }
 
   #loseOldestHole(): void {
-    this.#loseHoleUpTo(this.marks[KNOWN] as number);
+    this.#target[0] = this.marks[KNOWN] as number;
+    this.#loseHoleBeforeTarget();
     this.#advance();
   }
 
-  /** Everything below `limit` is passed or declared lost. */
-  #forceUpTo(limit: number): void {
-    for (this.#advance(); (this.marks[FRONTIER] as number) < limit; this.#advance()) this.#loseHoleUpTo(limit);
+  /** Everything below the target is passed or declared lost. */
+  #forceUpToTarget(): void {
+    const target = this.#target;
+    const limit = target[0] as number;
+    for (this.#advance(); (this.marks[FRONTIER] as number) < limit; this.#advance()) {
+      target[0] = limit;
+      this.#loseHoleBeforeTarget();
+    }
+    target[0] = limit;
   }
 
-  /** Declares the hole at the frontier lost, but nothing from `limit` on. */
-  #loseHoleUpTo(limit: number): void {
+  /** Declares the hole at the frontier lost, but nothing from the target on. Moves the target. */
+  #loseHoleBeforeTarget(): void {
     const { marks } = this;
     const { flags } = this.#window;
+    const limit = this.#target[0] as number;
     let sequence = marks[FRONTIER] as number;
     let slot = this.#window.slotOf(marks, FRONTIER);
     for (; sequence < limit && (flags[slot] as number) === 0; sequence++) {
       flags[slot] = DECLARED_LOST;
       slot = this.#window.after(slot);
     }
-    this.#lose(sequence);
+    this.#target[0] = sequence;
+    this.#loseUpToTarget();
   }
 
-  /** Declares lost what lies between the frontier and `end`, where the frontier comes to stand. */
-  #lose(end: number): void {
+  /** Declares lost what lies between the frontier and the target, where the frontier comes to stand. */
+  #loseUpToTarget(): void {
     const range = this.#range;
     range[0] = this.marks[FRONTIER] as number;
-    range[1] = end;
-    this.marks[FRONTIER] = end;
+    range[1] = this.#target[0] as number;
+    this.marks[FRONTIER] = range[1];
     this.lostCount += range[1] - range[0];
     this.#sink.lose(this.streamKey, range);
   }
 
-  /** Makes `base` the oldest sequence that is remembered; what falls out is lost, unless it was passed. */
-  #slideTo(base: number): void {
+  /** Makes the target the oldest sequence that is remembered; what falls out is lost, unless it was passed. */
+  #slideToTarget(): void {
     const { marks } = this;
+    const target = this.#target;
+    const base = target[0] as number;
     const heardOf = Math.min(base, marks[KNOWN] as number);
-    this.#forceUpTo(heardOf);
-    this.#forgetUpTo(heardOf);
+    target[0] = heardOf;
+    this.#forceUpToTarget();
+    this.#forgetUpToTarget();
     if (base === heardOf) return;
     // A jump over more than the window: sequences that never had a slot.
     this.#range[0] = heardOf;
@@ -323,18 +340,20 @@ export class MessageGate {
     this.#positions.countMissed(this.#lines, this.#range);
     marks[BASE] = base;
     marks[KNOWN] = base;
-    this.#lose(base);
+    target[0] = base;
+    this.#loseUpToTarget();
   }
 
   /** Counts what the lines did not bring of the oldest sequences, and makes their slots free. */
-  #forgetUpTo(base: number): void {
+  #forgetUpToTarget(): void {
     const { marks } = this;
+    const base = this.#target[0] as number;
     let slot = this.#window.slotOf(marks, BASE);
-    for (let sequence = marks[BASE] as number; sequence < base; sequence++) {
-      this.#positions.countBrought(this.#lines, sequence, this.#window.flags[slot] as number);
+    for (; (marks[BASE] as number) < base; marks[BASE] = (marks[BASE] as number) + 1) {
+      // BASE is the first of the marks, which is where it is read from.
+      this.#positions.countBrought(this.#lines, marks, this.#window.flags[slot] as number);
       this.#window.forget(slot);
       slot = this.#window.after(slot);
     }
-    marks[BASE] = base;
   }
 }
