@@ -42,14 +42,7 @@ export class LevelBook {
   }
 
   /** What is offered at a price from now on; size 0 removes the level. A feed that gives no order count says 0. */
-  set(
-    instrument: number,
-    side: number,
-    priceHigh: number,
-    priceLow: number,
-    size: number,
-    orderCount: number,
-  ): number {
+  set(instrument: number, side: number, priceHigh: number, priceLow: number, size: number, orderCount: number): number {
     const ladders = this.#ladders;
     this.topChanged = false;
     if (instrument >>> 0 >= ladders.instrumentCount) return this.faults.count(UNKNOWN_INSTRUMENT);

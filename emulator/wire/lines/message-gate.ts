@@ -216,7 +216,8 @@ export class MessageGate {
     const first = (sequence[0] as number) + messageIndex;
     if (held !== undefined) {
       this.#advance();
-      while (held.isFull && (marks[FRONTIER] as number) < first) this.#loseOldestHole();
+      // With the oldest hole goes at least the packet behind it, so that there is room again.
+      if (held.isFull && (marks[FRONTIER] as number) < first) this.#loseOldestHole();
       if ((marks[FRONTIER] as number) < first) {
         const packet = held.hold(line, sequence, bytes, offset, byteLength);
         held.messagesLeft[packet] = messageCount;

@@ -208,8 +208,9 @@ export class GapRecovery {
       else break;
       slot = window.slotOf(marks, NEXT);
     }
+    if (marks[NEXT] === marks[KNOWN]) this.due[0] = Number.POSITIVE_INFINITY;
     // What was beyond the window may have come into it, and can be asked for.
-    if (isOverfull) this.schedule.wake();
+    else if (isOverfull) this.schedule.wake();
   }
 
   #deliverKept(slot: number, range: Float64Array): void {

@@ -88,6 +88,16 @@ describe("a change of session", () => {
   });
 });
 
+describe("a session that goes on counting where the one before it ended", () => {
+  test("is no count that the other line has left: all of it is current", () => {
+    const bench = new ArbiterBench(small);
+    run(bench, "0:7 1:7", 1);
+    run(bench, "0:8 1:8 1:9 0:9", 2);
+    expect(bench.events.slice(1)).toEqual(["restart at 8", "pass 8 of line 0", "pass 9 of line 1"]);
+    expect(bench.arbiter.report().map(({ stalePackets }) => stalePackets)).toEqual([0, 0]);
+  });
+});
+
 describe("lines that disagree", () => {
   test("about bytes are counted, and the first one's are passed", () => {
     const bench = new ArbiterBench(small);

@@ -57,6 +57,8 @@ export class CboeBench {
   readonly fromProxy: ByteStream;
   /** What the client handed on: sequences, and lost ranges as "lost 5–7". */
   readonly events: (number | string)[] = [];
+  /** Lengths of the frames of the gap-response group. */
+  readonly frameByteLengths: number[] = [];
   readonly #rng: Rng;
 
   constructor({
@@ -80,6 +82,7 @@ export class CboeBench {
     };
     const wire = {
       deliver: (memory: MemoryView, offset: number, byteLength: number) => {
+        this.frameByteLengths.push(byteLength);
         if (!this.#rng.chance(lossProbability)) this.client.receive(memory.bytes, offset, byteLength);
       },
     };

@@ -6,6 +6,7 @@ import { Rng } from "../../../../emulator/run/rng.ts";
 import { openCapture } from "../../../../emulator/wire/capture/open-capture.ts";
 import { FrameHeaders } from "../../../../emulator/wire/frame.ts";
 import { ByteStream } from "../../../../emulator/wire/recovery/byte-stream.ts";
+import { UnitAssembler } from "../../../../emulator/wire/recovery/unit-assembler.ts";
 import { captureFolder, readCaptureIndex } from "../real-captures.ts";
 import { CboeBench, LOGIN, message, UNIT, unitBytes } from "./cboe-bench.ts";
 
@@ -104,6 +105,18 @@ describe("what the proxy says", () => {
     expect(bench.events).toEqual(range(1, 11));
     expect(bench.proxy.report()).toMatchObject({ requests: { A: 1 }, logins: { A: 1 }, messagesSent: 8 });
     expect(bench.client.report()).toMatchObject({ requests: 1, retransmissions: 1, refusals: {} });
+  });
+
+  test("accepted: in as many frames as it takes", () => {
+    const bench = missing({ proxy: { payloadByteLimit: 60 } });
+    expect(bench.events).toEqual(range(1, 11));
+    expect(Math.max(...bench.frameByteLengths)).toBeLessThanOrEqual(42 + 60);
+    expect(bench.client.report().retransmissions).toBeGreaterThan(1);
+  });
+
+  test("accepted: from then on the messages have their time, which the response did not take away", () => {
+    const bench = missing({ client: { answerLimitNs: 100_000 }, proxy: { latencyNs: 100_000 } });
+    expect(bench.client.report()).toMatchObject({ requests: 1, unansweredRequests: 0, duplicates: 0 });
   });
 
   test("too many at once: half as many are asked for until it is right, and that is no attempt in vain", () => {
@@ -228,6 +241,27 @@ describe("the connection", () => {
       ),
     );
   });
+});
+
+test("units come out of a stream as they went in, however it is cut and however long it is", () => {
+  const rng = new Rng(20);
+  const assembler = new UnitAssembler();
+  const sent = Array.from({ length: 120 }, (_, index) => 1 + 60 * index);
+  const stream = sent.flatMap((first) => [...unitBytes(UNIT, first, range(first, first + 60).map(message))]);
+  expect(stream.length).toBeGreaterThan(2 * 65_535);
+  const bytes = Uint8Array.from(stream);
+  const got: number[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const piece = Math.min(1 + rng.below(3000), bytes.length - at);
+    assembler.push(bytes, at, piece);
+    at += piece;
+    while (assembler.next()) {
+      got.push(assembler.packet.sequence);
+      expect(assembler.packet.messageCount).toBe(60);
+    }
+  }
+  expect(got).toEqual(sent);
+  expect(assembler.isBroken).toBe(false);
 });
 
 const index = readCaptureIndex();

@@ -194,6 +194,7 @@ describe("asking", () => {
     bench.send(41, 1);
     bench.settle();
     expect(bench.events).toEqual(range(1, 42));
+    expect(bench.clock.now[0]).toBeLessThan(1_000_000);
     const report = bench.client.report();
     expect(report).toMatchObject({ unansweredRequests: 0, lost: 0, partialAnswers: report.requests - 1 });
     expect(bench.requests.length).toBeGreaterThan(2);
@@ -244,6 +245,8 @@ describe("asking", () => {
     ]);
     bench.settle();
     expect(bench.requests).toEqual([1, 11, 21, 31, 41, 51].map((first) => [first, 10]));
+    // What is held back goes out when answers come, not when they would be too late.
+    expect(bench.clock.now[0]).toBeLessThan(1_000_000);
     expect(bench.events).toEqual(range(1, 62));
   });
 
@@ -255,6 +258,35 @@ describe("asking", () => {
     expect(bench.events).toEqual(range(1, 1001));
     // The message that it joined with came too early to be kept, and was asked for in its turn.
     expect(bench.client.report()).toMatchObject({ beyondWindow: 1, missing: 1000, recovered: 1000 });
+  });
+
+  test("what comes into the window is asked for as soon as it does", () => {
+    const bench = new MoldBench({ client: { firstSequence: 1, windowMessages: 8, requestIntervalNs: 0 } });
+    bench.send(1, 9, []);
+    bench.send(10, 0);
+    bench.settle();
+    expect(bench.events).toEqual(range(1, 10));
+    expect(bench.requests).toEqual([
+      [1, 8],
+      [9, 1],
+    ]);
+    expect(bench.clock.now[0]).toBeLessThan(1_000_000);
+  });
+
+  test("a sequence has all its attempts, whatever the one in its place before it used up", () => {
+    const bench = new MoldBench({ client: { firstSequence: 1, windowMessages: 8, attemptLimit: 2 } });
+    const serve = bench.server.deliver.bind(bench.server);
+    let asked = 0;
+    bench.server.deliver = (memory, offset, byteLength) => {
+      if (++asked % 2 === 0) serve(memory, offset, byteLength);
+    };
+    for (const first of [1, 9, 17]) {
+      bench.send(first, 1, []);
+      bench.send(first + 1, 7);
+      bench.settle();
+    }
+    expect(bench.events).toEqual(range(1, 25));
+    expect(bench.client.report()).toMatchObject({ requests: 6, unansweredRequests: 3, lost: 0 });
   });
 
   test("or begins with the first packet that it sees, where nothing else is wanted", () => {
