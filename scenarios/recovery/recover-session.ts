@@ -9,7 +9,7 @@ import { MemoryView } from "../../emulator/memory/memory-view.ts";
 import { deriveSeed, Rng } from "../../emulator/run/rng.ts";
 import { ipv4Address, type UdpFlow } from "../../emulator/wire/build-frame.ts";
 import type { MessageSink } from "../../emulator/wire/recovery/gap-recovery.ts";
-import type { MoldClientReport } from "../../emulator/wire/recovery/mold-client.ts";
+import type { MoldClientOptions, MoldClientReport } from "../../emulator/wire/recovery/mold-client.ts";
 import { MoldRequestServer, type MoldServerReport } from "../../emulator/wire/recovery/mold-request-server.ts";
 import type { RecoveryOptions } from "../../emulator/wire/recovery/recovery-options.ts";
 import type { ServiceOptions } from "../../emulator/wire/recovery/service-policy.ts";
@@ -40,6 +40,8 @@ export interface RecoveryScenario {
   readonly requestLoss?: number;
   readonly server?: ServiceOptions;
   readonly recovery?: RecoveryOptions;
+  /** Puts an arbiter before the client; see {@link MoldClientOptions}. */
+  readonly arbitration?: MoldClientOptions["arbitration"];
 }
 
 export interface RecoveryResult {
@@ -74,6 +76,7 @@ export function recoverSession(
   const clock = new CpuClock(bed.pci.cpu);
   const consumer = new RecoveringConsumer(driver, clock, sink, {
     ...{ firstSequence: 1, session: SESSION, ...scenario.recovery },
+    ...(scenario.arbitration === undefined ? {} : { arbitration: scenario.arbitration }),
     lines: flows.map(({ destinationIp, destinationPort }) => ({ group: destinationIp, port: destinationPort })),
     requests: {
       sourceMac: Number.parseInt(driver.macAddress.replaceAll(":", ""), 16),
@@ -97,7 +100,7 @@ export function recoverSession(
   for (let turnsLeft = TURNS_PER_FRAME * frameCount; !consumer.client.isOver; turnsLeft--) {
     if (turnsLeft === 0) throw new Error(`client and server get nowhere: ${JSON.stringify(consumer.client.report())}`);
     const nowNs = bed.pci.cpu.nowNs();
-    const nextNs = Math.min(startNs + feed.nextNs, network.server.next[0] as number, consumer.client.due[0] as number);
+    const nextNs = Math.min(startNs + feed.nextNs, network.server.next[0] as number, consumer.client.dueNs());
     const limitNs = nowNs < watchUntilNs ? nowNs + LOOK_NS : Number.POSITIVE_INFINITY;
     bed.advance(Math.max(0, Math.min(nextNs, limitNs) - nowNs));
     const isSent = startNs + feed.nextNs <= bed.pci.cpu.nowNs();

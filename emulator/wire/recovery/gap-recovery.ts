@@ -180,6 +180,11 @@ export class GapRecovery {
     this.schedule.withdraw(this.range);
   }
 
+  /** `range` will not fill by itself: what of it is missing is asked for without further grace. */
+  hasten(): void {
+    this.schedule.hasten(this.range);
+  }
+
   /** The server has promised `range`: the messages may take their time from now on. */
   promise(): void {
     this.schedule.extend(this.range);

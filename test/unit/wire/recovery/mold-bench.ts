@@ -2,7 +2,7 @@ import { VirtualClock } from "../../../../emulator/clock/clock.ts";
 import type { MemoryView } from "../../../../emulator/memory/memory-view.ts";
 import { Rng } from "../../../../emulator/run/rng.ts";
 import { buildUdpFrame, ipv4Address } from "../../../../emulator/wire/build-frame.ts";
-import { MoldRecoveryClient } from "../../../../emulator/wire/recovery/mold-client.ts";
+import { type MoldClientOptions, MoldRecoveryClient } from "../../../../emulator/wire/recovery/mold-client.ts";
 import { MoldRequest } from "../../../../emulator/wire/recovery/mold-request.ts";
 import { MoldRequestServer } from "../../../../emulator/wire/recovery/mold-request-server.ts";
 import type { RecoveryOptions } from "../../../../emulator/wire/recovery/recovery-options.ts";
@@ -36,7 +36,7 @@ export function messages(first: number, count: number): Uint8Array[] {
 }
 
 export interface BenchOptions {
-  readonly client?: RecoveryOptions & { readonly session?: string };
+  readonly client?: RecoveryOptions & Pick<MoldClientOptions, "session" | "arbitration">;
   readonly server?: ServiceOptions & { readonly firstSequence?: number; readonly payloadByteLimit?: number };
   readonly seed?: number;
   /** Probability that a request, or an answer, gets lost on the way. */
@@ -123,7 +123,7 @@ export class MoldBench {
   /** Time passes, event by event. */
   run(untilNs: number): void {
     for (let events = 0; ; events++) {
-      const next = Math.min(this.client.due[0] as number, this.server.next[0] as number);
+      const next = Math.min(this.client.dueNs(), this.server.next[0] as number);
       if (next > untilNs) break;
       if (events > 100_000) throw new Error("the client never comes to rest");
       this.clock.advanceTo(next);
@@ -136,7 +136,7 @@ export class MoldBench {
   /** Until the client has no more to do; throws when that does not end. */
   settle(): void {
     for (let events = 0; ; events++) {
-      const next = Math.min(this.client.due[0] as number, this.server.next[0] as number);
+      const next = Math.min(this.client.dueNs(), this.server.next[0] as number);
       if (next === Number.POSITIVE_INFINITY) return;
       if (events > 100_000) throw new Error("the client never comes to rest");
       this.run(next);

@@ -1,13 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Rng } from "../../../../emulator/run/rng.ts";
-import { MoldBench } from "./mold-bench.ts";
+import { type BenchOptions, MoldBench } from "./mold-bench.ts";
 
 const range = (first: number, end: number): number[] =>
   Array.from({ length: end - first }, (_, index) => first + index);
 
 /** A session in packets, each of which comes on line 0, on line 1, on both or on none. */
 const sessions = fc.record({
+  arbitration: fc.constantFrom(
+    undefined,
+    { mode: "latency" as const },
+    { mode: "reliability" as const, gapLimitNs: 50_000 },
+  ),
   seed: fc.nat(2 ** 31),
   packetCount: fc.integer({ min: 1, max: 80 }),
   first: fc.constantFrom(1, 2 ** 32 - 100, 2 ** 45),
@@ -22,6 +27,10 @@ const sessions = fc.record({
 });
 
 type Session = typeof sessions extends fc.Arbitrary<infer Value> ? Value : never;
+
+/** The option, where there are lines to arbitrate. */
+const arbitrationOf = ({ arbitration, isTwoLines }: Session): BenchOptions["client"] =>
+  arbitration === undefined || !isTwoLines ? {} : { arbitration };
 
 /** Plays a session; returns the bench, the sequences of it, and those that came on no line. */
 function play(bench: MoldBench, { seed, packetCount, first, lineLoss, isTwoLines }: Session) {
@@ -48,7 +57,13 @@ test("whatever gets lost on lines, in requests and in answers, everything is del
         session;
       const bench = new MoldBench({
         // So many attempts that chance does not use them up.
-        client: { firstSequence: first, windowMessages, requestMessageLimit, attemptLimit: 255 },
+        client: {
+          firstSequence: first,
+          windowMessages,
+          requestMessageLimit,
+          attemptLimit: 255,
+          ...arbitrationOf(session),
+        },
         server: {
           seed,
           refusalProbability: refusal,
@@ -76,7 +91,13 @@ test("a server that refuses for ever: exactly what no line brought is reported l
     fc.property(sessions, (session) => {
       const { first, windowMessages, requestMessageLimit } = session;
       const bench = new MoldBench({
-        client: { firstSequence: first, windowMessages, requestMessageLimit, attemptLimit: 3 },
+        client: {
+          firstSequence: first,
+          windowMessages,
+          requestMessageLimit,
+          attemptLimit: 3,
+          ...arbitrationOf(session),
+        },
         server: { refusalProbability: 1, firstSequence: first },
       });
       const { all, onNoLine } = play(bench, session);
@@ -181,6 +202,38 @@ describe("faults that clients have had", () => {
     expect(bench.client.isOver).toBe(true);
     expect(bench.client.recovery.knownSequence).toBe(4);
     expect(bench.requests).toEqual([]);
+  });
+});
+
+describe("an arbiter before the recovery", () => {
+  const arbitration = { mode: "latency", gapLimitNs: 300_000 } as const;
+
+  test("has what both lines lost asked for at once, and what one lost not at all", () => {
+    const bench = new MoldBench({ client: { firstSequence: 1, arbitration } });
+    bench.send(1, 2, [0, 1]);
+    bench.send(3, 2, [1]);
+    bench.send(5, 2, [0, 1]);
+    bench.send(7, 2, []);
+    bench.send(9, 2, [0]);
+    bench.run(1000);
+    expect(bench.requests).toEqual([]);
+    bench.send(9, 2, [1]);
+    bench.run(1000);
+    expect(bench.requests).toEqual([[7, 2]]);
+    bench.settle();
+    expect(bench.events).toEqual(range(1, 11));
+    expect(bench.client.report().lines).toMatchObject([{ packets: 3 }, { packets: 4, firstPackets: 1 }]);
+  });
+
+  test("has it asked for when the silent line's time is up", () => {
+    const bench = new MoldBench({ client: { firstSequence: 1, arbitration } });
+    bench.send(1, 2, [0, 1]);
+    bench.send(3, 2, []);
+    bench.send(5, 2, [0]);
+    bench.run(299_999);
+    expect(bench.requests).toEqual([]);
+    bench.run(300_000);
+    expect(bench.requests).toEqual([[3, 2]]);
   });
 });
 
