@@ -55,10 +55,73 @@ export {
   writeL4Checksum,
 } from "./wire/checksum.ts";
 export { appendFcs, crc32, FCS_BYTE_LENGTH, hasValidFcs } from "./wire/crc32.ts";
+export {
+  PITCH_ADD_EXPANDED,
+  PITCH_ADD_LONG,
+  PITCH_ADD_SHORT,
+  PITCH_AUCTION_SUMMARY,
+  PITCH_AUCTION_UPDATE,
+  PITCH_DELETE,
+  PITCH_END_OF_SESSION,
+  PITCH_EXECUTED,
+  PITCH_EXECUTED_AT_PRICE,
+  PITCH_MESSAGES,
+  PITCH_MODIFY_LONG,
+  PITCH_MODIFY_SHORT,
+  PITCH_REDUCE_LONG,
+  PITCH_REDUCE_SHORT,
+  PITCH_RPI,
+  PITCH_SYMBOL_MAPPING,
+  PITCH_TIME,
+  PITCH_TRADE_BREAK,
+  PITCH_TRADE_EXPANDED,
+  PITCH_TRADE_LONG,
+  PITCH_TRADE_SHORT,
+  PITCH_TRADING_STATUS,
+  PITCH_UNIT_CLEAR,
+  PitchMessage,
+  type PitchMessageKind,
+  pitchMessageKind,
+} from "./wire/feeds/cboe-pitch.ts";
+export {
+  CBOE_GAP_REQUEST,
+  CBOE_GAP_RESPONSE,
+  CBOE_LOGIN,
+  CBOE_LOGIN_RESPONSE,
+  CBOE_SPIN_FINISHED,
+  CBOE_SPIN_IMAGE_AVAILABLE,
+  CBOE_SPIN_REQUEST,
+  CBOE_SPIN_RESPONSE,
+  CboeRecoveryMessage,
+  writeCboeGapRequest,
+  writeCboeGapResponse,
+  writeCboeLogin,
+  writeCboeLoginResponse,
+  writeCboeSpinFinished,
+  writeCboeSpinImageAvailable,
+  writeCboeSpinRequest,
+  writeCboeSpinResponse,
+} from "./wire/feeds/cboe-recovery.ts";
+export { CBOE_UNIT_HEADER_BYTE_LENGTH, CboeUnitPacket, writeCboeUnitHeader } from "./wire/feeds/cboe-unit.ts";
+export { CmeBlock, type CompiledLayout, compileLayout } from "./wire/feeds/cme-block.ts";
+export { CmePacket } from "./wire/feeds/cme-packet.ts";
+export { CME_TEMPLATES, type CmeLayout, type CmeTemplate, cmeTemplate } from "./wire/feeds/cme-templates.ts";
+export { DeepBook } from "./wire/feeds/deep-book.ts";
+export { EpochTime } from "./wire/feeds/epoch-time.ts";
+export { FEED_FORMATS, FeedLine } from "./wire/feeds/feed-recogniser.ts";
+export type { FeedFormat, FeedTracker } from "./wire/feeds/feed-tracker.ts";
+export { IexMessage, type IexMessageKind } from "./wire/feeds/iex-messages.ts";
+export { IexTpPacket } from "./wire/feeds/iex-tp.ts";
 export { ItchSession, type ItchSessionOptions } from "./wire/feeds/itch-session.ts";
 export { ItchCounters } from "./wire/feeds/itch50.ts";
+export { MachDatagram } from "./wire/feeds/miax-mach.ts";
 export { MoldTracker } from "./wire/feeds/mold-tracker.ts";
 export { MoldUdp64Packet } from "./wire/feeds/mold-udp64.ts";
+export { XdpPacket } from "./wire/feeds/nyse-xdp.ts";
+export { PitchBook } from "./wire/feeds/pitch-book.ts";
+export { SbeGroups } from "./wire/feeds/sbe-groups.ts";
+export { SequenceTally } from "./wire/feeds/sequence-tally.ts";
+export { StreamTable, type StreamTally } from "./wire/feeds/stream-table.ts";
 export {
   ETHERNET_HEADER_BYTE_LENGTH,
   ETHERTYPE_ARP,

@@ -39,7 +39,7 @@ export type { ExploredBed, ExploredWireEnd } from "./explore/plugged-session.ts"
 export { type FrameShape, frames } from "./frames.ts";
 export { failOnOpenTestbeds } from "./open-testbeds.ts";
 export { plugIn } from "./plug-in.ts";
-export type { FeedReport, SessionReport } from "./replay/feed-meter.ts";
+export type { FeedReport, LineReport, SessionReport, StreamReport } from "./replay/feed-meter.ts";
 export type { FcsMode, FrameReaderReport } from "./replay/frame-source.ts";
 export type { LatencyReport } from "./replay/latency.ts";
 export { replay } from "./replay/replay.ts";

@@ -6,6 +6,9 @@
 
 /** Words of an entry: reference low, reference high, remaining size, level + 1 (0: the entry is free). */
 const ENTRY_WORDS = 4;
+/** References that differ in these low bits only are neighbours. */
+const GROUP_BITS = 2;
+const GROUP_MASK = (1 << GROUP_BITS) - 1;
 
 /** What {@link OrderTable.find} returns for a reference that is not there. */
 export const NO_ENTRY = -1;
@@ -154,11 +157,12 @@ export class OrderTable {
 
 /**
  * Where a reference would like to be. Exchanges count references up, or put a time or a unit in high bits: all 64 bits
- * are mixed into the low ones (the finaliser of MurmurHash3).
+ * are mixed into the low ones (the finaliser of MurmurHash3), but for the last ones: references that follow each other
+ * stay neighbours, so that one line of the cache serves several new orders.
  */
 function home(referenceHigh: number, referenceLow: number): number {
-  let hash = referenceLow ^ Math.imul(referenceHigh, 0x9e37_79b1);
+  let hash = (referenceLow >>> GROUP_BITS) ^ Math.imul(referenceHigh, 0x9e37_79b1);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85eb_ca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35);
-  return hash ^ (hash >>> 16);
+  return ((hash ^ (hash >>> 16)) << GROUP_BITS) | (referenceLow & GROUP_MASK);
 }

@@ -32,9 +32,6 @@ export const PITCH_AUCTION_SUMMARY = 0x96;
 export const PITCH_UNIT_CLEAR = 0x97;
 export const PITCH_RPI = 0x98;
 
-/** Prices as they leave this decoder: units of 10⁻⁴ of the currency. */
-export const PITCH_PRICE_DECIMALS = 4;
-
 export interface PitchMessageKind extends MessageKind {
   /** Of the first edition that has the message; later ones appended fields. */
   readonly byteLength: number;

@@ -11,7 +11,7 @@ import { put16le, put32le, u16le, u32le } from "./little-endian.ts";
 
 export const CBOE_UNIT_HEADER_BYTE_LENGTH = 8;
 /** Length and type, which every message begins with. */
-export const CBOE_MESSAGE_HEADER_BYTE_LENGTH = 2;
+const CBOE_MESSAGE_HEADER_BYTE_LENGTH = 2;
 
 /**
  * One unit, parsed into again and again, and a cursor over its messages. Nothing is copied or allocated.

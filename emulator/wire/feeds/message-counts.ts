@@ -16,26 +16,25 @@ export interface MessageCount {
   readonly count: number;
 }
 
-const TYPE_LIMIT = 256;
-
 /** Counts messages by type, known or not. No allocation per message. */
 export class MessageCounts {
-  /** By type, below 256. */
-  readonly byType: Float64Array = new Float64Array(TYPE_LIMIT);
-  /** Of a type of 256 or more: no format here has one. */
+  readonly byType: Float64Array;
+  /** Of a type at or above the limit. */
   beyond = 0;
   /** Of a known type, but shorter than it, or of another length. Counted by type as well. */
   malformed = 0;
   readonly #kinds: readonly MessageKind[];
   readonly #notation: TypeNotation;
 
-  constructor(kinds: readonly MessageKind[], notation: TypeNotation) {
+  /** Types below `typeLimit` are told apart. */
+  constructor(kinds: readonly MessageKind[], notation: TypeNotation, typeLimit = 256) {
+    this.byType = new Float64Array(typeLimit);
     this.#kinds = kinds;
     this.#notation = notation;
   }
 
   count(type: number): void {
-    if (type < TYPE_LIMIT) (this.byType[type] as number)++;
+    if (type < this.byType.length) (this.byType[type] as number)++;
     else this.beyond++;
   }
 
@@ -44,12 +43,17 @@ export class MessageCounts {
     const known = this.#kinds.filter(({ type }) => (this.byType[type] ?? 0) > 0);
     const isKnown = new Set(known.map(({ type }) => type));
     const rows = known.map(({ type, name }) => ({ type: this.#key(type), name, count: this.byType[type] as number }));
-    for (let type = 0; type < TYPE_LIMIT; type++) {
+    for (let type = 0; type < this.byType.length; type++) {
       const count = this.byType[type] as number;
       if (count > 0 && !isKnown.has(type)) rows.push({ type: this.#key(type), name: "unknown", count });
     }
-    if (this.beyond > 0) rows.push({ type: `≥ ${TYPE_LIMIT}`, name: "unknown", count: this.beyond });
+    if (this.beyond > 0) rows.push({ type: `≥ ${this.byType.length}`, name: "unknown", count: this.beyond });
     return rows;
+  }
+
+  /** What is wrong with the messages, for a tracker's remarks (allocates). */
+  remarks(): Record<string, number> {
+    return { ...(this.malformed > 0 && { "malformed messages": this.malformed }) };
   }
 
   #key(type: number): string {

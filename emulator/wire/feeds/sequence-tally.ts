@@ -1,7 +1,10 @@
 import { SequenceGaps } from "./sequence-gaps.ts";
 
-/** Where a packet stands in its stream: `behind` is one that begins before what was expected next. */
-export type SequenceOrder = "first" | "in-order" | "gap" | "behind";
+/**
+ * Where a packet stands in its stream: `behind` is one that begins before what was expected next, `restart` the one that
+ * showed that the sender counts anew.
+ */
+export type SequenceOrder = "first" | "in-order" | "gap" | "behind" | "restart";
 
 /**
  * What was received of one sequence of numbers: messages for most feeds, packets where a feed numbers those. Numbers that
@@ -22,8 +25,8 @@ export class SequenceTally {
   recovered = 0;
   /** Numbers that had come before. */
   duplicates = 0;
-  /** Times that the sender began anew and said so. */
-  resets = 0;
+  /** Times that the sender began to count anew. */
+  restarts = 0;
   /** The gaps that are still open. */
   readonly openGaps: SequenceGaps = new SequenceGaps();
   /** Argument of `advance` and `restart`: first number [0] of a packet and the one behind its last [1]. */
@@ -50,6 +53,11 @@ export class SequenceTally {
   /** Numbers that were skipped by gaps, whether they came later or not. */
   get missing(): number {
     return this.#sequences[2] as number;
+  }
+
+  /** Whether every number from the first one seen on has come: what a client may call synchronised. */
+  get isWhole(): boolean {
+    return this.missing === this.recovered;
   }
 
   /** Counts the numbers in {@link range}; an empty range, as in a heartbeat, says what comes next. */
@@ -91,14 +99,14 @@ export class SequenceTally {
 
   /**
    * The sender has begun anew at {@link range}: nothing before it is expected any more, and holes that are open stay
-   * missing. The first packet of a stream is no reset.
+   * missing. The first packet of a stream is no restart.
    */
   restart(): void {
     if (!this.#hasBegun) {
       this.advance();
       return;
     }
-    this.resets++;
+    this.restarts++;
     this.openGaps.clear();
     this.#sequences[1] = this.range[1] as number;
   }

@@ -79,4 +79,12 @@ describe("a Cboe sequenced unit", () => {
       expect(packet.parse(content, 0, content.length)).toBe(false);
     }
   });
+
+  test("a message shorter than its own header is damage, also where the lengths add up", () => {
+    const content = cboeUnit(3, 5, [cboeMessage(0x20, 2), cboeMessage(0x20, 4)]);
+    const packet = new CboeUnitPacket();
+    expect(packet.parse(content, 0, content.length)).toBe(true);
+    content.set([1, 5], 8);
+    expect(packet.parse(content, 0, content.length)).toBe(false);
+  });
 });

@@ -5,6 +5,7 @@ import { MoldUdp64Packet } from "../../../../emulator/wire/feeds/mold-udp64.ts";
 import { SequenceGaps } from "../../../../emulator/wire/feeds/sequence-gaps.ts";
 import type { SequenceOrder } from "../../../../emulator/wire/feeds/sequence-tally.ts";
 import { moldPacket } from "./mold-packet.ts";
+import { TallyOracle } from "./tally-oracle.ts";
 
 function send(
   tracker: MoldTracker,
@@ -20,48 +21,11 @@ function send(
   return tracker.track(packet);
 }
 
-/** The same tallies kept the plain way: a set of every sequence that came, and one of every one that was skipped. */
-class TallyOracle {
-  next = -1;
-  readonly seen = new Set<number>();
-  readonly skipped = new Set<number>();
-  readonly tallies = {
-    packets: 0,
-    messages: 0,
-    heartbeats: 0,
-    gaps: 0,
-    outOfOrder: 0,
-    missing: 0,
-    recovered: 0,
-    duplicates: 0,
-  };
-
-  receive(sequence: number, count: number): void {
-    const { tallies } = this;
-    tallies.packets++;
-    tallies.messages += count;
-    if (count === 0) tallies.heartbeats++;
-    if (this.next < 0) this.next = sequence;
-    if (sequence > this.next) {
-      tallies.gaps++;
-      for (let missed = this.next; missed < sequence; missed++) {
-        this.skipped.add(missed);
-        tallies.missing++;
-      }
-    }
-    if (sequence < this.next) tallies.outOfOrder++;
-    for (let message = sequence; message < sequence + count; message++) {
-      if (this.skipped.delete(message)) tallies.recovered++;
-      else if (message < this.next) tallies.duplicates++;
-    }
-    this.next = Math.max(this.next, sequence + count);
-  }
-}
-
 describe("tracking one session", () => {
   test("any packets in any order give the tallies of the plain bookkeeping, and the same open gaps", () => {
     const packets = fc.array(fc.tuple(fc.nat(60), fc.nat(5)), { minLength: 1, maxLength: 60 });
-    const bases = fc.constantFrom(0, 1, 2 ** 32 - 30, 2 ** 45);
+    // Above 1: packets from 1 on may be a restart, which the plain bookkeeping does not know.
+    const bases = fc.constantFrom(2, 2 ** 32 - 30, 2 ** 45);
     fc.assert(
       fc.property(packets, bases, (sent, base) => {
         const tracker = new MoldTracker();
