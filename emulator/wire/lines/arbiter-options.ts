@@ -25,6 +25,8 @@ export interface ArbiterOptions {
    * Default `windowSequences`. A shorter restart must be told by `restart`.
    */
   readonly restartDistance?: number;
+  /** Whether lines are held against each other by a CRC-32 of every packet, which takes most of the time. Default true. */
+  readonly comparesPayloads?: boolean;
   /** `reliability`: packets that can wait. When one more would have to, the oldest hole is declared lost. Default 256. */
   readonly heldPacketLimit?: number;
   /** `reliability`: longest packet, in bytes. Default 2,048. */
@@ -43,6 +45,7 @@ export function checkedArbiterOptions(options: ArbiterOptions): Required<Arbiter
     gapLimitNs: 1_000_000,
     reorderSequences: 0,
     restartDistance: windowSequences,
+    comparesPayloads: true,
     heldPacketLimit: 256,
     packetByteLimit: 2048,
     ...options,

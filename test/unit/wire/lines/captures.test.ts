@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../../emulator/clock/clock.ts";
 import { openCapture } from "../../../../emulator/wire/capture/open-capture.ts";
+import { CmePacket } from "../../../../emulator/wire/feeds/cme-packet.ts";
 import { FrameHeaders, IP_PROTOCOL_UDP } from "../../../../emulator/wire/frame.ts";
 import type { ArbiterOptions } from "../../../../emulator/wire/lines/arbiter-options.ts";
 import { LineArbiter } from "../../../../emulator/wire/lines/line-arbiter.ts";
@@ -46,6 +47,7 @@ interface Datagram {
 /** All UDP datagrams in the order of their time stamps, which is not that of the file. */
 async function datagrams(file: string): Promise<Datagram[]> {
   const headers = new FrameHeaders();
+  const packet = new CmePacket();
   const all: Datagram[] = [];
   let startSeconds = -1;
   for await (const { bytes, offset, byteLength, seconds, nanoseconds } of await openCapture(
@@ -56,8 +58,8 @@ async function datagrams(file: string): Promise<Datagram[]> {
     if (headers.ipProtocol !== IP_PROTOCOL_UDP) continue;
     const at = offset + headers.payloadOffset;
     const payload = bytes.slice(at, at + headers.payloadByteLength);
-    // MDP 3.0 packet header: sequence u32, sending time u64, little-endian. The sequence counts packets.
-    const sequence = new DataView(payload.buffer).getUint32(0, true);
+    expect(packet.parse(payload, 0, payload.length)).toBe(true);
+    const { sequence } = packet;
     all.push({
       timeNs: (seconds - startSeconds) * 1e9 + nanoseconds,
       port: headers.destinationPort,

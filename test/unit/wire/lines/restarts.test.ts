@@ -106,6 +106,10 @@ describe("lines that disagree", () => {
     bench.offer(1, 12, 2);
     bench.offer(0, 12, 2);
     expect(bench.arbiter.report().map(({ payloadMismatches }) => payloadMismatches)).toEqual([0, 1]);
+    const blind = new ArbiterBench({ ...small, comparesPayloads: false });
+    blind.offer(0, 10, 2);
+    blind.offer(1, 10, 2, 0, Uint8Array.of(10, 99));
+    expect(blind.arbiter.report()[1]).toMatchObject({ payloadMismatches: 0, secondMessages: 2 });
   });
 
   test("about where packets end cannot be compared; each message passes once all the same", () => {
