@@ -49,7 +49,7 @@ test("streams that share their lines do not see each other", () => {
         else expect(stream).toBeUndefined();
       }
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 

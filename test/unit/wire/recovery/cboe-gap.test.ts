@@ -65,7 +65,7 @@ test("whatever gets lost on the line and on the gap group, everything is deliver
       expect(report).toMatchObject({ delivered: all.length, lost: 0, recovered: report.missing, failure: undefined });
       expect(bench.proxy.report()).toMatchObject({ dropped: 0, closedBecause: undefined });
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   );
 });
 

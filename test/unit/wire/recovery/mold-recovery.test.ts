@@ -82,7 +82,7 @@ test("whatever gets lost on lines, in requests and in answers, everything is del
       expect(report).toMatchObject({ delivered: all.length, lost: 0, recovered: report.missing });
       expect(bench.client.recovery.schedule.askedCount).toBe(0);
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   );
 });
 
@@ -117,7 +117,7 @@ test("a server that refuses for ever: exactly what no line brought is reported l
       expect(inOrder).toEqual(all);
       expect(bench.server.report()).toMatchObject({ refused: requests, answered: 0 });
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   );
 });
 
