@@ -55,6 +55,7 @@ export {
   writeL4Checksum,
 } from "./wire/checksum.ts";
 export { appendFcs, crc32, FCS_BYTE_LENGTH, hasValidFcs } from "./wire/crc32.ts";
+export { CsmPacket } from "./wire/feeds/cboe-csm.ts";
 export {
   PITCH_ADD_EXPANDED,
   PITCH_ADD_LONG,
@@ -110,10 +111,12 @@ export { DeepBook } from "./wire/feeds/deep-book.ts";
 export { EpochTime } from "./wire/feeds/epoch-time.ts";
 export { FEED_FORMATS, FeedLine } from "./wire/feeds/feed-recogniser.ts";
 export type { FeedFormat, FeedTracker } from "./wire/feeds/feed-tracker.ts";
+export { IcePacket } from "./wire/feeds/ice-impact.ts";
 export { IexMessage, type IexMessageKind } from "./wire/feeds/iex-messages.ts";
 export { IexTpPacket } from "./wire/feeds/iex-tp.ts";
 export { ItchSession, type ItchSessionOptions } from "./wire/feeds/itch-session.ts";
 export { ItchCounters } from "./wire/feeds/itch50.ts";
+export { MemxPacket } from "./wire/feeds/memx-memoir.ts";
 export { MachDatagram } from "./wire/feeds/miax-mach.ts";
 export { MoldTracker } from "./wire/feeds/mold-tracker.ts";
 export { MoldUdp64Packet } from "./wire/feeds/mold-udp64.ts";

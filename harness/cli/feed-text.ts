@@ -50,7 +50,7 @@ function streamRows(line: LineReport, stream: StreamReport): Row[] {
   const extras = [
     outOfOrder > 0 ? counted(outOfOrder, "packet out of order", "packets out of order") : "",
     duplicates > 0 ? counted(duplicates, `${one} twice`, `${one}s twice`) : "",
-    restarts > 0 ? counted(restarts, "restart") : "",
+    restarts > 0 ? counted(restarts, "restart of the sequence", "restarts of the sequence") : "",
     heartbeats > 0 ? counted(heartbeats, "heartbeat") : "",
     endOfSession > 0 ? counted(endOfSession, "end-of-session packet") : "",
     ...Object.entries(line.remarks).map(([name, count]) =>

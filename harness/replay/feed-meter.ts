@@ -60,6 +60,8 @@ export interface SessionReport {
   readonly missing: number;
   readonly recovered: number;
   readonly outOfOrder: number;
+  /** Times that the sender began to count from 1 again. */
+  readonly restarts: number;
   readonly duplicates: number;
   readonly heartbeats: number;
   readonly endOfSession: number;
@@ -213,6 +215,7 @@ function reportSessions(line: string, tracker: ItchTracker): SessionReport[] {
     missing: session.missing,
     recovered: session.recovered,
     outOfOrder: session.outOfOrder,
+    restarts: session.restarts,
     duplicates: session.duplicates,
     heartbeats: session.heartbeats,
     endOfSession: session.endOfSession,

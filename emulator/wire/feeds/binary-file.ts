@@ -54,7 +54,6 @@ export class BinaryFileReader {
     }
     this.isEnded = true;
     this.bytesBehindEnd = this.#framer.pendingByteLength;
-    this.#framer.reset();
     return false;
   }
 

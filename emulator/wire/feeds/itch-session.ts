@@ -37,6 +37,7 @@ const START_SECONDS_OF_DAY = 9.5 * 3600 - 1;
 /** From the matching engine's stamp to the wire. */
 const FEED_LATENCY_NS = 165_000;
 const CLOSING_EVENTS = "MEC";
+const STOCK_COUNT_MAX = 26 ** 3;
 /** Messages of the opening that there are for every stock (R H Y L I Q), and the events O, S and Q among them. */
 const OPENING_ROUNDS = 6;
 const OPENING_EVENTS = 3;
@@ -76,7 +77,7 @@ export class ItchSession implements RecordSource {
   /** Whole seconds of a silence still to come, each of them a heartbeat. */
   #silentSecondsLeft = 0;
 
-  /** @throws RangeError for fewer than 6 frames, or a session of more than ten characters. */
+  /** @throws RangeError for fewer than 6 frames, stocks that there are no symbols for, or a session of more than ten characters. */
   constructor(options: ItchSessionOptions) {
     const { seed, frameCount = 200_000, stockCount = 32, flow = DEFAULT_FLOW, session = "SOFTBAR001" } = options;
     if (!Number.isInteger(frameCount) || frameCount < 6) {
@@ -84,6 +85,9 @@ export class ItchSession implements RecordSource {
     }
     if (session.length > MOLD_SESSION_BYTE_LENGTH) {
       throw new RangeError(`A MoldUDP64 session has at most ${MOLD_SESSION_BYTE_LENGTH} characters, not "${session}".`);
+    }
+    if (!Number.isInteger(stockCount) || stockCount < 1 || stockCount > STOCK_COUNT_MAX) {
+      throw new RangeError(`An ITCH session has 1 to ${STOCK_COUNT_MAX} stocks (SAAA to SZZZ), not ${stockCount}.`);
     }
     this.frameCount = frameCount;
     // The opening takes at most half of the frames, but for the shortest sessions.

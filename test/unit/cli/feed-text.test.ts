@@ -70,7 +70,7 @@ test("other formats say their name, count what their numbers count, and tell wha
   });
   expect(feedRows(report([cme]))).toEqual([
     ["feed", "CME MDP 3.0, channel on 224.0.31.1:14310: 12,000 messages in 10 packets"],
-    ["", "1 gap, 1 packet missing, 1 packet twice, 1 restart, RptSeq gaps: 2"],
+    ["", "1 gap, 1 packet missing, 1 packet twice, 1 restart of the sequence, RptSeq gaps: 2"],
     ["messages", "CME MDP 3.0: 12,000 messages"],
     ["", "46 book 12,000"],
   ]);

@@ -288,6 +288,32 @@ describe.skipIf(truths.size === 0)(`feeds of recorded traffic (in ${captureFolde
       expect(sessions[0]).toMatchObject({ session, ...figures });
     },
   );
+
+  test("messages behind a zeroed MoldUDP64 header are told, and that their session and sequence are not", async () => {
+    const file = "nasdaq-itch50-alltypes-zeroedmold-20230822.pcap";
+    const truth = Object.values(truthOf<Record<string, CboeTruth>>(file))[0] as CboeTruth;
+    const { lines } = await measure(file);
+    expect(typesOf(lines)).toEqual(truth.types);
+    expect(onlyStream(lines[0])).toMatchObject({
+      stream: "(zeroed)",
+      packets: truth.packets,
+      outOfOrder: truth.out_of_order,
+      gaps: truth.gaps,
+    });
+  });
+
+  test("the torture file has the lines of the capture it was made from, and what it cut is unreadable", async () => {
+    const whole = await measure("cme-mdp3-v9-loss.pcap");
+    const cut = await measure("cme-mdp3-v9.torture.pcapng");
+    const packetsOf = ({ streams, unreadablePackets }: LineReport): number =>
+      streams.reduce((sum, { packets }) => sum + packets, unreadablePackets);
+    expect(cut.unreadablePackets).toBeGreaterThan(0);
+    for (const line of cut.lines) {
+      expect(line.format).toBe("CME MDP 3.0");
+      const original = whole.lines.find((other) => other.line === line.line);
+      expect(packetsOf(line)).toBeLessThanOrEqual(packetsOf(original as LineReport));
+    }
+  });
 });
 
 /** What the meter can say of a line; the rest of the truth is about time. */

@@ -87,6 +87,18 @@ describe("the feed meter", () => {
     expect(report.itchMessageCount).toBe(15);
   });
 
+  test("a sender that begins its session again is a restart, not a day of old packets", () => {
+    const meter = new FeedMeter();
+    const record = new CaptureRecord();
+    const sessions = [1, 2].map((seed) => new ItchSession({ seed, frameCount: 300 }));
+    for (const session of sessions) {
+      while (session.next(record)) meter.count(record.bytes, record.offset, record.byteLength);
+    }
+    const messages = sessions.reduce((sum, { messagesWritten }) => sum + messagesWritten, 0);
+    const whole = { packets: 600, messages, gaps: 0, outOfOrder: 0, duplicates: 0, restarts: 1 };
+    expect(meter.report().sessions).toMatchObject([{ ...whole, nextSequence: sessions[1]?.nextSequence }]);
+  });
+
   test("takes nothing for MoldUDP64 that only looks like a heartbeat", () => {
     const meter = new FeedMeter();
     countDatagram(meter, new Uint8Array(20));

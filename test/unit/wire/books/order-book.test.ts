@@ -171,6 +171,28 @@ describe("a book of orders", () => {
     );
   });
 
+  test("the hash tells which order has which size, side by side at one level, in which instrument and at which price", () => {
+    type Order = [instrument: number, side: number, reference: number, size: number, price: number];
+    const hashOf = (...orders: Order[]): number => {
+      const book = new OrderBook({ instrumentCount: INSTRUMENTS });
+      for (const [instrument, side, reference, size, price] of orders) {
+        book.add(instrument, side, 0, reference, size, 0, price);
+      }
+      return book.stateHash();
+    };
+    const hashes = [
+      hashOf([0, BID, 1, 5, 100], [0, BID, 2, 7, 100]),
+      hashOf([0, BID, 1, 7, 100], [0, BID, 2, 5, 100]),
+      hashOf([0, ASK, 1, 5, 100], [0, ASK, 2, 7, 100]),
+      hashOf([1, BID, 1, 5, 100], [1, BID, 2, 7, 100]),
+      hashOf([0, BID, 1, 5, 100], [0, BID, 2, 7, 101]),
+      hashOf([0, BID, 1, 5, 101], [0, BID, 2, 7, 100]),
+      hashOf([0, BID, 1, 12, 100]),
+      hashOf(),
+    ];
+    expect(new Set(hashes).size).toBe(hashes.length);
+  });
+
   test("deep books: levels in any order of arrival are sorted, found and taken away", () => {
     const shuffled = fc.shuffledSubarray(
       Array.from({ length: 300 }, (_, index) => index),
