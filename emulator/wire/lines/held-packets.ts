@@ -1,7 +1,4 @@
-/**
- * Packets that wait for those before them: copies in memory of fixed size. A packet is given back once all messages that
- * it was kept for have been taken.
- */
+/** Packets that wait for those before them: copies in memory of fixed size, known by their index. */
 export class HeldPackets {
   readonly bytes: Uint8Array;
   readonly packetByteLimit: number;
@@ -9,10 +6,9 @@ export class HeldPackets {
   /** Packets held now, and the most there were. */
   count = 0;
   highest = 0;
-  /** By index: the line that brought it, its bytes, and messages not taken yet. */
+  /** By index: the line that brought it, and its bytes. */
   readonly line: Uint8Array;
   readonly byteLength: Int32Array;
-  readonly messagesLeft: Int32Array;
   /** By index: sequence of the packet's first message. */
   readonly first: Float64Array;
   readonly #free: Int32Array;
@@ -23,7 +19,6 @@ export class HeldPackets {
     this.bytes = new Uint8Array(packetLimit * packetByteLimit);
     this.line = new Uint8Array(packetLimit);
     this.byteLength = new Int32Array(packetLimit);
-    this.messagesLeft = new Int32Array(packetLimit);
     this.first = new Float64Array(packetLimit);
     this.#free = Int32Array.from({ length: packetLimit }, (_, index) => packetLimit - 1 - index);
   }
@@ -39,18 +34,14 @@ export class HeldPackets {
     if (this.count > this.highest) this.highest = this.count;
     this.line[index] = line;
     this.byteLength[index] = byteLength;
-    this.messagesLeft[index] = 0;
     this.first[index] = first[0] as number;
     const start = index * this.packetByteLimit;
     for (let at = 0; at < byteLength; at++) this.bytes[start + at] = bytes[offset + at] as number;
     return index;
   }
 
-  /** Takes `messageCount` messages of packet `index`; with the last of them its place is free again. */
-  take(index: number, messageCount: number): void {
-    const left = (this.messagesLeft[index] as number) - messageCount;
-    this.messagesLeft[index] = left;
-    if (left > 0) return;
+  /** Packet `index` has been passed; its place is free again. */
+  release(index: number): void {
     this.count--;
     this.#free[this.packetLimit - 1 - this.count] = index;
   }

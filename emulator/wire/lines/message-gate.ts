@@ -220,7 +220,6 @@ export class MessageGate {
       if (held.isFull && (marks[FRONTIER] as number) < first) this.#loseOldestHole();
       if ((marks[FRONTIER] as number) < first) {
         const packet = held.hold(line, sequence, bytes, offset, byteLength);
-        held.messagesLeft[packet] = messageCount;
         range[0] = first;
         let slot = this.#window.slotOf(range, 0);
         for (let left = messageCount; left > 0; left--) {
@@ -258,7 +257,7 @@ export class MessageGate {
     }
   }
 
-  /** Passes the messages of held packet `packet` from the frontier on; returns how many there were. */
+  /** Passes what packet `packet` was held for, which begins at the frontier; returns how many messages that were. */
   #releaseRun(held: HeldPackets, packet: number): number {
     const { marks } = this;
     const range = this.#range;
@@ -279,7 +278,7 @@ export class MessageGate {
     const byteLength = held.byteLength[packet] as number;
     const line = held.line[packet] as number;
     this.#sink.pass(this.streamKey, line, range, held.bytes, offset, byteLength, messageIndex, messageCount);
-    held.take(packet, messageCount);
+    held.release(packet);
     return messageCount;
   }
 

@@ -188,9 +188,11 @@ describe("faults that clients have had", () => {
   test("what waits behind a gap keeps its bytes", () => {
     const bench = new MoldBench({ client: { firstSequence: 1, windowMessages: 128 } });
     bench.send(1, 1, []);
-    for (let first = 2; first < 100; first += 7) bench.send(first, 7);
+    for (let first = 2; first < 100; first += 7) bench.send(first, 7, [0, 1]);
     bench.settle();
     expect(bench.events).toEqual(range(1, 100));
+    // What waits and comes once more is a duplicate, and fills nothing.
+    expect(bench.client.report()).toMatchObject({ duplicates: 98, missing: 1, recovered: 1 });
   });
 
   // paritytrading/nassau#16: the count of an end-of-session packet is no number of messages.
@@ -223,6 +225,15 @@ describe("an arbiter before the recovery", () => {
     bench.settle();
     expect(bench.events).toEqual(range(1, 11));
     expect(bench.client.report().lines).toMatchObject([{ packets: 3 }, { packets: 4, firstPackets: 1 }]);
+  });
+
+  test("takes of a packet what the other line has not brought, where they end differently", () => {
+    const bench = new MoldBench({ client: { firstSequence: 1, arbitration } });
+    bench.send(1, 2, [0]);
+    bench.send(1, 5, [1]);
+    bench.send(4, 4, [0]);
+    expect(bench.events).toEqual(range(1, 8));
+    expect(bench.client.report()).toMatchObject({ duplicates: 0, missing: 0 });
   });
 
   test("has it asked for when the silent line's time is up", () => {
