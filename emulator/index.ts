@@ -42,6 +42,13 @@ export { RegisterFile } from "./registers/register-file.ts";
 export { hex, NO_REGISTER, RegisterMap } from "./registers/register-map.ts";
 export type { FindingKind } from "./run/findings.ts";
 export { Rng } from "./run/rng.ts";
+// ---- books kept from a feed --------------------------------------------------------------------------------------------
+export { BOOK_FAULT_KINDS, BOOK_OK, type BookFaultKind, BookFaults } from "./wire/books/book-faults.ts";
+export { InstrumentIndex, NO_INSTRUMENT } from "./wire/books/instrument-index.ts";
+export { ItchBook, MALFORMED, NOT_OF_THE_BOOK } from "./wire/books/itch-book.ts";
+export { LevelBook, type LevelBookOptions } from "./wire/books/level-book.ts";
+export { OrderBook, type OrderBookOptions } from "./wire/books/order-book.ts";
+export { ASK, BID, NO_LEVEL, type PriceLevels } from "./wire/books/price-ladders.ts";
 export type { CaptureDetails, InterfaceDetails } from "./wire/capture/capture-details.ts";
 export {
   CaptureRecord,
@@ -75,6 +82,8 @@ export {
   writeL4Checksum,
 } from "./wire/checksum.ts";
 export { appendFcs, crc32, FCS_BYTE_LENGTH, hasValidFcs } from "./wire/crc32.ts";
+// ---- Nasdaq's feeds ----------------------------------------------------------------------------------------------------
+export { BinaryFileReader } from "./wire/feeds/binary-file.ts";
 export { CsmPacket } from "./wire/feeds/cboe-csm.ts";
 export {
   PITCH_ADD_EXPANDED,
@@ -136,6 +145,10 @@ export { IexMessage, type IexMessageKind } from "./wire/feeds/iex-messages.ts";
 export { IexTpPacket } from "./wire/feeds/iex-tp.ts";
 export { ItchSession, type ItchSessionOptions } from "./wire/feeds/itch-session.ts";
 export { ItchCounters } from "./wire/feeds/itch50.ts";
+export * as itch50 from "./wire/feeds/itch50-messages.ts";
+export { ItchReader, NO_MESSAGE } from "./wire/feeds/itch50-reader.ts";
+export { itchText, symbolText } from "./wire/feeds/itch50-text.ts";
+export { ItchWriter } from "./wire/feeds/itch50-writer.ts";
 export { MemxPacket } from "./wire/feeds/memx-memoir.ts";
 export { MachDatagram } from "./wire/feeds/miax-mach.ts";
 export { MoldTracker } from "./wire/feeds/mold-tracker.ts";
@@ -144,6 +157,7 @@ export { XdpPacket } from "./wire/feeds/nyse-xdp.ts";
 export { PitchBook } from "./wire/feeds/pitch-book.ts";
 export { SbeGroups } from "./wire/feeds/sbe-groups.ts";
 export { SequenceTally } from "./wire/feeds/sequence-tally.ts";
+export { SoupBinReader, type SoupState } from "./wire/feeds/soup-bin-tcp.ts";
 export { StreamTable, type StreamTally } from "./wire/feeds/stream-table.ts";
 export {
   ETHERNET_HEADER_BYTE_LENGTH,

@@ -1,5 +1,5 @@
 import { i32be } from "./big-endian.ts";
-import { i32le, u16le } from "./little-endian.ts";
+import { i32le, i64le, u16le, u32le } from "./little-endian.ts";
 import type { MessageKind } from "./message-counts.ts";
 
 /**
@@ -194,7 +194,10 @@ const SHORT_PRICE_FACTOR = 100;
 const BLANKS = 0x2020;
 const TWO_TO_32 = 0x1_0000_0000;
 
-/** One message, parsed into again and again; a field that its type does not have is 0, or −1 for offsets. */
+/**
+ * One message, parsed into again and again; a field that its type does not have is 0, or −1 for offsets. It is good until the
+ * next `parse`, and its getters as long as the bytes that were parsed are.
+ */
 export class PitchMessage {
   type = 0;
   /** Nanoseconds since {@link secondsSinceMidnight}. */
@@ -228,9 +231,47 @@ export class PitchMessage {
   priceHigh = 0;
   priceLow = 0;
 
+  // For what only one rare message has, which is read when it is asked for.
+  #bytes: Uint8Array = new Uint8Array(0);
+  #offset = 0;
+
   /** The price in units of 10⁻⁴; exact below 2^53, which is 900 billion. */
   get price(): number {
     return this.priceHigh * TWO_TO_32 + (this.priceLow >>> 0);
+  }
+
+  /** In an auction update, whose `price` is the indicative one: the reference price. In units of 10⁻⁴; 0 in others. */
+  get referencePrice(): number {
+    return this.type === PITCH_AUCTION_UPDATE ? i64le(this.#bytes, this.#offset + 15) : 0;
+  }
+
+  /** In an auction update: shares on the buy side. */
+  get buyShares(): number {
+    return this.type === PITCH_AUCTION_UPDATE ? u32le(this.#bytes, this.#offset + 23) : 0;
+  }
+
+  /** In an auction update: shares on the sell side. */
+  get sellShares(): number {
+    return this.type === PITCH_AUCTION_UPDATE ? u32le(this.#bytes, this.#offset + 27) : 0;
+  }
+
+  /** In an auction update: the price with orders for the auction alone. In units of 10⁻⁴. */
+  get auctionOnlyPrice(): number {
+    return this.type === PITCH_AUCTION_UPDATE ? i64le(this.#bytes, this.#offset + 39) : 0;
+  }
+
+  /** In a trading status: "0" or "1", whether the short sale price test is in effect, by its character code. */
+  get regShoAction(): number {
+    return this.type === PITCH_TRADING_STATUS ? (this.#bytes[this.#offset + 15] as number) : 0;
+  }
+
+  /** In a symbol mapping: the 21 characters that name the option, trailing blanks cut (allocates). */
+  get osiSymbol(): string {
+    if (this.type !== PITCH_SYMBOL_MAPPING) return "";
+    let letters = "";
+    for (let at = this.#offset + 8; at < this.#offset + 29; at++)
+      letters += String.fromCharCode(this.#bytes[at] as number);
+    return letters.trimEnd();
   }
 
   /** Parses the message at `offset`, its length byte first. False where it is unknown or shorter than its fields. */
@@ -240,6 +281,8 @@ export class PitchMessage {
     const expectedByteLength = BYTE_LENGTHS[type] as number;
     if (expectedByteLength === 0 || byteLength < expectedByteLength) return false;
     this.type = type;
+    this.#bytes = bytes;
+    this.#offset = offset;
     if (type === PITCH_TIME) this.secondsSinceMidnight = i32le(bytes, offset + 2);
     this.#parseFields(bytes, offset, type * COLUMN_COUNT);
     return true;

@@ -104,7 +104,7 @@ function apply(book: OrderBook, model: ModelBook, operation: Operation): [string
 
 /** A book with the same orders, added one by one in the order of their references. */
 function rebuilt(model: ModelBook): OrderBook {
-  const book = new OrderBook({ instrumentCount: INSTRUMENTS, orderCapacity: 4096 });
+  const book = new OrderBook({ instrumentCount: INSTRUMENTS, orderCapacity: 32 });
   const orders = [...model.orders].sort(([left], [right]) => (left < right ? -1 : 1));
   for (const [reference, { instrument, side, size, price }] of orders) {
     book.add(instrument, side, high(reference), low(reference), size | 0, high(price), low(price));
@@ -149,7 +149,7 @@ describe("a book of orders", () => {
   test("equal states have equal hashes on whatever way they were reached; any difference gives another", () => {
     fc.assert(
       fc.property(fc.array(operations, { maxLength: 80 }), fc.nat(), (sequence, which) => {
-        const book = new OrderBook({ instrumentCount: INSTRUMENTS });
+        const book = new OrderBook({ instrumentCount: INSTRUMENTS, orderCapacity: 32 });
         const model = new ModelBook(INSTRUMENTS);
         for (const operation of sequence) apply(book, model, operation);
         const hash = book.stateHash();
@@ -174,7 +174,7 @@ describe("a book of orders", () => {
   test("the hash tells which order has which size, side by side at one level, in which instrument and at which price", () => {
     type Order = [instrument: number, side: number, reference: number, size: number, price: number];
     const hashOf = (...orders: Order[]): number => {
-      const book = new OrderBook({ instrumentCount: INSTRUMENTS });
+      const book = new OrderBook({ instrumentCount: INSTRUMENTS, orderCapacity: 32 });
       for (const [instrument, side, reference, size, price] of orders) {
         book.add(instrument, side, 0, reference, size, 0, price);
       }
@@ -231,20 +231,20 @@ describe("a book of orders", () => {
   });
 
   test("clearing everything leaves an empty book that goes on counting faults", () => {
-    const book = new OrderBook({ instrumentCount: INSTRUMENTS });
+    const book = new OrderBook({ instrumentCount: INSTRUMENTS, orderCapacity: 32 });
     book.add(2, ASK, 0, 1, 5, 0, 100);
     book.delete(0, 9);
     book.clearAll();
     expect(book).toMatchObject({ orderCount: 0, touchedInstrument: -1 });
     expect(book.levels.levelCount).toBe(0);
-    expect(book.stateHash()).toBe(new OrderBook({ instrumentCount: INSTRUMENTS }).stateHash());
+    expect(book.stateHash()).toBe(new OrderBook({ instrumentCount: INSTRUMENTS, orderCapacity: 32 }).stateHash());
     expect(outcomeOf(book.delete(0, 1))).toBe("unknownReference");
     expect(book.faults.of("unknownReference")).toBe(2);
     expect(book.faults.total).toBe(2);
   });
 
   test("is locked or crossed when the bid is not below the offer, and only then", () => {
-    const book = new OrderBook({ instrumentCount: INSTRUMENTS });
+    const book = new OrderBook({ instrumentCount: INSTRUMENTS, orderCapacity: 32 });
     book.add(0, BID, 0, 1, 5, 0, 100);
     expect(book.levels.isLockedOrCrossed(0)).toBe(false);
     book.add(0, ASK, 0, 2, 5, 0, 101);

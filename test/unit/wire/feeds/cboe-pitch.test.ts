@@ -86,13 +86,73 @@ describe("PITCH messages", () => {
     expect(message).toMatchObject({ ...order, quantity: 0, price: 0, executionIdLow: 0, secondsSinceMidnight: 76_051 });
   });
 
+  test("what rare messages say: auctions, trading status, retail interest, symbol mappings, breaks", () => {
+    const build = (type: number, write: (view: DataView, bytes: Uint8Array) => void): PitchMessage => {
+      const byteLength = PITCH_MESSAGES.find((kind) => kind.type === type)?.byteLength ?? 0;
+      const bytes = new Uint8Array(byteLength);
+      bytes.set([byteLength, type]);
+      write(new DataView(bytes.buffer), bytes);
+      return parsed(bytes);
+    };
+    const text = (bytes: Uint8Array, at: number, content: string): void =>
+      bytes.set(new TextEncoder().encode(content), at);
+    const auction = build(0x95, (view, bytes) => {
+      text(bytes, 6, "ZVZZT   O");
+      view.setBigUint64(15, 100_000n, true);
+      view.setUint32(23, 600, true);
+      view.setUint32(27, 2 ** 32 - 1, true);
+      view.setBigUint64(31, 101_000n, true);
+      view.setBigUint64(39, 102_000n, true);
+    });
+    expect(auction).toMatchObject({ symbolWord0: 0x5a565a5a, symbolWord1: 0x54202020, state: "O".charCodeAt(0) });
+    expect(auction).toMatchObject({ referencePrice: 100_000, price: 101_000, auctionOnlyPrice: 102_000 });
+    expect(auction).toMatchObject({ buyShares: 600, sellShares: 2 ** 32 - 1 });
+    const summary = build(0x96, (view, bytes) => {
+      text(bytes, 6, "ZVZZT   C");
+      view.setBigUint64(15, 101_000n, true);
+      view.setUint32(23, 700, true);
+    });
+    expect(summary).toMatchObject({
+      state: "C".charCodeAt(0),
+      price: 101_000,
+      quantity: 700,
+      referencePrice: 0,
+      buyShares: 0,
+    });
+    const status = build(0x31, (_, bytes) => text(bytes, 6, "ZVZZT   H1"));
+    expect(status).toMatchObject({ state: "H".charCodeAt(0), regShoAction: "1".charCodeAt(0), osiSymbol: "" });
+    expect(build(0x98, (_, bytes) => text(bytes, 6, "ZVZZT   A"))).toMatchObject({
+      state: "A".charCodeAt(0),
+      regShoAction: 0,
+    });
+    const mapping = build(0x2e, (_, bytes) => text(bytes, 2, "000001MSFT  140118C00047000C"));
+    expect(mapping).toMatchObject({
+      symbolByteLength: 6,
+      osiSymbol: "MSFT  140118C00047000",
+      state: "C".charCodeAt(0),
+    });
+    const broken = build(0x2c, (view) => view.setBigUint64(6, 0x22_35e0_b801n, true));
+    expect(broken).toMatchObject({ executionIdHigh: 0x22, executionIdLow: 0x35e0_b801, orderIdLow: 0 });
+  });
+
   test("any bytes are read inside their bounds; known types are taken from their full length on", () => {
     const byteLengths = new Map(PITCH_MESSAGES.map(({ type, byteLength }) => [type, byteLength]));
     const types = fc.oneof(fc.constantFrom(...byteLengths.keys()), fc.nat(255));
     fc.assert(
       fc.property(types, fc.uint8Array({ minLength: 2, maxLength: 60 }), (type, bytes) => {
         bytes[1] = type;
-        const isTaken = new PitchMessage().parse(boundedBytes(bytes, 0, bytes.length), 0, bytes.length);
+        const message = new PitchMessage();
+        const isTaken = message.parse(boundedBytes(bytes, 0, bytes.length), 0, bytes.length);
+        for (const field of [
+          "referencePrice",
+          "buyShares",
+          "sellShares",
+          "auctionOnlyPrice",
+          "regShoAction",
+        ] as const) {
+          expect(message[field]).toBeGreaterThanOrEqual(field.endsWith("Price") ? Number.NEGATIVE_INFINITY : 0);
+        }
+        expect(message.osiSymbol.length).toBeLessThanOrEqual(21);
         expect(isTaken).toBe(bytes.length >= (byteLengths.get(type) ?? Number.POSITIVE_INFINITY));
       }),
     );
