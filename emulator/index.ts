@@ -171,3 +171,30 @@ export {
   VLAN_TAG_BYTE_LENGTH,
 } from "./wire/frame.ts";
 export { lineRateFramesPerSecond, MIN_FRAME_BYTE_LENGTH, wireTimeNs } from "./wire/line-rate.ts";
+// ---- lines that carry the same stream ----------------------------------------------------------------------------------
+export type { ArbiterOptions } from "./wire/lines/arbiter-options.ts";
+export type { ArbiterSink } from "./wire/lines/arbiter-sink.ts";
+export type { LeadReport } from "./wire/lines/lead-times.ts";
+export { LineArbiter } from "./wire/lines/line-arbiter.ts";
+export type { LineReport } from "./wire/lines/line-tally.ts";
+export { StreamArbiter } from "./wire/lines/stream-arbiter.ts";
+// ---- recovery of what was lost ------------------------------------------------------------------------------------------
+export { ByteStream, type ByteStreamOptions } from "./wire/recovery/byte-stream.ts";
+export { type CboeClientOptions, type CboeClientReport, CboeGapClient } from "./wire/recovery/cboe-gap-client.ts";
+export type { CboeProxyOptions, CboeProxyReport } from "./wire/recovery/cboe-gap-options.ts";
+export { CboeGapProxy } from "./wire/recovery/cboe-gap-proxy.ts";
+export { GapRecovery, type MessageSink, type RecoveryReport } from "./wire/recovery/gap-recovery.ts";
+export {
+  type FramePort,
+  type MoldClientOptions,
+  type MoldClientReport,
+  MoldRecoveryClient,
+} from "./wire/recovery/mold-client.ts";
+export {
+  MoldRequestServer,
+  type MoldServerOptions,
+  type MoldServerReport,
+} from "./wire/recovery/mold-request-server.ts";
+export type { RecoveryOptions } from "./wire/recovery/recovery-options.ts";
+export type { RequestPort } from "./wire/recovery/request-schedule.ts";
+export type { ServiceOptions } from "./wire/recovery/service-policy.ts";
