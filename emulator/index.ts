@@ -15,6 +15,7 @@ export {
   type DeviceModule,
   type DevicePort,
   type DeviceSpec,
+  type DmaDescription,
   FRAME_BAD_FCS,
   type ResetKind,
 } from "./pcie/device-model.ts";
@@ -38,7 +39,7 @@ export {
   register,
 } from "./registers/declare.ts";
 export { recordRegisterFindings, registerPlace } from "./registers/finding-text.ts";
-export { RegisterFile } from "./registers/register-file.ts";
+export { RegisterFile, type RegisterFileSnapshot } from "./registers/register-file.ts";
 export { hex, NO_REGISTER, RegisterMap } from "./registers/register-map.ts";
 export type { FindingKind } from "./run/findings.ts";
 export { Rng } from "./run/rng.ts";
