@@ -21,6 +21,7 @@ export type { MachineOptions, PortName } from "../emulator/run/machine.ts";
 export { DeviceGoneError, DeviceStuckError, DriverModuleError, TestbedError } from "../emulator/run/testbed-error.ts";
 export { CaptureError } from "../emulator/wire/capture/capture-error.ts";
 export { type CaptureInfo, type CaptureInfoOptions, captureInfo } from "./capture/capture-info.ts";
+export type { TargetOptions } from "./cli/catalogue.ts";
 export {
   type CampaignEnd,
   type CampaignOptions,
