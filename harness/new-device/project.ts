@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import type { DeviceFile } from "./template.ts";
 
 /** The project that a new device comes into. */
@@ -70,12 +70,15 @@ interface Manifest {
 
 function lacks(path: string, device: string, install: string): string[] {
   const { name, type, dependencies, devDependencies } = readManifest(path);
+  const shown = relative(process.cwd(), path);
   const toDo: string[] = [];
   if (name === "softbar") return [STAYS];
-  if (type !== "module") toDo.push(`Add "type": "module" to ${path}.`);
+  if (type !== "module") toDo.push(`Add "type": "module" to ${shown}.`);
   const installed = { ...dependencies, ...devDependencies };
   if (!["softbar", "vitest", "typescript", "@types/node"].every((each) => each in installed)) toDo.push(install);
-  toDo.push(`Let "softbar devices" list it: "softbar": { "devices": ["./${device}"] } in ${path}, from there.`);
+  toDo.push(
+    `Let "softbar devices" list it: "softbar": { "devices": ["./${device}"] } in ${shown}, by the path from there.`,
+  );
   toDo.push('The compiler needs "allowImportingTsExtensions" and "noEmit", or "rewriteRelativeImportExtensions".');
   return toDo;
 }
