@@ -2,6 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
+import { declarationOf, loadDevice } from "../../emulator/run/machine.ts";
 import { listedDevices } from "../new-device/project.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
 import { UsageError } from "./exit-codes.ts";
@@ -56,8 +57,7 @@ async function ownDevice(path: string): Promise<CatalogueEntry> {
   const file = moduleOf(path);
   checkRunsHere(file);
   const moduleUrl = pathToFileURL(resolve(file)).href;
-  const module = await loaded(path, moduleUrl);
-  const spec = specOf(module, moduleUrl);
+  const { module, spec } = await loaded(path, moduleUrl);
   if (spec === undefined) {
     throw new UsageError(
       `${path} is no device: its default export must be a function that returns a DeviceSpec, or it exports \`declaration\` and \`create\`.`,
@@ -80,11 +80,16 @@ function moduleOf(path: string): string {
   return index;
 }
 
-async function loaded(path: string, moduleUrl: string): Promise<DeviceIndex> {
+/** Whatever goes wrong in somebody's module is his to mend, and said with its path. */
+async function loaded(path: string, moduleUrl: string): Promise<{ module: DeviceIndex; spec: DeviceSpec | undefined }> {
   try {
-    return (await import(moduleUrl)) as DeviceIndex;
+    const module = (await import(moduleUrl)) as DeviceIndex;
+    const spec = specOf(module, moduleUrl);
+    if (spec !== undefined) declarationOf(await loadDevice(spec));
+    return { module, spec };
   } catch (error) {
-    throw new UsageError(`${path} cannot be loaded: ${error instanceof Error ? error.message : error}`);
+    const reason = (error instanceof Error ? error.message : String(error)).replaceAll("\n", " ");
+    throw new UsageError(`${path} cannot be loaded: ${reason}`);
   }
 }
 

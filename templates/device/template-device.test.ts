@@ -91,6 +91,6 @@ const underTest: DeviceUnderTest = {
   driverLife: (pci) => addUp(pci, 8, 100),
 };
 
-describe("keeps what a device owes its driver", () => {
+describe("keeps what a device owes its driver", { timeout: 30_000 }, () => {
   for (const check of [...conformance(underTest), ...determinism(underTest)]) test(check.name, check.run);
 });
