@@ -32,10 +32,9 @@ export {
   type ExploreOptions,
   type ExploreResult,
   explore,
-  InterleavingError,
-  NondeterminismError,
 } from "./explore/explore.ts";
-export type { ExploredBed, ExploredWireEnd } from "./explore/plugged-session.ts";
+export { InterleavingError, NondeterminismError } from "./explore/explore-errors.ts";
+export type { ExploredBed, ExploredWaits, ExploredWireEnd } from "./explore/explored-bed.ts";
 export { type FrameShape, frames } from "./frames.ts";
 export { failOnOpenTestbeds } from "./open-testbeds.ts";
 export { plugIn } from "./plug-in.ts";

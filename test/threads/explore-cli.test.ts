@@ -206,7 +206,7 @@ describe("whatever a driver does to its thread, the search ends in a verdict", (
       "setup",
       /The set-up threw, before anything was explored: RangeError: no such card\n.*explore-mischief/,
     ],
-    ["remembers", 1, "nondeterministic", /The same schedule was run twice and went two ways: /],
+    ["remembers", 1, "nondeterministic", /The same schedule need not go the same way twice: /],
     ["polls", 3, "livelock", /polls for what nobody will change/],
     ["promises", 1, "violation", /the body of .* returned a promise; what it does later is not explored/],
   ];

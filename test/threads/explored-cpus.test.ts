@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { edu } from "../../devices/edu/index.ts";
 import type { DmaBuffer } from "../../emulator/pcie/driver-view.ts";
-import { explore, InterleavingError } from "../../harness/explore/explore.ts";
+import { explore } from "../../harness/explore/explore.ts";
+import { InterleavingError } from "../../harness/explore/explore-errors.ts";
 import { plugIn } from "../../harness/plug-in.ts";
 import { factorial } from "./fixtures/edu.cpu.ts";
 

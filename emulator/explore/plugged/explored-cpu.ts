@@ -26,6 +26,8 @@ export class ExploredCpu extends DriverCpu {
   readonly vector: number;
   /** Called before each access is published: by whoever wants to know from which line of the driver it comes. */
   onAccess: ((kind: number, address: number) => void) | undefined;
+  /** How often handlers have run in explored runs: an async driver may go on after each, as promises are resolved in them. */
+  handlerRuns = 0;
   readonly #seat: CpuSeat;
   readonly #controller: InterruptController;
   #isBehind = false;
@@ -112,6 +114,7 @@ export class ExploredCpu extends DriverCpu {
   takeInterrupts(): void {
     const interrupted = this.thread;
     this.thread = this.#seat.handlerThread;
+    this.handlerRuns++;
     try {
       super.attend();
     } finally {
