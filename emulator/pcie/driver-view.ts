@@ -19,6 +19,11 @@ export interface Bar {
   write64(offset: number, value: bigint): void;
   /** As write32, but not ordered behind earlier stores to memory: needs a `wmb` where that matters (writel_relaxed). */
   writeRelaxed32(offset: number, value: number): void;
+  /**
+   * A store to the BAR as write-combining memory (ioremap_wc): stores to one line of 64 bytes leave the CPU together, when
+   * they like, in no order with the stores to other lines nor with ordinary writes. `wmb` drives them out.
+   */
+  writeCombining32(offset: number, value: number): void;
   /** The BAR's raw memory, for drivers that know only memory. What raw memory cannot do is said once when it is mapped. */
   map(): SharedArrayBuffer;
 }

@@ -33,6 +33,10 @@ export class AsyncBed implements ExploredBed {
     return this.#inner.wireOf(device);
   }
 
+  direct(interrupt: Interrupt, cpu: number): void {
+    this.#inner.direct(interrupt, cpu);
+  }
+
   quiesce(): void {
     this.#inner.quiesce();
   }

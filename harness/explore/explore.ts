@@ -1,5 +1,6 @@
 import type fc from "fast-check";
 import type { MemoryModel } from "../../emulator/explore/kinds.ts";
+import type { LinkLatitude, MachineLatitude } from "../../emulator/explore/latitude.ts";
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
 import { loadDevice, type MachineOptions } from "../../emulator/run/machine.ts";
 import { AsyncSession } from "./async-session.ts";
@@ -20,9 +21,10 @@ export interface ExploreOptions<Context, Workload> {
   /** Brings the driver up, before each schedule and unexplored; what it returns goes to the body. May be `async`. */
   readonly setup?: (bed: ExploredBed) => Context | Promise<Context>;
   /**
-   * Driver modules that run at the same time as the body, each on a CPU of its own, as `bed.cpu(1).run` lets them run: CPU 1
-   * and so on. They are threads with which the engine passes a token, so that each can stand still half way; that takes
-   * some ten microseconds an access. A CPU has a handler for as long as its module has not returned.
+   * What runs at the same time as the body on CPU 1 and so on. Driver modules run as `bed.cpu(1).run` lets them run: in
+   * threads with which the engine passes a token, so that each can stand still half way; that takes some ten microseconds
+   * an access, and a CPU has handlers for as long as its module has not returned. Generator functions yield each access, and
+   * are as fast as the body.
    */
   readonly cpus?: readonly FurtherCpu<Context>[];
   /** What the driver is put through, drawn anew again and again and shrunk together with the schedule. */
@@ -49,6 +51,8 @@ export interface ExploreOptions<Context, Workload> {
    */
   readonly runLimitMs?: number;
   readonly machine?: MachineOptions;
+  /** Where specifications leave a choice, or the world is ruder than they are: limits that are over early, what a link keeps in order. */
+  readonly latitude?: MachineLatitude & LinkLatitude;
 }
 
 /** What was searched without finding anything. */
@@ -115,8 +119,12 @@ export async function explore<Context = undefined, Workload = undefined>(
     session = plain;
   }
   session.execution.mustEnd = mustEnd;
-  const source = [`${setup}${body}`, ...cpus.map(({ module }) => hashOfModule(String(module)))].join("\n");
-  const search = new TestSearch(session, specs, options, hashOfText(source), isAsync);
+  if (options.latitude !== undefined) session.plugged.allow(options.latitude);
+  const others = cpus.map((cpu) =>
+    "module" in cpu ? hashOfModule(String(cpu.module)) : `${cpu.program}${cpu.handler}`,
+  );
+  const source = hashOfText([`${setup}${body}`, ...others].join("\n"));
+  const search = new TestSearch(session, specs, options, source, isAsync);
   try {
     return await inTime(search.run());
   } finally {

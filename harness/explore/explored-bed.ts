@@ -9,6 +9,8 @@ export interface ExploredBed extends ExploredWaits {
   /** The first wire of the first device that has one. */
   readonly wire: ExploredWireEnd;
   wireOf(device: number): ExploredWireEnd;
+  /** Directs an interrupt at another CPU (irq_set_affinity), which has to have a handler for it. */
+  direct(interrupt: Interrupt, cpu: number): void;
   /** Lets the devices come to rest: rings drained, nothing on its way. In an async body no other task goes on meanwhile. */
   quiesce(): void;
   /** Rules that the driver has broken so far in this run. */

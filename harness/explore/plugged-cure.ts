@@ -82,7 +82,7 @@ function* holdsBefore(
 /** The operations of further CPUs in the failing run. */
 function* furtherOperations(session: DriverSession, model: MemoryModel, schedule: Schedule): Work<Operation[]> {
   const { plugged, machine } = session;
-  if (plugged.furtherCpus.length === 0) return [];
+  if (plugged.furtherCpus.vectors.length === 0) return [];
   const operations = yield* operationsOf(session, model, schedule);
   return operations.filter(({ thread }) => machine.threads[thread]?.cpu !== plugged.cpu.index).reverse();
 }

@@ -1,7 +1,10 @@
-import { type CpuProgram, ExploredMachine, type SetUpState } from "../../emulator/explore/plugged/explored-machine.ts";
+import type { Cpu } from "../../emulator/explore/cpu.ts";
+import { ExploredMachine, type SetUpState } from "../../emulator/explore/plugged/explored-machine.ts";
+import type { GeneratorOnCpu, ModuleOnCpu, Places } from "../../emulator/explore/plugged/further-cpu.ts";
+import type { Actor } from "../../emulator/explore/state.ts";
 import type { Strategy } from "../../emulator/explore/strategy.ts";
 import { PASSED, VIOLATION } from "../../emulator/explore/verdict.ts";
-import type { PciFunction } from "../../emulator/pcie/driver-view.ts";
+import type { Interrupt, PciFunction } from "../../emulator/pcie/driver-view.ts";
 import type { Finding } from "../../emulator/run/findings.ts";
 import type { LoadedDevice, MachineOptions } from "../../emulator/run/machine.ts";
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
@@ -11,10 +14,20 @@ import { notPromised } from "./plain-functions.ts";
 import { SearchSession } from "./search-session.ts";
 
 /** A driver module that runs on a CPU of its own. */
-export interface FurtherCpu<Context> extends CpuProgram {
+export interface ModuleCpu<Context> extends ModuleOnCpu {
   /** What it is handed as its argument, made from what the set-up has returned: data that JSON can write. */
   readonly argument?: (context: Context) => unknown;
 }
+
+/** Generator functions that run on a CPU of their own: they yield each access, and get what the set-up has returned. */
+export interface GeneratorCpu<Context> {
+  readonly program?: (cpu: Cpu, places: Places, context: Context) => Actor;
+  /** What the CPU does when it takes an interrupt that the set-up has directed at it by `bed.direct`. */
+  readonly handler?: (cpu: Cpu, places: Places, context: Context) => Actor;
+  readonly name?: string;
+}
+
+export type FurtherCpu<Context> = ModuleCpu<Context> | GeneratorCpu<Context>;
 
 export interface Exploration<Context> {
   /** Brings the driver up. Runs before each schedule in the ordinary order; what it returns goes to the body. */
@@ -34,6 +47,7 @@ export interface Exploration<Context> {
 export class PluggedSession<Context = unknown> extends SearchSession implements DriverSession, ExploredBed {
   readonly plugged: ExploredMachine;
   readonly #exploration: Exploration<Context>;
+  #context: Context | undefined;
   readonly #cpus: readonly FurtherCpu<Context>[];
   #saved: { readonly context: Context; readonly machine: SetUpState; readonly driver: unknown } | undefined;
 
@@ -46,7 +60,8 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   ) {
     super();
     this.#cpus = cpus;
-    this.plugged = new ExploredMachine(devices, options, awaitCount, cpus);
+    const programs = cpus.map((cpu) => ("module" in cpu ? cpu : this.#withContext(cpu)));
+    this.plugged = new ExploredMachine(devices, options, awaitCount, programs);
     this.#exploration = exploration;
   }
 
@@ -84,7 +99,7 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   /** A run is about to begin. Returns what the set-up had returned, where it has not to be made again. */
   setBack(): { readonly context: Context } | undefined {
     const { plugged } = this;
-    for (const cpu of plugged.furtherCpus) cpu.leave();
+    for (const worker of plugged.furtherCpus.workers) worker?.leave();
     const saved = this.#saved;
     if (saved === undefined) plugged.reset();
     else {
@@ -105,9 +120,10 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   }
 
   #handOver(context: Context): void {
-    for (const [index, { argument }] of this.#cpus.entries()) {
-      const cpu = this.plugged.furtherCpus[index];
-      if (cpu !== undefined) cpu.argument = argument?.(context);
+    this.#context = context;
+    for (const [index, cpu] of this.#cpus.entries()) {
+      const worker = this.plugged.furtherCpus.workers[index];
+      if (worker !== undefined && "module" in cpu) worker.argument = cpu.argument?.(context);
     }
   }
 
@@ -121,9 +137,18 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
       machine.violation += `; in the same run the driver broke a rule: ${broken}`;
   }
 
+  #withContext({ program, handler, name }: GeneratorCpu<Context>): GeneratorOnCpu {
+    const context = (): Context => this.#context as Context;
+    return {
+      ...(program && { program: (cpu: Cpu, places: Places) => program(cpu, places, context()) }),
+      ...(handler && { handler: (cpu: Cpu, places: Places) => handler(cpu, places, context()) }),
+      ...(name !== undefined && { name }),
+    };
+  }
+
   /** Ends the threads of the further CPUs. */
   async close(): Promise<void> {
-    for (const cpu of this.plugged.furtherCpus) await cpu.close();
+    for (const worker of this.plugged.furtherCpus.workers) await worker?.close();
   }
 
   // ---- the bed of the run that is under way -------------------------------------------------------------------------
@@ -148,6 +173,10 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     const wire = this.plugged.wires[device];
     if (wire === undefined) throw new RangeError(`device ${device} has no wire`);
     return wire;
+  }
+
+  direct(interrupt: Interrupt, cpu: number): void {
+    this.plugged.direct(interrupt, cpu);
   }
 
   quiesce(): void {

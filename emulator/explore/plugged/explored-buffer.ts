@@ -32,6 +32,13 @@ export class ExploredBuffer implements DmaBuffer {
     this.#onFree = onFree;
   }
 
+  /** Of one of its bytes, in the address space of the run. Throws RangeError outside. */
+  addressOf(offset: number): number {
+    if (!(offset >= 0 && offset < this.byteLength))
+      throw new RangeError(`offset 0x${offset.toString(16)} of a DMA buffer of ${this.byteLength} bytes`);
+    return this.#base + offset;
+  }
+
   read8(offset: number): number {
     if (!this.#isExplored(offset, 1)) return this.#inner.read8(offset);
     return this.#cpu.access(k.LOAD, this.#base + offset, 1, 0, 0) & 0xff;

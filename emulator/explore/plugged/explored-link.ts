@@ -35,6 +35,11 @@ export class ExploredLink implements CpuLink {
     }
   }
 
+  writeCombining(bar: number, offset: number, byteLength: number, low: number, high: number): void {
+    if (!this.#cpu.isExploring) this.#folded.write(bar, offset, byteLength, low, high);
+    else this.#cpu.access(k.WC_WRITE, this.#addresses.ofBar(this.#device, bar, offset), byteLength, low, high);
+  }
+
   read(bar: number, offset: number, byteLength: number): number {
     if (!this.#cpu.isExploring) {
       const low = this.#folded.read(bar, offset, byteLength);

@@ -1,8 +1,8 @@
 import { VirtualClock } from "../../clock/clock.ts";
-import type { InterruptState } from "../../driver/interrupt.ts";
+import { DriverInterrupt, type InterruptState } from "../../driver/interrupt.ts";
 import { DriverPciFunction } from "../../driver/pci-function.ts";
 import { Iommu } from "../../memory/iommu.ts";
-import type { PciFunction } from "../../pcie/driver-view.ts";
+import type { Interrupt, PciFunction } from "../../pcie/driver-view.ts";
 import type { Endpoint } from "../../pcie/endpoint.ts";
 import { NO_REGISTER } from "../../registers/register-map.ts";
 import { FoldedLink } from "../../run/folded-link.ts";
@@ -15,9 +15,9 @@ import {
 } from "../../run/machine.ts";
 import { TestbedError } from "../../run/testbed-error.ts";
 import { Execution } from "../execution.ts";
+import type { LinkLatitude, MachineLatitude } from "../latitude.ts";
 import { Machine } from "../machine.ts";
 import type { DeviceHook } from "../state.ts";
-import { CpuWorker } from "../tokens/cpu-worker.ts";
 import { AddressSpace, CONFIG_READ, CONFIG_WRITE, DEVICE_SHIFT } from "./address-space.ts";
 import { Awaits } from "./awaits.ts";
 import { Checkpoint } from "./checkpoint.ts";
@@ -26,23 +26,12 @@ import { exploredFunction } from "./explored-function.ts";
 import { ExploredLink } from "./explored-link.ts";
 import { EVENT_NAMES, ExploredUplink, FRAME_EVENT, TIMER_EVENT } from "./explored-uplink.ts";
 import { ExploredWire } from "./explored-wire.ts";
-import type { WorkerDriverData } from "./worker-driver.ts";
+import { type CpuProgram, FurtherCpus } from "./further-cpu.ts";
 
 /** Small tables: a run is set back by copying them. */
 const HOST_MEMORY_BYTES = 1 << 24;
 const IOMMU = { windowBytes: 1 << 25, mappingCount: 256 } as const;
 const WIRE_QUEUE_BYTES = 4096;
-
-const EXTENSION = import.meta.url.slice(import.meta.url.lastIndexOf("."));
-const WORKER_DRIVER = new URL(`./worker-driver${EXTENSION}`, import.meta.url).href;
-
-/** What runs on a further CPU. */
-export interface CpuProgram {
-  /** Module whose default export is `(functions, argument) => void`, synchronous: what `bed.cpu(1).run` takes. */
-  readonly module: URL | string;
-  /** How pictures call the CPU; "CPU 1" and so on when absent. */
-  readonly name?: string;
-}
 
 /** See {@link ExploredMachine.save}. */
 export interface SetUpState {
@@ -76,10 +65,8 @@ export class ExploredMachine {
   readonly #uplinks: ExploredUplink[] = [];
   readonly #onLine: ((asserted: boolean) => void)[] = [];
 
-  /** Those that run driver modules in threads of their own: CPU 1 and so on. */
-  readonly furtherCpus: readonly CpuWorker[];
-  /** By CPU: the explorer's vector on which it is interrupted. */
-  readonly #vectors: number[] = [];
+  /** CPU 1 and so on. */
+  readonly furtherCpus: FurtherCpus;
 
   /** `awaitCount`: promises that an async driver may wait for at the same time. */
   constructor(
@@ -111,7 +98,6 @@ export class ExploredMachine {
       this.cpu.takeInterrupts(),
     );
     this.thread = seat.thread;
-    this.#vectors[seat.cpu] = vector;
     this.awaits = new Awaits(state, explorer.awaits(seat.cpu, awaitCount));
     for (const endpoint of machine.endpoints) this.#folded.push(new FoldedLink(machine.host, endpoint));
     const first = this.#folded[0];
@@ -130,9 +116,23 @@ export class ExploredMachine {
       this.#links.push(new ExploredLink(this.#folded[device] ?? first, this.cpu, this.addresses, device));
       explorer.device(endpoint.declaration.name, undefined, this.#hook(endpoint, device));
     }
-    this.furtherCpus = programs.map((program, index) => this.#addCpu(program, index + 1));
+    this.furtherCpus = new FurtherCpus(explorer, tables, this.addresses, programs);
     this.cpu.reset();
     this.#checkpoint = new Checkpoint(machine);
+  }
+
+  /** What processors and links may do beyond the defaults. Holds for all devices and runs. */
+  allow(latitude: MachineLatitude & LinkLatitude): void {
+    this.explorer.allow(latitude);
+    for (const device of this.explorer.devices) this.explorer.allowLink(device, latitude);
+  }
+
+  /** Directs an interrupt of a driver of this testbed at another CPU. */
+  direct(interrupt: Interrupt, cpu: number): void {
+    if (!(interrupt instanceof DriverInterrupt)) throw new TestbedError("an interrupt of another testbed");
+    if (!(cpu >= 0 && cpu < this.explorer.cpuNames.length))
+      throw new RangeError(`CPU ${cpu}: this run has CPU 0 to ${this.explorer.cpuNames.length - 1}`);
+    this.#machine.interrupts.direct(interrupt.irq, cpu);
   }
 
   get endpoints(): readonly Endpoint[] {
@@ -219,22 +219,9 @@ export class ExploredMachine {
     return `BAR${place.bar}+0x${place.offset.toString(16)}`;
   }
 
-  /** Lets a driver module run on a further CPU: a thread of its own, with which the token is passed. */
-  #addCpu({ module, name }: CpuProgram, number: number): CpuWorker {
-    const { explorer } = this;
-    const vector = explorer.vector();
-    const label = name ?? `CPU ${number}`;
-    const data: WorkerDriverData = { tables: this.#machine.tables, ...explorer.nextCpu(), vector };
-    const worker = CpuWorker.prepare(module, { wrapper: { moduleUrl: WORKER_DRIVER, data } });
-    const cpu = worker.join(explorer, label);
-    worker.joinHandler(explorer, cpu, vector, `${label}, handler`);
-    this.#vectors[cpu] = vector;
-    return worker;
-  }
-
   /** The explorer's vector on which the CPU is interrupted that an interrupt is directed at. */
   #vectorOf(irq: number): number {
-    return this.#vectors[this.#machine.interrupts.targetOf(irq)] ?? this.cpu.vector;
+    return this.furtherCpus.vectors[this.#machine.interrupts.targetOf(irq)] ?? this.cpu.vector;
   }
 
   /** What another CPU has allocated is known to the IOMMU alone. */
