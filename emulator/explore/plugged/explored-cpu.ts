@@ -127,6 +127,13 @@ export class ExploredCpu extends DriverCpu {
     return this.#controller.sequenceOf(this.index) !== seenSequence;
   }
 
+  /** What follows an interrupt is not executed before it: no load from here on returns what was there before. */
+  override noteTaken(): void {
+    if (!this.isExploring) return;
+    const { floors, timeline } = this.port.state;
+    floors.raise(this.index, timeline.tick);
+  }
+
   override relax(): void {
     if (!this.isExploring) super.relax();
     else this.access(k.RELAX, 0, 0, 0, 0);
