@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { setTimeout as realTimeout } from "node:timers/promises";
 import type { Await, Awaits } from "../../emulator/explore/plugged/awaits.ts";
 import type { ExploredCpu } from "../../emulator/explore/plugged/explored-cpu.ts";
 import { macrotaskHop } from "../../emulator/run/macrotask.ts";
@@ -9,6 +10,15 @@ import { installVirtualTimers } from "./virtual-timers.ts";
 const current = new AsyncLocalStorage<AsyncRun>();
 /** The last that has asked for the process, and settles when it has given it back: timers and listeners are there once. */
 let lastInProcess: Promise<void> | undefined;
+
+/** How often, and how long, it is looked whether files and sockets have come. */
+const OUTSIDE_ROUNDS = 10_000;
+const OUTSIDE_LOOK_MS = 1;
+
+/** What keeps the event loop alive but timers: a testbed's own are not among them, and others' say nothing. */
+function outsideCount(): number {
+  return process.getActiveResourcesInfo().filter((type) => type !== "Timeout" && type !== "Immediate").length;
+}
 
 const isNever = (): boolean => false;
 
@@ -21,6 +31,7 @@ export class AsyncRun {
   readonly #awaits: Awaits;
   readonly #cpu: ExploredCpu;
   readonly #foreign: ForeignWatch | undefined;
+  readonly #outsideBefore = outsideCount();
 
   constructor(awaits: Awaits, cpu: ExploredCpu, isWatched: boolean) {
     this.#awaits = awaits;
@@ -60,6 +71,12 @@ export class AsyncRun {
   async turn(): Promise<void> {
     const hop = current.exit(macrotaskHop);
     await hop;
+  }
+
+  /** Lets files and sockets that the driver has asked for since the run began come, without a moment of virtual time. */
+  async outside(): Promise<void> {
+    for (let rounds = 0; outsideCount() > this.#outsideBefore && rounds < OUTSIDE_ROUNDS && !this.isOver; rounds++)
+      await current.exit(() => realTimeout(OUTSIDE_LOOK_MS));
   }
 
   /** What it waits for that comes from outside of the testbed, in words; empty when nobody has watched. */

@@ -186,12 +186,13 @@ export class AsyncSession<Context = unknown> implements DriverSession {
       this.watch?.turned();
       const [thrown] = run.thrown;
       if (thrown !== undefined) throw thrown;
+      if (isRunning) await run.outside();
       if (!isRunning || run.isOver) break;
       const leftNs = awaits.earliestNs - cpu.nowNs();
       if (leftNs === Number.POSITIVE_INFINITY && cpu.nowNs() - startNs > SET_UP_LIMIT_NS)
         throw new Error(
-          "the set-up awaits something that nothing in the testbed will ever settle: files, sockets and timers of " +
-            "node:timers are awaited before explore() is called",
+          "the set-up awaits something that nothing in the testbed will ever settle; timers of node:timers are awaited " +
+            "before explore() is called",
         );
       cpu.delay(Math.max(0, Math.min(stepNs, leftNs)));
       const due = awaits.takeDue(cpu.nowNs());

@@ -4,6 +4,7 @@ import { edu } from "../../../devices/edu/index.ts";
 import { ixgbe } from "../../../devices/ixgbe/index.ts";
 import { RELAXED } from "../../../emulator/explore/kinds.ts";
 import { Portfolio } from "../../../emulator/explore/strategies/portfolio.ts";
+import type { DmaBuffer, PciFunction } from "../../../emulator/pcie/driver-view.ts";
 import { loadDevice } from "../../../emulator/run/machine.ts";
 import { explore } from "../../../harness/explore/explore.ts";
 import type { ExploredBed } from "../../../harness/explore/explored-bed.ts";
@@ -11,13 +12,32 @@ import { PluggedSession } from "../../../harness/explore/plugged-session.ts";
 import { frames } from "../../../harness/frames.ts";
 import { EduDriver } from "../../../scenarios/drivers/edu.ts";
 import { IxgbeDriver } from "../../../scenarios/drivers/ixgbe.ts";
-import { withoutAcquire } from "./careless.ts";
 import { failureOf } from "./failure-of.ts";
 
 /** A search, a shrinking and a search for the cure: seconds, and many more on a machine that does something else. */
 const SEARCH_LIMIT_MS = 60_000;
 const SMALL = { ringSize: 8, promiscuous: true, bufferCount: 24 } as const;
 const card = ixgbe({ linkUpNs: 0 });
+
+/** Forwards everything but what `own` has. */
+function over<Target extends object>(target: Target, own: Partial<Target>): Target {
+  return new Proxy(target, {
+    get: (_target, name) => {
+      const source = name in own ? own : target;
+      const value: unknown = Reflect.get(source, name);
+      return typeof value === "function" ? value.bind(source) : value;
+    },
+  });
+}
+
+/** The function as a careless driver uses it: every load of DMA memory is a plain one. */
+function withoutAcquire(pci: PciFunction): PciFunction {
+  const alloc: PciFunction["dma"]["alloc"] = (byteLength, options) => {
+    const buffer = pci.dma.alloc(byteLength, options);
+    return over<DmaBuffer>(buffer, { readAcquire32: (offset) => buffer.read32(offset) });
+  };
+  return over<PciFunction>(pci, { dma: over(pci.dma, { alloc }) });
+}
 
 function exchange(bed: ExploredBed, driver: IxgbeDriver, list: readonly Uint8Array[]): void {
   for (const frame of list) bed.wire.send(frame);
