@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { setTimeout as realTimeout } from "node:timers/promises";
+import { ABORT } from "../../emulator/explore/machine.ts";
 import type { Await, Awaits } from "../../emulator/explore/plugged/awaits.ts";
 import type { ExploredCpu } from "../../emulator/explore/plugged/explored-cpu.ts";
 import { macrotaskHop } from "../../emulator/run/macrotask.ts";
@@ -57,10 +58,15 @@ export class AsyncRun {
       this.#installTimers(),
       this.#foreign?.install(),
     ];
+    this.#cpu.admit = () => {
+      // A task of an earlier run, which something outside of the testbed has woken.
+      if (current.getStore() !== this) throw ABORT;
+    };
     try {
       return await guard(() => current.run(this, work));
     } finally {
       this.isOver = true;
+      this.#cpu.admit = undefined;
       for (const restore of takeBack) restore?.();
       if (lastInProcess === own) lastInProcess = undefined;
       giveBack();
@@ -94,7 +100,10 @@ export class AsyncRun {
   #catchAll(event: "unhandledRejection" | "uncaughtException"): () => void {
     const others = process.rawListeners(event);
     process.removeAllListeners(event);
-    process.on(event, (error: unknown) => this.thrown.push(error));
+    process.on(event, (error: unknown) => {
+      // How a task that nobody awaits is stopped is no verdict on it.
+      if (error !== ABORT) this.thrown.push(error);
+    });
     return () => {
       process.removeAllListeners(event);
       for (const listener of others) process.on(event, listener as () => void);

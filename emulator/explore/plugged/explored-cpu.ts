@@ -26,6 +26,8 @@ export class ExploredCpu extends DriverCpu {
   readonly vector: number;
   /** Called before each access is published: by whoever wants to know from which line of the driver it comes. */
   onAccess: ((kind: number, address: number) => void) | undefined;
+  /** Called first of all: throws for a caller that is no part of the run under way. */
+  admit: (() => void) | undefined;
   /** How often handlers have run in explored runs: an async driver may go on after each, as promises are resolved in them. */
   handlerRuns = 0;
   readonly #seat: CpuSeat;
@@ -93,6 +95,7 @@ export class ExploredCpu extends DriverCpu {
   /** Publishes one operation, lets everybody else go on until its turn has come, and returns its answer. */
   access(kind: number, address: number, byteLength: number, low: number, high: number): number {
     const { port, thread } = this;
+    if (this.admit !== undefined) this.admit();
     if (this.onAccess !== undefined) this.onAccess(kind, address);
     port.state.publish(thread, kind, address, byteLength, low, high);
     return port.schedulingPoint(thread);

@@ -4,7 +4,7 @@ import { edu } from "../../../devices/edu/index.ts";
 import type { Cpu } from "../../../emulator/explore/cpu.ts";
 import type { Places } from "../../../emulator/explore/plugged/further-cpu.ts";
 import type { Actor } from "../../../emulator/explore/state.ts";
-import type { DmaBuffer, PciFunction } from "../../../emulator/pcie/driver-view.ts";
+import type { DmaBuffer, Interrupt, PciFunction } from "../../../emulator/pcie/driver-view.ts";
 import { loadDevice } from "../../../emulator/run/machine.ts";
 import { AsyncSession } from "../../../harness/explore/async-session.ts";
 import { explore } from "../../../harness/explore/explore.ts";
@@ -16,6 +16,12 @@ import { failureOf } from "./failure-of.ts";
 const LIVENESS = 0x04;
 const RAISE = 0x60;
 const ACKNOWLEDGE = 0x64;
+const DMA_SOURCE = 0x80;
+const DMA_DESTINATION = 0x88;
+const DMA_COUNT = 0x90;
+const DMA_COMMAND = 0x98;
+const CARD_BUFFER = 0x0004_0000;
+const START_TO_HOST_AND_INTERRUPT = 0x7;
 /** A search, a shrinking and a search for the cure, on a machine that does something else. */
 const SEARCH_LIMIT_MS = 60_000;
 
@@ -165,6 +171,25 @@ describe("races between tasks and with the card", { timeout: SEARCH_LIMIT_MS }, 
     const again = await failureOf(explore(edu(), { workload, replay: failure.token }, body));
     expect(again.workload).toEqual(list);
   });
+});
+
+test.each(["awaits", "polls"] as const)("what a card wrote before it interrupted is there for who %s", async (how) => {
+  const setup = ({ pci }: ExploredBed) => {
+    pci.config.setBusMaster(true);
+    return { memory: pci.dma.alloc(64, { label: "copy" }), interrupt: pci.interrupts("msi", 1)[0] as Interrupt };
+  };
+  const result = await explore(edu(), { setup, runs: 200 }, async (bed, { memory, interrupt }) => {
+    const bar = bed.pci.bar(0);
+    memory.write32(0, 7);
+    bar.write64(DMA_SOURCE, BigInt(CARD_BUFFER));
+    bar.write64(DMA_DESTINATION, BigInt(memory.iova));
+    bar.write64(DMA_COUNT, 4n);
+    bar.write32(DMA_COMMAND, START_TO_HOST_AND_INTERRUPT);
+    if (how === "awaits") expect(await bed.until(interrupt)).toBe(true);
+    while (how === "polls" && !interrupt.poll()) bed.pci.cpu.delay(10_000);
+    expect(memory.read32(0)).toBe(0);
+  });
+  expect(result).toEqual({ runs: 600, unknown: 0 });
 });
 
 test("every run is repeated by its deviations, whatever the tasks wait for", async () => {

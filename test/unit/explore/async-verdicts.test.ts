@@ -4,6 +4,7 @@ import { setTimeout as realTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { edu } from "../../../devices/edu/index.ts";
+import { Schedule } from "../../../emulator/explore/schedule.ts";
 import type { Interrupt } from "../../../emulator/pcie/driver-view.ts";
 import { loadDevice } from "../../../emulator/run/machine.ts";
 import { AsyncSession } from "../../../harness/explore/async-session.ts";
@@ -15,6 +16,7 @@ import { inTime } from "../../../harness/explore/work.ts";
 import { failureOf } from "./failure-of.ts";
 
 const LIVENESS = 0x04;
+const RAISE = 0x60;
 /** Nothing stands there, ever. */
 const IDENTIFICATION = 0x00;
 const FEW = { runs: 3, models: ["sc"] } as const;
@@ -122,6 +124,19 @@ const endings: readonly Ending[] = [
     },
   ],
   [
+    "a loop in an interrupt handler",
+    "hang",
+    /^hang: /,
+    async (bed) => {
+      bed.pci.config.setBusMaster(true);
+      interruptOf(bed).handle(() => {
+        for (let spins = 0; ; spins++) spin(spins);
+      });
+      bed.pci.bar(0).write32(RAISE, 1);
+      await bed.sleep(1000);
+    },
+  ],
+  [
     "a loop of awaits that wait for nothing",
     "hang",
     /^hang: /,
@@ -223,6 +238,34 @@ describe("what comes from outside of the testbed is nondeterminism, and named", 
       /^the set-up awaits something that nothing in the testbed will ever settle; timers of node:timers/,
     );
   });
+});
+
+test("a task that something outside has woken late does not reach into a later run", async () => {
+  let wake = (): void => {};
+  let late = 0;
+  const session = new AsyncSession([await loadDevice(edu())], {
+    setup: () => undefined,
+    body: async (bed) => {
+      const { pci } = bed;
+      const outside = new Promise<void>((resolve) => {
+        wake();
+        wake = resolve;
+      });
+      void outside.then(() => {
+        late++;
+        pci.bar(0).read32(LIVENESS);
+      });
+      for (let read = 0; read < 3; read++) pci.bar(0).read32(LIVENESS);
+      await bed.sleep(1);
+    },
+  });
+  const hashes = new Set<number>();
+  for (let run = 0; run < 5; run++) {
+    expect(await session.replay("sc", new Schedule())).toBe(0);
+    hashes.add(session.execution.hash);
+  }
+  expect(late).toBe(4);
+  expect(hashes.size).toBe(1);
 });
 
 test("what the set-up throws is thrown on, awaited or not", async () => {
