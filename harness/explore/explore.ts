@@ -46,8 +46,8 @@ export interface ExploreOptions<Context, Workload> {
   readonly mustEnd?: boolean;
   /**
    * How long one run may take: one that has not come to its end by then loops without an access, and fails as a hang. Its
-   * schedule is not shrunk, as each try would take as long. Default 10,000. Nothing is stopped under a debugger, nor, of
-   * an async driver that is explored in another thread than the main one, what never comes round to its event loop.
+   * schedule is not shrunk, as each try would take as long. Default 10,000. Nothing is stopped under a debugger. Where
+   * an async driver never comes round to its event loop, it is stopped in the main thread only, and in Node 24 and later.
    */
   readonly runLimitMs?: number;
   readonly machine?: MachineOptions;

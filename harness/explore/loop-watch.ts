@@ -13,13 +13,19 @@ const WORD_COUNT = 2;
 export interface LoopWatchData {
   readonly page: Int32Array;
   readonly limitMs: number;
+  /** Whether what is being executed may be ended. */
+  readonly mayEnd: boolean;
 }
+
+/** Before, Node follows asynchronous calls by hooks, and does not survive that one of them is ended half way. */
+const NODE_MIN = 24;
 
 /**
  * Stops runs of an async driver that take too long. What such a driver does after an `await` is called by the event loop,
  * where no limit of `vm` reaches it; so another thread looks on, and has V8 end what the main thread is executing: a loop
  * without an access, one of microtasks, or one that catches whatever a run is ended by. Only the main thread can be reached
- * so. A thread of the command line's is watched by whoever has started it.
+ * so, and only in Node 24 and later; in others a run is stopped where it comes round to the event loop. A thread of the
+ * command line's is watched by whoever has started it.
  */
 export class LoopWatch {
   readonly #limitMs: number;
@@ -30,7 +36,8 @@ export class LoopWatch {
 
   private constructor(limitMs: number) {
     this.#limitMs = limitMs;
-    const data: LoopWatchData = { page: this.#page, limitMs };
+    const mayEnd = Number.parseInt(process.versions.node, 10) >= NODE_MIN;
+    const data: LoopWatchData = { page: this.#page, limitMs, mayEnd };
     this.#worker = new Worker(WATCH_WORKER, { workerData: data, name: "softbar loop watch" });
     this.#worker.on("message", (run: number) => {
       if (run === Atomics.load(this.#page, RUN)) this.#stop?.();

@@ -5,9 +5,9 @@ import { type LoopWatchData, RUN, TURNS } from "./loop-watch.ts";
 
 const LOOK_INTERVAL_MS = 20;
 
-const { page, limitMs } = workerData as LoopWatchData;
+const { page, limitMs, mayEnd } = workerData as LoopWatchData;
 const inspector = new Session();
-inspector.connectToMainThread();
+if (mayEnd) inspector.connectToMainThread();
 
 let run = 0;
 let turns = 0;
@@ -26,13 +26,13 @@ const timer = setInterval(() => {
   // Told again at each look: the message may be what is stopped.
   parentPort?.postMessage(run);
   // A thread that comes round to its event loop hears the message. One that does not is executing something.
-  if (silentMs < limitMs) return;
+  if (!mayEnd || silentMs < limitMs) return;
   silentMs = 0;
   inspector.post("Runtime.terminateExecution");
 }, LOOK_INTERVAL_MS);
 
 parentPort?.once("message", () => {
   clearInterval(timer);
-  inspector.disconnect();
+  if (mayEnd) inspector.disconnect();
   parentPort?.close();
 });

@@ -231,6 +231,11 @@ test("every run is repeated by its deviations, whatever the tasks wait for", asy
 
 test("several explorations at a time do not disturb each other, nor anybody else in the process", async () => {
   const alone = await failureOf(explore(edu(), { runs: 200 }, counting(false)));
+  const timers = [setTimeout, setInterval, setImmediate, clearTimeout, Date, performance.now];
+  const timed = async (): Promise<void> => {
+    for (let tick = 0; tick < 3; tick++) await new Promise((resolve) => setTimeout(resolve, 3_600_000));
+    if (Date.now() < 3 * 3_600_000 || Date.now() > 4 * 3_600_000) throw new Error(`it is ${Date.now()}`);
+  };
   const startMs = Date.now();
   let outsideMs = 0;
   const outside = async (): Promise<void> => {
@@ -241,10 +246,13 @@ test("several explorations at a time do not disturb each other, nor anybody else
     failureOf(explore(edu(), { runs: 200 }, counting(false))),
     failureOf(explore(edu(), { runs: 200 }, counting(false))),
     explore(edu(), { runs: 50 }, sleeper(true)),
+    explore(edu(), { runs: 50 }, async () => timed()),
+    explore(edu(), { runs: 50 }, async () => timed()),
     outside(),
   ]);
   expect([first.token, second.token]).toEqual([alone.token, alone.token]);
   expect(outsideMs).toBeGreaterThanOrEqual(startMs);
+  expect([setTimeout, setInterval, setImmediate, clearTimeout, Date, performance.now]).toEqual(timers);
 });
 
 test("a set-up may wait for an interrupt that its handler tells, and an interval that it leaves behind ends no run late", async () => {
