@@ -14,6 +14,7 @@ let lastInProcess: Promise<void> | undefined;
 
 /** How often, and how long, it is looked whether files and sockets have come. */
 const OUTSIDE_ROUNDS = 10_000;
+const WAKE_LOOKS = 1000;
 const OUTSIDE_LOOK_MS = 1;
 
 /** What keeps the event loop alive but timers: a testbed's own are not among them, and others' say nothing. */
@@ -85,7 +86,16 @@ export class AsyncRun {
       await current.exit(() => realTimeout(OUTSIDE_LOOK_MS));
   }
 
-  /** What it waits for that comes from outside of the testbed, in words; empty when nobody has watched. */
+  /** Waits until something from outside of the testbed has woken the driver. False when nothing does for a second. */
+  async isWoken(hasGoneOn: () => boolean): Promise<boolean> {
+    for (let looks = 0; looks < WAKE_LOOKS && !this.isOver; looks++) {
+      await current.exit(() => realTimeout(OUTSIDE_LOOK_MS));
+      if (hasGoneOn()) return true;
+    }
+    return false;
+  }
+
+  /** What it has asked of what is outside of the testbed, in words; empty when nobody has watched. */
   get foreign(): string {
     return this.#foreign?.text ?? "";
   }

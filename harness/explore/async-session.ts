@@ -37,8 +37,12 @@ export class AsyncSession<Context = unknown> implements DriverSession {
   readonly #inner: PluggedSession<Context>;
   readonly #exploration: Exploration<Context>;
   readonly #replay = new Replay();
-  /** The last run got stuck with something that is none of the testbed's: the next one tells what it was. */
-  #isForeign = false;
+  /**
+   * Whether the body of the last run got stuck. The next one is watched then, once: it tells a promise that nobody settles
+   * from one that the operating system does.
+   */
+  #isStuckOutside = false;
+  #hasWatched = false;
 
   constructor(
     devices: readonly LoadedDevice[],
@@ -65,12 +69,15 @@ export class AsyncSession<Context = unknown> implements DriverSession {
 
   /**
    * One run from the plugging in to its verdict. Rejects with what the set-up throws, with {@link RunLimitError}, and with
-   * {@link ForeignWaitError} where the run before got stuck in the same way.
+   * {@link ForeignWaitError} where the run before got stuck with what comes from outside.
    */
   async run(strategy: Strategy, model: number, seed: number): Promise<number> {
     this.onRun?.();
     const { awaits, cpu } = this.plugged;
-    const run = new AsyncRun(awaits, cpu, this.#isForeign);
+    const isWatched = this.#isStuckOutside && !this.#hasWatched;
+    const run = new AsyncRun(awaits, cpu, isWatched);
+    this.#hasWatched ||= isWatched;
+    this.#isStuckOutside = false;
     this.stuck = "";
     await run.during(
       async () => {
@@ -85,7 +92,7 @@ export class AsyncSession<Context = unknown> implements DriverSession {
       },
       (work) => (this.watch === undefined ? work() : this.watch.guard(work)),
     );
-    if (run.foreign !== "" && this.#isForeign)
+    if (run.foreign !== "" && !this.#isStuckOutside)
       throw new ForeignWaitError(
         `the driver waits for ${run.foreign}, which comes when the operating system likes, and not when the explorer says so`,
       );
@@ -152,19 +159,22 @@ export class AsyncSession<Context = unknown> implements DriverSession {
       const chosen = awaits.close(isRunOver);
       if (!isRunOver && isForeign) status[thread] = DORMANT;
       chosen?.settle(chosen.isOver());
-      if (isRunOver) this.#noteStuck(isForeign);
-      if (isRunOver) break;
+      if (!isRunOver) continue;
+      if (execution.verdict !== DEADLOCK) break;
+      this.#noteStuck(isForeign);
+      const { count } = awaits;
+      this.#isStuckOutside = isRunning;
+      if (isRunning && run.foreign !== "")
+        this.#isStuckOutside = !(await run.isWoken(() => !isRunning || awaits.count !== count));
+      break;
     }
     this.#inner.failForBrokenRules();
   }
 
   #noteStuck(isForeign: boolean): void {
-    this.#isForeign = false;
-    if (this.execution.verdict !== DEADLOCK) return;
     const names = isForeign ? ["what the body awaits"] : this.plugged.awaits.names;
     if (names.length === 0) return;
     this.stuck = `${names.length} ${names.length === 1 ? "promise" : "promises"} left pending: ${names.join(", ")}`;
-    this.#isForeign = isForeign;
   }
 
   /** The set-up, in the ordinary order: time moves when nobody can go on, up to the next timer. */

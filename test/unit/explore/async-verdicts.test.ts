@@ -40,6 +40,15 @@ const endings: readonly Ending[] = [
     () => new Promise(() => {}),
   ],
   [
+    "a promise that nobody settles, and something asked of the operating system that has nothing to do with it",
+    "deadlock",
+    /1 promise left pending: what the body awaits\n/,
+    async () => {
+      void readFile("/dev/null");
+      await new Promise(() => {});
+    },
+  ],
+  [
     "interrupts that do not come",
     "deadlock",
     /; 2 promises left pending: msi 0, msi 0\n[\s\S]*waits for msi 0\n[\s\S]*waits for msi 0\n/,
@@ -191,6 +200,14 @@ describe("what comes from outside of the testbed is nondeterminism, and named", 
       "a file",
       /the driver waits for FSREQPROMISE of test\/unit\/.*async-verdicts\.test\.ts:\d+/,
       () => readFile("/dev/null"),
+    ],
+    [
+      "a file, beside an interrupt that does not come",
+      /the driver waits for FSREQPROMISE/,
+      async (bed) => {
+        void bed.until(interruptOf(bed), Number.POSITIVE_INFINITY);
+        await readFile("/dev/null");
+      },
     ],
     [
       "a real timer",
