@@ -13,13 +13,16 @@ const current = new AsyncLocalStorage<AsyncRun>();
 let lastInProcess: Promise<void> | undefined;
 
 /** How often, and how long, it is looked whether files and sockets have come. */
-const OUTSIDE_ROUNDS = 10_000;
+const OUTSIDE_LOOKS = 10_000;
 const WAKE_LOOKS = 1000;
 const OUTSIDE_LOOK_MS = 1;
 
-/** What keeps the event loop alive but timers: a testbed's own are not among them, and others' say nothing. */
-function outsideCount(): number {
-  return process.getActiveResourcesInfo().filter((type) => type !== "Timeout" && type !== "Immediate").length;
+/** What keeps the event loop alive, by type; without timers, of which others in the process have their own. */
+function outside(): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const type of process.getActiveResourcesInfo())
+    if (type !== "Timeout" && type !== "Immediate") counts.set(type, (counts.get(type) ?? 0) + 1);
+  return counts;
 }
 
 const isNever = (): boolean => false;
@@ -33,7 +36,7 @@ export class AsyncRun {
   readonly #awaits: Awaits;
   readonly #cpu: ExploredCpu;
   readonly #foreign: ForeignWatch | undefined;
-  readonly #outsideBefore = outsideCount();
+  readonly #outsideBefore = outside();
 
   constructor(awaits: Awaits, cpu: ExploredCpu, isWatched: boolean) {
     this.#awaits = awaits;
@@ -82,7 +85,11 @@ export class AsyncRun {
 
   /** Lets files and sockets that the driver has asked for since the run began come, without a moment of virtual time. */
   async outside(): Promise<void> {
-    for (let rounds = 0; outsideCount() > this.#outsideBefore && rounds < OUTSIDE_ROUNDS && !this.isOver; rounds++)
+    const isBusy = (): boolean => {
+      for (const [type, count] of outside()) if (count > (this.#outsideBefore.get(type) ?? 0)) return true;
+      return false;
+    };
+    for (let looks = 0; isBusy() && looks < OUTSIDE_LOOKS && !this.isOver; looks++)
       await current.exit(() => realTimeout(OUTSIDE_LOOK_MS));
   }
 
@@ -109,13 +116,14 @@ export class AsyncRun {
 
   #catchAll(event: "unhandledRejection" | "uncaughtException"): () => void {
     const others = process.rawListeners(event);
-    process.removeAllListeners(event);
-    process.on(event, (error: unknown) => {
+    const listen = (error: unknown): void => {
       // How a task that nobody awaits is stopped is no verdict on it.
       if (error !== ABORT) this.thrown.push(error);
-    });
+    };
+    process.removeAllListeners(event);
+    process.on(event, listen);
     return () => {
-      process.removeAllListeners(event);
+      process.off(event, listen);
       for (const listener of others) process.on(event, listener as () => void);
     };
   }

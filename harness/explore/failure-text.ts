@@ -52,8 +52,8 @@ export function hangOf(
   { token, workload }: Pick<FailureParts, "token" | "workload">,
 ): InterleavingError {
   const message =
-    `hang: ${what}, after ${execution.stepCount} steps, in ${model}: set-up or body loop without an access or ` +
-    `relax(), so nobody else ever has a turn\n${replayText(token)}`;
+    `hang: ${what}, after ${execution.stepCount} steps, in ${model}: set-up or body loop without an access, a ` +
+    `relax() or a wait, so nobody else ever has a turn\n${replayText(token)}`;
   const deviationCount = execution.recorder.schedule.count;
   return new InterleavingError(message, { verdict: "hang", model, token, deviationCount, workload });
 }

@@ -68,7 +68,10 @@ export class Awaits {
   /** Throws RangeError when it would be one too many. */
   add(pending: Await): void {
     const at = this.#pending.indexOf(undefined);
-    if (at < 0) throw new RangeError(`an explored run waits for at most ${this.#threads.length} promises at a time`);
+    if (at < 0)
+      throw new RangeError(
+        `an explored run waits for at most ${this.#threads.length} promises and timers at a time: let fewer tasks run`,
+      );
     this.#pending[at] = pending;
     this.onAdd?.(this.#threads[at] as number);
   }
