@@ -101,8 +101,8 @@ function passedText(result: CampaignResult, place: ScenarioPlace, saved: readonl
   if (nondeterminism !== undefined) {
     return [
       `The same schedule need not go the same way twice: ${nondeterminism}.`,
-      "Something in the scenario depends on chance, on a clock, or on what an earlier run has left behind. Failures of",
-      "it could not be replayed; take it out, or make it the same in every run.",
+      "Something in the scenario depends on chance, on a clock, on what an earlier run has left behind, or on what comes",
+      "from outside. Failures of it could not be replayed; take it out, or make it the same in every run.",
     ];
   }
   const lines: string[] = [];

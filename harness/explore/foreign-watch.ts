@@ -12,7 +12,9 @@ const NAMED_LIMIT = 3;
  */
 export class ForeignWatch {
   readonly #isInside: () => boolean;
-  readonly #resources = new Map<number, string>();
+  /** Types of those that the driver has asked for, with its line; and of those that came of these. */
+  readonly #asked = new Set<string>();
+  readonly #further = new Set<string>();
 
   constructor(isInside: () => boolean) {
     this.#isInside = isInside;
@@ -21,10 +23,11 @@ export class ForeignWatch {
   /** Returns what ends it. */
   install(): () => void {
     const hook = createHook({
-      init: (id, type) => {
+      init: (_id, type) => {
         if (OWN_TURN.has(type) || !this.#isInside()) return;
         const line = driverLine();
-        this.#resources.set(id, line === "" ? type : `${type} of ${line}`);
+        if (line === "") this.#further.add(type);
+        else this.#asked.add(`${type} of ${line}`);
       },
     });
     hook.enable();
@@ -33,7 +36,7 @@ export class ForeignWatch {
 
   /** "FSREQPROMISE of driver.ts:12"; empty when there was nothing. */
   get text(): string {
-    const names = [...new Set(this.#resources.values())];
+    const names = [...(this.#asked.size > 0 ? this.#asked : this.#further)];
     const rest = names.length - NAMED_LIMIT;
     return names.slice(0, NAMED_LIMIT).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
   }
