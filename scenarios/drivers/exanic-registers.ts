@@ -33,6 +33,10 @@ export const PORT_IRQ_ENABLE = 0x8000_0000;
 /** Generation above, chunk below: kernel driver, exanic_rx_set_irq. */
 export const PORT_IRQ_GENERATION_SHIFT = 14;
 
+/** "Port-specific statistics": frames delivered, good and damaged, 32 bits each. */
+export const PORT_STAT_RX = (portNumber: number): number => 0x0408 + 0x40 * portNumber;
+export const PORT_STAT_RX_ERROR = (portNumber: number): number => 0x0410 + 0x40 * portNumber;
+
 // "Packet filters": a megabyte for each port.
 const filters = (at: number) => (portNumber: number, index: number): number =>
   0x0040_0000 + 0x0010_0000 * portNumber + at + index;

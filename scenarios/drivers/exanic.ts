@@ -114,6 +114,15 @@ export class ExanicDriver {
     return reader.isReady();
   }
 
+  /**
+   * Frames that the card has written into memory, damaged ones too, modulo 2^32. They are there when this returns: the
+   * read's completion pushes them. Less those that were read, it says how many a lapped reader has lost.
+   */
+  writtenCount(): number {
+    const { bar, port } = this;
+    return (bar.read32(reg.PORT_STAT_RX(port)) + bar.read32(reg.PORT_STAT_RX_ERROR(port))) | 0;
+  }
+
   // ---- transmit ----------------------------------------------------------------------------------------------------
 
   /** Hands a frame without FCS to the card. False while all chunks are the card's. Throws RangeError for one that is too long. */
