@@ -238,7 +238,8 @@ export class Receive {
   #fillPayload(memory: MemoryView, offset: number, byteLength: number, done: number, length: number, fcs: number): void {
     const chunk = this.#chunk;
     const ofFrame = Math.max(0, Math.min(length, byteLength - done));
-    if (length < chunks.RX_PAYLOAD_BYTE_LENGTH) chunk.words.fill(0);
+    const { words } = chunk;
+    for (let word = length >> 2; word < chunks.RX_PAYLOAD_BYTE_LENGTH >> 2; word++) words[word] = 0;
     if (ofFrame > 0) copyMemory(chunk, 0, memory, offset + done, ofFrame);
     for (let at = ofFrame; at < length; at++) chunk.bytes[at] = fcs >>> (8 * (done + at - byteLength));
   }

@@ -34,7 +34,7 @@ const POLL_LIMIT = 100_000_000;
 const LAST_GENERATION = 0xff;
 
 export class ExanicReader {
-  /** Of the last frame: the card's clock when it began, and the rule that brought it here. */
+  /** Of the last frame: the card's clock when it began, as int32, and the rule that brought it here. */
   timestamp = 0;
   matchedFilter = 0;
   /** How often the card has lapped this reader. */
@@ -63,7 +63,7 @@ export class ExanicReader {
    */
   receive(target: Uint8Array): number {
     // An acquire: no load of the payload may be earlier than this one (volatile in C, on a machine that keeps loads in order).
-    let state = this.#memory.readAcquire32(this.#stateAt(this.nextChunk));
+    let state = this.#memory.readAcquire32(this.#stateAt(this.nextChunk)) | 0;
     if (generationOf(state) !== this.generation) return this.#nothingOrLapped(state);
     for (let size = 0; ; ) {
       const chunk = this.nextChunk;
@@ -75,7 +75,7 @@ export class ExanicReader {
       if (fits) this.#memory.copyTo(payloadAt, target, size, byteLength);
       size += byteLength;
       if (length !== 0) {
-        this.timestamp = this.#memory.read32(payloadAt + reg.RX_TIMESTAMP_AT);
+        this.timestamp = this.#memory.read32(payloadAt + reg.RX_TIMESTAMP_AT) | 0;
         if (!this.stillThere(chunk, generationOf(state))) return this.#lapped();
         this.matchedFilter = (state >>> 16) & 0xff;
         const error = state & 0x0f;
@@ -124,7 +124,7 @@ export class ExanicReader {
     const before = (this.generation - 1) & LAST_GENERATION;
     const at = this.#stateAt(this.nextChunk);
     for (let polls = 0; polls < POLL_LIMIT; polls++) {
-      const state = this.#memory.readAcquire32(at);
+      const state = this.#memory.readAcquire32(at) | 0;
       if (generationOf(state) !== before) return state;
       this.#cpu.relax();
     }
