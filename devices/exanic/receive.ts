@@ -20,6 +20,8 @@ const NS_PER_BYTE = 8 / GIGABITS_PER_SECOND;
 const CHUNK_NS = chunks.RX_PAYLOAD_BYTE_LENGTH * NS_PER_BYTE;
 const PREAMBLE_BYTE_LENGTH = 8;
 const HEADER_BYTE_LENGTH = 14;
+/** Beside the flags of the wire: frames were lost in front of this one. */
+const AFTER_OVERFLOW = 1 << 16;
 /** What a port takes in while its chunks go out at the speed of the wire. */
 const FIFO_BYTES = 0x8000;
 
@@ -56,7 +58,7 @@ export class Receive {
   readonly #parts: ReceiveParts;
   readonly #fifos: readonly FrameFifo[];
   readonly #frames = new Int32Array(reg.PORT_COUNT * FRAME_WORDS);
-  /** By port: frames were lost since the last one that was written. */
+  /** By port: frames were lost since the last one that was taken. */
   readonly #overflowed = new Uint8Array(reg.PORT_COUNT);
   /** By port: an interrupt is armed, and at which position. */
   readonly #armed = new Uint8Array(reg.PORT_COUNT);
@@ -88,12 +90,17 @@ export class Receive {
     }
     const fifo = this.#fifos[port] as FrameFifo;
     const isBehind = fifo.count > 0;
+    const marked = this.#overflowed[port] === 1 ? flags | AFTER_OVERFLOW : flags;
     if (isBehind || (this.#isPaced && byteLength + FCS_BYTE_LENGTH > chunks.RX_PAYLOAD_BYTE_LENGTH)) {
-      if (!fifo.push(memory, offset, byteLength, flags)) {
+      if (!fifo.push(memory, offset, byteLength, marked)) {
         this.#overflowed[port] = 1;
         count.count(counters.RX_DROP_OVERFLOW, count.rxDropped, port);
-      } else if (!isBehind) this.#goOn(port);
-    } else if (this.#begin(port, memory.bytes, offset, byteLength, flags)) {
+        return;
+      }
+      this.#overflowed[port] = 0;
+      if (!isBehind) this.#goOn(port);
+    } else if (this.#begin(port, memory.bytes, offset, byteLength, marked)) {
+      this.#overflowed[port] = 0;
       while (!this.#writeChunk(port, memory, offset)) {
         // The next chunk of the frame.
       }
@@ -168,8 +175,7 @@ export class Receive {
     if (!regions.exists(region)) return this.#refuse(counters.RX_DROP_NO_BUFFER, count.rxDropped, port);
     const crc = crc32(bytes, offset, byteLength);
     let status = isDamaged ? chunks.RX_STATUS_CORRUPT : chunks.RX_STATUS_OK;
-    if (this.#overflowed[port] === 1) status = chunks.RX_STATUS_HARDWARE_OVERFLOW;
-    this.#overflowed[port] = 0;
+    if ((flags & AFTER_OVERFLOW) !== 0) status = chunks.RX_STATUS_HARDWARE_OVERFLOW;
     const base = port * FRAME_WORDS;
     const frame = this.#frames;
     frame[base + LENGTH] = byteLength + FCS_BYTE_LENGTH;

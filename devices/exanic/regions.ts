@@ -37,15 +37,15 @@ export class Regions {
     this.chunkCount = chunkCount;
     this.#generationShift = Math.log2(chunkCount);
     this.#positionMask = 256 * chunkCount - 1;
-    const changed = (register: Register) => (index: number, value: number, before: number) => {
+    const changed = (register: Register) => (index: number, value: number, before: number, written: number) => {
       const isEnabled = (registers.get(reg.PORT_ENABLED, index) & 1) !== 0;
       if (isEnabled && value !== before) recordRegionChanged(port, register, index, value);
-      if (register === reg.PORT_RX_DMA_BASE_LO) this.#checkPage(register, index, value);
+      if (register === reg.PORT_RX_DMA_BASE_LO) this.#checkPage(register, index, written);
     };
     registers.onWrite(reg.PORT_RX_DMA_BASE_HI, changed(reg.PORT_RX_DMA_BASE_HI));
     registers.onWrite(reg.PORT_RX_DMA_BASE_LO, changed(reg.PORT_RX_DMA_BASE_LO));
-    registers.onWrite(reg.TX_FEEDBACK_BASE_LO, (index, value) => {
-      this.#checkPage(reg.TX_FEEDBACK_BASE_LO, index, value);
+    registers.onWrite(reg.TX_FEEDBACK_BASE_LO, (index, _value, _before, written) => {
+      this.#checkPage(reg.TX_FEEDBACK_BASE_LO, index, written);
     });
     const moved = (index: number): void => {
       const port = Math.floor(index / reg.FILTER_BUFFER_COUNT);

@@ -58,7 +58,7 @@ export const TX_FEEDBACK_BASE_HI: Register = register("TX_FEEDBACK_BASE_HI", {
   about: "Index 5: upper half of the address of the transmit feedback page. 0 with a 32-bit address.",
 });
 
-export const TX_FEEDBACK_BASE_LO: FieldedRegister<"PAGE" | "IS_32_BIT"> = register("TX_FEEDBACK_BASE_LO", {
+export const TX_FEEDBACK_BASE_LO: FieldedRegister<"PAGE" | "BELOW_PAGE" | "IS_32_BIT"> = register("TX_FEEDBACK_BASE_LO", {
   offset: 0x0018,
   access: "rw",
   fields: ADDRESS_FIELDS,
@@ -151,7 +151,7 @@ export const HW_POWERDOWN: Register = register("HW_POWERDOWN", {
   offset: 0x0138,
   access: "rw",
   modelled: "partly",
-  about: "Board index 14: power of the transceivers, which PORT_ENABLED alone decides here.",
+  about: "Board index 14: power of the transceivers. PORT_ENABLED alone decides about it here.",
 });
 
 export const CARD_REGISTERS: readonly Register[] = [

@@ -17,8 +17,9 @@ export const HASH_FUNCTION_COUNT = 3;
 export const CLOCK_HZ = 161_132_812;
 
 /** Of every address register: the page, and which of the two request formats goes there. */
-export const ADDRESS_FIELDS: { readonly PAGE: Field; readonly IS_32_BIT: Field } = {
+export const ADDRESS_FIELDS: { readonly PAGE: Field; readonly BELOW_PAGE: Field; readonly IS_32_BIT: Field } = {
   PAGE: bits(31, 12, "rw", "The region begins on a page."),
+  BELOW_PAGE: bits(11, 1, "ro", "The card takes them for 0."),
   IS_32_BIT: bit(0, "rw", "1 for an address below 4 GiB, 0 for one above."),
 };
 
