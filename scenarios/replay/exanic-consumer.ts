@@ -1,6 +1,7 @@
 /** What a replay into the ExaNIC runs on the driver's CPU: the reference driver, polled flat out, each frame copied and checked. */
 
 import type { PciFunction } from "../../emulator/pcie/driver-view.ts";
+import { hasValidFcs } from "../../emulator/wire/crc32.ts";
 import type { ReplayDriverResult } from "../../harness/replay/replay-report.ts";
 import { type ReplayDriverArgument, ReplaySink } from "../../harness/replay/replay-sink.ts";
 import { ExanicDriver, type ExanicDriverOptions } from "../drivers/exanic.ts";
@@ -11,6 +12,8 @@ export interface ExanicConsumerOptions {
   readonly driver?: ExanicDriverOptions;
   /** Time that the consumer takes for every batch on top: a slow strategy. */
   readonly stallNs?: number;
+  /** Looks whether each frame that the driver passes for good has a right FCS, and throws when not. Default false. */
+  readonly checksFcs?: boolean;
 }
 
 /** Frames after which the other threads are told how far it is. */
@@ -22,7 +25,7 @@ const FCS_BYTES = 4;
 export default function consume(functions: readonly PciFunction[], argument: ReplayDriverArgument): ReplayDriverResult {
   const [pci] = functions;
   if (pci === undefined) throw new Error("there is no PCI function to probe");
-  const { driver: driverOptions, stallNs = 0 } = (argument.options ?? {}) as ExanicConsumerOptions;
+  const { driver: driverOptions, stallNs = 0, checksFcs = false } = (argument.options ?? {}) as ExanicConsumerOptions;
   // Feeds are multicast, which a port takes; replays of other traffic are not addressed to it.
   const driver = ExanicDriver.probe(pci, { promiscuous: true, ...driverOptions });
   try {
@@ -36,7 +39,7 @@ export default function consume(functions: readonly PciFunction[], argument: Rep
         pci.cpu.relax();
         continue;
       }
-      account.add(takeBatch(driver, frame, sink));
+      account.add(takeBatch(driver, frame, sink, checksFcs));
       if (stallNs > 0) pci.cpu.delay(stallNs);
     }
     return { ...sink.report(), registers: { LAPPED: driver.reader.lappedCount } };
@@ -77,7 +80,7 @@ class Account {
 }
 
 /** Hands frames to the sink until there are none, a batch at most; returns how many were read. */
-function takeBatch({ reader }: ExanicDriver, frame: Uint8Array, sink: ReplaySink): number {
+function takeBatch({ reader }: ExanicDriver, frame: Uint8Array, sink: ReplaySink, checksFcs: boolean): number {
   sink.begin();
   let readCount = 0;
   for (let turn = 0; turn < BATCH; turn++) {
@@ -86,6 +89,8 @@ function takeBatch({ reader }: ExanicDriver, frame: Uint8Array, sink: ReplaySink
     // Lapped: how many frames are gone is found out when the ring is empty.
     if (length === FRAME_LAPPED) continue;
     readCount++;
+    if (checksFcs && length > 0 && !hasValidFcs(frame, 0, length))
+      throw new Error(`frame ${readCount} of the batch passed for good and is damaged`);
     if (length > FCS_BYTES) sink.frame(frame, 0, length - FCS_BYTES);
     else sink.reject();
   }
