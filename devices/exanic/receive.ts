@@ -5,8 +5,8 @@ import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import { crc32, FCS_BYTE_LENGTH } from "../../emulator/wire/crc32.ts";
 import { FrameFifo } from "../../emulator/wire/frame-fifo.ts";
 import * as chunks from "./chunks.ts";
-import * as counters from "./counters.ts";
 import type { Counters } from "./counters.ts";
+import * as counters from "./counters.ts";
 import { CHUNK_TIMER, GIGABITS_PER_SECOND } from "./declaration.ts";
 import { recordNoMsi } from "./findings.ts";
 import type { HardwareClock } from "./hardware-clock.ts";
@@ -233,7 +233,11 @@ export class Receive {
     const position = regions.position(region);
     regions.advance(region);
     count.count(counters.RX_CHUNKS, -1, port);
-    if (this.#armed[port] === 1 && this.#armedAt[port] === position && region === regions.regionOf(port, DEFAULT_BUFFER))
+    if (
+      this.#armed[port] === 1 &&
+      this.#armedAt[port] === position &&
+      region === regions.regionOf(port, DEFAULT_BUFFER)
+    )
       this.#fire(port);
     frame[base + DONE] = done + length;
     if (isLast) frame[base + LENGTH] = 0;
@@ -241,7 +245,14 @@ export class Receive {
   }
 
   /** `byteLength` is the frame's without FCS, which follows it; behind the end zeros. */
-  #fillPayload(memory: MemoryView, offset: number, byteLength: number, done: number, length: number, fcs: number): void {
+  #fillPayload(
+    memory: MemoryView,
+    offset: number,
+    byteLength: number,
+    done: number,
+    length: number,
+    fcs: number,
+  ): void {
     const chunk = this.#chunk;
     const ofFrame = Math.max(0, Math.min(length, byteLength - done));
     const { words } = chunk;

@@ -3,8 +3,8 @@ import type { DevicePort } from "../../emulator/pcie/device-model.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import { MIN_FRAME_BYTE_LENGTH, wireByteLength } from "../../emulator/wire/line-rate.ts";
 import * as chunks from "./chunks.ts";
-import * as counters from "./counters.ts";
 import type { Counters } from "./counters.ts";
+import * as counters from "./counters.ts";
 import { TRANSMIT_TIMER } from "./declaration.ts";
 import { recordChunkChanged, recordTransmit } from "./findings.ts";
 import type { HardwareClock } from "./hardware-clock.ts";
@@ -232,7 +232,15 @@ export class Transmit {
     if ((slot & chunks.TX_NO_FEEDBACK) !== 0) return;
     if (slot >= chunks.TX_FEEDBACK_SLOT_COUNT) {
       const what = `its feedback slot is ${slot}, and the page has ${chunks.TX_FEEDBACK_SLOT_COUNT}`;
-      recordTransmit(this.#port, "transmit-feedback-slot", port, offset, what, "told nobody that it is done", "Use a slot from 0 to 255.");
+      recordTransmit(
+        this.#port,
+        "transmit-feedback-slot",
+        port,
+        offset,
+        what,
+        "told nobody that it is done",
+        "Use a slot from 0 to 255.",
+      );
       return;
     }
     const { regions } = this.#parts;

@@ -17,7 +17,10 @@ export const HW_ID_X10 = 4;
 export const FUNCTION_NIC = 0;
 
 // "Port-specific registers": 0x40 bytes for each port.
-const port = (index: number) => (portNumber: number): number => 0x0200 + 0x40 * portNumber + 4 * index;
+const port =
+  (index: number) =>
+  (portNumber: number): number =>
+    0x0200 + 0x40 * portNumber + 4 * index;
 export const PORT_ENABLED: (port: number) => number = port(0);
 export const PORT_STATUS: (port: number) => number = port(2);
 export const PORT_STATUS_LINK = 0x8;
@@ -38,8 +41,10 @@ export const PORT_STAT_RX = (portNumber: number): number => 0x0408 + 0x40 * port
 export const PORT_STAT_RX_ERROR = (portNumber: number): number => 0x0410 + 0x40 * portNumber;
 
 // "Packet filters": a megabyte for each port.
-const filters = (at: number) => (portNumber: number, index: number): number =>
-  0x0040_0000 + 0x0010_0000 * portNumber + at + index;
+const filters =
+  (at: number) =>
+  (portNumber: number, index: number): number =>
+    0x0040_0000 + 0x0010_0000 * portNumber + at + index;
 export const BUFFER_BASE_HI = (portNumber: number, buffer: number): number => filters(0x0_0000)(portNumber, 8 * buffer);
 export const BUFFER_BASE_LO = (portNumber: number, buffer: number): number => filters(0x0_0004)(portNumber, 8 * buffer);
 /** Rules over IP come behind the 256 places of rules over Ethernet. */

@@ -33,7 +33,9 @@ export interface ExanicDriverOptions {
   /** Chunks of a receive region. Default 16,384, which a real card insists on. */
   readonly chunkCount?: number;
   /** Default the right one. The others are for those who want to see it fail. */
-  readonly reader?: new (...region: ConstructorParameters<typeof ExanicReader>) => ExanicReader;
+  readonly reader?: new (
+    ...region: ConstructorParameters<typeof ExanicReader>
+  ) => ExanicReader;
 }
 
 export class ExanicDriver {

@@ -41,7 +41,8 @@ export function lappedExploration(reader: ExanicDriverOptions["reader"]): Explor
         const isWhole = length === FRAME_BYTES + 4 && target.subarray(14, FRAME_BYTES).every((byte) => byte === number);
         if (!isWhole) throw new Error("a frame passed for good is a mixture of two");
         if (number <= last) throw new Error(`frame ${number} came behind frame ${last}`);
-        if (number > last + 1 && driver.reader.lappedCount === 0) throw new Error("frames are missing, and nobody was told");
+        if (number > last + 1 && driver.reader.lappedCount === 0)
+          throw new Error("frames are missing, and nobody was told");
         last = number;
       }
     },

@@ -30,9 +30,11 @@ test("every frame of a replay is read by a driver that keeps up, whole", async (
   expect(report.violations).toEqual([]);
 });
 
+// That no damaged frame passes is held by the explorer's tests (test/unit/explore/lapped.test.ts): on threads a reader is
+// hardly ever lapped just while it copies.
 test("a driver that does not keep up is lapped, passes no damaged frame for good, and knows what it lost", async () => {
-  const chunkCount = 64;
-  const driverOptions = { checksFcs: true, stallNs: 1_000_000, driver: { chunkCount } };
+  const chunkCount = 16;
+  const driverOptions = { checksFcs: true, driver: { chunkCount } };
   const report = await replay({ target: exanicTarget({ device: { chunkCount }, driverOptions }), file });
   expect(report.balance).toEqual({ holds: true, lostInCard: 0, lostInDriver: 0 });
   expect(thrownAway(report)).toBeGreaterThan(0);

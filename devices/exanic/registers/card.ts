@@ -1,6 +1,13 @@
 /** The registers of the whole card and of its board. */
 
-import { bit, bits, type FieldedRegister, notModelled, type Register, register } from "../../../emulator/registers/declare.ts";
+import {
+  bit,
+  bits,
+  type FieldedRegister,
+  notModelled,
+  type Register,
+  register,
+} from "../../../emulator/registers/declare.ts";
 import { ADDRESS_FIELDS, CLOCK_HZ, FILTER_BUFFER_COUNT } from "./shapes.ts";
 
 // ---- 0x0000: the card -------------------------------------------------------------------------------------------------
@@ -10,7 +17,8 @@ export const PCIE_IF_VER: Register = register("PCIE_IF_VER", {
   access: "ro",
   reset: 1,
   harmless: true,
-  about: "Index 0: version of this interface. Drivers write to it to warm up the path or to flush write combining; it has no effect.",
+  about:
+    "Index 0: version of this interface. Drivers write to it to warm up the path or to flush write combining; it has no effect.",
 });
 
 export const HW_ID: Register = register("HW_ID", {
@@ -58,12 +66,15 @@ export const TX_FEEDBACK_BASE_HI: Register = register("TX_FEEDBACK_BASE_HI", {
   about: "Index 5: upper half of the address of the transmit feedback page. 0 with a 32-bit address.",
 });
 
-export const TX_FEEDBACK_BASE_LO: FieldedRegister<"PAGE" | "BELOW_PAGE" | "IS_32_BIT"> = register("TX_FEEDBACK_BASE_LO", {
-  offset: 0x0018,
-  access: "rw",
-  fields: ADDRESS_FIELDS,
-  about: "Index 6: lower half, with the address format in bit 0. Slot n is the 16-bit word n of the page.",
-});
+export const TX_FEEDBACK_BASE_LO: FieldedRegister<"PAGE" | "BELOW_PAGE" | "IS_32_BIT"> = register(
+  "TX_FEEDBACK_BASE_LO",
+  {
+    offset: 0x0018,
+    access: "rw",
+    fields: ADDRESS_FIELDS,
+    about: "Index 6: lower half, with the address format in bit 0. Slot n is the 16-bit word n of the page.",
+  },
+);
 
 export const MAC_ADDR_OUI: Register = register("MAC_ADDR_OUI", {
   offset: 0x001c,
@@ -144,7 +155,8 @@ export const HW_I2C_GPIO: Register = register("HW_I2C_GPIO", {
   offset: 0x012c,
   access: "rw",
   modelled: "not-modelled",
-  about: "Board index 11: lines to the modules and to the EEPROM. Nobody answers; the address is in PORT_MAC_ADDR_OUI and _NIC.",
+  about:
+    "Board index 11: lines to the modules and to the EEPROM. Nobody answers; the address is in PORT_MAC_ADDR_OUI and _NIC.",
 });
 
 export const HW_POWERDOWN: Register = register("HW_POWERDOWN", {

@@ -53,11 +53,15 @@ export const PORT_RX_DMA_BASE_HI: Register = perPort("PORT_RX_DMA_BASE_HI", 5, {
   about: "Port index 5: upper half of the address of the receive region. 0 with a 32-bit address.",
 });
 
-export const PORT_RX_DMA_BASE_LO: FieldedRegister<"PAGE" | "BELOW_PAGE" | "IS_32_BIT"> = perPort("PORT_RX_DMA_BASE_LO", 6, {
-  access: "rw",
-  fields: ADDRESS_FIELDS,
-  about: "Port index 6: lower half, with the address format in bit 0. The region has 2 MiB.",
-});
+export const PORT_RX_DMA_BASE_LO: FieldedRegister<"PAGE" | "BELOW_PAGE" | "IS_32_BIT"> = perPort(
+  "PORT_RX_DMA_BASE_LO",
+  6,
+  {
+    access: "rw",
+    fields: ADDRESS_FIELDS,
+    about: "Port index 6: lower half, with the address format in bit 0. The region has 2 MiB.",
+  },
+);
 
 export const PORT_TX_SUPPORTED_TYPES: Register = perPort("PORT_TX_SUPPORTED_TYPES", 7, {
   access: "ro",

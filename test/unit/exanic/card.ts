@@ -91,7 +91,13 @@ export class Card {
   }
 
   /** Writes a transmit chunk at an offset of the TX region, word by word. */
-  putChunk(at: number, frame: Uint8Array, id: number, slot: number, overrides: { length?: number; type?: number } = {}): void {
+  putChunk(
+    at: number,
+    frame: Uint8Array,
+    id: number,
+    slot: number,
+    overrides: { length?: number; type?: number } = {},
+  ): void {
     const { length = frame.length + 2, type = 1 } = overrides;
     const bytes = new Uint8Array((10 + frame.length + 3) & ~3);
     new DataView(bytes.buffer).setUint16(0, id, true);
@@ -99,7 +105,8 @@ export class Card {
     new DataView(bytes.buffer).setUint16(4, length, true);
     bytes[6] = type;
     bytes.set(frame, 10);
-    for (const [index, word] of new Int32Array(bytes.buffer).entries()) this.device.onWrite(2, at + 4 * index, 4, word, 0);
+    for (const [index, word] of new Int32Array(bytes.buffer).entries())
+      this.device.onWrite(2, at + 4 * index, 4, word, 0);
   }
 
   feedbackOf(slot: number): number {

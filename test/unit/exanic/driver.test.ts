@@ -96,10 +96,13 @@ describe("a reader that was lapped", () => {
   test("says so, goes on with the newest end of a frame, and passes nothing for good that is not", async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.record({ count: fc.integer({ min: 1, max: 150 }), byteLength: fc.integer({ min: 60, max: 700 }) }), {
-          minLength: 1,
-          maxLength: 6,
-        }),
+        fc.array(
+          fc.record({ count: fc.integer({ min: 1, max: 150 }), byteLength: fc.integer({ min: 60, max: 700 }) }),
+          {
+            minLength: 1,
+            maxLength: 6,
+          },
+        ),
         async (bursts) => {
           await using bed = await open();
           const driver = probe(bed);

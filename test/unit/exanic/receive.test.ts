@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import * as reg from "../../../devices/exanic/registers.ts";
 import { FRAME_BAD_FCS } from "../../../emulator/pcie/device-model.ts";
 import { IOVA_HIGH } from "../ixgbe/test-port.ts";
-import { CHUNK_BYTES, CHUNK_COUNT, Card, frameOf, withFcs } from "./card.ts";
+import { Card, CHUNK_BYTES, CHUNK_COUNT, frameOf, withFcs } from "./card.ts";
 
 /** A second card, as fifo_if.h describes it: every chunk of every frame in the order in which they come. */
 function chunksOf(frames: readonly { readonly frame: Uint8Array; readonly damaged: boolean }[]) {
@@ -18,7 +18,10 @@ function chunksOf(frames: readonly { readonly frame: Uint8Array; readonly damage
 }
 
 const anyFrames = fc.array(
-  fc.record({ byteLength: fc.oneof(fc.integer({ min: 14, max: 1600 }), fc.constantFrom(60, 115, 116, 117, 236, 237)), damaged: fc.boolean() }),
+  fc.record({
+    byteLength: fc.oneof(fc.integer({ min: 14, max: 1600 }), fc.constantFrom(60, 115, 116, 117, 236, 237)),
+    damaged: fc.boolean(),
+  }),
   { minLength: 1, maxLength: 60 },
 );
 

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import * as reg from "../../../devices/exanic/registers.ts";
 import { UdpFrameTemplate } from "../../../emulator/wire/build-frame.ts";
 import { IOVA_HIGH } from "../ixgbe/test-port.ts";
-import { CHUNK_BYTES, CHUNK_COUNT, Card, frameOf } from "./card.ts";
+import { Card, CHUNK_BYTES, CHUNK_COUNT, frameOf } from "./card.ts";
 
 interface Flow {
   readonly sourceIp: number;
@@ -13,7 +13,12 @@ interface Flow {
 }
 
 function udp(flow: Flow, vlanTci?: number): Uint8Array {
-  const template = new UdpFrameTemplate({ sourceMac: 0x0200_0000_0001, destinationMac: 0x0200_0000_0002, ...flow, ...(vlanTci === undefined ? {} : { vlanTci }) });
+  const template = new UdpFrameTemplate({
+    sourceMac: 0x0200_0000_0001,
+    destinationMac: 0x0200_0000_0002,
+    ...flow,
+    ...(vlanTci === undefined ? {} : { vlanTci }),
+  });
   const frame = new Uint8Array(100);
   const length = template.stamp(frame, 0, 30);
   return frame.slice(0, length);
@@ -23,7 +28,8 @@ function udp(flow: Flow, vlanTci?: number): Uint8Array {
 const anIp = fc.constantFrom(0x0a00_0001, 0x0a00_0002, 0x0a01_0001);
 const aPort = fc.constantFrom(1000, 1001, 2000);
 const aFlow = fc.record({ sourceIp: anIp, destinationIp: anIp, sourcePort: aPort, destinationPort: aPort });
-const anOption = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined });
+const anOption = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
+  fc.option(arbitrary, { nil: undefined });
 const aRule = fc.record({
   sourceIp: anOption(anIp),
   destinationIp: anOption(anIp),
@@ -125,8 +131,18 @@ test("the hash spreads flows over the buffers, both directions of one to the sam
   for (const kind of [0, 1, 2]) {
     const used = new Set<number>();
     for (let flow = 0; flow < 40; flow++) {
-      const there = { sourceIp: 0x0a00_0001 + 77 * flow, destinationIp: 0x0a01_0000 + flow, sourcePort: 1000 + flow, destinationPort: 2000 + 3 * flow };
-      const back = { sourceIp: there.destinationIp, destinationIp: there.sourceIp, sourcePort: there.destinationPort, destinationPort: there.sourcePort };
+      const there = {
+        sourceIp: 0x0a00_0001 + 77 * flow,
+        destinationIp: 0x0a01_0000 + flow,
+        sourcePort: 1000 + flow,
+        destinationPort: 2000 + 3 * flow,
+      };
+      const back = {
+        sourceIp: there.destinationIp,
+        destinationIp: there.sourceIp,
+        sourcePort: there.destinationPort,
+        destinationPort: there.sourcePort,
+      };
       const found = [there, back].map((direction) => {
         const card = Card.running();
         const buffers = lendBuffers(card, 4);
