@@ -9,7 +9,7 @@ const PAGE_MASK = reg.PORT_RX_DMA_BASE_LO.fields.PAGE.mask;
 const IS_32_BIT = reg.PORT_RX_DMA_BASE_LO.fields.IS_32_BIT.mask;
 
 /** Regions of a port: the default one, then its filter buffers. */
-export const REGIONS_PER_PORT: number = 1 + reg.FILTER_BUFFER_COUNT;
+const REGIONS_PER_PORT: number = 1 + reg.FILTER_BUFFER_COUNT;
 const REGION_COUNT: number = reg.PORT_COUNT * REGIONS_PER_PORT;
 
 /**

@@ -1,5 +1,4 @@
-import { declaration, type ExanicOptions } from "../../../devices/exanic/declaration.ts";
-import { create } from "../../../devices/exanic/exanic.ts";
+import { create, declaration, type ExanicOptions } from "../../../devices/exanic/exanic.ts";
 import * as reg from "../../../devices/exanic/registers.ts";
 import { MemoryView } from "../../../emulator/memory/memory-view.ts";
 import type { DeviceModel } from "../../../emulator/pcie/device-model.ts";

@@ -105,7 +105,7 @@ test("the page shows what the explorer prints", () => {
     expect(Number(seen)).toBeLessThanOrEqual(2);
     // The last step is the one that matters: what was copied, or what the look back saw.
     const last =
-      token?.picture
+      report?.picture
         .trimEnd()
         .split("\n")
         .at(-1)
