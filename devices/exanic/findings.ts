@@ -61,7 +61,7 @@ export function recordNoRegion(port: DevicePort, index: number): void {
 export function recordRegionChanged(port: DevicePort, register: Register, index: number, written: number): void {
   const place = placeOf(register, index);
   port.record("violation", "region-changed-while-enabled", place, () => {
-    return `${place} was written with ${hex(written >>> 0, 8)} while port ${index} is enabled. The card goes on with the region that it was enabled with. Disable the port first.`;
+    return `${place} was written with ${hex(written >>> 0, 8)} while port ${index} is enabled. The card takes it if it has not written a chunk yet, and otherwise goes on with the region that it has. Disable the port first.`;
   });
 }
 

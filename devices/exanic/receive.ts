@@ -64,6 +64,8 @@ export class Receive {
   readonly #armed = new Uint8Array(reg.PORT_COUNT);
   readonly #armedAt = new Int32Array(reg.PORT_COUNT);
   readonly #chunk = MemoryView.ofSize(chunks.RX_CHUNK_BYTE_LENGTH);
+  /** Words of its payload that are not 0. */
+  #filledWords = 0;
   readonly #flagsAt: number;
   readonly #macOuiAt: number;
   readonly #macNicAt: number;
@@ -256,7 +258,11 @@ export class Receive {
     const chunk = this.#chunk;
     const ofFrame = Math.max(0, Math.min(length, byteLength - done));
     const { words } = chunk;
-    for (let word = length >> 2; word < chunks.RX_PAYLOAD_BYTE_LENGTH >> 2; word++) words[word] = 0;
+    const first = length >> 2;
+    for (let word = first; word < this.#filledWords; word++) words[word] = 0;
+    this.#filledWords = (length + 3) >> 2;
+    // The last word of a length that is no multiple of four: its end is not copied over.
+    if (first < this.#filledWords) words[first] = 0;
     if (ofFrame > 0) copyMemory(chunk, 0, memory, offset + done, ofFrame);
     for (let at = ofFrame; at < length; at++) chunk.bytes[at] = fcs >>> (8 * (done + at - byteLength));
   }

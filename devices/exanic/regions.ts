@@ -39,7 +39,7 @@ export class Regions {
     this.#positionMask = 256 * chunkCount - 1;
     const changed = (register: Register) => (index: number, value: number, before: number, written: number) => {
       const isEnabled = (registers.get(reg.PORT_ENABLED, index) & 1) !== 0;
-      if (isEnabled && value !== before) recordRegionChanged(port, register, index, value);
+      if (isEnabled && value !== before) this.#changeEnabled(register, index, value);
       if (register === reg.PORT_RX_DMA_BASE_LO) this.#checkPage(register, index, written);
     };
     registers.onWrite(reg.PORT_RX_DMA_BASE_HI, changed(reg.PORT_RX_DMA_BASE_HI));
@@ -161,6 +161,13 @@ export class Regions {
     this.#highs.set(highs);
     this.#lows.set(lows);
     this.#positions.set(positions);
+  }
+
+  /** The card looks at the address when it writes the first chunk. A driver on raw memory may be seen to enable first. */
+  #changeEnabled(register: Register, port: number, value: number): void {
+    recordRegionChanged(this.#port, register, port, value);
+    const region = this.regionOf(port, -1);
+    if (this.position(region) === 0) this.#take(region, reg.PORT_RX_DMA_BASE_HI, reg.PORT_RX_DMA_BASE_LO, port);
   }
 
   #take(region: number, highRegister: Register, lowRegister: Register, index: number): void {

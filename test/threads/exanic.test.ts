@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { PcapWriter } from "../../emulator/wire/capture/write-pcap.ts";
-import { frames, type ReplayReport, replay } from "../../harness/index.ts";
+import { exanic } from "../../devices/index.ts";
+import { frames, plugIn, type ReplayReport, replay } from "../../harness/index.ts";
 import { exanicTarget } from "../../scenarios/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "softbar-exanic-"));
@@ -40,4 +41,32 @@ test("a driver that does not keep up is lapped, passes no damaged frame for good
   expect(thrownAway(report)).toBeGreaterThan(0);
   expect(report.deliveredCount + thrownAway(report)).toBe(FRAMES);
   expect(report.violations).toEqual([]);
+});
+
+test("a driver that maps BAR0 as memory receives, and cannot map BAR2, as the data sheet says", async () => {
+  await using bed = await plugIn(exanic(), { run: "threaded" });
+  const { pci } = bed;
+  while ((pci.bar(0).read32(0x0008) & 0x2_0000) !== 0) pci.cpu.relax();
+  pci.config.setBusMaster(true);
+  const region = pci.dma.alloc(2 << 20, { label: "rx region" });
+  region.bytes.fill(0xff);
+  const registers = new Int32Array(pci.bar(0).map());
+  // pcie_if.h: PORT_RX_DMA_BASE_LO and HI, PORT_FLAGS promiscuous, PORT_ENABLED; link in PORT_STATUS.
+  registers[0x0218 >> 2] = region.iovaLow;
+  registers[0x0214 >> 2] = region.iovaHigh;
+  registers[0x0210 >> 2] = 1;
+  Atomics.store(registers, 0x0200 >> 2, 1);
+  const deadlineNs = pci.cpu.nowNs() + 10e9;
+  while ((Atomics.load(registers, 0x0208 >> 2) & 8) === 0) {
+    expect(pci.cpu.nowNs()).toBeLessThan(deadlineNs);
+    pci.cpu.relax();
+  }
+  const [frame = new Uint8Array()] = frames(1, { minByteLength: 60, maxByteLength: 100 });
+  bed.wire.send(frame);
+  await bed.quiesce();
+  expect(region.read8(127)).toBe(0);
+  expect(region.read8(125)).toBe(frame.length + 4);
+  expect(region.bytes.slice(0, frame.length)).toEqual(frame);
+  expect(() => pci.bar(2).map()).toThrow(/no register table/);
+  expect(bed.violations).toEqual([]);
 });
