@@ -149,14 +149,14 @@ export class ExanicDriver {
   /** Header, padding and frame, in rising words as write combining likes it. */
   #writeChunk(at: number, frame: Uint8Array, id: number): void {
     const region = this.#txRegion;
-    region.writeRelaxed32(at, id | (FEEDBACK_SLOT << 16));
-    region.writeRelaxed32(at + 4, (frame.length + reg.TX_PADDING_BYTES) | (reg.TX_TYPE_RAW << 16));
+    region.writeCombining32(at, id | (FEEDBACK_SLOT << 16));
+    region.writeCombining32(at + 4, (frame.length + reg.TX_PADDING_BYTES) | (reg.TX_TYPE_RAW << 16));
     for (let byte = -reg.TX_PADDING_BYTES; byte < frame.length; byte += 4) {
       const word =
         (byte < 0 ? 0 : (frame[byte] as number) | ((frame[byte + 1] ?? 0) << 8)) |
         ((frame[byte + 2] ?? 0) << 16) |
         ((frame[byte + 3] ?? 0) << 24);
-      region.writeRelaxed32(at + reg.TX_HEADER_BYTES + reg.TX_PADDING_BYTES + byte, word);
+      region.writeCombining32(at + reg.TX_HEADER_BYTES + reg.TX_PADDING_BYTES + byte, word);
     }
   }
 
