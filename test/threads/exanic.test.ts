@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { PcapWriter } from "../../emulator/wire/capture/write-pcap.ts";
 import { exanic } from "../../devices/index.ts";
+import { PcapWriter } from "../../emulator/wire/capture/write-pcap.ts";
 import { frames, plugIn, type ReplayReport, replay } from "../../harness/index.ts";
 import { exanicTarget } from "../../scenarios/index.ts";
 
