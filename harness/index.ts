@@ -21,7 +21,6 @@ export type { MachineOptions, PortName } from "../emulator/run/machine.ts";
 export { DeviceGoneError, DeviceStuckError, DriverModuleError, TestbedError } from "../emulator/run/testbed-error.ts";
 export { CaptureError } from "../emulator/wire/capture/capture-error.ts";
 export { type CaptureInfo, type CaptureInfoOptions, captureInfo } from "./capture/capture-info.ts";
-export type { FeedFindings, FeedLine } from "./capture/feed-recogniser.ts";
 export {
   type CampaignEnd,
   type CampaignOptions,
@@ -41,7 +40,7 @@ export type { ExploredBed, ExploredWireEnd } from "./explore/plugged-session.ts"
 export { type FrameShape, frames } from "./frames.ts";
 export { failOnOpenTestbeds } from "./open-testbeds.ts";
 export { plugIn } from "./plug-in.ts";
-export type { FeedReport, SessionReport } from "./replay/feed-meter.ts";
+export type { FeedReport, LineReport, SessionReport, StreamReport } from "./replay/feed-meter.ts";
 export type { FcsMode, FrameReaderReport } from "./replay/frame-source.ts";
 export type { LatencyReport } from "./replay/latency.ts";
 export type { PreparationReport, RecordOrder } from "./replay/preparation.ts";
