@@ -15,7 +15,7 @@ import { TestSearch } from "./test-search.ts";
 import { hashOfText } from "./token.ts";
 import { inTime } from "./work.ts";
 
-const RUN_LIMIT_MS = 10_000;
+const RUN_LIMIT_MS = 30_000;
 
 export interface ExploreOptions<Context, Workload> {
   /** Brings the driver up, before each schedule and unexplored; what it returns goes to the body. May be `async`. */
@@ -46,7 +46,7 @@ export interface ExploreOptions<Context, Workload> {
   readonly mustEnd?: boolean;
   /**
    * How long one run may take: one that has not come to its end by then loops without an access, and fails as a hang. Its
-   * schedule is not shrunk, as each try would take as long. Default 10,000. Nothing is stopped under a debugger. Where
+   * schedule is not shrunk, as each try would take as long. Default 30,000. Nothing is stopped under a debugger. Where
    * an async driver never comes round to its event loop, it is stopped in the main thread only, and in Node 24 and later.
    */
   readonly runLimitMs?: number;
