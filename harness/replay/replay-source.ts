@@ -16,6 +16,8 @@ export interface OpenSource {
   readonly frameCount: number | undefined;
   /** Somebody may still be writing it: a pipe. It is not read ahead. */
   readonly isLive: boolean;
+  /** Opens it once more, for another pass; undefined for what can be read only once. */
+  readonly reopen: (() => Promise<FrameSource>) | undefined;
   /** Which part of the source so many frames of so many bytes are; undefined when nobody knows. */
   fractionOf(frameCount: number, byteCount: number): number | undefined;
 }
@@ -34,6 +36,7 @@ function beginSession(options: ReplayOptions): OpenSource {
     format: "generated",
     frameCount,
     isLive: false,
+    reopen: async () => new ItchSession({ seed, frameCount }),
     fractionOf: (sentCount) => Math.min(1, sentCount / frameCount),
   };
 }
@@ -49,6 +52,7 @@ async function openFile(path: string): Promise<OpenSource> {
     format: capture.isGzip ? `${capture.format}, gzip` : capture.format,
     frameCount: undefined,
     isLive,
+    reopen: isLive ? undefined : () => openCapture(path),
     fractionOf(frameCount, byteCount) {
       if (capture.isGzip || isLive || size === 0) return undefined;
       return Math.min(1, (byteCount + overhead * frameCount) / size);

@@ -8,12 +8,15 @@ export class ReplayWatch {
   readonly delivered: WrappingCount = new WrappingCount();
   readonly #channel: ReplayChannel;
   readonly #limitMs: number;
+  readonly #isVirtual: boolean;
   #movedAtMs: number;
 
-  constructor(channel: ReplayChannel, limitMs: number, nowMs: number) {
+  /** In virtual time waiting for a frame's time is no excuse: a driver that polls lets it pass. */
+  constructor(channel: ReplayChannel, limitMs: number, nowMs: number, isVirtual = false) {
     this.#channel = channel;
     this.#limitMs = limitMs;
     this.#movedAtMs = nowMs;
+    this.#isVirtual = isVirtual;
   }
 
   /**
@@ -26,7 +29,8 @@ export class ReplayWatch {
     const hasDelivered = this.delivered.update((channel.deliveredCount + channel.rejectedCount) | 0);
     const outstanding = channel.outstandingCount;
     // Frames in the card are the driver's turn; with none there, the next frame is the replayer's.
-    const isPaused = (channel.state === REPLAY_WAITS_FOR_TIME || isStarved) && outstanding === 0;
+    const isWaiting = channel.state === REPLAY_WAITS_FOR_TIME && !this.#isVirtual;
+    const isPaused = (isWaiting || isStarved) && outstanding === 0;
     if (hasDelivered || isPaused || (hasSent && outstanding === 0)) this.#movedAtMs = nowMs;
     if (nowMs - this.#movedAtMs > this.#limitMs) throw new ReplayStuckError(this.#sentence(outstanding));
   }
@@ -39,6 +43,9 @@ export class ReplayWatch {
     if (outstanding > 0) {
       const frames = outstanding.toLocaleString("en");
       return `The driver took no frame for ${seconds} s although ${frames} are waiting in the card and its rings: it is stuck.`;
+    }
+    if (this.#isVirtual && this.#channel.state === REPLAY_WAITS_FOR_TIME) {
+      return `No virtual time has passed for ${seconds} s: a driver that polls in vain must call pci.cpu.relax(), or wait.`;
     }
     return `The driver did not return within ${seconds} s after the last frame: it must end when its sink is over.`;
   }

@@ -128,7 +128,8 @@ function checkRule(rule: DamageRule): void {
   }
   for (const name of DURATIONS) {
     const value = rule[name] ?? 0;
-    if (!(value >= 0 && value <= TIME_LIMIT_NS)) throw new RangeError(`${name} is a time of up to 10^15 ns, not ${value}.`);
+    if (!(value >= 0 && value <= TIME_LIMIT_NS))
+      throw new RangeError(`${name} is a time of up to 10^15 ns, not ${value}.`);
   }
   if ((rule.jitterNs ?? 0) > (rule.delayNs ?? 0)) {
     throw new RangeError("the jitter is larger than the delay: no frame comes before it is sent.");

@@ -1,5 +1,5 @@
-import { FrameHeaders, IP_PROTOCOL_UDP } from "../frame.ts";
 import { MOLD_HEADER_BYTE_LENGTH, MoldUdp64Packet } from "../feeds/mold-udp64.ts";
+import { FrameHeaders, IP_PROTOCOL_UDP } from "../frame.ts";
 
 /** How a packet says which sequence numbers it carries. */
 export type SequenceProtocol = "moldudp64" | "cme-mdp3";

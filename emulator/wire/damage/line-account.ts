@@ -1,6 +1,6 @@
+import { sessionText } from "../feeds/mold-udp64.ts";
 import type { FrameSequence } from "./frame-sequence.ts";
 import { lineText } from "./frame-sequence.ts";
-import { sessionText } from "../feeds/mold-udp64.ts";
 import { type SequenceRange, SequenceSet } from "./sequence-set.ts";
 
 /** Sequences of one frame that stand out. */

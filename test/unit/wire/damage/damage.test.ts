@@ -42,7 +42,9 @@ describe("a damaged wire", () => {
           const bad = arrivals.filter((arrival, at) => arrival.isBad && origins[at]?.includes(index) === true);
           const copies = whats.includes("duplicated") ? 1 : 0;
           const isFlipped = whats.includes("corrupted");
-          expect([good.length, bad.length]).toEqual(isLost ? [0, 0] : [isFlipped ? copies : 1 + copies, isFlipped ? 1 : 0]);
+          expect([good.length, bad.length]).toEqual(
+            isLost ? [0, 0] : [isFlipped ? copies : 1 + copies, isFlipped ? 1 : 0],
+          );
           if (isLost) expect(whats).toHaveLength(1);
         }
         const counts = ledger.counts();
@@ -90,7 +92,7 @@ describe("a damaged wire", () => {
           const before = order.slice(0, order.indexOf(entry.frame));
           expect(entry.overtakenBy).toBe(before.filter((index) => index > entry.frame).length);
           const rule = plan.rules[entry.rule - 1];
-          expect(entry.overtakenBy).toBeLessThanOrEqual((rule?.reorderWindow ?? 0));
+          expect(entry.overtakenBy).toBeLessThanOrEqual(rule?.reorderWindow ?? 0);
           expect((entry.newTimeNs as number) - entry.timeNs).toBeLessThanOrEqual(rule?.reorderTimeNs ?? 0);
         }
         // Whoever is not in the ledger was overtaken by none.
@@ -102,14 +104,20 @@ describe("a damaged wire", () => {
   });
 
   test("the same seed gives the same ledger to the byte, and another seed another", () => {
-    const packets = Array.from({ length: 400 }, (_, index): Packet => ({
-      line: index % 2 === 0 ? LINE_A : LINE_B,
-      sequence: 1 + (index >> 1),
-      count: 1,
-      timeNs: 1000 * index,
-    }));
+    const packets = Array.from(
+      { length: 400 },
+      (_, index): Packet => ({
+        line: index % 2 === 0 ? LINE_A : LINE_B,
+        sequence: 1 + (index >> 1),
+        count: 1,
+        timeNs: 1000 * index,
+      }),
+    );
     const text = (seed: number): string => {
-      const plan = { seed, rules: [{ loss: 0.1, duplicate: 0.1, reorder: 0.1, delayNs: 5000, jitterNs: 4000, corrupt: 0.1 }] };
+      const plan = {
+        seed,
+        rules: [{ loss: 0.1, duplicate: 0.1, reorder: 0.1, delayNs: 5000, jitterNs: 4000, corrupt: 0.1 }],
+      };
       return [...ledgerLines(sendThrough(plan, packets).damage.ledger, plan)].join("");
     };
     const first = text(7);
@@ -134,7 +142,10 @@ describe("a damaged wire", () => {
 
 /** A receiver in so many words: sets and no arithmetic. */
 function naiveReceiver(arrivals: readonly Arrival[], line: string) {
-  const packets = arrivals.filter(({ isBad }) => !isBad).map(({ bytes }) => parsed(bytes)).filter((each) => each.line === line);
+  const packets = arrivals
+    .filter(({ isBad }) => !isBad)
+    .map(({ bytes }) => parsed(bytes))
+    .filter((each) => each.line === line);
   const seen = new Set<number>();
   const again: number[] = [];
   const early: number[] = [];
@@ -269,12 +280,15 @@ function eventOf({ frame, what, bit = 0, timeNs, newTimeNs = 0 }: LedgerEntry): 
 
 describe("burst loss", () => {
   test("has the stationary loss and the mean burst of a Gilbert-Elliott channel", () => {
-    const packets = Array.from({ length: 40_000 }, (_, index): Packet => ({
-      line: LINE_A,
-      sequence: index + 1,
-      count: 1,
-      timeNs: index,
-    }));
+    const packets = Array.from(
+      { length: 40_000 },
+      (_, index): Packet => ({
+        line: LINE_A,
+        sequence: index + 1,
+        count: 1,
+        timeNs: index,
+      }),
+    );
     const [p, length] = [0.01, 5];
     const { damage } = sendThrough({ seed: 3, rules: [{ burstLoss: p, burstLength: length }] }, packets);
     const { lost } = damage.ledger.counts();
