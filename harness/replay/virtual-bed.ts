@@ -28,10 +28,16 @@ export interface VirtualRun {
   readonly argument: ReplayDriverArgument;
 }
 
-/** What it answers with, once. */
-export type VirtualAnswer =
-  | { readonly result: unknown; readonly card: CardResult; readonly findings: readonly Finding[] }
-  | { readonly error: ErrorData };
+/** What came of it. */
+export interface VirtualResult {
+  /** What the driver module returned. */
+  readonly result: unknown;
+  readonly card: CardResult;
+  readonly findings: readonly Finding[];
+}
+
+/** What the thread answers with, once. */
+export type VirtualAnswer = VirtualResult | { readonly error: ErrorData };
 
 /**
  * Card and driver folded into one thread of their own, in virtual time. The thread is another one than the caller's

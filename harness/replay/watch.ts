@@ -1,4 +1,9 @@
-import { REPLAY_WAITS_FOR_START, REPLAY_WAITS_FOR_TIME, type ReplayChannel } from "./replay-channel.ts";
+import {
+  REPLAY_FINISHED,
+  REPLAY_WAITS_FOR_START,
+  REPLAY_WAITS_FOR_TIME,
+  type ReplayChannel,
+} from "./replay-channel.ts";
 import { ReplayStuckError } from "./replay-errors.ts";
 import { WrappingCount } from "./replay-progress.ts";
 
@@ -37,15 +42,15 @@ export class ReplayWatch {
 
   #sentence(outstanding: number): string {
     const seconds = (this.#limitMs / 1000).toLocaleString("en");
+    if (this.#isVirtual && this.#channel.isReady && outstanding === 0 && this.#channel.state !== REPLAY_FINISHED) {
+      return `No virtual time has passed for ${seconds} s: a driver that polls in vain must call pci.cpu.relax(), or wait.`;
+    }
     if (this.#channel.state === REPLAY_WAITS_FOR_START) {
       return `The driver did not set the card up within ${seconds} s: it waits for something that does not come.`;
     }
     if (outstanding > 0) {
       const frames = outstanding.toLocaleString("en");
       return `The driver took no frame for ${seconds} s although ${frames} are waiting in the card and its rings: it is stuck.`;
-    }
-    if (this.#isVirtual && this.#channel.state === REPLAY_WAITS_FOR_TIME) {
-      return `No virtual time has passed for ${seconds} s: a driver that polls in vain must call pci.cpu.relax(), or wait.`;
     }
     return `The driver did not return within ${seconds} s after the last frame: it must end when its sink is over.`;
   }
