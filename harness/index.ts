@@ -20,6 +20,7 @@ export type { Finding, FindingKind } from "../emulator/run/findings.ts";
 export type { MachineOptions, PortName } from "../emulator/run/machine.ts";
 export { DeviceGoneError, DeviceStuckError, DriverModuleError, TestbedError } from "../emulator/run/testbed-error.ts";
 export { CaptureError } from "../emulator/wire/capture/capture-error.ts";
+export { damageEvents, type OfferedFrame } from "../emulator/wire/damage/damage-events.ts";
 export type { DamageEvent, DamagePlan, DamageRule } from "../emulator/wire/damage/damage-plan.ts";
 export { parseDamage } from "../emulator/wire/damage/damage-text.ts";
 export type { DamageLedger, LedgerCounts, LedgerEntry } from "../emulator/wire/damage/ledger.ts";
@@ -47,6 +48,13 @@ export type { FeedReport, SessionReport } from "./replay/feed-meter.ts";
 export type { FrameDecoder, FrameDecoderFactory } from "./replay/frame-decoder.ts";
 export type { FcsMode, FrameReaderReport } from "./replay/frame-source.ts";
 export type { LatencyReport, LatenessReport } from "./replay/latency.ts";
+export { type RecordedFramesOptions, recordedFrames } from "./replay/recorded-frames.ts";
+export {
+  type ArrivingFrame,
+  type RecordedTraffic,
+  type RecordedTrafficOptions,
+  recordedTraffic,
+} from "./replay/recorded-traffic.ts";
 export { replay } from "./replay/replay.ts";
 export { ReplayDecoderError, ReplayDriverError, ReplayInputError, ReplayStuckError } from "./replay/replay-errors.ts";
 export type { ReplayExpectation, ReplayOptions } from "./replay/replay-options.ts";

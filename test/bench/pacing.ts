@@ -5,12 +5,10 @@ import { join } from "node:path";
 import { WallClock } from "../../emulator/clock/wall-clock.ts";
 import { Rng } from "../../emulator/run/rng.ts";
 import { PcapWriter } from "../../emulator/wire/capture/write-pcap.ts";
-import { FrameQueue } from "../../emulator/wire/frame-queue.ts";
 import { frames } from "../../harness/frames.ts";
 import { replay } from "../../harness/index.ts";
-import { FrameReader } from "../../harness/replay/frame-reader.ts";
 import { LatenessMeter, type LatenessReport } from "../../harness/replay/latency.ts";
-import { openSource } from "../../harness/replay/replay-source.ts";
+import { recordedFrames } from "../../harness/replay/recorded-frames.ts";
 import { ixgbeTarget } from "../../scenarios/index.ts";
 
 /** One way of pacing: what it makes of the capture's deadlines. */
@@ -83,7 +81,7 @@ function bursts(): Uint8Array {
 
 /** What everybody writes first: sleep for the gap, send, sleep for the next one. Each sleep is late, and all add up. */
 async function sleepPerGap(path: string): Promise<LatenessReport> {
-  const deadlines = await deadlinesOf(path);
+  const deadlines = (await recordedFrames(path, { limit: Number.POSITIVE_INFINITY })).map(({ timeNs }) => timeNs);
   const clock = new WallClock();
   const meter = new LatenessMeter();
   const word = new Int32Array(new SharedArrayBuffer(4));
@@ -98,24 +96,4 @@ async function sleepPerGap(path: string): Promise<LatenessReport> {
     meter.record(due, clock.now);
   }
   return meter.report();
-}
-
-/** When every frame is to arrive, in nanoseconds from the first. */
-async function deadlinesOf(path: string): Promise<number[]> {
-  const source = await openSource({ target: ixgbeTarget(), file: path });
-  const queue = FrameQueue.createBuffer(1 << 20);
-  const reader = new FrameReader(source.frames, new FrameQueue(queue), {
-    speed: 1,
-    fcs: "auto",
-    limit: Number.POSITIVE_INFINITY,
-  });
-  const taker = new FrameQueue(queue);
-  const deadlines: number[] = [];
-  while (!reader.isDone) {
-    await reader.fill();
-    for (; taker.peek(); taker.release()) deadlines.push(taker.seconds * 1e9 + taker.nanoseconds);
-    taker.acknowledge();
-  }
-  await reader.close();
-  return deadlines;
 }
