@@ -193,6 +193,12 @@ export class Iommu {
     return true;
   }
 
+  /** The live mapping that begins at `iova`. */
+  mappingAt(iova: number): Mapping | undefined {
+    const entry = this.#entryAt(iova);
+    return entry === 0 ? undefined : this.#mapping(entry);
+  }
+
   /** Every mapping that is live, in order of IOVA. */
   mappings(): Mapping[] {
     const live: Mapping[] = [];

@@ -11,8 +11,9 @@ import type { DeviceDeclaration, DeviceModel, DevicePort } from "./device-model.
 import * as report from "./endpoint-findings.ts";
 import type { EndpointSlot, EndpointSnapshot, Uplink } from "./endpoint-slot.ts";
 import { InterruptController } from "./interrupt-controller.ts";
+import { LookAhead } from "./look-ahead.ts";
 import { type MsiSink, MsixTable } from "./msix.ts";
-import { READ_LIMIT, ReadQueue } from "./read-queue.ts";
+import { ReadQueue } from "./read-queue.ts";
 import { WriteBacks } from "./write-backs.ts";
 
 /** Reads of a function that does not answer (PCIe 2.3.2: the root complex makes up the completion). */
@@ -46,9 +47,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   readonly #memory: HostMemory;
   readonly #reads = new ReadQueue();
   readonly #writeBacks = new WriteBacks();
-  /** Sum of words that were only looked at, so that the looking is not optimised away. */
-  #seen = 0;
-  readonly #places = new Int32Array(READ_LIMIT);
+  readonly #lookAhead: LookAhead;
   readonly #barLengths = new Int32Array(6);
   readonly #msixBar: number;
   #device: DeviceModel | undefined;
@@ -62,6 +61,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     this.interrupts = slot.interrupts;
     this.#iommu = slot.iommu;
     this.#memory = slot.memory;
+    this.#lookAhead = new LookAhead(this.#reads, slot.iommu, slot.memory);
     this.timers = new Timers(declaration.timerCount);
     this.findings = new FindingLog(declaration.name, slot.clock.now);
     this.wires = new Array(declaration.wirePortCount).fill(undefined);
@@ -131,7 +131,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   /** Answers the oldest DMA read. False when there is none. */
   step(): boolean {
     const reads = this.#reads;
-    if (reads.count > 1 && reads.aheadCount === 0) this.#lookAhead();
+    if (reads.count > 1 && reads.aheadCount === 0) this.#lookAhead.look();
     if (!reads.take()) return false;
     this.#answer();
     return true;
@@ -166,37 +166,6 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   /** Ends a turn: everything that the device wrote is in memory. */
   landWrites(): void {
     this.#writeBacks.land();
-  }
-
-  /**
-   * Looks at the first word of each read that waits. The lines come from the other core all at once then, and not one
-   * after the other when the reads are answered: a card has its reads under way together too.
-   */
-  #lookAhead(): void {
-    const reads = this.#reads;
-    const iommu = this.#iommu;
-    const places = this.#places;
-    let words: Int32Array | undefined;
-    let count = 0;
-    while (reads.peekAhead()) {
-      if (reads.byteLength < 0 || !iommu.translate(reads.high, reads.low, reads.byteLength, DMA_READ)) continue;
-      const memory = this.#memory.segment(iommu.segment);
-      if (memory === undefined) continue;
-      if (memory.words !== words) {
-        if (words !== undefined) this.#touch(words, count);
-        words = memory.words;
-        count = 0;
-      }
-      places[count++] = iommu.offset >> 2;
-    }
-    if (words !== undefined) this.#touch(words, count);
-  }
-
-  #touch(words: Int32Array, count: number): void {
-    const places = this.#places;
-    let seen = 0;
-    for (let nth = 0; nth < count; nth++) seen ^= words[places[nth] as number] as number;
-    this.#seen ^= seen;
   }
 
   /** Runs the timers that are due. False when none was. */
