@@ -40,7 +40,10 @@ export interface ReplayOptions {
   readonly window?: ReplayWindow;
   /** How often it is replayed. Default 1. Sequence numbers are those of the capture in every pass. */
   readonly loopCount?: number;
-  /** From the last frame of a pass to the first of the next one. Default: see {@link ReplayWindow}, or the mean gap. */
+  /**
+   * From the last frame of a pass to the first of the next one, as recorded. By default the traffic goes on as it was: a
+   * window with both ends in time takes its own length, any other one the mean of its gaps.
+   */
   readonly loopGapNs?: number;
   /** What the wire does to the frames on their way to the card. */
   readonly damage?: DamagePlan;
@@ -61,7 +64,7 @@ export interface ReplayOptions {
   readonly inFlightLimit?: number;
   /** Whether frames end in an FCS. Default "auto": what the capture's header says, else what the first frames show. */
   readonly fcs?: FcsMode;
-  /** Stops after so many frames. */
+  /** Stops after so many frames of the source, whatever damage makes of them. */
   readonly limit?: number;
   /** Called with lines of text: every register and DMA access, by name, while it happens. Slows the card down. */
   readonly onTrace?: (lines: string) => void;

@@ -72,7 +72,9 @@ export function damageFromJson(text: string): DamagePlan {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new RangeError(`the damage is no JSON: ${(error as Error).message}.`, { cause: error });
+    // The parser quotes what it stumbled over, line ends and all.
+    const reason = (error as Error).message.replace(/\s+/g, " ");
+    throw new RangeError(`the damage is no JSON: ${reason}.`, { cause: error });
   }
   checkFields(value, PLAN_FIELDS, "the damage");
   const plan = value as DamagePlan;
