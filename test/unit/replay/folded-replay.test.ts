@@ -38,7 +38,7 @@ async function run(seed: number, plan: typeof PLAN): Promise<{ texts: string[]; 
   const channel = new ReplayChannel(ReplayChannel.createTables());
   channel.start();
   const eventLogPath = join(folder, "events.txt");
-  const { result } = await foldedReplay(
+  const { result, card } = await foldedReplay(
     {
       device: target.device,
       tables: createTables([await loadDevice(target.device)], { clock: "virtual", sentFrames: "count" }),
@@ -57,6 +57,8 @@ async function run(seed: number, plan: typeof PLAN): Promise<{ texts: string[]; 
     },
     { driverUrl: target.driverUrl, argument: { channel: channel.tables, drainLimitMs: 2000, options: undefined } },
   );
+  // Not a nanosecond of error, for no frame.
+  expect(card.replayer.lateness).toMatchObject({ maxNs: 0, endNs: 0, sampleCount: damage.ledger.counts().passed });
   const texts = [readFileSync(eventLogPath, "latin1"), [...ledgerLines(damage.ledger, plan)].join("")];
   return { texts, damage, delivered: (result as ReplayDriverResult).deliveredCount };
 }

@@ -7,6 +7,7 @@ import { Timetable } from "../../../harness/replay/timetable.ts";
 /** Recorded gaps: short ones of a burst, long ones, and hours. */
 const gaps = fc.array(
   fc.oneof(
+    fc.constantFrom(1, 1_000, 100_000),
     fc.integer({ min: 0, max: 2_000 }),
     fc.integer({ min: 0, max: 3_000_000 }),
     fc.integer({ min: 0, max: 3_600_000_000_000 }),
@@ -43,12 +44,7 @@ test("at a factor every time is the exact quotient, rounded once", () => {
         if (index > 0) sum += BigInt(gap);
         return rounded(sum * d, n);
       });
-      const times = planned(given, 84, speed);
-      // Quotients above 2^52 ns have half a nanosecond at best; all others are exact but for ties of doubles.
-      for (const [index, timeNs] of times.entries()) {
-        expect(Math.abs(timeNs - (exact[index] as number))).toBeLessThanOrEqual(Number.isInteger(speed) ? 1 : 0);
-      }
-      if (speed === 1) expect(times).toEqual(exact);
+      expect(planned(given, 84, speed)).toEqual(exact);
     }),
   );
 });

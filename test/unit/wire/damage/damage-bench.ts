@@ -50,7 +50,7 @@ export const traffic: fc.Arbitrary<Packet[]> = fc
   .array(
     fc.record({
       count: fc.integer({ min: 0, max: 4 }),
-      gapNs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 3_000 })),
+      gapNs: fc.oneof(fc.constantFrom(0, 500), fc.integer({ min: 0, max: 3_000 })),
       lag: fc.boolean(),
     }),
     { maxLength: 60 },
@@ -68,7 +68,7 @@ export const traffic: fc.Arbitrary<Packet[]> = fc
   });
 
 const probability = fc.constantFrom(0, 0, 0.1, 0.5, 1);
-const duration = fc.constantFrom(0, 1, 500, 20_000);
+const duration = fc.constantFrom(0, 0, 0, 500, 1_000, 20_000);
 
 const rule: fc.Arbitrary<DamageRule> = fc
   .record({
@@ -82,7 +82,7 @@ const rule: fc.Arbitrary<DamageRule> = fc
     duplicateDelayNs: duration,
     reorder: probability,
     reorderWindow: fc.integer({ min: 1, max: 5 }),
-    reorderTimeNs: duration,
+    reorderTimeNs: fc.constantFrom(0, 1_000, 20_000, 1e6),
     delayNs: duration,
     jitter: fc.boolean(),
     corrupt: probability,

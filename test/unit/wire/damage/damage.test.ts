@@ -103,6 +103,28 @@ describe("a damaged wire", () => {
     );
   });
 
+  test("delays a rule's frames without letting one overtake another, jitter or not", () => {
+    const rule = fc.record({ delayNs: fc.constantFrom(500, 1_000, 4_000), jitter: fc.constantFrom(0, 0.5, 1) });
+    fc.assert(
+      fc.property(rule, fc.nat(), distinct, ({ delayNs, jitter }, seed, packets) => {
+        const plan = { seed, rules: [{ line: LINE_B, delayNs, jitterNs: jitter * delayNs }] };
+        const { arrivals } = sendThrough(plan, packets);
+        const order = arrivals.map((arrival) => originOf(arrival, packets, [])[0] as number);
+        for (const line of [LINE_A, LINE_B]) {
+          const ofLine = order.filter((index) => packets[index]?.line === line);
+          expect(ofLine).toEqual([...ofLine].sort((left, right) => left - right));
+        }
+        for (const [at, index] of order.entries()) {
+          const lateNs = (arrivals[at]?.timeNs ?? 0) - (packets[index]?.timeNs ?? 0);
+          if (packets[index]?.line === LINE_A) expect(lateNs).toBe(0);
+          // A frame behind one that jitter made late is as late as that one.
+          else expect(lateNs).toBeGreaterThanOrEqual(delayNs * (1 - jitter));
+          expect(lateNs).toBeLessThanOrEqual(delayNs * (1 + jitter));
+        }
+      }),
+    );
+  });
+
   test("the same seed gives the same ledger to the byte, and another seed another", () => {
     const packets = Array.from(
       { length: 400 },
@@ -194,6 +216,7 @@ describe("the ledger says what a correct receiver must report", () => {
           expect(members(report.lost)).toHaveLength(report.sentCount - report.arrivedCount);
         }
       }),
+      { numRuns: 500 },
     );
   });
 
