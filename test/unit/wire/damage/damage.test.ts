@@ -125,6 +125,17 @@ describe("a damaged wire", () => {
     );
   });
 
+  test("lets what was sent earlier out first, where two frames are due at one moment", () => {
+    const packets = [LINE_B, LINE_A].map(
+      (line, index): Packet => ({ line, sequence: 1, count: 1, timeNs: 500 * index }),
+    );
+    const { arrivals } = sendThrough({ rules: [{ line: LINE_B, delayNs: 500 }] }, packets);
+    expect(arrivals.map(({ timeNs, bytes }) => [timeNs, parsed(bytes).line])).toEqual([
+      [500, LINE_B],
+      [500, LINE_A],
+    ]);
+  });
+
   test("the same seed gives the same ledger to the byte, and another seed another", () => {
     const packets = Array.from(
       { length: 400 },
