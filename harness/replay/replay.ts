@@ -1,3 +1,4 @@
+import { closeSync, openSync } from "node:fs";
 import { MemoryView } from "../../emulator/memory/memory-view.ts";
 import { createTables, declarationOf, type LoadedDevice, loadDevice } from "../../emulator/run/machine.ts";
 import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
@@ -44,6 +45,7 @@ const IN_FLIGHT_LIMIT = 256;
 export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   const openedAt = callerLine();
   checkReplayOptions(options);
+  if (options.eventLogPath !== undefined) checkWritable(options.eventLogPath);
   const device = await loadDevice(options.target.device);
   checkWire(device, options.target.port ?? 0);
   const source = await openSource(options);
@@ -153,6 +155,16 @@ async function plugIn(
     },
   );
   return { bed: new ThreadedReplayBed(testbed), trace };
+}
+
+/** The log is written in another thread; a place where none can be is told before anything begins. */
+function checkWritable(path: string): void {
+  try {
+    closeSync(openSync(path, "w"));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ReplayInputError(`${path}: the event log cannot be written (${code}).`, { cause: error });
+  }
 }
 
 function checkWire(device: LoadedDevice, port: number): void {

@@ -22,6 +22,7 @@ const fixture = (name: string): string => new URL(`./fixtures/${name}.ts`, impor
 const folder = mkdtempSync(join(tmpdir(), "softbar-virtual-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+/** What these replays are damaged by. */
 const DAMAGE: DamagePlan = {
   seed: 5,
   rules: [
@@ -124,8 +125,26 @@ describe("in virtual time", () => {
     );
   });
 
-  test("an event log that cannot be written is an error, and nothing hangs", async () => {
-    await expect(virtually({ eventLogPath: join(folder, "nowhere", "log.txt") })).rejects.toThrow(/ENOENT/);
+  test("an event log that cannot be written is told before anything begins", async () => {
+    const given = virtually({ eventLogPath: join(folder, "nowhere", "log.txt") });
+    await expect(given).rejects.toThrow(ReplayInputError);
+    await expect(given).rejects.toThrow(/the event log cannot be written \(ENOENT\)/);
+  });
+
+  test("can be stopped: nothing more is sent, and what was sent is delivered", async () => {
+    const controller = new AbortController();
+    const { report, ledger } = await virtually({
+      session: { frameCount: 5_000_000 },
+      damage: DAMAGE,
+      signal: controller.signal,
+      onProgress: ({ deliveredCount }) => {
+        if (deliveredCount > 0) controller.abort();
+      },
+    });
+    expect(report.interrupted).toBe(true);
+    expect(report.sentCount).toBeLessThan(5_000_000);
+    expect(report).toMatchObject({ plannedNs: undefined, damage: { lines: undefined } });
+    expect(ledger?.counts().passed).toBeGreaterThanOrEqual(report.sentCount);
   });
 });
 

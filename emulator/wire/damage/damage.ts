@@ -26,8 +26,9 @@ const CURRENT = -1;
  * damage.end(); // then once more
  * ```
  *
- * What comes out must be taken before the next frame goes in: an undamaged frame is not copied. It knows no clock: the
- * same plan does the same to the same frames on the wall clock and in virtual time.
+ * What comes out must be taken before the next frame goes in: an undamaged frame is not copied. It knows no clock, only
+ * the times of the frames: the same plan does the same to the same frames on the wall clock and in virtual time, and a
+ * frame that is held comes out when the next one shows that its time has come.
  */
 export class Damage {
   readonly ledger: DamageLedger;

@@ -36,11 +36,15 @@ export class SequenceSet {
     return Array.from({ length: this.#rangeCount }, (_, index) => [this.#bound(2 * index), this.#bound(2 * index + 1)]);
   }
 
-  /** What of [first, end) is in the set. */
+  /** What of [first, end) is in the set. Costs what it returns, however torn the rest is. */
   within(first: number, end: number): SequenceRange[] {
-    return this.ranges()
-      .map(([low, high]): SequenceRange => [Math.max(low, first), Math.min(high, end)])
-      .filter(([low, high]) => low < high);
+    const found: SequenceRange[] = [];
+    for (let index = this.#firstBehind(first); index < this.#rangeCount; index++) {
+      const low = Math.max(first, this.#bound(2 * index));
+      if (low >= end) break;
+      found.push([low, Math.min(end, this.#bound(2 * index + 1))]);
+    }
+    return found;
   }
 
   /** What of [first, end) is not in the set. */
@@ -55,8 +59,20 @@ export class SequenceSet {
     return missing;
   }
 
+  /** Index of the first range that ends behind `sequence`. */
+  #firstBehind(sequence: number): number {
+    let low = 0;
+    let high = this.#rangeCount;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#bound(2 * middle + 1) > sequence) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
   #merge(first: number, end: number): number {
-    // Ranges from `low` up to before `high` overlap or touch the new one.
+    // Ranges from `low` up to before `high` overlap or touch the new one. What is new stands near the end as a rule.
     let high = this.#rangeCount;
     while (high > 0 && this.#bound(2 * high - 2) > end) high--;
     let low = high;
