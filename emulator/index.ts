@@ -42,10 +42,30 @@ export { RegisterFile } from "./registers/register-file.ts";
 export { hex, NO_REGISTER, RegisterMap } from "./registers/register-map.ts";
 export type { FindingKind } from "./run/findings.ts";
 export { Rng } from "./run/rng.ts";
-export { CaptureRecord, type RecordSource } from "./wire/capture/capture-record.ts";
+export type { CaptureDetails, InterfaceDetails } from "./wire/capture/capture-details.ts";
+export {
+  CaptureRecord,
+  DIRECTION_INBOUND,
+  DIRECTION_OUTBOUND,
+  DIRECTION_UNKNOWN,
+  LINKTYPE_ETHERNET,
+  type RecordSource,
+} from "./wire/capture/capture-record.ts";
+export { EthernetRecords, type FramingReport } from "./wire/capture/ethernet-records.ts";
 // ---- the wire ----------------------------------------------------------------------------------------------------------
 export { type CaptureFile, openCapture } from "./wire/capture/open-capture.ts";
+export type { RecordStream } from "./wire/capture/record-stream.ts";
+export type { WindowLimits } from "./wire/capture/reorder-window.ts";
+export { type OrderReport, TimeOrderedRecords } from "./wire/capture/time-ordered-records.ts";
+export type { TrailerKind } from "./wire/capture/trailer.ts";
+export { type TrailerOptions, TrailerRecords, type TrailerReport } from "./wire/capture/trailer-records.ts";
 export { PcapWriter } from "./wire/capture/write-pcap.ts";
+export {
+  type InterfaceCounters,
+  type InterfaceOptions,
+  type PacketRemarks,
+  PcapngWriter,
+} from "./wire/capture/write-pcapng.ts";
 export {
   checkL4Checksum,
   checksumOf,

@@ -25,6 +25,8 @@ export type { DamageEvent, DamagePlan, DamageRule } from "../emulator/wire/damag
 export { parseDamage } from "../emulator/wire/damage/damage-text.ts";
 export type { DamageLedger, LedgerCounts, LedgerEntry } from "../emulator/wire/damage/ledger.ts";
 export type { LineReport } from "../emulator/wire/damage/line-account.ts";
+export { type CaptureInfo, type CaptureInfoOptions, captureInfo } from "./capture/capture-info.ts";
+export type { FeedFindings, FeedLine } from "./capture/feed-recogniser.ts";
 export {
   type CampaignEnd,
   type CampaignOptions,
@@ -48,6 +50,7 @@ export type { FeedReport, SessionReport } from "./replay/feed-meter.ts";
 export type { FrameDecoder, FrameDecoderFactory } from "./replay/frame-decoder.ts";
 export type { FcsMode, FrameReaderReport } from "./replay/frame-source.ts";
 export type { LatencyReport, LatenessReport } from "./replay/latency.ts";
+export type { PreparationReport, RecordOrder } from "./replay/preparation.ts";
 export { type RecordedFramesOptions, recordedFrames } from "./replay/recorded-frames.ts";
 export {
   type ArrivingFrame,

@@ -11,6 +11,7 @@ import type { ReplayTarget } from "../replay/replay-target.ts";
 import { parseMoment, type ReplayWindow } from "../replay/replay-window.ts";
 import { type CatalogueEntry, deviceNamed } from "./catalogue.ts";
 import { UsageError } from "./exit-codes.ts";
+import { PREPARATION_FLAGS, preparationOf } from "./preparation-flags.ts";
 import { type Arguments, type Flag, wholeNumber } from "./verb.ts";
 
 /** What a driver that takes jumbo frames in one buffer each is set up with: the 82599's largest. */
@@ -83,6 +84,7 @@ export const REPLAY_FLAGS: readonly Flag[] = [
     about: "give up when nothing has moved for so long (default 10; never under a debugger)",
   },
   { name: "fcs", value: "MODE", about: "auto (default), present, absent: whether captured frames end in their FCS" },
+  ...PREPARATION_FLAGS,
   { name: "frames", value: "N", about: "frames in the made-up session (default 200,000)" },
   { name: "seed", value: "N", about: "which session is made up (default 1)" },
   { name: "trace", about: "print every register and DMA access by name while it happens" },
@@ -120,6 +122,7 @@ export function optionsOf(given: Arguments, catalogue: readonly CatalogueEntry[]
     ...filesOf(given),
     lossless: given.has("lossless"),
     fcs: fcsOf(given.value("fcs") ?? "auto"),
+    ...preparationOf(given),
     // As everywhere: a dash is standard input.
     ...(file === undefined ? {} : { file: file === "-" ? "/dev/stdin" : file }),
     ...(limit === undefined ? {} : { limit }),

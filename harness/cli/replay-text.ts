@@ -2,6 +2,7 @@ import type { LatencyReport } from "../replay/latency.ts";
 import type { ReplayReport, ReplaySourceReport } from "../replay/replay-report.ts";
 import { speedText } from "../replay/replay-speed.ts";
 import { feedRows, type Row } from "./feed-text.ts";
+import { preparationNotes } from "./preparation-text.ts";
 import { bytesText, counted, durationText, grouped, type painter, threeDigits } from "./terminal.ts";
 
 type Paint = ReturnType<typeof painter>;
@@ -162,10 +163,12 @@ function driverText({ violations, notes, balance }: ReplayReport, paint: Paint):
 /** What a reader must know before believing the numbers above. */
 function notesOf({ source, drops, interrupted }: ReplayReport): string[] {
   const isOversize = drops.some(({ register }) => register === "ROC");
-  const { damage, snappedCount, paddedCount, outOfOrderCount, untimedCount, outsideCount, passCount } = source;
+  const { damage, preparation, snappedCount, paddedCount, outOfOrderCount, untimedCount, outsideCount, passCount } =
+    source;
   return [
     interrupted ? "stopped early: not all of it was replayed" : "",
     damage ?? "",
+    ...(preparation === undefined ? [] : preparationNotes(preparation)),
     outsideCount > 0 ? `${counted(outsideCount, "frame")} outside of the window, left out` : "",
     passCount > 1
       ? `${counted(passCount, "pass", "passes")} with the same sequence numbers: later ones are repetitions`
@@ -173,7 +176,7 @@ function notesOf({ source, drops, interrupted }: ReplayReport): string[] {
     snappedCount > 0 ? `${counted(snappedCount, "frame")} cut short by the capture, replayed as captured` : "",
     paddedCount > 0 ? `${counted(paddedCount, "frame")} below 60 bytes, padded as a sending card does` : "",
     outOfOrderCount > 0
-      ? `${counted(outOfOrderCount, "frame")} with an earlier time than the one before, sent in file order without waiting`
+      ? `${counted(outOfOrderCount, "frame")} with an earlier time than the one before, sent without waiting`
       : "",
     untimedCount > 0 ? `${counted(untimedCount, "frame")} without a time stamp, sent with the one before` : "",
     fcsText(source),

@@ -28,7 +28,7 @@ const GO_ON = `Go on:
 export const replay: Verb = {
   name: "replay",
   about:
-    "replays a capture (pcap, pcapng, also in gzip) through a card into a driver; without FILE, a session it makes up",
+    "replays a capture (pcap, pcapng, also in gzip or zstd) through a card into a driver; without FILE, a session it makes up",
   operands: "[FILE]",
   operandLimit: 1,
   flags: REPLAY_FLAGS,

@@ -1,8 +1,8 @@
-import { openCapture } from "../../emulator/wire/capture/open-capture.ts";
 import type { OfferedFrame } from "../../emulator/wire/damage/damage-events.ts";
 import { FrameQueue } from "../../emulator/wire/frame-queue.ts";
 import { FrameReader } from "./frame-reader.ts";
 import type { FcsMode } from "./frame-source.ts";
+import { openSource } from "./replay-source.ts";
 import { checkWindow, type ReplayWindow } from "./replay-window.ts";
 
 /** Which frames of a capture, and how they end. */
@@ -17,7 +17,7 @@ const QUEUE_BYTES = 1 << 20;
 const DEFAULT_LIMIT = 100_000;
 
 /**
- * The frames of a capture file as they went over the wire: padded, without FCS, with times in nanoseconds from the first
+ * The frames of a capture file as they went over the wire: in order of time, padded, without FCS, with times in nanoseconds from the first
  * one that never go back.
  * @throws CaptureError when the file is no capture or damaged, RangeError when the window makes no sense.
  */
@@ -25,7 +25,8 @@ export async function recordedFrames(path: string, options: RecordedFramesOption
   const { window = {}, limit = DEFAULT_LIMIT, fcs = "auto" } = options;
   checkWindow(window);
   const buffer = FrameQueue.createBuffer(QUEUE_BYTES);
-  const reader = new FrameReader(await openCapture(path), new FrameQueue(buffer), { window, limit, fcs, speed: 1 });
+  const source = await openSource({ file: path });
+  const reader = new FrameReader(source.frames, new FrameQueue(buffer), { window, limit, fcs, speed: 1 });
   const queue = new FrameQueue(buffer);
   const frames: OfferedFrame[] = [];
   try {

@@ -3,6 +3,7 @@ import type { DamageLedger, LedgerCounts } from "../../emulator/wire/damage/ledg
 import type { LineReport } from "../../emulator/wire/damage/line-account.ts";
 import type { FrameReaderReport } from "./frame-source.ts";
 import type { LatenessReport } from "./latency.ts";
+import type { PreparationReport } from "./preparation.ts";
 import type { SinkReport } from "./replay-sink.ts";
 import type { BurstScaling, ReplaySpeed } from "./replay-speed.ts";
 import type { DropPlace, ReplayTarget } from "./replay-target.ts";
@@ -31,6 +32,8 @@ export interface ReplaySourceReport extends FrameReaderReport {
   readonly format: string;
   /** Why not all of the file was replayed, in a sentence: it is cut or damaged. */
   readonly damage: string | undefined;
+  /** What was done to its records before they were sent; absent for a session. */
+  readonly preparation?: PreparationReport;
 }
 
 /** The outcome of a replay. Plain data. */

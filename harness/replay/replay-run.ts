@@ -174,6 +174,7 @@ export class ReplayRun {
         name: source.name,
         format: source.format,
         damage: damage ?? reader.end?.cut?.message,
+        ...(source.preparation === undefined ? {} : { preparation: source.preparation() }),
       },
       device: target.device.name,
       clock,

@@ -135,6 +135,7 @@ describe("in virtual time", () => {
     const controller = new AbortController();
     const { report, ledger } = await virtually({
       session: { frameCount: 5_000_000 },
+      readAheadBytes: 1 << 20,
       damage: DAMAGE,
       signal: controller.signal,
       onProgress: ({ deliveredCount }) => {
