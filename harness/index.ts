@@ -24,9 +24,8 @@ export { damageEvents, type OfferedFrame } from "../emulator/wire/damage/damage-
 export type { DamageEvent, DamagePlan, DamageRule } from "../emulator/wire/damage/damage-plan.ts";
 export { parseDamage } from "../emulator/wire/damage/damage-text.ts";
 export type { DamageLedger, LedgerCounts, LedgerEntry } from "../emulator/wire/damage/ledger.ts";
-export type { LineReport } from "../emulator/wire/damage/line-account.ts";
+export type { LedgerLine } from "../emulator/wire/damage/line-account.ts";
 export { type CaptureInfo, type CaptureInfoOptions, captureInfo } from "./capture/capture-info.ts";
-export type { FeedFindings, FeedLine } from "./capture/feed-recogniser.ts";
 export {
   type CampaignEnd,
   type CampaignOptions,
@@ -46,7 +45,7 @@ export type { ExploredBed, ExploredWireEnd } from "./explore/plugged-session.ts"
 export { type FrameShape, frames } from "./frames.ts";
 export { failOnOpenTestbeds } from "./open-testbeds.ts";
 export { plugIn } from "./plug-in.ts";
-export type { FeedReport, SessionReport } from "./replay/feed-meter.ts";
+export type { FeedReport, LineReport, SessionReport, StreamReport } from "./replay/feed-meter.ts";
 export type { FrameDecoder, FrameDecoderFactory } from "./replay/frame-decoder.ts";
 export type { FcsMode, FrameReaderReport } from "./replay/frame-source.ts";
 export type { LatencyReport, LatenessReport } from "./replay/latency.ts";

@@ -6,8 +6,8 @@ import { EthernetRecords } from "../../emulator/wire/capture/ethernet-records.ts
 import { type CaptureFile, openCapture } from "../../emulator/wire/capture/open-capture.ts";
 import { TimeOrderedRecords } from "../../emulator/wire/capture/time-ordered-records.ts";
 import { FrameHeaders } from "../../emulator/wire/frame.ts";
+import { FeedMeter, type FeedReport } from "../replay/feed-meter.ts";
 import { type Burst, BurstMeter } from "./burst-meter.ts";
-import { type FeedFindings, type FeedRecogniser, feedRecognisers } from "./feed-recogniser.ts";
 import { type FileOrderReport, FileOrderTap } from "./file-order-tap.ts";
 import { GapMeter, type GapReport } from "./gap-meter.ts";
 import { type CaptureLine, LineTable } from "./line-table.ts";
@@ -33,7 +33,7 @@ export interface CaptureInfo {
   readonly unlistedLinePacketCount: number;
   /** Packets that are no UDP. */
   readonly otherPacketCount: number;
-  readonly feeds: readonly FeedFindings[];
+  readonly feed: FeedReport;
   /** Why not all of the file was read, in a sentence: it is cut or damaged. */
   readonly damage?: { readonly message: string; readonly fileOffset: number | null };
   /** Stopped early by the signal. */
@@ -114,7 +114,7 @@ async function survey(
     lines: counters.lines.report(),
     unlistedLinePacketCount: counters.lines.unlistedPacketCount,
     otherPacketCount: counters.otherCount,
-    feeds: counters.feeds.map((feed) => feed.report()).filter((found) => found !== undefined),
+    feed: counters.feed.report(),
     ...(damage === undefined ? {} : { damage }),
     interrupted: options.signal?.aborted === true && capture.end === null && damage === undefined,
   };
@@ -125,7 +125,7 @@ class OrderedCounters {
   readonly bursts = new BurstMeter();
   readonly gaps = new GapMeter();
   readonly lines = new LineTable();
-  readonly feeds: readonly FeedRecogniser[] = feedRecognisers();
+  readonly feed = new FeedMeter();
   otherCount = 0;
   readonly #headers = new FrameHeaders();
   #seconds = Number.NEGATIVE_INFINITY;
@@ -142,7 +142,7 @@ class OrderedCounters {
     const byteLength = Math.max(0, record.byteLength - (isWhole ? record.fcsByteLength : 0));
     this.#headers.parse(bytes, offset, byteLength);
     if (!this.lines.count(this.#headers, bytes, offset)) this.otherCount++;
-    for (const feed of this.feeds) feed.count(bytes, offset, byteLength);
+    this.feed.count(bytes, offset, byteLength);
   }
 
   #countTime(seconds: number, nanoseconds: number): void {

@@ -3,10 +3,9 @@ import { LINKTYPE_ETHERNET } from "../../emulator/wire/capture/capture-record.ts
 import { REFRAMED_LINK_TYPES } from "../../emulator/wire/capture/ethernet-framing.ts";
 import { linkTypeName } from "../../emulator/wire/capture/link-types.ts";
 import type { CaptureInfo } from "../capture/capture-info.ts";
-import type { FeedFindings, FeedLine } from "../capture/feed-recogniser.ts";
 import type { CaptureTime } from "../capture/file-order-tap.ts";
 import type { TrailerSurveyReport } from "../capture/trailer-survey.ts";
-import type { Row } from "./feed-text.ts";
+import { feedRows, type Row } from "./feed-text.ts";
 import { bytesText, counted, durationText, grouped, type painter, threeDigits } from "./terminal.ts";
 
 type Paint = ReturnType<typeof painter>;
@@ -15,8 +14,6 @@ const LABEL_WIDTH = 9;
 /** Listed before the rest is counted. */
 const INTERFACE_LIMIT = 8;
 const LINE_LIMIT = 12;
-const FEED_LINE_LIMIT = 8;
-const MESSAGE_TYPE_LIMIT = 12;
 
 /** The summary of a capture for people: what it is, what is in it, and what is wrong with it. */
 export function captureText(info: CaptureInfo, paint: Paint): string {
@@ -27,7 +24,7 @@ export function captureText(info: CaptureInfo, paint: Paint): string {
     ...burstRows(info),
     ...trailerRows(info.records.trailers, paint),
     ...lineRows(info),
-    ...info.feeds.flatMap(feedRows),
+    ...feedRows(info.feed),
     ...noteRows(info, paint),
   ];
   const lines = rows.map(([label, text]) => `  ${paint("dim", label.padEnd(LABEL_WIDTH))} ${text}`);
@@ -165,22 +162,6 @@ function lineRows({ lines, unlistedLinePacketCount, otherPacketCount }: CaptureI
     rows.push([rows.length === 0 ? "lines" : "", `${counted(otherPacketCount, "packet")} of no UDP datagram`]);
   }
   return rows;
-}
-
-function feedRows({ protocol, lines, messageTypes }: FeedFindings): Row[] {
-  const rows = lines.slice(0, FEED_LINE_LIMIT).map((line): Row => ["", feedLineText(line)]);
-  const hidden = lines.length - FEED_LINE_LIMIT;
-  if (hidden > 0) rows.push(["", `and ${counted(hidden, "more")} (--json has them)`]);
-  const types = Object.entries(messageTypes).sort(([, left], [, right]) => right - left);
-  const cells = types.slice(0, MESSAGE_TYPE_LIMIT).map(([type, count]) => `${type} ${grouped(count)}`);
-  if (types.length > MESSAGE_TYPE_LIMIT) cells.push(`and ${types.length - MESSAGE_TYPE_LIMIT} more types`);
-  return [["feed", protocol], ...rows, ...(cells.length === 0 ? [] : [["", cells.join("   ")] as const])];
-}
-
-function feedLineText({ line, session, packetCount, messageCount, gapCount, missingCount }: FeedLine): string {
-  const where = session === "" ? line : `${session} on ${line}`;
-  const gaps = gapCount === 0 ? "no gaps" : `${counted(gapCount, "gap")}, ${counted(missingCount, "message")} missing`;
-  return `${where}: ${counted(messageCount, "message")} in ${counted(packetCount, "packet")}, ${gaps}`;
 }
 
 function noteRows({ records, damage, interrupted, name }: CaptureInfo, paint: Paint): Row[] {

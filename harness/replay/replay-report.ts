@@ -1,6 +1,6 @@
 import type { Finding } from "../../emulator/run/findings.ts";
 import type { DamageLedger, LedgerCounts } from "../../emulator/wire/damage/ledger.ts";
-import type { LineReport } from "../../emulator/wire/damage/line-account.ts";
+import type { LedgerLine } from "../../emulator/wire/damage/line-account.ts";
 import type { FrameReaderReport } from "./frame-source.ts";
 import type { LatenessReport } from "./latency.ts";
 import type { PreparationReport } from "./preparation.ts";
@@ -81,7 +81,7 @@ export interface ReplayReport {
 export interface DamageReport {
   readonly counts: LedgerCounts;
   /** By line and session. Undefined after an interruption: the books are ahead of what was sent. */
-  readonly lines: readonly LineReport[] | undefined;
+  readonly lines: readonly LedgerLine[] | undefined;
 }
 
 /** The books in short. */

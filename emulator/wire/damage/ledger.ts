@@ -1,5 +1,5 @@
 import { FrameSequence, lineText, type SequenceProtocol } from "./frame-sequence.ts";
-import { LineAccount, type LineReport, missingOnAll } from "./line-account.ts";
+import { type LedgerLine, LineAccount, missingOnAll } from "./line-account.ts";
 import type { SequenceRange } from "./sequence-set.ts";
 
 /** What can happen to a frame. `burst-lost` is a loss within a burst. */
@@ -144,7 +144,7 @@ export class DamageLedger {
   }
 
   /** What the receiver of each line must report, by line and session in the order of their first frames. */
-  lines(): LineReport[] {
+  lines(): LedgerLine[] {
     return this.#accounts.map((account) => account.report());
   }
 

@@ -11,7 +11,7 @@ export interface FrameRange {
 }
 
 /** What a correct receiver of one line must say. Plain data; ranges are [first, behind the last). */
-export interface LineReport {
+export interface LedgerLine {
   readonly line: string;
   /** Ten characters, "" where the protocol has no sessions or the header holds none. */
   readonly session: string;
@@ -118,7 +118,7 @@ export class LineAccount {
     return this.#hasArrived ? [this.#sequences[FIRST] as number, this.#sequences[EXPECTED] as number] : undefined;
   }
 
-  report(): LineReport {
+  report(): LedgerLine {
     const known = this.known;
     const lost = this.sent.ranges().flatMap(([first, end]) => this.arrived.missingWithin(first, end));
     return {
