@@ -157,7 +157,7 @@ describe("a replay", () => {
 
   test("says beforehand how long it takes; with --json on standard error", async () => {
     const run = await softbar("replay", path("whole.pcap"), "--speed", "line:25", "--json");
-    expect(run.code).toBe(0);
+    expect(run).toMatchObject({ code: 0 });
     expect(run.stderr).toMatch(/whole\.pcap at 25 Gb\/s, back to back: will take \d+\.\d+ µs\n$/);
     const report = JSON.parse(run.stdout) as { plannedNs: number; sentNs: number; lateness: object };
     expect(report.sentNs).toBeGreaterThanOrEqual(report.plannedNs);
