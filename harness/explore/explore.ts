@@ -24,7 +24,7 @@ import { checkDevices, testProgram, workloadOf } from "./test-token.ts";
 import { hashOfText, type RaceToken, readToken, TokenError, writeToken } from "./token.ts";
 
 const DEFAULT_RUNS = 1000;
-const RUN_LIMIT_MS = 10_000;
+const RUN_LIMIT_MS = 30_000;
 /** Schedules that one workload is searched with before the next one is drawn. */
 const RUNS_PER_WORKLOAD = 25;
 /** Steps of the failing run that are shown. What went before seldom matters, and nobody reads it. */
@@ -60,7 +60,7 @@ export interface ExploreOptions<Context, Workload> {
   readonly mustEnd?: boolean;
   /**
    * How long one run may take: one that has not come to its end by then loops without an access, and fails as a hang. Its
-   * schedule is not shrunk, as each try would take as long. Default 10,000. Nothing is stopped under a debugger.
+   * schedule is not shrunk, as each try would take as long. Default 30,000. Nothing is stopped under a debugger.
    */
   readonly runLimitMs?: number;
   readonly machine?: MachineOptions;

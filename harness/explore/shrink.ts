@@ -9,6 +9,8 @@ import type { SearchSession } from "./search-session.ts";
 const MODEL_RUNS = 2048;
 /** Replays that one shrinking may cost. */
 const REPLAY_LIMIT = 4000;
+/** Schedules up to this length are also tried without any two of their deviations. */
+const PAIRS_MAX = 12;
 
 /** The smallest schedule that was found, and the strongest model in which the program fails. */
 export interface Shrunk {
@@ -104,6 +106,7 @@ function shrinkIn(session: SearchSession, model: MemoryModel, failing: Schedule,
   for (let round = 0; round < 8; round++) {
     const before = shrinker.best.count;
     shrinker.removeChunks();
+    shrinker.removePairs();
     const hasMoved = shrinker.moveEarlier();
     if (shrinker.best.count === before && !hasMoved) break;
   }
@@ -133,6 +136,20 @@ class Shrinker {
         for (let at = 0; at < this.best.count; at++)
           if (at < start || at >= start + size) this.#candidate.addFrom(this.best, at);
         if (!this.#fails()) start += size;
+      }
+    }
+  }
+
+  /** Takes out two that stand apart: a switch away and the one back need each other, and neither can go alone. */
+  removePairs(): void {
+    for (let first = 0; first < this.best.count && this.best.count <= PAIRS_MAX; first++) {
+      for (let second = first + 1; second < this.best.count; second++) {
+        this.#candidate.clear();
+        for (let at = 0; at < this.best.count; at++)
+          if (at !== first && at !== second) this.#candidate.addFrom(this.best, at);
+        if (!this.#fails()) continue;
+        first = -1;
+        break;
       }
     }
   }

@@ -3,6 +3,7 @@
  * fails: machines differ, ratios less so.
  */
 import { parseArgs } from "node:util";
+import { exanic } from "../../devices/exanic/index.ts";
 import { ixgbe } from "../../devices/ixgbe/index.ts";
 import { MEMORY_MODELS } from "../../emulator/explore/kinds.ts";
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
@@ -11,6 +12,7 @@ import { createTables, loadDevice } from "../../emulator/run/machine.ts";
 import { ThreadedTestbed } from "../../harness/threaded-testbed.ts";
 import { copyFloor } from "./copy-floor.ts";
 import { echo } from "./echo-device.ts";
+import type { ExanicFigures, ExanicJob } from "./exanic.driver.ts";
 import { explorerFigures } from "./explorer.ts";
 import { feedFigures } from "./feeds.ts";
 import { median } from "./figures.ts";
@@ -33,7 +35,7 @@ const FEED_STOCKS = [32, 4096];
 /** Frames of one replay: as many as the reader has in memory before the first one goes. */
 const REPLAY_FRAMES = 1_200_000;
 
-const HELP = `npm run bench -- [--only round-trips|frames|explorer|feeds|pacing|replay] [--frames N] [--rounds N]
+const HELP = `npm run bench -- [--only round-trips|frames|exanic|explorer|feeds|pacing|replay] [--frames N] [--rounds N]
                  [--capture FILE] [--json]
 
 Prints each figure beside its floor, measured by turns in the same run. Two threads spin: on a machine that does something
@@ -59,6 +61,7 @@ if (values.help) {
   const wants = (what: string): boolean => values.only === undefined || values.only === what;
   if (wants("round-trips")) await roundTrips();
   if (wants("frames")) for (const [direction, access] of FRAME_JOBS) await frameRate(direction, access);
+  if (wants("exanic")) await exanicFrames();
   if (wants("explorer")) await explorer();
   if (wants("feeds")) for (const stockCount of FEED_STOCKS) await feeds(stockCount);
   if (wants("pacing")) await pacing();
@@ -107,6 +110,31 @@ async function frameRate(direction: FrameJob["direction"], access: FrameJob["acc
   );
   say("  heap of the driver thread", ...driverHeaps.map(heapText));
   say("  heap of the device thread", ...deviceHeaps.map(heapText));
+}
+
+/** With a card that waits for its reader, and with one that does not, which is what the real one is. */
+async function exanicFrames(): Promise<void> {
+  for (const [what, window] of [
+    ["exanic receive, kept up with", 8192],
+    ["exanic receive, flat out", Number.POSITIVE_INFINITY],
+  ] as const) {
+    const floors: number[] = [];
+    const results: ExanicFigures[] = [];
+    for (let round = 0; round < rounds; round++) {
+      floors.push(await copyFloor(frameCount));
+      const quota = new SharedArrayBuffer(8);
+      await using bed = await start(exanic(), [attachment("frame-blaster.ts", { byteLength: 60, quota })]);
+      const job: ExanicJob = { frameCount, warmUpCount: 2_000_000, window, quota };
+      results.push(await bed.cpu(1).run<ExanicFigures>(new URL("./exanic.driver.ts", import.meta.url), job));
+    }
+    figures[what] = { results, floorFramesPerSecond: floors };
+    const rates = results.map(({ framesPerSecond }) => framesPerSecond);
+    const lapped = results.map(({ lappedCount, lostCount }) => `${lappedCount} (${millions(lostCount)} M)`);
+    const floor = `bare copy ${millions(median(floors))} M`;
+    say(what, `${millions(median(rates))} M frames/s (${rates.map(millions).join(", ")})`, floor);
+    say("  times lapped (frames lost)", lapped.join(", "));
+    say("  heap of the driver thread", ...results.map(({ heap }) => heapText(heap)));
+  }
 }
 
 async function explorer(): Promise<void> {
