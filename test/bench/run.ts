@@ -18,6 +18,7 @@ import { feedFigures } from "./feeds.ts";
 import { median } from "./figures.ts";
 import type { HeapFigures } from "./heap-watch.ts";
 import type { FrameFigures, FrameJob } from "./ixgbe.driver.ts";
+import { pacingFigures, replayRates } from "./pacing.ts";
 import { PING_PONG_BYTES } from "./ping-pong.ts";
 import type { RoundTripFigures } from "./round-trip.driver.ts";
 
@@ -31,16 +32,21 @@ const FRAME_JOBS = [
 /** A few stocks, whose books stay in the cache, and as many as a group of a real feed has, whose books do not. */
 const FEED_STOCKS = [32, 4096];
 
-const HELP = `npm run bench -- [--only round-trips|frames|exanic|explorer|feeds] [--frames N] [--rounds N] [--json]
+/** Frames of one replay: as many as the reader has in memory before the first one goes. */
+const REPLAY_FRAMES = 1_200_000;
+
+const HELP = `npm run bench -- [--only round-trips|frames|exanic|explorer|feeds|pacing|replay] [--frames N] [--rounds N]
+                 [--capture FILE] [--json]
 
 Prints each figure beside its floor, measured by turns in the same run. Two threads spin: on a machine that does something
-else meanwhile the figures say little. --frames: frames of one round (10,000,000), --rounds: rounds of each (5).`;
+else meanwhile the figures say little. --frames: frames of one round (10,000,000), --rounds: rounds of each (5), --capture: what is paced instead of made-up bursts.`;
 
 const { values } = parseArgs({
   options: {
     only: { type: "string" },
     frames: { type: "string", default: "10000000" },
     rounds: { type: "string", default: "5" },
+    capture: { type: "string" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   },
@@ -58,6 +64,8 @@ if (values.help) {
   if (wants("exanic")) await exanicFrames();
   if (wants("explorer")) await explorer();
   if (wants("feeds")) for (const stockCount of FEED_STOCKS) await feeds(stockCount);
+  if (wants("pacing")) await pacing();
+  if (wants("replay")) await replayRate();
   if (values.json) console.log(JSON.stringify(figures));
 }
 
@@ -149,6 +157,32 @@ async function feeds(stockCount: number): Promise<void> {
     say(`  ${what}`, `${millions(median(messagesPerSecond))} M messages/s (${each})`, `${gigabytes} GB/s`);
     say("    heap", heapText(heap), `checksum ${checksum}`);
   }
+}
+
+/** Late against the deadline, frame by frame; the last one is how much longer the whole took. */
+async function pacing(): Promise<void> {
+  const results = await pacingFigures(values.capture);
+  figures.pacing = results;
+  const micro = (ns: number): string => `${(ns / 1000).toFixed(1)} µs`;
+  say("recorded speed, on the wall clock", `${((results[0]?.durationNs ?? 0) / 1e9).toFixed(2)} s`);
+  for (const { what, lateness } of results) {
+    const { p50Ns, p99Ns, maxNs, endNs } = lateness;
+    say(
+      `  ${what}`.padEnd(44),
+      `late p50 ${micro(p50Ns)}, p99 ${micro(p99Ns)}, max ${micro(maxNs)}, at the end ${micro(endNs)}`,
+    );
+  }
+}
+
+async function replayRate(): Promise<void> {
+  const rates = await replayRates(REPLAY_FRAMES, rounds);
+  const floor = await copyFloor(frameCount);
+  figures.replay = { framesPerSecond: rates, floorFramesPerSecond: floor };
+  say(
+    "capture → NIC → driver → decoder",
+    `${millions(median(rates))} M frames/s (${rates.map(millions).join(", ")})`,
+    `bare copy ${millions(floor)} M`,
+  );
 }
 
 function wholeNumber(name: string, text: string): number {
