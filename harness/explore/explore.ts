@@ -123,7 +123,9 @@ export async function explore<Context = undefined, Workload = undefined>(
   const others = cpus.map((cpu) =>
     "module" in cpu ? hashOfModule(String(cpu.module)) : `${cpu.program}${cpu.handler}`,
   );
-  const source = hashOfText([`${setup}${body}`, ...others].join("\n"));
+  // A card with other options is another program too.
+  const settings = JSON.stringify([specs.map((spec) => spec.options), machine, options.latitude]);
+  const source = hashOfText([`${setup}${body}`, ...others, settings].join("\n"));
   const search = new TestSearch(session, specs, options, source, isAsync);
   try {
     return await inTime(search.run());

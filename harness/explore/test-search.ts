@@ -23,7 +23,7 @@ import { atOnce, inTime, settled, type Work } from "./work.ts";
 const DEFAULT_RUNS = 1000;
 /** Schedules that one workload is searched with before the next one is drawn. */
 const RUNS_PER_WORKLOAD = 25;
-const CHANGED = "set-up or body are not those that the token was made with";
+const CHANGED = "set-up, body or options are not those that the token was made with";
 
 /** A test's search of its driver, with any session. */
 export class TestSearch<Context, Workload> {

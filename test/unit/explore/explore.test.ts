@@ -106,7 +106,7 @@ describe("the real driver against the real card", { timeout: SEARCH_LIMIT_MS }, 
     expect(mended).toMatchObject({ runs: 1, unknown: 0 });
     expect(mended.divergence).toMatch(/^step \d+ of /);
     await expect(explore(card, { setup: careless, replay: error.token }, foreign)).rejects.toThrow(
-      "The run of the token does not fail, but set-up or body are not those that the token was made with: search again.",
+      "The run of the token does not fail, but set-up, body or options are not those that the token was made with: search again.",
     );
     await expect(explore(edu(), { replay: error.token }, () => {})).rejects.toThrow(
       "This token is of ixgbe, and what is plugged in here is edu: hand it to its own test.",
