@@ -33,7 +33,8 @@ export async function withOwnDevices(
   return [...catalogue, ...own];
 }
 
-function isPath(word: string): boolean {
+/** Whether a word that names a device is the path of one of its user's own. */
+export function isPath(word: string): boolean {
   return /[/\\]/.test(word) || word === "." || word === "..";
 }
 

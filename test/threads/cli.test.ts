@@ -271,7 +271,7 @@ describe("the other verbs", () => {
     }
   });
 
-  test.each(["replay", "capture", "explore", "rerun", "devices", "regs"])(
+  test.each(["replay", "capture", "explore", "rerun", "devices", "regs", "new"])(
     "%s --help lists its flags, asked for in any way",
     async (verb) => {
       const run = await softbar(verb, "--help");
@@ -294,7 +294,15 @@ describe("the other verbs", () => {
       ["help", "--json"],
     ]) {
       const { verbs } = JSON.parse((await softbar(...words)).stdout) as { verbs: { name: string }[] };
-      expect(verbs.map(({ name }) => name)).toEqual(["replay", "capture", "explore", "rerun", "devices", "regs"]);
+      expect(verbs.map(({ name }) => name)).toEqual([
+        "replay",
+        "capture",
+        "explore",
+        "rerun",
+        "devices",
+        "regs",
+        "new",
+      ]);
     }
     for (const words of [
       ["regs", "--help", "--json"],

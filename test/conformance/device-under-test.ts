@@ -1,1 +1,0 @@
-export type { DeviceUnderTest } from "../../harness/conformance/device-under-test.ts";
