@@ -2,6 +2,7 @@ import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import { Rng } from "../../emulator/run/rng.ts";
 import type { ConformanceCheck } from "./conformance.ts";
+import { CutLife } from "./cut-life.ts";
 import type { DeviceUnderTest } from "./device-under-test.ts";
 import { FoldedMachine } from "./folded-machine.ts";
 
@@ -9,8 +10,8 @@ const RUNS = { numRuns: 15 } as const;
 const aSeed = fc.nat(0xffff_ffff);
 
 /**
- * What every device owes a search: the same accesses do the same again, and a snapshot is all there is to it. A device that
- * forgets a field in `snapshot` is found here.
+ * What every device owes a search: the same accesses do the same again, and a snapshot is all there is to it. A field that
+ * `snapshot` or `restore` forgets is found where it tells on what a driver's life, cut off anywhere, leaves behind.
  *
  * ```ts
  * for (const check of determinism(myDeviceUnderTest)) test(check.name, check.run);
@@ -72,6 +73,32 @@ const CHECKS: readonly DeterminismCheck[] = [
     },
   },
   {
+    name: "a snapshot taken in the middle of a driver's work goes on as the old card does",
+    async check(device) {
+      const whole = new CutLife(Number.POSITIVE_INFINITY);
+      whole.run(device, (await FoldedMachine.of(device.spec())).pci);
+      assert.ok(whole.writeCount > 0, "driverLife writes no register");
+      await fc.assert(
+        fc.asyncProperty(fc.nat(whole.writeCount - 1), async (writeLimit) => {
+          const [old, fresh] = [await FoldedMachine.of(device.spec()), await FoldedMachine.of(device.spec())];
+          new CutLife(writeLimit).run(device, old.pci);
+          old.rest();
+          fresh.rest();
+          fresh.become(old);
+          assert.deepEqual(fresh.endpoint.device.snapshot(), old.endpoint.device.snapshot());
+          for (const machine of [old, fresh]) {
+            device.dma.ring(machine.pci);
+            machine.rest();
+          }
+          assert.deepEqual(fresh.endpoint.device.snapshot(), old.endpoint.device.snapshot());
+          const [oldMemory, freshMemory] = [memoryOf(old), memoryOf(fresh)];
+          assert.equal(Buffer.compare(oldMemory, freshMemory), 0, "the two cards wrote different things");
+        }),
+        { numRuns: 40 },
+      );
+    },
+  },
+  {
     name: "a snapshot is a copy, and survives being sent to another thread",
     async check(device) {
       const machine = await FoldedMachine.of(device.spec());
@@ -103,4 +130,8 @@ function madden({ pci, map }: FoldedMachine, seed: number, count: number): void 
     else bar.read32(offset);
   }
   for (const buffer of buffers) buffer.free();
+}
+
+function memoryOf({ machine }: FoldedMachine): Uint8Array {
+  return new Uint8Array(machine.tables.arena.memory);
 }
