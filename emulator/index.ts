@@ -1,7 +1,7 @@
 /**
  * What a device author needs: `import { bit, bits, register, RegisterMap } from "softbar/emulator"`. A device is a module
  * that exports `declaration` and `create(port, options)` ({@link DeviceModule}); `plugIn({ name, moduleUrl, options })`
- * loads it. devices/edu is one to begin with.
+ * loads it. `softbar new device NAME` makes one to begin with.
  */
 
 // ---- time, memory, chance --------------------------------------------------------------------------------------------

@@ -15,6 +15,13 @@ const INSTALL = "npm install -D path/to/softbar-VERSION.tgz vitest typescript @t
 const STAYS =
   "Its test is found below test/unit. A device that stays goes into devices/, its driver into scenarios/drivers/, with a line each in devices/index.ts, scenarios/catalogue.ts and test/conformance/devices.ts.";
 
+/** The device is TypeScript. */
+const NODE: readonly string[] = process.features.typescript
+  ? []
+  : [
+      `Take Node 22.18 or later: ${process.versions.node} runs no TypeScript, and the device's thread loads it as it is.`,
+    ];
+
 /** What the device's code asks of the compiler: it runs by type stripping, so imports are spelled with `.ts`. */
 const COMPILER_OPTIONS = {
   target: "es2022",
@@ -48,9 +55,9 @@ export function projectAround(folder: string, device: string, version: string): 
     if (!existsSync(join(folder, "tsconfig.json"))) {
       files.push(jsonFile("tsconfig.json", { compilerOptions: COMPILER_OPTIONS, include: ["**/*.ts"] }));
     }
-    return { files, toDo: [install] };
+    return { files, toDo: [...NODE, install] };
   }
-  return { files: [], toDo: lacks(manifestPath, device, install) };
+  return { files: [], toDo: [...NODE, ...lacks(manifestPath, device, install)] };
 }
 
 /** The paths of devices that a folder's package.json lists under "softbar". Throws RangeError where it is no JSON. */
