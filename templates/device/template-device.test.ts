@@ -56,6 +56,28 @@ describe.for(runs)("$run", (options) => {
   });
 });
 
+test("a driver that maps BAR 0 as memory is served too", async () => {
+  await using bed = await plugIn(templateDevice());
+  const { pci } = bed;
+  const words = new Int32Array(pci.bar(0).map());
+  const store = (offset: number, value: number): number => Atomics.store(words, offset / 4, value);
+  const [commands, completions] = [pci.dma.alloc(4096), pci.dma.alloc(4096)];
+  pci.config.setBusMaster(true);
+  store(0x0010, commands.iovaLow);
+  store(0x0014, commands.iovaHigh);
+  store(0x0018, completions.iovaLow);
+  store(0x001c, completions.iovaHigh);
+  store(0x0020, 8);
+  store(0x0004, 0x1);
+  commands.write32(0, 42);
+  store(0x0024, 1);
+  const endNs = pci.cpu.nowNs() + 5e9;
+  while (completions.readAcquire32(4) === 0 && pci.cpu.nowNs() < endNs) pci.cpu.relax();
+  expect(completions.read32(0)).toBe(42);
+  await bed.quiesce();
+  expect(bed.violations).toEqual([]);
+});
+
 test("no order of events breaks the driver", async () => {
   await explore(race.devices, { setup: race.setup }, race.body);
 });
