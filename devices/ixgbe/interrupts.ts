@@ -81,8 +81,12 @@ export class Interrupts {
     }
     const word = vector >> 5;
     const bit = 1 << (vector & 31);
-    this.#cause[word] = (this.#cause[word] as number) | bit;
-    if (((this.#mask[word] as number) & ~(this.#sent[word] as number) & bit) !== 0) this.#offer(vector);
+    const causes = this.#cause[word] as number;
+    const isDue = ((this.#mask[word] as number) & ~(this.#sent[word] as number) & bit) !== 0;
+    // A driver that polls leaves its vector masked: from its second frame on the cause stands there already.
+    if (!isDue && (causes & bit) !== 0) return;
+    this.#cause[word] = causes | bit;
+    if (isDue) this.#offer(vector);
     if (vector < 16) this.#show();
   }
 

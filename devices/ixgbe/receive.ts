@@ -267,8 +267,9 @@ function packetType(headers: FrameHeaders, bytes: Uint8Array, offset: number): n
 /** To whom the frame at `offset` goes. */
 export function castOf(bytes: Uint8Array, offset: number): statistics.Cast {
   if (((bytes[offset] as number) & 1) === 0) return statistics.UNICAST;
-  for (let index = 0; index < 6; index++) if (bytes[offset + index] !== 0xff) return statistics.MULTICAST;
-  return statistics.BROADCAST;
+  let all = 0xff;
+  for (let index = 0; index < 6; index++) all &= bytes[offset + index] as number;
+  return all === 0xff ? statistics.BROADCAST : statistics.MULTICAST;
 }
 
 /** An 802.3 length field that promises more than there is, or less although nothing was padded. */

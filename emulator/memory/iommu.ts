@@ -31,6 +31,7 @@ const HEAD_LOCK = 0;
 const HEAD_NEXT_PAGE = 1;
 const HEAD_NEXT_ENTRY = 2;
 const HEAD_COUNT = 3;
+const HEAD_GENERATION = 4;
 const HEAD_WORDS = 16;
 
 /** The structured-cloneable part of an IOMMU: every thread builds its own {@link Iommu} over it. */
@@ -73,6 +74,9 @@ export class Iommu {
   /** Filled by a successful {@link translate}: host memory segment and byte offset in it. */
   segment = 0;
   offset = 0;
+  /** And of the mapping that it hit: low word of its first IOVA, and its length. */
+  baseLow = 0;
+  mappedBytes = 0;
   readonly #head: Int32Array;
   readonly #pages: Int32Array;
   readonly #entries: Int32Array;
@@ -161,6 +165,7 @@ export class Iommu {
       if (entry === 0) throw new RangeError(`unmap of IOVA ${iovaName(iova)}: no mapping starts there`);
       const at = entry * ENTRY_WORDS;
       Atomics.store(this.#entries, at + ENTRY_STATE, UNMAPPED);
+      Atomics.add(this.#head, HEAD_GENERATION, 1);
       this.#head[HEAD_COUNT] = (this.#head[HEAD_COUNT] as number) - 1;
     });
   }
@@ -190,7 +195,14 @@ export class Iommu {
     if (high !== (((entries[at + ENTRY_HIGH] as number) + carry) | 0)) return false;
     this.segment = entries[at + ENTRY_SEGMENT] as number;
     this.offset = ((entries[at + ENTRY_OFFSET] as number) + within) | 0;
+    this.baseLow = base;
+    this.mappedBytes = entries[at + ENTRY_LENGTH] as number;
     return true;
+  }
+
+  /** Changes whenever a mapping goes, in whatever thread: a translation holds as long as this stays the same. */
+  get generation(): number {
+    return this.#head[HEAD_GENERATION] as number;
   }
 
   /** Every mapping that is live, in order of IOVA. */

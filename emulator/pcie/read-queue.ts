@@ -1,5 +1,6 @@
 /** DMA reads that wait for their completion, oldest first. A device that has more under way than this is wrong. */
 export const READ_LIMIT = 4096;
+const READ_MASK: number = READ_LIMIT - 1;
 const ENTRY_WORDS = 5;
 
 /** Pre-allocated queue of non-posted requests. `take` fills the fields. */
@@ -21,7 +22,7 @@ export class ReadQueue {
     if (this.count === READ_LIMIT) {
       throw new RangeError(`the device has ${READ_LIMIT} DMA reads under way: a model must wait for completions`);
     }
-    const at = ((this.#head + this.count) % READ_LIMIT) * ENTRY_WORDS;
+    const at = ((this.#head + this.count) & READ_MASK) * ENTRY_WORDS;
     const entries = this.#entries;
     entries[at] = high;
     entries[at + 1] = low;
@@ -34,7 +35,7 @@ export class ReadQueue {
   /** Shows the address and length of the next entry that it has not shown yet. False when there is none. */
   peekAhead(): boolean {
     if (this.aheadCount === this.count) return false;
-    const at = ((this.#head + this.aheadCount) % READ_LIMIT) * ENTRY_WORDS;
+    const at = ((this.#head + this.aheadCount) & READ_MASK) * ENTRY_WORDS;
     const entries = this.#entries;
     this.high = entries[at] as number;
     this.low = entries[at + 1] as number;
@@ -54,7 +55,7 @@ export class ReadQueue {
     this.byteLength = entries[at + 2] as number;
     this.tag = entries[at + 3] as number;
     this.context = entries[at + 4] as number;
-    this.#head = (this.#head + 1) % READ_LIMIT;
+    this.#head = (this.#head + 1) & READ_MASK;
     this.count--;
     return true;
   }
@@ -63,13 +64,13 @@ export class ReadQueue {
   takeNamed(tag: number, context: number): boolean {
     const entries = this.#entries;
     for (let nth = 0; nth < this.count; nth++) {
-      const at = ((this.#head + nth) % READ_LIMIT) * ENTRY_WORDS;
+      const at = ((this.#head + nth) & READ_MASK) * ENTRY_WORDS;
       if (entries[at + 3] !== tag || entries[at + 4] !== context) continue;
       // Those before it move up by one place, so that the oldest can be taken.
       const [high, low, byteLength] = [entries[at] as number, entries[at + 1] as number, entries[at + 2] as number];
       for (let before = nth; before > 0; before--) {
-        const to = ((this.#head + before) % READ_LIMIT) * ENTRY_WORDS;
-        const from = ((this.#head + before - 1) % READ_LIMIT) * ENTRY_WORDS;
+        const to = ((this.#head + before) & READ_MASK) * ENTRY_WORDS;
+        const from = ((this.#head + before - 1) & READ_MASK) * ENTRY_WORDS;
         entries.copyWithin(to, from, from + ENTRY_WORDS);
       }
       const first = this.#head * ENTRY_WORDS;
