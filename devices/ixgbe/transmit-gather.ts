@@ -31,7 +31,8 @@ const {
   FRAME_QUEUE,
   FRAME_SLOTS,
 } = buffer;
-const { TX_DD, TX_DEXT, TX_EOP, TX_IC, TX_IPSEC, TX_IXSM, TX_LENGTH_MASK, TX_RS, TX_TSE, TX_TXSM, TX_VLE } = bits;
+const { DESCRIPTOR_WORDS, TX_DD, TX_DEXT, TX_DTYP_DATA, TX_DTYP_MASK, TX_EOP, TX_IC, TX_IPSEC, TX_IXSM } = bits;
+const { TX_LENGTH_MASK, TX_PAYLEN_SHIFT, TX_RS, TX_TSE, TX_TXSM, TX_VLE } = bits;
 /** A read's context: where the bytes go (19 bits), and above it the slot of the frame. */
 const SLOT_SHIFT = 19;
 const OFFSET_MASK: number = (1 << SLOT_SHIFT) - 1;
@@ -44,6 +45,9 @@ const SEGMENTED_BYTES_MAX = 262_144;
 const NEEDS_WORK: number = TX_VLE | TX_TSE | TX_IC;
 /** POPTS: checksums and IPsec. */
 const OPTIONS: number = TX_IXSM | TX_TXSM | TX_IPSEC;
+/** Of word 2: what says how a frame is made up, and how a plain one is: all of it in one advanced data descriptor. */
+const SHAPE: number = NEEDS_WORK | TX_EOP | TX_DEXT | TX_DTYP_MASK;
+const PLAIN_SHAPE: number = TX_EOP | TX_DEXT | TX_DTYP_DATA;
 
 export interface GatherParts {
   readonly rings: Rings;
@@ -119,6 +123,56 @@ export class TransmitGather {
     this.readsUnderWay = readsUnderWay;
     this.framesUnderWay.set(framesUnderWay);
     this.#room.restore(room);
+  }
+
+  /**
+   * Takes up to `limit` of the oldest frames of a queue as far as they are plain, one legal descriptor each and nothing
+   * to be done to it, while there is room; returns how many. {@link begin} would do the same to each of them. It has to
+   * ask what is answered here already, and most frames are such: in a loop of their own they cost half.
+   */
+  beginPlain(queue: number, limit: number): number {
+    const rings = this.#rings;
+    const room = this.#room;
+    const buffer = this.#buffer;
+    const port = this.#port;
+    const { cache, cacheSlots } = rings;
+    const { frames } = buffer;
+    const slotCount = rings.slotCount[queue] as number;
+    const tag = this.#dataTag;
+    let cacheSlot = rings.cacheStart[queue] as number;
+    let index = rings.firstCachedIndex(queue);
+    let count = 0;
+    while (count < limit && room.freeBytes > 0) {
+      const from = (queue * cacheSlots + cacheSlot) * DESCRIPTOR_WORDS;
+      const command = cache[from + 2] as number;
+      const options = cache[from + 3] as number;
+      const byteLength = command & TX_LENGTH_MASK;
+      if ((command & SHAPE) !== PLAIN_SHAPE || (options & OPTIONS) !== 0) break;
+      if (byteLength < FRAME_BYTES_MIN || byteLength > FRAME_BYTES_MAX || options >>> TX_PAYLEN_SHIFT !== byteLength) break;
+      const slot = buffer.begin(byteLength);
+      if (slot < 0) break;
+      const at = buffer.at(slot);
+      frames[at + FRAME_QUEUE] = queue;
+      frames[at + FRAME_PENDING] = 1;
+      frames[at + FRAME_COMMAND] = command;
+      frames[at + FRAME_OPTIONS] = options;
+      frames[at + FRAME_LAST] = index;
+      frames[at + FRAME_LAST_COMMAND] = command;
+      frames[at + FRAME_FATE] = FATE_SEND;
+      frames[at + FRAME_PLAIN] = 1;
+      frames[at + FRAME_KEPT] = 0;
+      const context = (slot << SLOT_SHIFT) | (frames[at + FRAME_OFFSET] as number);
+      port.dmaRead(cache[from + 1] as number, cache[from] as number, byteLength, tag, context);
+      room.freeBytes -= byteLength + WIRE_OVERHEAD_BYTES;
+      cacheSlot = cacheSlot + 1 === cacheSlots ? 0 : cacheSlot + 1;
+      index = index + 1 === slotCount ? 0 : index + 1;
+      count++;
+    }
+    if (count === 0) return 0;
+    rings.consume(queue, count);
+    this.framesUnderWay[queue] = (this.framesUnderWay[queue] as number) + count;
+    this.readsUnderWay += count;
+    return count;
   }
 
   /**

@@ -125,10 +125,14 @@ export class Transmit implements RingOwner {
     const rings = this.#rings;
     const known = rings.cached[queue] as number;
     const count = rings.store(queue, memory, offset, byteLength);
+    const { cache, cacheSlots } = rings;
     let frames = 0;
-    for (let nth = known; nth < known + count; nth++) {
-      const command = rings.cache[rings.cacheAt(queue, nth) + 2] as number;
+    let slot = rings.cacheStart[queue] as number;
+    slot = slot + known >= cacheSlots ? slot + known - cacheSlots : slot + known;
+    for (let nth = 0; nth < count; nth++) {
+      const command = cache[(queue * cacheSlots + slot) * bits.DESCRIPTOR_WORDS + 2] as number;
       if (!bits.isContext(command) && (command & bits.TX_EOP) !== 0) frames++;
+      slot = slot + 1 === cacheSlots ? 0 : slot + 1;
     }
     this.#frames[queue] = (this.#frames[queue] as number) + frames;
     this.#ready.add(queue);
@@ -147,6 +151,7 @@ export class Transmit implements RingOwner {
     const rings = this.#rings;
     if (rings.state[queue] !== RUNNING || rings.fetching[queue] !== 0) return;
     if (!this.#enabled || !this.#master.dmaAllowed) return;
+    if (rings.next[queue] === rings.tail[queue]) return;
     const cached = rings.cached[queue] as number;
     if (cached !== 0 && this.#frames[queue] !== 0) {
       if (cached >= (this.#prefetch[queue] as number)) return;
@@ -201,11 +206,28 @@ export class Transmit implements RingOwner {
       this.#refill(queue);
       return true;
     }
-    if (!this.#gather.begin(queue)) return false;
-    this.#frames[queue] = (this.#frames[queue] as number) - 1;
+    let begun = this.#gather.beginPlain(queue, this.#burstLimit(queue));
+    if (begun === 0) {
+      if (!this.#gather.begin(queue)) return false;
+      begun = 1;
+    }
+    this.#frames[queue] = (this.#frames[queue] as number) - begun;
     this.#ready.tookTurn(queue);
     this.#refill(queue);
     return true;
+  }
+
+  /** How many frames may begin before it is another queue's turn, or before {@link #refill} would ask for descriptors. */
+  #burstLimit(queue: number): number {
+    if (!this.#ready.isAtMostOne) return 1;
+    const rings = this.#rings;
+    const frames = this.#frames[queue] as number;
+    const reads = DATA_READS_MAX - this.#gather.readsUnderWay;
+    const limit = frames < reads ? frames : reads;
+    if (rings.fetching[queue] !== 0 || rings.waiting(queue) < (this.#hostThreshold[queue] as number)) return limit;
+    const untilRefill = (rings.cached[queue] as number) - (this.#prefetch[queue] as number) + 1;
+    if (untilRefill >= limit) return limit;
+    return untilRefill > 1 ? untilRefill : 1;
   }
 
   #takeContexts(queue: number): void {
