@@ -183,7 +183,7 @@ export class ReceiveDma implements RingOwner {
 
   /**
    * Writes a frame that fits one buffer straight from the wire to its queue. False when it has to go through the packet
-   * buffer. `frame` is its record.
+   * buffer. `frame` is its record; counting it is the caller's.
    */
   deliverWhole(frame: Int32Array, memory: MemoryView, offset: number): boolean {
     const queue = frame[RECORD_QUEUE] as number;
@@ -192,7 +192,6 @@ export class ReceiveDma implements RingOwner {
     if (rings.state[queue] !== RUNNING || rings.cached[queue] === 0) return false;
     if (byteLength > (this.#bufferBytes[queue] as number) || !this.#master.dmaAllowed) return false;
     this.#deliver(frame, 0, queue, memory, offset, byteLength, true);
-    this.#statistics.delivered(queue, byteLength);
     this.#refill(queue);
     return true;
   }

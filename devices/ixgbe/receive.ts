@@ -42,6 +42,7 @@ const {
   RX_TCPE,
   RX_VP,
 } = bits;
+const { BROADCAST, MULTICAST, UNICAST } = statistics;
 const { JUMBOEN, RXCRCSTRP, LPBK, RXLNGTHERREN } = reg.HLREG0.fields;
 const MIN_WIRE_LENGTH = MIN_FRAME_BYTE_LENGTH + FCS_BYTE_LENGTH;
 const STANDARD_WIRE_LENGTH = 1518;
@@ -225,14 +226,21 @@ export class Receive {
     const dma = this.#dma;
     const stats = this.#statistics;
     const words = this.#record;
-    const stripsTag = tag >= 0 && dma.stripsTag(words[RECORD_QUEUE] as number);
+    const queue = words[RECORD_QUEUE] as number;
+    const stripsTag = tag >= 0 && dma.stripsTag(queue);
     if (stripsTag) {
       words[RECORD_TAG] = tag << 16;
       this.#addStatus(RX_VP);
     }
     words[RECORD_LENGTH] = byteLength;
     const isPlain = !stripsTag && !this.#keepsFcs && buffer.frameCount === 0;
-    if (!isPlain || !dma.deliverWhole(words, memory, offset)) {
+    if (isPlain && dma.deliverWhole(words, memory, offset)) {
+      if (!isBad) {
+        stats.passed(queue, byteLength, castOf(memory.bytes, offset));
+        return;
+      }
+      stats.delivered(queue, byteLength);
+    } else {
       const fcs = this.#keepsFcs ? crc32(memory.bytes, offset, byteLength) : 0;
       if (!buffer.push(words, memory, offset, byteLength, stripsTag, this.#keepsFcs, hasBadFcs ? ~fcs : fcs)) {
         stats.count(reg.RXMPC);
@@ -266,10 +274,12 @@ function packetType(headers: FrameHeaders, bytes: Uint8Array, offset: number): n
 
 /** To whom the frame at `offset` goes. */
 export function castOf(bytes: Uint8Array, offset: number): statistics.Cast {
-  if (((bytes[offset] as number) & 1) === 0) return statistics.UNICAST;
+  const first = bytes[offset] as number;
+  if ((first & 1) === 0) return UNICAST;
+  if (first !== 0xff) return MULTICAST;
   let all = 0xff;
-  for (let index = 0; index < 6; index++) all &= bytes[offset + index] as number;
-  return all === 0xff ? statistics.BROADCAST : statistics.MULTICAST;
+  for (let index = 1; index < 6; index++) all &= bytes[offset + index] as number;
+  return all === 0xff ? BROADCAST : MULTICAST;
 }
 
 /** An 802.3 length field that promises more than there is, or less although nothing was padded. */

@@ -73,8 +73,14 @@ export class WriteBacks {
     entries[entry + ENTRY_FIRST] = first;
     entries[entry + ENTRY_COUNT] = wordCount;
     entries[entry + ENTRY_FLAG] = flag;
-    for (let word = 0; word < wordCount; word++) {
-      entries[entry + ENTRY_VALUES + word] = from[sourceFirst + word] as number;
+    const value = entry + ENTRY_VALUES;
+    if (wordCount === KEPT_WORDS) {
+      entries[value] = from[sourceFirst] as number;
+      entries[value + 1] = from[sourceFirst + 1] as number;
+      entries[value + 2] = from[sourceFirst + 2] as number;
+      entries[value + 3] = from[sourceFirst + 3] as number;
+    } else {
+      for (let word = 0; word < wordCount; word++) entries[value + word] = from[sourceFirst + word] as number;
     }
     this.count = at + 1;
   }
@@ -91,8 +97,17 @@ export class WriteBacks {
       const words = this.#memories[at] as Int32Array;
       const first = entries[entry + ENTRY_FIRST] as number;
       const flag = entries[entry + ENTRY_FLAG] as number;
+      const value = entry + ENTRY_VALUES;
+      // Nearly all are whole descriptors, and a loop over so few words costs more than the words.
+      if (wordCount === KEPT_WORDS) {
+        if (flag !== 0) words[first] = entries[value] as number;
+        if (flag !== 1) words[first + 1] = entries[value + 1] as number;
+        if (flag !== 2) words[first + 2] = entries[value + 2] as number;
+        if (flag !== 3) words[first + 3] = entries[value + 3] as number;
+        continue;
+      }
       for (let word = 0; word < wordCount; word++) {
-        if (word !== flag) words[first + word] = entries[entry + ENTRY_VALUES + word] as number;
+        if (word !== flag) words[first + word] = entries[value + word] as number;
       }
     }
     // A full barrier in both halves: on Arm a release store alone lets later stores pass it.
