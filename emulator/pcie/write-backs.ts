@@ -39,7 +39,8 @@ export class WriteBacks {
     byteLength: number,
     flagOffset: number,
   ): void {
-    const [first, wordCount] = [targetOffset >> 2, byteLength >> 2];
+    const first = targetOffset >> 2;
+    const wordCount = byteLength >> 2;
     if (((targetOffset | offset | flagOffset | byteLength) & 3) !== 0) {
       // A misaligned descriptor cannot be stored word by word; the driver has been told about the alignment already.
       this.land();
@@ -65,7 +66,8 @@ export class WriteBacks {
     // What was kept lands in its order, but all flags behind all payload: a payload must not fall back behind a flag.
     if (this.count === WRITE_BACK_LIMIT || (wordCount > 1 && this.touches(words, first, wordCount))) this.land();
     const at = this.count;
-    this.#memories[at] = words;
+    // Compared first: storing an object into a list costs the collector's barrier, and it is the same one for long.
+    if (this.#memories[at] !== words) this.#memories[at] = words;
     this.#note(at === 0, words, first, (first + wordCount) | 0);
     const entries = this.#entries;
     const from = source.words;
