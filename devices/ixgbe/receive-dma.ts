@@ -8,7 +8,7 @@ import type { Interrupts } from "./interrupts.ts";
 import type { PacketBuffer } from "./packet-buffer.ts";
 import * as record from "./packet-buffer.ts";
 import type { RingOwner } from "./queue-control.ts";
-import { DRAINING, QUEUE_COUNT, type Rings, RUNNING } from "./queues.ts";
+import { DRAINING, QUEUE_COUNT, type Rings, RUNNING as QUEUE_RUNNING } from "./queues.ts";
 import * as reg from "./registers.ts";
 import type { MasterControl } from "./reset.ts";
 import type { Statistics } from "./statistics.ts";
@@ -32,6 +32,7 @@ const {
   RX_RXE,
   RX_TCPE,
 } = bits;
+const RUNNING: number = QUEUE_RUNNING;
 /** Descriptors of one read, and how few on the card ask for the next (7.1.9). */
 const BURST = 32;
 /** Descriptors that the card keeps for each queue. */

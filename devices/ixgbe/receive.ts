@@ -43,6 +43,11 @@ const {
   RX_VP,
 } = bits;
 const { BROADCAST, MULTICAST, UNICAST } = statistics;
+const FCS_BYTES: number = FCS_BYTE_LENGTH;
+const HEADER_BYTES: number = ETHERNET_HEADER_BYTE_LENGTH;
+const FRAME_REJECTED: number = REJECTED;
+const FRAME_INEXACT: number = INEXACT;
+const BAD_FCS: number = FRAME_BAD_FCS;
 const { JUMBOEN, RXCRCSTRP, LPBK, RXLNGTHERREN } = reg.HLREG0.fields;
 const MIN_WIRE_LENGTH = MIN_FRAME_BYTE_LENGTH + FCS_BYTE_LENGTH;
 const STANDARD_WIRE_LENGTH = 1518;
@@ -121,7 +126,7 @@ export class Receive {
   /** A frame of `byteLength` bytes without FCS arrived. The memory is the wire's. */
   onFrame(memory: MemoryView, offset: number, byteLength: number, flags: number): void {
     const stats = this.#statistics;
-    const wireLength = byteLength + FCS_BYTE_LENGTH;
+    const wireLength = byteLength + FCS_BYTES;
     if (!this.#enabled || this.#master.inReset || !(this.#link.isUp || this.loopback)) {
       stats.arrived(wireLength);
       stats.dropped(statistics.RX_DROP_NOT_READY);
@@ -132,15 +137,15 @@ export class Receive {
     const verdict = this.#judge(bytes, offset, byteLength, tag);
     const isPlain = flags === 0 && wireLength >= MIN_WIRE_LENGTH && wireLength <= this.#limit && !this.#checksLength;
     const isBad = !isPlain && this.#countErrors(bytes, offset, byteLength, flags, tag, verdict);
-    if (verdict === REJECTED) {
+    if (verdict === FRAME_REJECTED) {
       this.#drop(wireLength, isBad, statistics.RX_DROP_FILTER);
     } else if (isBad && !this.#filters.storesBadFrames) {
       this.#drop(wireLength, isBad, statistics.RX_DROP_ERROR);
     } else {
       this.#classify(memory, offset, byteLength, tag);
-      if (verdict === INEXACT) this.#addStatus(RX_PIF);
+      if (verdict === FRAME_INEXACT) this.#addStatus(RX_PIF);
       if (isBad) this.#addStatus(RX_RXE);
-      this.#place(memory, offset, byteLength, tag, isBad, (flags & FRAME_BAD_FCS) !== 0);
+      this.#place(memory, offset, byteLength, tag, isBad, (flags & BAD_FCS) !== 0);
     }
   }
 
@@ -156,8 +161,8 @@ export class Receive {
   }
 
   #judge(bytes: Uint8Array, offset: number, byteLength: number, tag: number): number {
-    if (byteLength < ETHERNET_HEADER_BYTE_LENGTH) return REJECTED;
-    if (tag >= 0 && !this.#filters.acceptsTag(tag)) return REJECTED;
+    if (byteLength < HEADER_BYTES) return FRAME_REJECTED;
+    if (tag >= 0 && !this.#filters.acceptsTag(tag)) return FRAME_REJECTED;
     return this.#filters.judgeAddress(bytes, offset);
   }
 
@@ -170,16 +175,16 @@ export class Receive {
     tag: number,
     verdict: number,
   ): boolean {
-    const wireLength = byteLength + FCS_BYTE_LENGTH;
+    const wireLength = byteLength + FCS_BYTES;
     const isShort = wireLength < MIN_WIRE_LENGTH;
     const isLong = wireLength > (tag < 0 ? this.#limit : this.#limit + VLAN_TAG_BYTE_LENGTH);
-    const hasBadFcs = (flags & FRAME_BAD_FCS) !== 0;
+    const hasBadFcs = (flags & BAD_FCS) !== 0;
     const hasWrongLength = this.#checksLength && !isShort && isLengthWrong(bytes, offset, byteLength);
     if (!isShort && !isLong && !hasBadFcs && !hasWrongLength) return false;
     const stats = this.#statistics;
     if (isShort) stats.count(reg.MSPDC);
     if (hasBadFcs && !isShort && !isLong) stats.count(reg.CRCERRS);
-    else if (verdict === REJECTED) return true;
+    else if (verdict === FRAME_REJECTED) return true;
     else if (isShort) stats.count(hasBadFcs ? reg.RFC : reg.RUC);
     else if (isLong) stats.count(hasBadFcs ? reg.RJC : reg.ROC);
     else stats.count(reg.RLEC);
@@ -244,14 +249,14 @@ export class Receive {
       const fcs = this.#keepsFcs ? crc32(memory.bytes, offset, byteLength) : 0;
       if (!buffer.push(words, memory, offset, byteLength, stripsTag, this.#keepsFcs, hasBadFcs ? ~fcs : fcs)) {
         stats.count(reg.RXMPC);
-        this.#drop(byteLength + FCS_BYTE_LENGTH, isBad, statistics.RX_DROP_PACKET_BUFFER_FULL);
+        this.#drop(byteLength + FCS_BYTES, isBad, statistics.RX_DROP_PACKET_BUFFER_FULL);
         this.#interrupts.otherCause(reg.EICR.fields.RX_MISS.mask);
         return;
       }
       dma.pump();
     }
-    if (isBad) stats.arrived(byteLength + FCS_BYTE_LENGTH);
-    else stats.accepted(byteLength + FCS_BYTE_LENGTH, castOf(memory.bytes, offset));
+    if (isBad) stats.arrived(byteLength + FCS_BYTES);
+    else stats.accepted(byteLength + FCS_BYTES, castOf(memory.bytes, offset));
   }
 }
 
@@ -286,6 +291,6 @@ export function castOf(bytes: Uint8Array, offset: number): statistics.Cast {
 function isLengthWrong(bytes: Uint8Array, offset: number, byteLength: number): boolean {
   const field = ((bytes[offset + 12] as number) << 8) | (bytes[offset + 13] as number);
   if (field >= FIRST_ETHER_TYPE) return false;
-  const payload = byteLength - ETHERNET_HEADER_BYTE_LENGTH;
+  const payload = byteLength - HEADER_BYTES;
   return field > payload || (field < payload && byteLength > MIN_FRAME_BYTE_LENGTH);
 }

@@ -4,6 +4,9 @@ import { FCS_BYTE_LENGTH } from "../../emulator/wire/crc32.ts";
 import { QUEUE_COUNT } from "./queues.ts";
 import * as reg from "./registers.ts";
 
+/** A name of this module: the engine folds it, and looks one of another module up. */
+const FCS_BYTES: number = FCS_BYTE_LENGTH;
+
 /** What becomes of frames, for people: these are never cleared by a read. */
 export const TOTAL_NAMES = [
   "rxFrames",
@@ -224,7 +227,8 @@ export class Statistics {
   /** {@link accepted} and {@link delivered} in one: a frame of `byteLength` bytes without FCS was written to its queue at once. */
   passed(queue: number, byteLength: number, cast: Cast): void {
     this.#isUnsettled = true;
-    addWhole(this.#receivedWhole, this.#receiveSet[queue] as number, byteLength + FCS_BYTE_LENGTH, cast, byteLength);
+    const wireLength = (byteLength + FCS_BYTES) | 0;
+    addWhole(this.#receivedWhole, this.#receiveSet[queue] as number, wireLength, cast, byteLength);
   }
 
   /** It was dropped; `reason` is one of the RX_DROP_ constants. */
@@ -265,7 +269,7 @@ export class Statistics {
   settle(): void {
     if (!this.#isUnsettled) return;
     this.#isUnsettled = false;
-    spreadWhole(this.#receivedWhole, this.#received, FCS_BYTE_LENGTH);
+    spreadWhole(this.#receivedWhole, this.#received, FCS_BYTES);
     spreadWhole(this.#sentWhole, this.#sent, 0);
     this.#settleReceived();
     this.#settleSent();
@@ -351,9 +355,10 @@ export class Statistics {
 }
 
 function addWhole(tally: Float64Array, set: number, wireLength: number, cast: Cast, octets: number): void {
-  const at = (set * BIN_COUNT + binOf(wireLength)) * CAST_COUNT + cast;
+  const at = (Math.imul(Math.imul(set, BIN_COUNT) + binOf(wireLength), CAST_COUNT) + cast) | 0;
+  const octetsAt = (WHOLE_OCTETS + set) | 0;
   tally[at] = (tally[at] as number) + 1;
-  tally[WHOLE_OCTETS + set] = (tally[WHOLE_OCTETS + set] as number) + octets;
+  tally[octetsAt] = (tally[octetsAt] as number) + octets;
 }
 
 /** Empties a tally of whole frames into the sums that it stands for. The wire has `wireOctets` more of a frame than its set counts. */

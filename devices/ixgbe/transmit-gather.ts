@@ -31,11 +31,13 @@ const {
   FRAME_QUEUE,
   FRAME_SLOTS,
 } = buffer;
-const { DESCRIPTOR_WORDS, TX_DD, TX_DEXT, TX_DTYP_DATA, TX_DTYP_MASK, TX_EOP, TX_IC, TX_IPSEC, TX_IXSM } = bits;
+const { TX_DD, TX_DEXT, TX_DTYP_DATA, TX_DTYP_MASK, TX_EOP, TX_IC, TX_IPSEC, TX_IXSM } = bits;
 const { TX_LENGTH_MASK, TX_PAYLEN_SHIFT, TX_RS, TX_TSE, TX_TXSM, TX_VLE } = bits;
 /** A read's context: where the bytes go (19 bits), and above it the slot of the frame. */
 const SLOT_SHIFT = 19;
 const OFFSET_MASK: number = (1 << SLOT_SHIFT) - 1;
+/** A descriptor is 1 << 2 words. */
+const DESCRIPTOR_SHIFT = 2;
 /** What padding adds comes out when the wire is asked. */
 const WIRE_OVERHEAD_BYTES: number = FRAME_OVERHEAD_BYTE_LENGTH;
 /** Shortest and longest frame that descriptors may describe, VLAN tag and FCS not counted (7.2.3.2.4). */
@@ -139,13 +141,14 @@ export class TransmitGather {
     const { frames } = buffer;
     const slotCount = rings.slotCount[queue] as number;
     const tag = this.#dataTag;
+    const firstSlot = Math.imul(queue, cacheSlots);
     let cacheSlot = rings.cacheStart[queue] as number;
     let index = rings.firstCachedIndex(queue);
     let count = 0;
     while (count < limit && room.freeBytes > 0) {
-      const from = (queue * cacheSlots + cacheSlot) * DESCRIPTOR_WORDS;
-      const command = cache[from + 2] as number;
-      const options = cache[from + 3] as number;
+      const from = (firstSlot + cacheSlot) << DESCRIPTOR_SHIFT;
+      const command = cache[from | 2] as number;
+      const options = cache[from | 3] as number;
       const byteLength = command & TX_LENGTH_MASK;
       if ((command & SHAPE) !== PLAIN_SHAPE || (options & OPTIONS) !== 0) break;
       if (byteLength < FRAME_BYTES_MIN || byteLength > FRAME_BYTES_MAX || options >>> TX_PAYLEN_SHIFT !== byteLength) break;
@@ -162,16 +165,18 @@ export class TransmitGather {
       frames[at + FRAME_PLAIN] = 1;
       frames[at + FRAME_KEPT] = 0;
       const context = (slot << SLOT_SHIFT) | (frames[at + FRAME_OFFSET] as number);
-      port.dmaRead(cache[from + 1] as number, cache[from] as number, byteLength, tag, context);
-      room.freeBytes -= byteLength + WIRE_OVERHEAD_BYTES;
-      cacheSlot = cacheSlot + 1 === cacheSlots ? 0 : cacheSlot + 1;
-      index = index + 1 === slotCount ? 0 : index + 1;
-      count++;
+      port.dmaRead(cache[from | 1] as number, cache[from] as number, byteLength, tag, context);
+      room.freeBytes = (room.freeBytes - byteLength - WIRE_OVERHEAD_BYTES) | 0;
+      cacheSlot = (cacheSlot + 1) | 0;
+      if (cacheSlot === cacheSlots) cacheSlot = 0;
+      index = (index + 1) | 0;
+      if (index === slotCount) index = 0;
+      count = (count + 1) | 0;
     }
     if (count === 0) return 0;
     rings.consume(queue, count);
-    this.framesUnderWay[queue] = (this.framesUnderWay[queue] as number) + count;
-    this.readsUnderWay += count;
+    this.framesUnderWay[queue] = ((this.framesUnderWay[queue] as number) + count) | 0;
+    this.readsUnderWay = (this.readsUnderWay + count) | 0;
     return count;
   }
 
@@ -273,8 +278,8 @@ export class TransmitGather {
     const slot = context >>> SLOT_SHIFT;
     const frames = this.#buffer.frames;
     const at = this.#buffer.at(slot);
-    this.readsUnderWay--;
-    frames[at + FRAME_PENDING] = (frames[at + FRAME_PENDING] as number) - 1;
+    this.readsUnderWay = (this.readsUnderWay - 1) | 0;
+    frames[at + FRAME_PENDING] = ((frames[at + FRAME_PENDING] as number) - 1) | 0;
     const isPlain = frames[at + FRAME_PLAIN] !== 0 && frames[at + FRAME_FATE] === FATE_SEND;
     if (isPlain && slot === this.#buffer.first && this.#master.isBusMaster) {
       const queue = frames[at + FRAME_QUEUE] as number;
@@ -335,10 +340,11 @@ export class TransmitGather {
     const queue = frames[at + FRAME_QUEUE] as number;
     const last = frames[at + FRAME_LAST] as number;
     const rings = this.#rings;
-    this.framesUnderWay[queue] = (this.framesUnderWay[queue] as number) - 1;
+    const left = ((this.framesUnderWay[queue] as number) - 1) | 0;
+    this.framesUnderWay[queue] = left;
     if (frames[at + FRAME_FATE] !== FATE_LOSE) {
       // With nothing under way the head also passes contexts that were taken in behind the frame.
-      const isLast = this.framesUnderWay[queue] === 0;
+      const isLast = left === 0;
       rings.moveHead(queue, isLast ? rings.firstCachedIndex(queue) : rings.after(queue, last));
       if (((frames[at + FRAME_LAST_COMMAND] as number) & TX_RS) !== 0) {
         this.#writeBack.report(queue, last, frames[at + FRAME_KEPT] as number);

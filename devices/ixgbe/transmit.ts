@@ -5,7 +5,7 @@ import * as bits from "./descriptors.ts";
 import * as findings from "./findings.ts";
 import type { Link } from "./link.ts";
 import type { RingOwner } from "./queue-control.ts";
-import { QUEUE_COUNT, type Rings, RUNNING } from "./queues.ts";
+import { QUEUE_COUNT, type Rings, RUNNING as QUEUE_RUNNING } from "./queues.ts";
 import { ReadyQueues } from "./ready-queues.ts";
 import type { Receive } from "./receive.ts";
 import * as reg from "./registers.ts";
@@ -15,6 +15,11 @@ import type { TransmitOffload } from "./transmit-offload.ts";
 import type { TransmitRoom } from "./transmit-room.ts";
 import type { TransmitWriteBack } from "./transmit-write-back.ts";
 
+// Local names: the engine folds a constant of its own module, and looks one of another module up.
+const RUNNING: number = QUEUE_RUNNING;
+const { TX_EOP } = bits;
+/** A descriptor is 1 << 2 words. */
+const DESCRIPTOR_SHIFT = 2;
 /** Descriptors that the card keeps for each queue, and so the most that a frame may have (7.2.3.3). */
 export const TRANSMIT_CACHE_SLOTS = 40;
 /** Reads of frame data under way: as many as a request tag of 5 bits tells apart. */
@@ -126,13 +131,15 @@ export class Transmit implements RingOwner {
     const known = rings.cached[queue] as number;
     const count = rings.store(queue, memory, offset, byteLength);
     const { cache, cacheSlots } = rings;
+    const firstSlot = Math.imul(queue, cacheSlots);
     let frames = 0;
-    let slot = rings.cacheStart[queue] as number;
-    slot = slot + known >= cacheSlots ? slot + known - cacheSlots : slot + known;
+    let slot = ((rings.cacheStart[queue] as number) + known) | 0;
+    if (slot >= cacheSlots) slot = (slot - cacheSlots) | 0;
     for (let nth = 0; nth < count; nth++) {
-      const command = cache[(queue * cacheSlots + slot) * bits.DESCRIPTOR_WORDS + 2] as number;
-      if (!bits.isContext(command) && (command & bits.TX_EOP) !== 0) frames++;
-      slot = slot + 1 === cacheSlots ? 0 : slot + 1;
+      const command = cache[((firstSlot + slot) << DESCRIPTOR_SHIFT) | 2] as number;
+      if ((command & TX_EOP) !== 0 && !bits.isContext(command)) frames = (frames + 1) | 0;
+      slot = (slot + 1) | 0;
+      if (slot === cacheSlots) slot = 0;
     }
     this.#frames[queue] = (this.#frames[queue] as number) + frames;
     this.#ready.add(queue);

@@ -78,13 +78,13 @@ export class WriteBacks {
     const value = entry + ENTRY_VALUES;
     if (wordCount === KEPT_WORDS) {
       entries[value] = from[sourceFirst] as number;
-      entries[value + 1] = from[sourceFirst + 1] as number;
-      entries[value + 2] = from[sourceFirst + 2] as number;
-      entries[value + 3] = from[sourceFirst + 3] as number;
+      entries[(value + 1) | 0] = from[(sourceFirst + 1) | 0] as number;
+      entries[(value + 2) | 0] = from[(sourceFirst + 2) | 0] as number;
+      entries[(value + 3) | 0] = from[(sourceFirst + 3) | 0] as number;
     } else {
       for (let word = 0; word < wordCount; word++) entries[value + word] = from[sourceFirst + word] as number;
     }
-    this.count = at + 1;
+    this.count = (at + 1) | 0;
   }
 
   /** Stores everything that was kept back, in its order, each flag behind all that was written before. */
@@ -103,9 +103,9 @@ export class WriteBacks {
       // Nearly all are whole descriptors, and a loop over so few words costs more than the words.
       if (wordCount === KEPT_WORDS) {
         if (flag !== 0) words[first] = entries[value] as number;
-        if (flag !== 1) words[first + 1] = entries[value + 1] as number;
-        if (flag !== 2) words[first + 2] = entries[value + 2] as number;
-        if (flag !== 3) words[first + 3] = entries[value + 3] as number;
+        if (flag !== 1) words[(first + 1) | 0] = entries[(value + 1) | 0] as number;
+        if (flag !== 2) words[(first + 2) | 0] = entries[(value + 2) | 0] as number;
+        if (flag !== 3) words[(first + 3) | 0] = entries[(value + 3) | 0] as number;
         continue;
       }
       for (let word = 0; word < wordCount; word++) {
@@ -118,8 +118,8 @@ export class WriteBacks {
     for (let at = 0; at < count; at++) {
       const entry = at << ENTRY_SHIFT;
       const flag = entries[entry + ENTRY_FLAG] as number;
-      const index = (entries[entry + ENTRY_FIRST] as number) + flag;
-      (this.#memories[at] as Int32Array)[index] = entries[entry + ENTRY_VALUES + flag] as number;
+      const index = ((entries[entry + ENTRY_FIRST] as number) + flag) | 0;
+      (this.#memories[at] as Int32Array)[index] = entries[(entry + ENTRY_VALUES + flag) | 0] as number;
     }
     this.count = 0;
   }
@@ -127,13 +127,14 @@ export class WriteBacks {
   /** True when one of them lies in a range of words: whoever is about to read or to write there lands them first. */
   touches(words: Int32Array, first: number, wordCount: number): boolean {
     if (this.count === 0) return false;
-    if (!this.#severalMemories && (this.#memory !== words || first >= this.#high || first + wordCount <= this.#low))
+    const end = (first + wordCount) | 0;
+    if (!this.#severalMemories && (this.#memory !== words || first >= this.#high || end <= this.#low))
       return false;
     for (let at = 0; at < this.count; at++) {
       const entry = at << ENTRY_SHIFT;
       const kept = this.#entries[entry + ENTRY_FIRST] as number;
-      const end = kept + (this.#entries[entry + ENTRY_COUNT] as number);
-      if (this.#memories[at] === words && kept < first + wordCount && first < end) return true;
+      const keptEnd = kept + (this.#entries[entry + ENTRY_COUNT] as number);
+      if (this.#memories[at] === words && kept < end && first < keptEnd) return true;
     }
     return false;
   }
