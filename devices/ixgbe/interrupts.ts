@@ -81,12 +81,10 @@ export class Interrupts {
     }
     const word = vector >> 5;
     const bit = 1 << (vector & 31);
-    const causes = this.#cause[word] as number;
-    const isDue = ((this.#mask[word] as number) & ~(this.#sent[word] as number) & bit) !== 0;
-    // A driver that polls leaves its vector masked: from its second frame on the cause stands there already.
-    if (!isDue && (causes & bit) !== 0) return;
-    this.#cause[word] = causes | bit;
-    if (isDue) this.#offer(vector);
+    const due = (this.#mask[word] as number) & ~(this.#sent[word] as number) & bit;
+    if (((this.#cause[word] as number) & bit & ~due) !== 0) return; // From a polling driver's second frame on.
+    this.#cause[word] = (this.#cause[word] as number) | bit;
+    if (due !== 0) this.#offer(vector);
     if (vector < 16) this.#show();
   }
 
@@ -128,9 +126,7 @@ export class Interrupts {
     this.#cause.fill(0);
     this.#mask.fill(0);
     this.#sent.fill(0);
-    this.#otherCause = 0;
-    this.#otherMask = 0;
-    this.#otherSent = 0;
+    [this.#otherCause, this.#otherMask, this.#otherSent] = [0, 0, 0];
     this.#allocation.reset();
     this.#chooseMode();
     this.#assert(false);

@@ -8,7 +8,7 @@ import type { Interrupts } from "./interrupts.ts";
 import type { PacketBuffer } from "./packet-buffer.ts";
 import * as record from "./packet-buffer.ts";
 import type { RingOwner } from "./queue-control.ts";
-import { DRAINING, QUEUE_COUNT, type Rings, RUNNING as QUEUE_RUNNING } from "./queues.ts";
+import { DRAINING, QUEUE_COUNT, RUNNING as QUEUE_RUNNING, type Rings } from "./queues.ts";
 import * as reg from "./registers.ts";
 import type { MasterControl } from "./reset.ts";
 import type { Statistics } from "./statistics.ts";

@@ -151,7 +151,8 @@ export class TransmitGather {
       const options = cache[from | 3] as number;
       const byteLength = command & TX_LENGTH_MASK;
       if ((command & SHAPE) !== PLAIN_SHAPE || (options & OPTIONS) !== 0) break;
-      if (byteLength < FRAME_BYTES_MIN || byteLength > FRAME_BYTES_MAX || options >>> TX_PAYLEN_SHIFT !== byteLength) break;
+      if (byteLength < FRAME_BYTES_MIN || byteLength > FRAME_BYTES_MAX || options >>> TX_PAYLEN_SHIFT !== byteLength)
+        break;
       const slot = buffer.begin(byteLength);
       if (slot < 0) break;
       const at = buffer.at(slot);

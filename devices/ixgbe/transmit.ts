@@ -5,7 +5,7 @@ import * as bits from "./descriptors.ts";
 import * as findings from "./findings.ts";
 import type { Link } from "./link.ts";
 import type { RingOwner } from "./queue-control.ts";
-import { QUEUE_COUNT, type Rings, RUNNING as QUEUE_RUNNING } from "./queues.ts";
+import { QUEUE_COUNT, RUNNING as QUEUE_RUNNING, type Rings } from "./queues.ts";
 import { ReadyQueues } from "./ready-queues.ts";
 import type { Receive } from "./receive.ts";
 import * as reg from "./registers.ts";
@@ -234,7 +234,7 @@ export class Transmit implements RingOwner {
     if (rings.fetching[queue] !== 0 || rings.waiting(queue) < (this.#hostThreshold[queue] as number)) return limit;
     const untilRefill = (rings.cached[queue] as number) - (this.#prefetch[queue] as number) + 1;
     if (untilRefill >= limit) return limit;
-    return untilRefill > 1 ? untilRefill : 1;
+    return Math.max(untilRefill, 1);
   }
 
   #takeContexts(queue: number): void {

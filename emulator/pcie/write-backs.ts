@@ -128,8 +128,7 @@ export class WriteBacks {
   touches(words: Int32Array, first: number, wordCount: number): boolean {
     if (this.count === 0) return false;
     const end = (first + wordCount) | 0;
-    if (!this.#severalMemories && (this.#memory !== words || first >= this.#high || end <= this.#low))
-      return false;
+    if (!this.#severalMemories && (this.#memory !== words || first >= this.#high || end <= this.#low)) return false;
     for (let at = 0; at < this.count; at++) {
       const entry = at << ENTRY_SHIFT;
       const kept = this.#entries[entry + ENTRY_FIRST] as number;
