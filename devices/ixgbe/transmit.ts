@@ -230,7 +230,7 @@ export class Transmit implements RingOwner {
     const rings = this.#rings;
     const frames = this.#frames[queue] as number;
     const reads = DATA_READS_MAX - this.#gather.readsUnderWay;
-    const limit = frames < reads ? frames : reads;
+    const limit = Math.min(frames, reads);
     if (rings.fetching[queue] !== 0 || rings.waiting(queue) < (this.#hostThreshold[queue] as number)) return limit;
     const untilRefill = (rings.cached[queue] as number) - (this.#prefetch[queue] as number) + 1;
     if (untilRefill >= limit) return limit;
