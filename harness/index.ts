@@ -20,6 +20,7 @@ export type { Finding, FindingKind } from "../emulator/run/findings.ts";
 export type { MachineOptions, PortName } from "../emulator/run/machine.ts";
 export { DeviceGoneError, DeviceStuckError, DriverModuleError, TestbedError } from "../emulator/run/testbed-error.ts";
 export { CaptureError } from "../emulator/wire/capture/capture-error.ts";
+export { type CaptureInfo, type CaptureInfoOptions, captureInfo } from "./capture/capture-info.ts";
 export {
   type CampaignEnd,
   type CampaignOptions,
@@ -39,9 +40,10 @@ export type { ExploredBed, ExploredWireEnd } from "./explore/plugged-session.ts"
 export { type FrameShape, frames } from "./frames.ts";
 export { failOnOpenTestbeds } from "./open-testbeds.ts";
 export { plugIn } from "./plug-in.ts";
-export type { FeedReport, SessionReport } from "./replay/feed-meter.ts";
+export type { FeedReport, LineReport, SessionReport, StreamReport } from "./replay/feed-meter.ts";
 export type { FcsMode, FrameReaderReport } from "./replay/frame-source.ts";
 export type { LatencyReport } from "./replay/latency.ts";
+export type { PreparationReport, RecordOrder } from "./replay/preparation.ts";
 export { replay } from "./replay/replay.ts";
 export { ReplayDriverError, ReplayInputError, ReplayStuckError } from "./replay/replay-errors.ts";
 export { parseSpeed, type ReplayOptions } from "./replay/replay-options.ts";

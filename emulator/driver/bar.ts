@@ -67,6 +67,15 @@ export class DriverBar implements Bar {
     this.#link.writeRelaxed(this.index, offset, 4, value | 0, 0);
   }
 
+  writeCombining32(offset: number, value: number): void {
+    if (this.#link.writeCombining === undefined) {
+      this.write32(offset, value);
+      return;
+    }
+    this.#check(offset, 4);
+    this.#link.writeCombining(this.index, offset, 4, value | 0, 0);
+  }
+
   map(): SharedArrayBuffer {
     return this.#link.mapBar(this.index);
   }

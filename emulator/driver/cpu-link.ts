@@ -7,6 +7,8 @@ export interface CpuLink {
   write(bar: number, offset: number, byteLength: number, low: number, high: number): void;
   /** The same, not ordered behind earlier stores to memory. Where nothing is weaker it is left out. */
   writeRelaxed?(bar: number, offset: number, byteLength: number, low: number, high: number): void;
+  /** The same into a write-combining buffer. Where there is none it is left out. */
+  writeCombining?(bar: number, offset: number, byteLength: number, low: number, high: number): void;
   /** Read of a BAR: returns the low word as int32, the high word of 8 bytes is in {@link readHigh}. */
   read(bar: number, offset: number, byteLength: number): number;
   readHigh: number;

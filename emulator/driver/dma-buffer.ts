@@ -1,5 +1,9 @@
 import type { DmaBuffer } from "../pcie/driver-view.ts";
 
+/** A spin lock is tried again at least so often, and given up after ten seconds. */
+const LOCK_NAP_MS = 1;
+const LOCK_NAPS = 10_000;
+
 /** A DMA buffer over raw shared memory: accesses are plain or atomic loads and stores, no call in between. */
 export class MappedBuffer implements DmaBuffer {
   readonly byteLength: number;
@@ -79,6 +83,25 @@ export class MappedBuffer implements DmaBuffer {
     Atomics.store(this.#signedWords, index, value | 0);
   }
 
+  compareExchange32(offset: number, expected: number, value: number): number {
+    const index = offset >>> 2;
+    if ((offset & 3) !== 0 || index >= this.#signedWords.length) this.#outside(offset, 4);
+    return Atomics.compareExchange(this.#signedWords, index, expected | 0, value | 0) >>> 0;
+  }
+
+  lock(offset: number): void {
+    for (let naps = 0; this.compareExchange32(offset, 0, 1) !== 0; naps++) {
+      if (naps === LOCK_NAPS) throw new Error(`${this.#place(offset)}: a lock that nobody gives back`);
+      // Not notified: whoever holds a spin lock holds it for less than a nap.
+      Atomics.wait(this.#signedWords, offset >>> 2, 1, LOCK_NAP_MS);
+    }
+  }
+
+  unlock(offset: number): void {
+    if (this.compareExchange32(offset, 1, 0) !== 1)
+      throw new Error(`${this.#place(offset)}: unlock of a lock that is not taken`);
+  }
+
   copyFrom(offset: number, source: Uint8Array, sourceOffset: number, byteLength: number): void {
     if (offset < 0 || offset + byteLength > this.byteLength) this.#outside(offset, byteLength);
     if (sourceOffset === 0 && byteLength === source.length) {
@@ -100,6 +123,10 @@ export class MappedBuffer implements DmaBuffer {
     if (this.#release === undefined) throw new Error(`${this.#label} was freed twice`);
     this.#release();
     this.#release = undefined;
+  }
+
+  #place(offset: number): string {
+    return `${this.#label}+0x${offset.toString(16)}`;
   }
 
   #outside(offset: number, byteLength: number): never {

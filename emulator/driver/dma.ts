@@ -41,6 +41,18 @@ export class DriverDma implements Dma {
     });
   }
 
+  open(iova: number): DmaBuffer {
+    const found = this.#iommu.mappingAt(iova);
+    if (found === undefined) throw new RangeError(`dma.open: no mapping begins at IOVA 0x${iova.toString(16)}`);
+    const { segment, segmentOffset, byteLength, label } = found;
+    const memory = this.#memory.segment(segment);
+    if (memory === undefined)
+      throw new RangeError(`dma.open: ${label} at IOVA 0x${iova.toString(16)} is memory of another thread's own`);
+    return new MappedBuffer(memory.bytes.buffer as SharedArrayBuffer, segmentOffset, byteLength, iova, label, () => {
+      throw new Error(`${label} belongs to the CPU that has allocated it, which is to free it`);
+    });
+  }
+
   map(buffer: SharedArrayBuffer, options: DmaAllocOptions = {}): DmaBuffer {
     checkLength(buffer.byteLength);
     return this.#separate(buffer, buffer.byteLength, options);

@@ -124,7 +124,7 @@ function deliverRead(state: ExplorerState, at: number): void {
     timeline.load(address, byteLength, 0);
     ({ low, high } = timeline);
   } else {
-    low = hook.onRead(address - state.windowOf(device), byteLength);
+    low = hook.onRead(address - state.windowOf(device), byteLength, state.low[thread] as number);
     high = hook.readHigh ?? 0;
   }
   state.watch(thread, address, byteLength, timeline.tick);

@@ -1,9 +1,11 @@
 import { deriveSeed, Rng } from "../run/rng.ts";
-import { EnabledSteps, nextDueNs } from "./enabled.ts";
+import type { AccessPort } from "./access-port.ts";
+import { EnabledSteps } from "./enabled.ts";
 import { stepEntry } from "./entry-step.ts";
 import { Insertion } from "./insertion.ts";
 import * as k from "./kinds.ts";
 import { ABORT, type Machine } from "./machine.ts";
+import { PassingTime } from "./passing-time.ts";
 import { Recorder } from "./recorder.ts";
 import type { ExplorerState, Steps } from "./state.ts";
 import type { Strategy } from "./strategy.ts";
@@ -11,10 +13,6 @@ import { stepThread } from "./thread-step.ts";
 import { StepTrace } from "./trace.ts";
 import * as verdicts from "./verdict.ts";
 
-/** How often plain functions may look again although nothing has changed: enough for every loop that counts its polls. */
-const FRUITLESS_LIMIT = 1000;
-/** What a look takes at first. It doubles, so that loops that look at the clock come to their limit. */
-const FRUITLESS_NS = 1000;
 const DICE_STREAM = 1;
 /** Steps after which a run is given up, unless told otherwise. */
 const STEP_LIMIT = 10_000;
@@ -26,7 +24,7 @@ const FAIR_SUFFIX = 6;
  * of its actors. An actor publishes its next operation; the strategy chooses among those that are possible; the chosen
  * one is carried out and its actor goes on to publish the next.
  */
-export class Execution {
+export class Execution implements AccessPort {
   readonly machine: Machine;
   readonly state: ExplorerState;
   readonly enabled: EnabledSteps;
@@ -52,8 +50,8 @@ export class Execution {
   #seesAll = false;
   /** A strategy sets it to leave a run that it need not see to its end. */
   isRedundant = false;
-  #fruitlessCount = 0;
   readonly #actors: (Steps | undefined)[] = new Array(k.THREAD_LIMIT).fill(undefined);
+  readonly #time: PassingTime;
   readonly #dice = new Rng(0);
   /** Answers for plain functions. */
   readonly #answers = new Int32Array(k.THREAD_LIMIT);
@@ -63,6 +61,7 @@ export class Execution {
     this.state = machine.state;
     this.enabled = new EnabledSteps(this.state);
     this.recorder = new Recorder(this.state, this.enabled);
+    this.#time = new PassingTime(machine);
     this.state.honoursRelaxedOrdering = (device, ordinal) => this.#honoursRelaxedOrdering(device, ordinal);
   }
 
@@ -75,8 +74,11 @@ export class Execution {
     return this.verdict;
   }
 
-  /** Sets everything back and lets every actor publish its first operation. */
-  begin(strategy: Strategy, model: number, seed: number): void {
+  /**
+   * Sets everything back and lets every actor publish its first operation. `prepare` is called in between: what it changes
+   * in the state is there when the actors begin.
+   */
+  begin(strategy: Strategy, model: number, seed: number, prepare?: () => void): void {
     const { machine, state } = this;
     machine.reset();
     state.model = model;
@@ -91,11 +93,12 @@ export class Execution {
     this.isRedundant = false;
     this.isSettingUp = false;
     this.stepCount = 0;
-    this.#fruitlessCount = 0;
+    this.#time.reset();
     this.hash = 0;
     // A stream of its own: what a strategy draws is not shifted by it.
     if (state.latitude.hasChances) this.#dice.seed(deriveSeed(seed, DICE_STREAM));
     strategy.begin(this, seed);
+    prepare?.();
     for (let thread = 0; thread < machine.threads.length; thread++) {
       if (this.#isHandler(thread) || machine.threads[thread]?.body === undefined) continue;
       this.#start(thread);
@@ -107,7 +110,7 @@ export class Execution {
     if (this.verdict >= 0) return false;
     const { enabled } = this;
     enabled.compute();
-    if (enabled.count === 0) return this.#letTimePass() || this.#lookInVain() || this.#conclude();
+    if (enabled.count === 0) return this.#time.letPass() || this.#time.lookInVain() || this.#conclude();
     if (this.stepCount >= this.stepLimit && !this.mustEnd) return this.#end(verdicts.UNKNOWN);
     if (this.stepCount >= FAIR_SUFFIX * this.stepLimit) return this.#end(verdicts.STARVATION);
     const slot = enabled.count > 1 || this.#seesAll ? this.#choose() : (enabled.slots[0] as number);
@@ -134,8 +137,14 @@ export class Execution {
     return this.#answers[thread] as number;
   }
 
-  /** What the last operation of a plain function answered. */
-  answerOf(thread: number): number {
+  /** For a plain function: its operation is published and carried out before anybody else has a turn. */
+  atOnce(thread: number): number {
+    const { state } = this;
+    state.status[thread] = k.READY;
+    // A step of its own as far as a schedule goes: which version each word of a copy reads is written down apart.
+    state.steps[thread] = (state.steps[thread] as number) + 1;
+    stepThread(this, thread);
+    state.status[thread] = k.DORMANT;
     return this.#answers[thread] as number;
   }
 
@@ -324,40 +333,6 @@ export class Execution {
   #isHandler(thread: number): boolean {
     const cpu = this.state.cpuOf[thread] as number;
     return cpu >= 0 && this.state.mainOf[cpu] !== thread;
-  }
-
-  /** Nobody can go on now: time moves to the next limit or event. */
-  #letTimePass(): boolean {
-    const due = nextDueNs(this.state, this.machine.threads.length);
-    if (due === Number.POSITIVE_INFINITY) return false;
-    this.state.nowNs = due;
-    this.#lookAtTheTime();
-    return true;
-  }
-
-  /** Time has moved: a plain function that waits without reading anything waits for just that. */
-  #lookAtTheTime(): void {
-    const { state, machine } = this;
-    for (let thread = 0; thread < machine.threads.length; thread++)
-      if (state.isPlain[thread] === 1 && state.watchCount[thread] === 0) state.mustLook[thread] = 1;
-  }
-
-  /**
-   * A plain function waits in a loop of its own, which may have a limit: so many looks, or a time. It goes round again
-   * although nothing has changed, and time passes.
-   */
-  #lookInVain(): boolean {
-    const { state, machine } = this;
-    if (this.#fruitlessCount === FRUITLESS_LIMIT) return false;
-    let isWaiting = false;
-    for (let thread = 0; thread < machine.threads.length; thread++) {
-      if (state.status[thread] !== k.READY || state.kind[thread] !== k.RELAX || state.isPlain[thread] !== 1) continue;
-      // All of them: one may stand still because a handler, which waits too, is on top of it.
-      state.mustLook[thread] = 1;
-      isWaiting = true;
-    }
-    if (isWaiting) state.nowNs += FRUITLESS_NS * 2 ** Math.min(this.#fruitlessCount++, 30);
-    return isWaiting;
   }
 
   /** Nobody can go on any more. */

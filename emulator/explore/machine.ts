@@ -40,6 +40,8 @@ export class Machine {
   nameEvent: (context: number) => string = () => "event";
   /** Why the run is a violation; empty while it is none. */
   violation = "";
+  /** By vector: the CPU that handles it, while it has a handler. */
+  readonly cpuOfVector: CpuName[] = [];
   readonly #initial: { readonly address: number; readonly byteLength: number; readonly value: number }[] = [];
   readonly #resets: (() => void)[] = [];
   readonly #checks: (() => void)[] = [];
@@ -106,13 +108,37 @@ export class Machine {
     });
   }
 
-  /** A CPU whose program runs somewhere else, which `begin` lets start anew: see CpuWorker. */
-  remoteCpu(name: string, begin: (thread: number) => Steps): CpuName {
+  /**
+   * A CPU whose program runs somewhere else, which `begin` lets start anew: see CpuWorker. `isPlain`: a driver, which may
+   * wait in loops of its own.
+   */
+  remoteCpu(name: string, begin: (thread: number) => Steps, isPlain: boolean = false): CpuName {
     const cpu = this.#addCpu(name);
     const thread = this.threads.length;
     this.state.mainOf[cpu] = thread;
     this.#addThread({ name, cpu, device: -1, isDaemon: false, body: () => begin(thread) });
+    if (isPlain) this.state.isPlain[thread] = 1;
     return cpu;
+  }
+
+  /**
+   * The handler of a CPU whose program runs somewhere else. `begin` is called when the interrupt is taken. It is in force
+   * only while the CPU says that it has one.
+   */
+  remoteHandler(vector: number, cpu: CpuName, name: string, begin: () => Steps): number {
+    const thread = this.threads.length;
+    this.cpuOfVector[vector] = cpu;
+    this.#addThread({ name, cpu, device: -1, isDaemon: false, body: begin });
+    this.state.isPlain[thread] = this.state.isPlain[this.state.mainOf[cpu] as number] as number;
+    this.#resets.push(() => {
+      this.state.handlerOf[vector] = -1;
+    });
+    return thread;
+  }
+
+  /** The number of the next CPU, and of the actor that its handler is, when it is laid out by a program and a handler. */
+  nextCpu(): { readonly cpu: CpuName; readonly handlerThread: number } {
+    return { cpu: this.cpuNames.length, handlerThread: this.threads.length + 1 };
   }
 
   /** Lets another program run as a thread that is laid out already. */
@@ -155,6 +181,7 @@ export class Machine {
   handle(vector: number, cpu: CpuName, name: string, body: (cpu: Cpu) => Actor): void {
     const access = new Cpu(this.state, this.threads.length);
     this.state.handlerOf[vector] = this.threads.length;
+    this.cpuOfVector[vector] = cpu;
     this.#addThread({ name, cpu, device: -1, isDaemon: false, body: () => body(access) });
   }
 
@@ -165,6 +192,7 @@ export class Machine {
   handlePlain(vector: number, cpu: CpuName, name: string, plain: () => void): { cpu: CpuName; thread: number } {
     const thread = this.threads.length;
     this.state.handlerOf[vector] = thread;
+    this.cpuOfVector[vector] = cpu;
     this.#addThread({ name, cpu, device: -1, isDaemon: false, body: undefined, plain });
     return { cpu, thread };
   }

@@ -48,7 +48,7 @@ export interface DeviceHook {
   /** A posted write arrives. `offset` counts from the start of the device's registers. */
   onWrite?(offset: number, byteLength: number, low: number, high: number): void;
   /** A read arrives; returns the low word. */
-  onRead?(offset: number, byteLength: number): number;
+  onRead?(offset: number, byteLength: number, sent: number): number;
   /** High word of the last 8-byte read. */
   readHigh?: number;
   /** A DMA read that {@link ExplorerState.requestRead} asked for is answered: the bytes are in memory at `address`. */

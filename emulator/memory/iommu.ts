@@ -71,10 +71,9 @@ export interface Mapping {
  */
 export class Iommu {
   readonly tables: IommuTables;
-  /** Filled by a successful {@link translate}: host memory segment and byte offset in it. */
+  /** Filled by a successful {@link translate}: segment and offset in host memory; first IOVA (low word) and length of the mapping. */
   segment = 0;
   offset = 0;
-  /** And of the mapping that it hit: low word of its first IOVA, and its length. */
   baseLow = 0;
   mappedBytes = 0;
   readonly #head: Int32Array;
@@ -163,8 +162,7 @@ export class Iommu {
     this.#locked(() => {
       const entry = this.#entryAt(iova);
       if (entry === 0) throw new RangeError(`unmap of IOVA ${iovaName(iova)}: no mapping starts there`);
-      const at = entry * ENTRY_WORDS;
-      Atomics.store(this.#entries, at + ENTRY_STATE, UNMAPPED);
+      Atomics.store(this.#entries, entry * ENTRY_WORDS + ENTRY_STATE, UNMAPPED);
       Atomics.add(this.#head, HEAD_GENERATION, 1);
       this.#head[HEAD_COUNT] = (this.#head[HEAD_COUNT] as number) - 1;
     });
@@ -203,6 +201,12 @@ export class Iommu {
   /** Changes whenever a mapping goes, in whatever thread: a translation holds as long as this stays the same. */
   get generation(): number {
     return this.#head[HEAD_GENERATION] as number;
+  }
+
+  /** The live mapping that begins at `iova`. */
+  mappingAt(iova: number): Mapping | undefined {
+    const entry = this.#entryAt(iova);
+    return entry === 0 ? undefined : this.#mapping(entry);
   }
 
   /** Every mapping that is live, in order of IOVA. */
@@ -294,11 +298,10 @@ export class Iommu {
    * is left free on either side: a DMA that runs off a buffer faults instead of hitting the next one.
    */
   #reservePages(pageCount: number, alignPages: number): number {
-    const total = this.#pageCount;
     let from = this.#head[HEAD_NEXT_PAGE] as number;
     for (let attempt = 0; attempt < 2; attempt++) {
       let start = alignUp(from + this.#basePage, alignPages) - this.#basePage;
-      while (start + pageCount <= total) {
+      while (start + pageCount <= this.#pageCount) {
         const clash = this.#firstMapped(start - 1, pageCount + 2);
         if (clash < 0) {
           this.#head[HEAD_NEXT_PAGE] = start + pageCount + 1;

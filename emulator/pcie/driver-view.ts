@@ -19,6 +19,11 @@ export interface Bar {
   write64(offset: number, value: bigint): void;
   /** As write32, but not ordered behind earlier stores to memory: needs a `wmb` where that matters (writel_relaxed). */
   writeRelaxed32(offset: number, value: number): void;
+  /**
+   * A store to the BAR as write-combining memory (ioremap_wc): stores to one line of 64 bytes leave the CPU together, when
+   * they like, in no order with the stores to other lines nor with ordinary writes. `wmb` drives them out.
+   */
+  writeCombining32(offset: number, value: number): void;
   /** The BAR's raw memory, for drivers that know only memory. What raw memory cannot do is said once when it is mapped. */
   map(): SharedArrayBuffer;
 }
@@ -43,6 +48,21 @@ export interface DmaBuffer {
   readAcquire32(offset: number): number;
   /** A store that earlier accesses stay before (smp_store_release). */
   writeRelease32(offset: number, value: number): void;
+  /**
+   * Stores `value` if the word is `expected`, as one access, ordered with everything before and behind it (cmpxchg).
+   * Returns what was there.
+   */
+  compareExchange32(offset: number, expected: number, value: number): number;
+  /**
+   * Takes the spin lock that this word is: 0 when free, 1 when taken (spin_lock). Between CPUs only: a handler of this CPU
+   * is kept off with `irqSave`. Throws Error when nobody gives it back for ten seconds.
+   */
+  lock(offset: number): void;
+  /**
+   * Gives it back: what was stored under the lock is seen by whoever takes it next. Posted writes that were made under it
+   * may still be on their way (Linux: mmiowb), unless a read has pushed them.
+   */
+  unlock(offset: number): void;
   /** Copies bytes in and out; no allocation. */
   copyFrom(offset: number, source: Uint8Array, sourceOffset: number, byteLength: number): void;
   copyTo(offset: number, target: Uint8Array, targetOffset: number, byteLength: number): void;
@@ -72,6 +92,12 @@ export interface DmaAllocOptions {
 export interface Dma {
   /** Coherent memory, zeroed. Throws RangeError when there is none left. */
   alloc(byteLength: number, options?: DmaAllocOptions): DmaBuffer;
+  /**
+   * The buffer that another CPU of this function has allocated at `iova`: addresses go from thread to thread, buffers do
+   * not. Not this CPU's to free. Throws RangeError when no mapping begins there, or it is `separate` memory, which stays
+   * with its thread.
+   */
+  open(iova: number): DmaBuffer;
   /** Maps a SharedArrayBuffer that the driver already has. */
   map(buffer: SharedArrayBuffer, options?: DmaAllocOptions): DmaBuffer;
   /** Number of live mappings of the function: 0 after a clean close. */

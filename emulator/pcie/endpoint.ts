@@ -11,8 +11,8 @@ import * as report from "./endpoint-findings.ts";
 import type { EndpointSlot, EndpointSnapshot, Uplink } from "./endpoint-slot.ts";
 import { InterruptController } from "./interrupt-controller.ts";
 import { Iotlb } from "./iotlb.ts";
+import { LookAhead } from "./look-ahead.ts";
 import { type MsiSink, MsixTable } from "./msix.ts";
-import { ReadAhead } from "./read-ahead.ts";
 import { ReadQueue } from "./read-queue.ts";
 import { WriteBacks } from "./write-backs.ts";
 
@@ -46,7 +46,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   readonly #iommu: Iommu;
   readonly #reads = new ReadQueue();
   readonly #writeBacks = new WriteBacks();
-  readonly #readAhead = new ReadAhead();
+  readonly #lookAhead: LookAhead;
   /** Reads, writes without a flag (data) and writes with one (descriptors) go to different buffers, each to the same for long. */
   readonly #readMappings: Iotlb;
   readonly #dataMappings: Iotlb;
@@ -64,6 +64,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     this.interrupts = slot.interrupts;
     this.#iommu = slot.iommu;
     this.#readMappings = new Iotlb(slot.iommu, slot.memory, DMA_READ);
+    this.#lookAhead = new LookAhead(this.#reads, this.#readMappings);
     this.#dataMappings = new Iotlb(slot.iommu, slot.memory, DMA_WRITE);
     this.#flagMappings = new Iotlb(slot.iommu, slot.memory, DMA_WRITE);
     this.timers = new Timers(declaration.timerCount);
@@ -135,7 +136,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   /** Answers the oldest DMA read. False when there is none. */
   step(): boolean {
     const reads = this.#reads;
-    if (reads.count > 1 && reads.aheadCount === 0) this.#readAhead.look(reads, this.#readMappings);
+    if (reads.count > 1 && reads.aheadCount === 0) this.#lookAhead.look();
     if (!reads.take()) return false;
     this.#answer();
     return true;

@@ -47,6 +47,11 @@ export class InterruptController {
     Atomics.store(this.words, TARGETS + irq, cpu);
   }
 
+  /** The CPU that an interrupt is directed at. */
+  targetOf(irq: number): number {
+    return Atomics.load(this.words, TARGETS + irq);
+  }
+
   /** True when an address (two int32 words) lies in the interrupt window, and so is no memory. */
   static isMessage(high: number, low: number): boolean {
     return high === 0 && (low & MSI_WINDOW_MASK) === MSI_WINDOW;

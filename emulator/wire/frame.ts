@@ -25,7 +25,7 @@ const IPV6_DESTINATION_OPTIONS = 60;
 /** A chain longer than this is treated as an unknown layer 4, as parsing hardware does. */
 const IPV6_EXTENSION_COUNT_MAX = 8;
 
-function isVlanType(etherType: number): boolean {
+export function isVlanType(etherType: number): boolean {
   return etherType === ETHERTYPE_VLAN || etherType === ETHERTYPE_QINQ || etherType === ETHERTYPE_QINQ_OLD;
 }
 

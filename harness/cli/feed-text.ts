@@ -1,25 +1,35 @@
-import { ITCH50_MESSAGES } from "../../emulator/wire/feeds/itch50.ts";
-import type { FeedReport, SessionReport } from "../replay/feed-meter.ts";
+import type { FeedReport, LineReport, StreamReport } from "../replay/feed-meter.ts";
 import { counted, grouped } from "./terminal.ts";
 
 /** A line of a summary: a label, or "" where it goes on, and what it says. */
 export type Row = readonly [label: string, text: string];
 
-/** Sessions that are listed; the rest is counted. */
-const SESSION_LIMIT = 8;
+/** Streams that are listed; the rest is counted. */
+const STREAM_LIMIT = 8;
 const CELLS_PER_ROW = 3;
 const CELL_WIDTH = 34;
 
-/** What arrived by protocol: sessions with their gaps, and messages by type. */
+/** Formats that have a label of their own, for streams and for messages; the others say their name in the text. */
+const LABELS: Readonly<Record<string, { readonly stream: string; readonly messages: string }>> = {
+  "MoldUDP64, ITCH 5.0": { stream: "MoldUDP64", messages: "ITCH 5.0" },
+};
+
+/** What arrived by protocol: streams with their gaps, and messages by type. */
 export function feedRows(feed: FeedReport): Row[] {
-  if (feed.sessions.length === 0) return [["feed", plainText(feed)]];
-  const rows = feed.sessions.slice(0, SESSION_LIMIT).flatMap(sessionRows);
-  const hidden = feed.sessions.length - SESSION_LIMIT;
-  if (hidden > 0) rows.push(["", `and ${counted(hidden, "more session")} (--json has them all)`]);
+  if (feed.lines.length === 0) return [["feed", plainText(feed)]];
+  const all = feed.lines.flatMap((line) => line.streams.map((stream) => ({ line, stream })));
+  // What is not whole comes first, so that no limit hides it.
+  const whole = all.filter(({ stream }) => isWhole(stream));
+  const ordered = [...all.filter(({ stream }) => !isWhole(stream)), ...whole];
+  const rows = ordered.slice(0, STREAM_LIMIT).flatMap(({ line, stream }) => streamRows(line, stream));
+  const hidden = all.length - STREAM_LIMIT;
+  const allWhole = whole.length >= hidden ? ", all whole" : "";
+  if (hidden > 0) rows.push(["", `and ${counted(hidden, "more stream")}${allWhole} (--json has them)`]);
   if (feed.unreadablePackets > 0) {
     rows.push(["", `${counted(feed.unreadablePackets, "packet")} could not be read: cut short, or damaged`]);
   }
-  return [...rows, ["ITCH 5.0", counted(feed.itchMessageCount, "message")], ...messageRows(feed.itchMessages)];
+  const formats = [...new Set(feed.lines.map(({ format }) => format))];
+  return [...rows, ...formats.flatMap((format) => messageRows(format, feed.lines))];
 }
 
 function plainText(feed: FeedReport): string {
@@ -27,40 +37,73 @@ function plainText(feed: FeedReport): string {
   const other = counted(otherFrames, "other frame");
   if (udpFrames === 0) return `${other}, none of them UDP`;
   const udp = `${counted(udpFrames, "UDP frame")} to ${counted(lineCount, "destination")}`;
-  return `${udp}${otherFrames === 0 ? "" : `, ${other}`}; no MoldUDP64 with ITCH 5.0 among them`;
+  return `${udp}${otherFrames === 0 ? "" : `, ${other}`}; no feed that softbar knows among them`;
 }
 
-function sessionRows(session: SessionReport): Row[] {
-  const { line, messages, packets, outOfOrder, duplicates, heartbeats, endOfSession } = session;
+function isWhole({ missing, recovered }: StreamReport): boolean {
+  return missing === recovered;
+}
+
+function streamRows(line: LineReport, stream: StreamReport): Row[] {
+  const { messages, packets, outOfOrder, duplicates, restarts, heartbeats, endOfSession } = stream;
+  const one = line.numbers === "messages" ? "message" : "packet";
   const extras = [
     outOfOrder > 0 ? counted(outOfOrder, "packet out of order", "packets out of order") : "",
-    duplicates > 0 ? counted(duplicates, "message twice", "messages twice") : "",
+    duplicates > 0 ? counted(duplicates, `${one} twice`, `${one}s twice`) : "",
+    restarts > 0 ? counted(restarts, "restart of the sequence", "restarts of the sequence") : "",
     heartbeats > 0 ? counted(heartbeats, "heartbeat") : "",
     endOfSession > 0 ? counted(endOfSession, "end-of-session packet") : "",
+    ...Object.entries(line.remarks).map(([name, count]) =>
+      isFault(name) && count > 0 ? `${name}: ${grouped(count)}` : "",
+    ),
   ];
   const size = `${counted(messages, "message")} in ${counted(packets, "packet")}`;
+  const label = LABELS[line.format]?.stream;
+  const place = `${stream.stream} on ${line.line}: ${size}`;
   return [
-    ["MoldUDP64", `${session.session} on ${line}: ${size}`],
-    ["", [gapText(session), ...extras].filter((text) => text !== "").join(", ")],
+    label === undefined ? ["feed", `${line.format}, ${place}`] : [label, place],
+    ["", [gapText(stream, one), ...extras].filter((text) => text !== "").join(", ")],
   ];
 }
 
-function gapText({ gaps, missing, recovered }: SessionReport): string {
-  if (gaps === 0) return "no gaps";
-  const later = recovered > 0 ? `, ${grouped(recovered)} of them came later` : "";
-  return `${counted(gaps, "gap")}, ${counted(missing, "message")} missing${later}`;
+/** Remarks that tell of something wrong; the others are figures, which --json has. */
+function isFault(remark: string): boolean {
+  return /gaps|missing|malformed|unknown|resets|clears/.test(remark);
 }
 
-/** Three types to a row, the most frequent first. */
-function messageRows(counts: Readonly<Record<string, number>>): Row[] {
-  const names = new Map(ITCH50_MESSAGES.map(({ letter, name }) => [letter, name]));
-  const cells = Object.entries(counts)
+function gapText({ gaps, missing, recovered, firstSequence }: StreamReport, one: string): string {
+  if (firstSequence === null) return "nothing sequenced";
+  if (gaps === 0) return "no gaps";
+  const later = recovered > 0 ? `, ${grouped(recovered)} of them came later` : "";
+  return `${counted(gaps, "gap")}, ${counted(missing, one)} missing${later}`;
+}
+
+/** Messages of one format on all lines: three types to a row, the most frequent first. */
+function messageRows(format: string, lines: readonly LineReport[]): Row[] {
+  const counts = new Map<string, number>();
+  for (const { messageTypes } of lines.filter((line) => line.format === format)) {
+    for (const { type, name, count } of messageTypes) {
+      const key = `${type} ${name}`;
+      counts.set(key, (counts.get(key) ?? 0) + count);
+    }
+  }
+  const total = counted(
+    [...counts.values()].reduce((sum, count) => sum + count, 0),
+    "message",
+  );
+  const label = LABELS[format]?.messages;
+  const rows: Row[] = [label === undefined ? ["messages", `${format}: ${total}`] : [label, total]];
+  const cells = [...counts]
     .sort(([, a], [, b]) => b - a)
-    .map(([letter, count]) => `${letter} ${names.get(letter) ?? ""} ${grouped(count)}`.padEnd(CELL_WIDTH));
-  const rows: Row[] = [];
+    .map(([key, count]) => `${key} ${grouped(count)}`.padEnd(CELL_WIDTH));
   for (let first = 0; first < cells.length; first += CELLS_PER_ROW) {
-    const text = cells.slice(first, first + CELLS_PER_ROW).join("");
-    rows.push(["", text.trimEnd()]);
+    rows.push([
+      "",
+      cells
+        .slice(first, first + CELLS_PER_ROW)
+        .join("")
+        .trimEnd(),
+    ]);
   }
   return rows;
 }

@@ -3,6 +3,7 @@ import type { ReplayProgress } from "../replay/replay-progress.ts";
 import { grouped, painter } from "./terminal.ts";
 
 const BAR_WIDTH = 24;
+const READING_INTERVAL_MS = 100;
 const CLEAR_LINE = "\r\u001b[2K";
 
 /** One line on the terminal that says how far a replay is. Writes nothing where there is no terminal. */
@@ -11,6 +12,8 @@ export class ProgressLine {
   readonly #paint: ReturnType<typeof painter>;
   readonly #isShown: boolean;
   #isDirty = false;
+  /** Nothing is shown of what is over at once. */
+  #shownAtMs = performance.now();
 
   constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream;
@@ -36,6 +39,16 @@ export class ProgressLine {
     const rate = grouped((runs * 1000) / elapsedMs);
     const line = `${this.#bar(Math.max(byTime, runs / runsMax))}  ${grouped(runs)} schedules  ${rate}/s${pairs}`;
     this.#stream.write(`${CLEAR_LINE}${line}`);
+    this.#isDirty = true;
+  }
+
+  /** How much of a file has been read; about ten times a second is enough. */
+  reading(name: string, fraction: number | undefined, packetCount: number): void {
+    const nowMs = performance.now();
+    if (!this.#isShown || nowMs - this.#shownAtMs < READING_INTERVAL_MS) return;
+    this.#shownAtMs = nowMs;
+    const bar = fraction === undefined ? "" : `${this.#bar(fraction)}  `;
+    this.#stream.write(`${CLEAR_LINE}${bar}${grouped(packetCount)} packets  ${name}`);
     this.#isDirty = true;
   }
 

@@ -1,6 +1,7 @@
 import type { LatencyReport } from "../replay/latency.ts";
 import type { ReplayReport, ReplaySourceReport } from "../replay/replay-report.ts";
 import { feedRows, type Row } from "./feed-text.ts";
+import { preparationNotes } from "./preparation-text.ts";
 import { bytesText, counted, durationText, grouped, type painter, threeDigits } from "./terminal.ts";
 
 type Paint = ReturnType<typeof painter>;
@@ -110,14 +111,15 @@ function driverText({ violations, notes, balance }: ReplayReport, paint: Paint):
 /** What a reader must know before believing the numbers above. */
 function notesOf({ source, drops, interrupted }: ReplayReport): string[] {
   const isOversize = drops.some(({ register }) => register === "ROC");
-  const { damage, snappedCount, paddedCount, outOfOrderCount, untimedCount } = source;
+  const { damage, preparation, snappedCount, paddedCount, outOfOrderCount, untimedCount } = source;
   return [
     interrupted ? "stopped early: not all of it was replayed" : "",
     damage ?? "",
+    ...(preparation === undefined ? [] : preparationNotes(preparation)),
     snappedCount > 0 ? `${counted(snappedCount, "frame")} cut short by the capture, replayed as captured` : "",
     paddedCount > 0 ? `${counted(paddedCount, "frame")} below 60 bytes, padded as a sending card does` : "",
     outOfOrderCount > 0
-      ? `${counted(outOfOrderCount, "frame")} with an earlier time than the one before, sent in file order without waiting`
+      ? `${counted(outOfOrderCount, "frame")} with an earlier time than the one before, sent without waiting`
       : "",
     untimedCount > 0 ? `${counted(untimedCount, "frame")} without a time stamp, sent with the one before` : "",
     fcsText(source),

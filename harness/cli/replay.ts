@@ -10,6 +10,7 @@ import { type CatalogueEntry, deviceNamed } from "./catalogue.ts";
 import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_PASSED, UsageError } from "./exit-codes.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { COMMAND, EXPLORE_COMMAND, PACKAGE_FOLDER, REPLAY_COMMAND } from "./own-name.ts";
+import { PREPARATION_FLAGS, preparationOf } from "./preparation-flags.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { replayText } from "./replay-text.ts";
 import { painter } from "./terminal.ts";
@@ -31,7 +32,7 @@ const GO_ON = `Go on:
 export const replay: Verb = {
   name: "replay",
   about:
-    "replays a capture (pcap, pcapng, also in gzip) through a card into a driver; without FILE, a session it makes up",
+    "replays a capture (pcap, pcapng, also in gzip or zstd) through a card into a driver; without FILE, a session it makes up",
   operands: "[FILE]",
   operandLimit: 1,
   flags: [
@@ -55,6 +56,7 @@ export const replay: Verb = {
       about: "give up when nothing has moved for so long (default 10; never under a debugger)",
     },
     { name: "fcs", value: "MODE", about: "auto (default), present, absent: whether captured frames end in their FCS" },
+    ...PREPARATION_FLAGS,
     { name: "frames", value: "N", about: "frames in the made-up session (default 200,000)" },
     { name: "seed", value: "N", about: "which session is made up (default 1)" },
     { name: "trace", about: "print every register and DMA access by name while it happens" },
@@ -112,6 +114,7 @@ function optionsOf(given: Arguments, catalogue: readonly CatalogueEntry[]): Repl
     speed: speedOf(given.value("speed") ?? "max"),
     lossless: given.has("lossless"),
     fcs: fcsOf(given.value("fcs") ?? "auto"),
+    ...preparationOf(given),
     // As everywhere: a dash is standard input.
     ...(file === undefined ? {} : { file: file === "-" ? "/dev/stdin" : file }),
     ...(limit === undefined ? {} : { limit }),

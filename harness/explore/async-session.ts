@@ -230,6 +230,7 @@ export class AsyncSession<Context = unknown> {
         return inner.violations;
       },
       wireOf: (device) => inner.wireOf(device),
+      direct: (interrupt, cpu) => inner.direct(interrupt, cpu),
       quiesce: () => inner.quiesce(),
       quiesceAsync: () => sleep(QUIESCE_NS),
       sleep,

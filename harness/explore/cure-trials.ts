@@ -51,10 +51,14 @@ export class CureTrials {
   #search(model: MemoryModel, runs: number, seed: number): number {
     const strategy = new Portfolio();
     const modelIndex = MEMORY_MODELS.indexOf(model);
-    for (let run = 0; run < runs; run++) {
+    let run = 0;
+    let hasFailed = false;
+    this.#session.repeat(() => {
+      if (run >= runs) return false;
       if (performance.now() > this.#endMs) throw new CureNotSought("the failure is too rare");
-      if (isFailure(this.#session.run(strategy, modelIndex, deriveSeed(seed, run)))) return run + 1;
-    }
-    return -1;
+      hasFailed = isFailure(this.#session.run(strategy, modelIndex, deriveSeed(seed, run++)));
+      return !hasFailed;
+    });
+    return hasFailed ? run : -1;
   }
 }

@@ -13,7 +13,8 @@ import type { Schedule } from "../../emulator/explore/schedule.ts";
 import { CureTrials } from "./cure-trials.ts";
 import type { SearchSession } from "./search-session.ts";
 
-interface Site {
+/** An operation that a CPU makes, wherever in its source. */
+export interface Site {
   readonly thread: number;
   readonly kind: number;
   readonly address: number;
@@ -70,14 +71,15 @@ function firstCure(
   }
 }
 
-function say(session: SearchSession, barrier: number, { thread, kind, address }: Site): string {
+/** A barrier in front of a place, in words. */
+export function say(session: SearchSession, barrier: number, { thread, kind, address }: Site): string {
   const { machine } = session;
   const where = address >= 0 ? ` of ${machine.nameOf(address)}` : "";
   return `${OPERATION_NAMES[barrier]} in ${machine.threads[thread]?.name} before the ${OPERATION_NAMES[kind]}${where}`;
 }
 
 /** The places in a CPU's program that the failing run went through. */
-function sitesOf(session: SearchSession, model: MemoryModel, schedule: Schedule): Site[] {
+export function sitesOf(session: SearchSession, model: MemoryModel, schedule: Schedule): Site[] {
   const { execution, machine } = session;
   const { trace } = execution;
   trace.isOn = true;

@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import fc from "fast-check";
 import { MEMORY_MODELS, type MemoryModel } from "../../emulator/explore/kinds.ts";
+import type { LinkLatitude, MachineLatitude } from "../../emulator/explore/latitude.ts";
 import { Schedule } from "../../emulator/explore/schedule.ts";
 import { Portfolio } from "../../emulator/explore/strategies/portfolio.ts";
 import { isFailure, PASSED, VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
@@ -12,14 +13,18 @@ import { CureNotSought } from "./cure-trials.ts";
 import { picture } from "./picture.ts";
 import { PlainFunctions } from "./plain-functions.ts";
 import { findPluggedCure } from "./plugged-cure.ts";
-import { type ExploredBed, PluggedSession } from "./plugged-session.ts";
+import { type ExploredBed, type FurtherCpu, PluggedSession } from "./plugged-session.ts";
 import { divergenceOf } from "./rerun-token.ts";
+import { RunLimit, RunLimitError } from "./run-limit.ts";
+import type { SearchResult } from "./search-session.ts";
 import { SelfCheck } from "./self-check.ts";
 import { shrink } from "./shrink.ts";
+import { hashOfModule } from "./source-hash.ts";
 import { checkDevices, testProgram, workloadOf } from "./test-token.ts";
 import { hashOfText, type RaceToken, readToken, TokenError, writeToken } from "./token.ts";
 
 const DEFAULT_RUNS = 1000;
+const RUN_LIMIT_MS = 10_000;
 /** Schedules that one workload is searched with before the next one is drawn. */
 const RUNS_PER_WORKLOAD = 25;
 /** Steps of the failing run that are shown. What went before seldom matters, and nobody reads it. */
@@ -29,6 +34,13 @@ const CHANGED = "set-up or body are not those that the token was made with";
 export interface ExploreOptions<Context, Workload> {
   /** Brings the driver up, before each schedule and unexplored; what it returns goes to the body. */
   readonly setup?: (bed: ExploredBed) => Context;
+  /**
+   * What runs at the same time as the body on CPU 1 and so on. Driver modules run as `bed.cpu(1).run` lets them run: in
+   * threads with which the engine passes a token, so that each can stand still half way; that takes some ten microseconds
+   * an access, and a CPU has handlers for as long as its module has not returned. Generator functions yield each access, and
+   * are as fast as the body.
+   */
+  readonly cpus?: readonly FurtherCpu<Context>[];
   /** What the driver is put through, drawn anew again and again and shrunk together with the schedule. */
   readonly workload?: fc.Arbitrary<Workload>;
   /** Schedules in each memory model. Default 1,000. */
@@ -46,7 +58,14 @@ export interface ExploreOptions<Context, Workload> {
    * Default false: nothing is known of it.
    */
   readonly mustEnd?: boolean;
+  /**
+   * How long one run may take: one that has not come to its end by then loops without an access, and fails as a hang. Its
+   * schedule is not shrunk, as each try would take as long. Default 10,000. Nothing is stopped under a debugger.
+   */
+  readonly runLimitMs?: number;
   readonly machine?: MachineOptions;
+  /** Where specifications leave a choice, or the world is ruder than they are: limits that are over early, what a link keeps in order. */
+  readonly latitude?: MachineLatitude & LinkLatitude;
 }
 
 /** What was searched without finding anything. */
@@ -131,30 +150,53 @@ export async function explore<Context = undefined, Workload = undefined>(
       body: (bed, context) => void plain.check("body", body(bed, context, workload)),
     },
     options.machine,
+    0,
+    options.cpus,
   ) as PluggedSession;
   session.execution.mustEnd = options.mustEnd === true;
-  const source = hashOfText(`${setup}${body}`);
+  if (options.latitude !== undefined) session.plugged.allow(options.latitude);
+  session.limit = new RunLimit(options.runLimitMs ?? RUN_LIMIT_MS);
+  const modules = (options.cpus ?? []).map((cpu) =>
+    "module" in cpu ? hashOfModule(String(cpu.module)) : `${cpu.program}${cpu.handler}`,
+  );
+  const source = hashOfText([`${setup}${body}`, ...modules].join("\n"));
   const { runs = DEFAULT_RUNS, seed = 1, models = MEMORY_MODELS } = options;
-  if (options.replay !== undefined) {
-    const token = readToken(options.replay);
+  const check = new SelfCheck(session);
+  let path = "";
+  const total = { runs: 0, unknown: 0 };
+  let modelNow: MemoryModel = "sc";
+  try {
+    return options.replay === undefined ? searchAll() : replayed(options.replay);
+  } catch (error) {
+    if (!(error instanceof RunLimitError)) throw error;
+    const program = testProgram(specs, options.workload === undefined ? undefined : { path, value: workload });
+    throw hang(session, modelNow, error, { program, source, seed, workload });
+  } finally {
+    await session.close();
+  }
+
+  function replayed(text: string): ExploreResult {
+    const token = readToken(text);
+    modelNow = token.model;
     checkDevices(token, specs);
     workload = workloadOf(token, options.workload);
     try {
-      return checked(session, rerun(session, token, options.replay, source, workload));
+      return checked(session, rerun(session, token, text, source, workload));
     } finally {
       plain.throwRefusal();
     }
   }
-  const check = new SelfCheck(session);
-  let path = "";
-  const total = { runs: 0, unknown: 0 };
-  for (const model of models) {
-    const found = options.workload === undefined ? searchOnce(model) : searchWorkloads(model, options.workload);
-    plain.throwRefusal();
-    const program = testProgram(specs, options.workload === undefined ? undefined : { path, value: workload });
-    if (found >= 0) throw explain(session, model, found, options, { program, source, workload });
+
+  function searchAll(): ExploreResult {
+    for (const model of models) {
+      modelNow = model;
+      const found = options.workload === undefined ? searchOnce(model) : searchWorkloads(model, options.workload);
+      plain.throwRefusal();
+      const program = testProgram(specs, options.workload === undefined ? undefined : { path, value: workload });
+      if (found >= 0) throw explain(session, model, found, options, { program, source, workload });
+    }
+    return checked(session, total);
   }
-  return checked(session, total);
 
   /** The run at which it failed, or -1. */
   function searchOnce(model: MemoryModel): number {
@@ -171,15 +213,24 @@ export async function explore<Context = undefined, Workload = undefined>(
   function searchWorkloads(model: MemoryModel, arbitrary: fc.Arbitrary<Workload>): number {
     let foundAt = -1;
     let difference: string | undefined;
+    let stopped: RunLimitError | undefined;
     let drawn = 0;
     let searched = 0;
     const failing = new Schedule();
     // One for all workloads: a member of it has its turn only once in a few runs.
     const strategy = new Portfolio();
     const fails = (candidate: Workload): boolean => {
-      if (difference !== undefined) return false;
+      // None of the others that are tried from here on is run: the first is the one that is reported.
+      if (difference !== undefined || stopped !== undefined) return false;
       workload = candidate;
-      const result = session.search(model, RUNS_PER_WORKLOAD, deriveSeed(seed, drawn++), strategy);
+      let result: SearchResult;
+      try {
+        result = session.search(model, RUNS_PER_WORKLOAD, deriveSeed(seed, drawn++), strategy);
+      } catch (error) {
+        if (!(error instanceof RunLimitError)) throw error;
+        stopped = error;
+        return true;
+      }
       total.runs += result.runs;
       total.unknown += result.unknown;
       if (foundAt < 0) searched += result.runs;
@@ -197,8 +248,9 @@ export async function explore<Context = undefined, Workload = undefined>(
     plain.throwRefusal();
     if (difference !== undefined) throw new NondeterminismError(difference);
     if (!details.failed || details.counterexample === null) return -1;
-    if (foundAt < 0) throw details.errorInstance;
     path = details.counterexamplePath ?? "";
+    if (stopped !== undefined) throw stopped;
+    if (foundAt < 0) throw details.errorInstance;
     // The last candidate that was tried passed: the smallest that fails is run once more.
     workload = details.counterexample[0];
     session.replay(model, failing);
@@ -264,6 +316,28 @@ function explain<Context, Workload>(
     `seed ${seed}   run ${foundAtRun} of ${runs} in ${model}   shrunk from ${before} deviations to ${schedule.count}` +
     (options.workload === undefined ? "" : `\nworkload ${fc.stringify(workload)}`);
   return failure(session, shrunk.model, schedule, { where, cure, token, workload });
+}
+
+/** The run that was stopped, as far as it had come. It is not run again: that would take as long. */
+function hang(
+  session: PluggedSession,
+  model: MemoryModel,
+  { message: what }: RunLimitError,
+  parts: { readonly program: string; readonly source: string; readonly seed: number; readonly workload: unknown },
+): InterleavingError {
+  const { program, source: sourceHash, seed, workload } = parts;
+  const { schedule } = session.execution.recorder;
+  const token = writeToken({ program, sourceHash, model, strategy: "portfolio", seed, schedule });
+  const message =
+    `hang: ${what}, after ${session.execution.stepCount} steps, in ${model}: set-up or body loop without an access or ` +
+    `relax(), so nobody else ever has a turn\nReplay it: explore(…, { replay: "${token}" }, …)`;
+  return new InterleavingError(message, {
+    verdict: "hang",
+    model,
+    token,
+    deviationCount: schedule.count,
+    workload,
+  });
 }
 
 function cureText(find: () => string | undefined): string {

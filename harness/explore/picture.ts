@@ -123,10 +123,7 @@ function actorColumn(machine: Machine, actor: number): number {
   }
   if (actor < k.COMBINING) return actor - k.STORE_BUFFER;
   if (actor < k.DOWN) return actor - k.COMBINING;
-  if (actor >= k.INTERRUPTS) {
-    const handler = machine.state.handlerOf[actor - k.INTERRUPTS] as number;
-    return machine.threads[handler]?.cpu ?? 0;
-  }
+  if (actor >= k.INTERRUPTS) return machine.cpuOfVector[actor - k.INTERRUPTS] ?? 0;
   return deviceColumn((actor - k.DOWN) % k.DEVICE_LIMIT);
 }
 

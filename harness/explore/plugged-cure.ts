@@ -1,6 +1,7 @@
 import { DMA_RMB, DMA_WMB, MB, type MemoryModel, OPERATION_NAMES, WMB } from "../../emulator/explore/kinds.ts";
 import type { Schedule } from "../../emulator/explore/schedule.ts";
 import { driverLine } from "./code-line.ts";
+import { type Site as Operation, sitesOf as operationsOf, say } from "./cure.ts";
 import { CureTrials } from "./cure-trials.ts";
 import type { PluggedSession } from "./plugged-session.ts";
 
@@ -25,11 +26,16 @@ export function findPluggedCure(
   if (model === "sc") return undefined;
   const trials = new CureTrials(session, model, foundAtRun);
   const sites = sitesOf(session, model, schedule);
+  const operations = furtherOperations(session, model, schedule);
   for (const barrier of [DMA_WMB, DMA_RMB, WMB, MB]) {
     for (const site of sites) {
       if (!holds(session, trials, barrier, site)) continue;
       if (trials.failsInOrder()) return undefined;
       return `${OPERATION_NAMES[barrier]} before the ${OPERATION_NAMES[site.kind]} at ${site.line}`;
+    }
+    for (const operation of operations) {
+      if (!holdsBefore(session, trials, barrier, operation)) continue;
+      return trials.failsInOrder() ? undefined : say(session, barrier, operation);
     }
   }
   return undefined;
@@ -53,6 +59,26 @@ function holds(session: PluggedSession, trials: CureTrials, barrier: number, sit
   } finally {
     cpu.onAccess = undefined;
   }
+}
+
+/** The same in front of an operation of a further CPU, whose lines nobody sees from here. */
+function holdsBefore(session: PluggedSession, trials: CureTrials, barrier: number, operation: Operation): boolean {
+  const { insertion } = session.execution;
+  insertion.clear();
+  insertion.add(operation.thread, operation.kind, operation.address, barrier);
+  try {
+    return trials.holds();
+  } finally {
+    insertion.clear();
+  }
+}
+
+/** The operations of further CPUs in the failing run. */
+function furtherOperations(session: PluggedSession, model: MemoryModel, schedule: Schedule): Operation[] {
+  const { plugged, machine } = session;
+  if (plugged.furtherCpus.vectors.length === 0) return [];
+  const operations = operationsOf(session, model, schedule);
+  return operations.filter(({ thread }) => machine.threads[thread]?.cpu !== plugged.cpu.index).reverse();
 }
 
 /** The lines that the failing run went through, those nearest to its end first: what is missing is rarely far from there. */

@@ -1,7 +1,10 @@
+import type { Cpu } from "../../emulator/explore/cpu.ts";
 import { ExploredMachine, type SetUpState } from "../../emulator/explore/plugged/explored-machine.ts";
+import type { GeneratorOnCpu, ModuleOnCpu, Places } from "../../emulator/explore/plugged/further-cpu.ts";
+import type { Actor } from "../../emulator/explore/state.ts";
 import type { Strategy } from "../../emulator/explore/strategy.ts";
 import { PASSED, VIOLATION } from "../../emulator/explore/verdict.ts";
-import type { PciFunction } from "../../emulator/pcie/driver-view.ts";
+import type { Interrupt, PciFunction } from "../../emulator/pcie/driver-view.ts";
 import type { Finding } from "../../emulator/run/findings.ts";
 import type { LoadedDevice, MachineOptions } from "../../emulator/run/machine.ts";
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
@@ -18,6 +21,8 @@ export interface ExploredBed {
   /** The first wire of the first device that has one. */
   readonly wire: ExploredWireEnd;
   wireOf(device: number): ExploredWireEnd;
+  /** Directs an interrupt at another CPU (irq_set_affinity), which has to have a handler for it. */
+  direct(interrupt: Interrupt, cpu: number): void;
   /** Lets the devices come to rest: rings drained, nothing on its way. */
   quiesce(): void;
   /** Rules that the driver has broken so far in this run. */
@@ -29,6 +34,22 @@ export interface ExploredWireEnd {
   send(frame: Uint8Array, options?: { readonly badFcs?: boolean }): void;
   readonly sent: readonly Uint8Array[];
 }
+
+/** A driver module that runs on a CPU of its own. */
+export interface ModuleCpu<Context> extends ModuleOnCpu {
+  /** What it is handed as its argument, made from what the set-up has returned: data that JSON can write. */
+  readonly argument?: (context: Context) => unknown;
+}
+
+/** Generator functions that run on a CPU of their own: they yield each access, and get what the set-up has returned. */
+export interface GeneratorCpu<Context> {
+  readonly program?: (cpu: Cpu, places: Places, context: Context) => Actor;
+  /** What the CPU does when it takes an interrupt that the set-up has directed at it by `bed.direct`. */
+  readonly handler?: (cpu: Cpu, places: Places, context: Context) => Actor;
+  readonly name?: string;
+}
+
+export type FurtherCpu<Context> = ModuleCpu<Context> | GeneratorCpu<Context>;
 
 export interface Exploration<Context> {
   /** Brings the driver up. Runs before each schedule in the ordinary order; what it returns goes to the body. */
@@ -48,6 +69,8 @@ export interface Exploration<Context> {
 export class PluggedSession<Context = unknown> extends SearchSession implements ExploredBed {
   readonly plugged: ExploredMachine;
   readonly #exploration: Exploration<Context>;
+  #context: Context | undefined;
+  readonly #cpus: readonly FurtherCpu<Context>[];
   #saved: { readonly context: Context; readonly machine: SetUpState; readonly driver: unknown } | undefined;
 
   constructor(
@@ -55,9 +78,12 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     exploration: Exploration<Context>,
     options: MachineOptions = {},
     awaitCount: number = 0,
+    cpus: readonly FurtherCpu<Context>[] = [],
   ) {
     super();
-    this.plugged = new ExploredMachine(devices, options, awaitCount);
+    this.#cpus = cpus;
+    const programs = cpus.map((cpu) => ("module" in cpu ? cpu : this.#withContext(cpu)));
+    this.plugged = new ExploredMachine(devices, options, awaitCount, programs);
     this.#exploration = exploration;
   }
 
@@ -73,9 +99,15 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   run(strategy: Strategy, model: number, seed: number): number {
     const { plugged, execution } = this;
     this.onRun?.();
+    const { workers } = plugged.furtherCpus;
+    for (const worker of workers) worker?.leave();
     const context = this.#setUp();
-    execution.begin(strategy, model, seed);
-    plugged.explore();
+    this.#context = context;
+    for (const [index, cpu] of this.#cpus.entries()) {
+      const worker = workers[index];
+      if (worker !== undefined && "module" in cpu) worker.argument = cpu.argument?.(context);
+    }
+    execution.begin(strategy, model, seed, () => plugged.explore());
     try {
       this.#exploration.body(this, context);
       execution.finishPlain(plugged.thread);
@@ -112,6 +144,24 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     if (save !== undefined && restore !== undefined)
       this.#saved = { context, machine: plugged.save(), driver: save(context) };
     return context;
+  }
+
+  #withContext({ program, handler, name }: GeneratorCpu<Context>): GeneratorOnCpu {
+    const context = (): Context => this.#context as Context;
+    return {
+      ...(program && { program: (cpu: Cpu, places: Places) => program(cpu, places, context()) }),
+      ...(handler && { handler: (cpu: Cpu, places: Places) => handler(cpu, places, context()) }),
+      ...(name !== undefined && { name }),
+    };
+  }
+
+  direct(interrupt: Interrupt, cpu: number): void {
+    this.plugged.direct(interrupt, cpu);
+  }
+
+  /** Ends the threads of the further CPUs. */
+  async close(): Promise<void> {
+    for (const worker of this.plugged.furtherCpus.workers) await worker?.close();
   }
 
   // ---- the bed of the run that is under way -------------------------------------------------------------------------

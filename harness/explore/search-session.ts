@@ -7,6 +7,7 @@ import { Replay } from "../../emulator/explore/strategies/replay.ts";
 import type { Strategy } from "../../emulator/explore/strategy.ts";
 import { isFailure, PASSED } from "../../emulator/explore/verdict.ts";
 import { deriveSeed } from "../../emulator/run/rng.ts";
+import { type RunLimit, SLICE_MS } from "./run-limit.ts";
 
 /** What a search has found, or that it has found nothing. */
 export interface SearchResult {
@@ -24,6 +25,8 @@ export abstract class SearchSession {
   abstract readonly execution: Execution;
   /** Called before each run: by a watchdog that wants to know that there is progress. */
   onRun: (() => void) | undefined;
+  /** Stops a run that takes too long; without one, whoever calls has to see to that. */
+  limit: RunLimit | undefined;
   readonly #replay = new Replay();
 
   /** One run from the beginning to its verdict. `model` is an index of MEMORY_MODELS. */
@@ -33,17 +36,44 @@ export abstract class SearchSession {
   search(model: MemoryModel, runs: number, seed: number, strategy: Strategy = new Portfolio()): SearchResult {
     const modelIndex = MEMORY_MODELS.indexOf(model);
     let unknown = 0;
-    for (let run = 0; run < runs; run++) {
-      const verdict = this.run(strategy, modelIndex, deriveSeed(seed, run));
-      if (isFailure(verdict)) return { runs: run + 1, hasFailed: true, unknown };
-      if (verdict !== PASSED) unknown++;
+    let run = 0;
+    let hasFailed = false;
+    this.repeat(() => {
+      if (run === runs) return false;
+      const verdict = this.run(strategy, modelIndex, deriveSeed(seed, run++));
+      hasFailed = isFailure(verdict);
+      if (!hasFailed && verdict !== PASSED) unknown++;
+      return !hasFailed;
+    });
+    return { runs: run, hasFailed, unknown };
+  }
+
+  /** Calls `step`, which makes one run at most, until it returns false. Throws {@link RunLimitError}. */
+  repeat(step: () => boolean): void {
+    const { limit } = this;
+    if (limit === undefined) {
+      while (step()) {
+        // One run at a time.
+      }
+      return;
     }
-    return { runs, hasFailed: false, unknown };
+    let goesOn = true;
+    while (goesOn)
+      limit.guard(() => {
+        const endMs = performance.now() + SLICE_MS;
+        do goesOn = step();
+        while (goesOn && performance.now() < endMs);
+      });
   }
 
   /** Runs one schedule; returns the verdict. */
   replay(model: MemoryModel, schedule: Schedule): number {
     this.#replay.schedule.copyFrom(schedule);
-    return this.run(this.#replay, MEMORY_MODELS.indexOf(model), 0);
+    let verdict = PASSED;
+    this.repeat(() => {
+      verdict = this.run(this.#replay, MEMORY_MODELS.indexOf(model), 0);
+      return false;
+    });
+    return verdict;
   }
 }

@@ -1,7 +1,49 @@
-import { ITCH50_BYTE_LENGTHS, ItchCounters } from "../../emulator/wire/feeds/itch50.ts";
-import { MoldTracker } from "../../emulator/wire/feeds/mold-tracker.ts";
-import { MOLD_HEADER_BYTE_LENGTH, MoldUdp64Packet } from "../../emulator/wire/feeds/mold-udp64.ts";
+import { FeedLine } from "../../emulator/wire/feeds/feed-recogniser.ts";
+import type { FeedTracker } from "../../emulator/wire/feeds/feed-tracker.ts";
+import { ItchTracker } from "../../emulator/wire/feeds/itch-tracker.ts";
+import { ITCH50_MESSAGES } from "../../emulator/wire/feeds/itch50-messages.ts";
+import type { MessageCount } from "../../emulator/wire/feeds/message-counts.ts";
+import type { StreamTally } from "../../emulator/wire/feeds/stream-table.ts";
 import { FrameHeaders, IP_PROTOCOL_UDP } from "../../emulator/wire/frame.ts";
+
+/** What arrived of one stream of a feed on one line. Plain data. */
+export interface StreamReport {
+  /** What tells it from the others on its line: a session, a unit, a channel. */
+  readonly stream: string;
+  readonly packets: number;
+  readonly messages: number;
+  /** Null where no packet had a sequence. */
+  readonly firstSequence: number | null;
+  readonly nextSequence: number | null;
+  readonly gaps: number;
+  /** Numbers skipped by gaps, and those of them that came later after all. */
+  readonly missing: number;
+  readonly recovered: number;
+  readonly outOfOrder: number;
+  readonly duplicates: number;
+  /** Times that the sender began to count anew. */
+  readonly restarts: number;
+  readonly heartbeats: number;
+  readonly endOfSession: number;
+}
+
+/** What arrived of one feed on one line. Plain data. */
+export interface LineReport {
+  /** Destination "233.54.12.111:26477". */
+  readonly line: string;
+  /** "CME MDP 3.0", "Cboe PITCH", … */
+  readonly format: string;
+  /** What sequence numbers count. */
+  readonly numbers: "messages" | "packets";
+  readonly streams: readonly StreamReport[];
+  /** Times that a packet belonged to another stream than the one before it. */
+  readonly streamChanges: number;
+  readonly messageTypes: readonly MessageCount[];
+  /** Packets on the line that are not of its format: cut by the capture, or damaged. */
+  readonly unreadablePackets: number;
+  /** What only this format counts, by name. */
+  readonly remarks: Readonly<Record<string, number>>;
+}
 
 /** What arrived of one MoldUDP64 session on one line. Plain data. */
 export interface SessionReport {
@@ -18,6 +60,8 @@ export interface SessionReport {
   readonly missing: number;
   readonly recovered: number;
   readonly outOfOrder: number;
+  /** Times that the sender began to count from 1 again. */
+  readonly restarts: number;
   readonly duplicates: number;
   readonly heartbeats: number;
   readonly endOfSession: number;
@@ -29,11 +73,14 @@ export interface FeedReport {
   readonly otherFrames: number;
   /** Destinations of UDP frames, up to the limit of the table. */
   readonly lineCount: number;
+  /** The lines that carry a known feed, in the order in which they were first seen. */
+  readonly lines: readonly LineReport[];
+  /** MoldUDP64 sessions of all lines: those of `lines` once more. */
   readonly sessions: readonly SessionReport[];
-  /** ITCH 5.0 messages by type letter, in the order of the specification. */
+  /** ITCH 5.0 messages of all lines by type letter, in the order of the specification. */
   readonly itchMessages: Readonly<Record<string, number>>;
   readonly itchMessageCount: number;
-  /** Packets on a line of MoldUDP64 that are none: cut by the capture, or damaged. */
+  /** Packets on the lines of known feeds that are not of the line's format: cut by the capture, or damaged. */
   readonly unreadablePackets: number;
 }
 
@@ -41,35 +88,36 @@ export interface FeedReport {
 const LINE_LIMIT = 256;
 const TABLE_MASK = 2 * LINE_LIMIT - 1;
 
-/** A UDP destination. It carries MoldUDP64 once a packet with ITCH messages has shown it. */
-class Line {
+/** A UDP destination. */
+class Line extends FeedLine {
   readonly address: number;
   readonly port: number;
-  readonly tracker: MoldTracker = new MoldTracker();
-  isMold = false;
 
   constructor(address: number, port: number) {
+    super();
     this.address = address;
     this.port = port;
+  }
+
+  /** "233.54.12.111:26477" */
+  get name(): string {
+    const address = [24, 16, 8, 0].map((shift) => (this.address >>> shift) & 0xff).join(".");
+    return `${address}:${this.port}`;
   }
 }
 
 /**
- * Looks into every frame that a consumer got: MoldUDP64 with ITCH 5.0, told from everything else by structure alone. A
- * line counts as MoldUDP64 from the first packet on whose message lengths fill the payload exactly and whose messages
- * all have a type and a length of ITCH 5.0. Nothing is copied, and nothing allocated but for a new line or session.
+ * Looks into every frame that a consumer got, and follows the feeds that it knows, told from everything else by structure
+ * alone. Nothing is copied, and nothing allocated but for a new line, a format that may be its own, or a stream.
  */
 export class FeedMeter {
   readonly #headers = new FrameHeaders();
-  readonly #packet = new MoldUdp64Packet();
-  readonly #counters = new ItchCounters();
   readonly #lines: Line[] = [];
   /** Open addressing by destination: index into `#lines` plus 1, or 0. */
   readonly #table = new Int16Array(TABLE_MASK + 1);
   #lastLine: Line | undefined;
   #udpFrames = 0;
   #otherFrames = 0;
-  #unreadablePackets = 0;
 
   /** Counts the frame of `byteLength` bytes at `offset`, without FCS. */
   count(bytes: Uint8Array, offset: number, byteLength: number): void {
@@ -81,48 +129,28 @@ export class FeedMeter {
     }
     this.#udpFrames++;
     const line = this.#lineOf(headers.ipVersion === 4 ? headers.ipv4Destination : 0, headers.destinationPort);
-    if (line !== undefined) this.#countPayload(line, bytes, offset + headers.payloadOffset, headers.payloadByteLength);
+    line?.count(bytes, offset + headers.payloadOffset, headers.payloadByteLength);
   }
 
   report(): FeedReport {
+    const lines = this.#lines.flatMap((line) => (line.tracker === undefined ? [] : [reportLine(line, line.tracker)]));
+    const itchTrackers = this.#lines.map(({ tracker }) => tracker).filter((tracker) => tracker instanceof ItchTracker);
+    const itchMessages = ITCH50_MESSAGES.map(({ letter }): [string, number] => [
+      letter,
+      itchTrackers.reduce((sum, { counters }) => sum + counters.of(letter), 0),
+    ]).filter(([, count]) => count > 0);
     return {
       udpFrames: this.#udpFrames,
       otherFrames: this.#otherFrames,
       lineCount: this.#lines.length,
-      sessions: this.#lines.filter((line) => line.isMold).flatMap(sessionsOf),
-      itchMessages: this.#counters.toObject(),
-      itchMessageCount: this.#counters.total,
-      unreadablePackets: this.#unreadablePackets,
+      lines,
+      sessions: this.#lines.flatMap((line) =>
+        line.tracker instanceof ItchTracker ? reportSessions(line.name, line.tracker) : [],
+      ),
+      itchMessages: Object.fromEntries(itchMessages),
+      itchMessageCount: itchMessages.reduce((sum, [, count]) => sum + count, 0),
+      unreadablePackets: lines.reduce((sum, { unreadablePackets }) => sum + unreadablePackets, 0),
     };
-  }
-
-  #countPayload(line: Line, bytes: Uint8Array, offset: number, byteLength: number): void {
-    const packet = this.#packet;
-    const isReadable = packet.parse(bytes, offset, byteLength);
-    if (!line.isMold) {
-      if (!isReadable || !this.#isItch(bytes, offset, byteLength)) return;
-      line.isMold = true;
-      packet.parse(bytes, offset, byteLength);
-    }
-    if (!isReadable) {
-      this.#unreadablePackets++;
-      return;
-    }
-    line.tracker.track(packet);
-    while (packet.nextMessage()) this.#counters.count(bytes, packet.messageOffset, packet.messageByteLength);
-  }
-
-  /** Whether the packet just parsed has messages, fills its payload, and holds nothing but ITCH 5.0. */
-  #isItch(bytes: Uint8Array, offset: number, byteLength: number): boolean {
-    const packet = this.#packet;
-    if (packet.messageCount === 0) return false;
-    let end = offset + MOLD_HEADER_BYTE_LENGTH;
-    while (packet.nextMessage()) {
-      end = packet.messageOffset + packet.messageByteLength;
-      if (packet.messageByteLength === 0) return false;
-      if (ITCH50_BYTE_LENGTHS[bytes[packet.messageOffset] as number] !== packet.messageByteLength) return false;
-    }
-    return end === offset + byteLength;
   }
 
   #lineOf(address: number, port: number): Line | undefined {
@@ -144,11 +172,41 @@ export class FeedMeter {
   }
 }
 
-function sessionsOf(line: Line): SessionReport[] {
-  const address = [24, 16, 8, 0].map((shift) => (line.address >>> shift) & 0xff).join(".");
-  return line.tracker.sessions.map((session) => ({
-    line: `${address}:${line.port}`,
-    session: session.name.replaceAll("\0", "").trimEnd() || "(zeroed)",
+function reportLine(line: Line, tracker: FeedTracker): LineReport {
+  return {
+    line: line.name,
+    format: tracker.format,
+    numbers: tracker.numbers,
+    streams: tracker.streams.map(reportStream),
+    streamChanges: tracker.streamChanges,
+    messageTypes: tracker.messageCounts(),
+    unreadablePackets: tracker.unreadable,
+    remarks: tracker.remarks(),
+  };
+}
+
+function reportStream(stream: StreamTally): StreamReport {
+  return {
+    stream: printable(stream.name),
+    packets: stream.packets,
+    messages: stream.messages,
+    firstSequence: stream.hasBegun ? stream.firstSequence : null,
+    nextSequence: stream.hasBegun ? stream.nextSequence : null,
+    gaps: stream.gaps,
+    missing: stream.missing,
+    recovered: stream.recovered,
+    outOfOrder: stream.outOfOrder,
+    duplicates: stream.duplicates,
+    restarts: stream.restarts,
+    heartbeats: stream.heartbeats,
+    endOfSession: stream.endOfSession,
+  };
+}
+
+function reportSessions(line: string, tracker: ItchTracker): SessionReport[] {
+  return tracker.streams.map((session) => ({
+    line,
+    session: printable(session.name),
     packets: session.packets,
     messages: session.messages,
     firstSequence: session.firstSequence,
@@ -157,8 +215,13 @@ function sessionsOf(line: Line): SessionReport[] {
     missing: session.missing,
     recovered: session.recovered,
     outOfOrder: session.outOfOrder,
+    restarts: session.restarts,
     duplicates: session.duplicates,
     heartbeats: session.heartbeats,
     endOfSession: session.endOfSession,
   }));
+}
+
+function printable(name: string): string {
+  return name.replaceAll("\0", "").trimEnd() || "(zeroed)";
 }

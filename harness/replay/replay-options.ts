@@ -1,4 +1,6 @@
+import type { TrailerOptions } from "../../emulator/wire/capture/trailer-records.ts";
 import type { FcsMode } from "./frame-source.ts";
+import type { RecordOrder } from "./preparation.ts";
 import type { ReplayProgress } from "./replay-progress.ts";
 import type { ReplayTarget } from "./replay-target.ts";
 
@@ -6,7 +8,7 @@ import type { ReplayTarget } from "./replay-target.ts";
 export interface ReplayOptions {
   /** The card and its driver. */
   readonly target: ReplayTarget;
-  /** A pcap or pcapng file, plain or in gzip. Without it a session is made up: {@link ReplayOptions.session}. */
+  /** A pcap or pcapng file, plain or in gzip or zstd. Without it a session is made up: {@link ReplayOptions.session}. */
   readonly file?: string;
   /** The generated session. Default: seed 1, 200,000 frames. */
   readonly session?: { readonly seed?: number; readonly frameCount?: number };
@@ -21,6 +23,13 @@ export interface ReplayOptions {
   readonly inFlightLimit?: number;
   /** Whether frames end in an FCS. Default "auto": what the capture's header says, else what the first frames show. */
   readonly fcs?: FcsMode;
+  /**
+   * "time" puts records of all interfaces in order of time, within a window of 65,536 records or 16 MiB; "file" takes them
+   * as they stand. Default "time", but "file" for a pipe, whose frames would have to wait.
+   */
+  readonly order?: RecordOrder;
+  /** What a capture device put behind each frame, to be taken off; with `asClock` its time is the frame's. */
+  readonly trailer?: TrailerOptions;
   /** Stops after so many frames. */
   readonly limit?: number;
   /** Called with lines of text: every register and DMA access, by name, while it happens. Slows the card down. */

@@ -1,5 +1,6 @@
 import type { Finding } from "../../emulator/run/findings.ts";
 import type { FrameReaderReport } from "./frame-source.ts";
+import type { PreparationReport } from "./preparation.ts";
 import type { SinkReport } from "./replay-sink.ts";
 import type { DropPlace, ReplayTarget } from "./replay-target.ts";
 import type { ReplayerReport } from "./replayer-options.ts";
@@ -27,6 +28,8 @@ export interface ReplaySourceReport extends FrameReaderReport {
   readonly format: string;
   /** Why not all of the file was replayed, in a sentence: it is cut or damaged. */
   readonly damage: string | undefined;
+  /** What was done to its records before they were sent; absent for a session. */
+  readonly preparation?: PreparationReport;
 }
 
 /** The outcome of a replay. Plain data. */

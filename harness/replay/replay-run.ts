@@ -158,6 +158,7 @@ export class ReplayRun {
         name: source.name,
         format: source.format,
         damage: damage ?? source.frames.end?.cut?.message,
+        ...(source.preparation === undefined ? {} : { preparation: source.preparation() }),
       },
       device: target.device.name,
       speed,

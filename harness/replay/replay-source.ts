@@ -1,7 +1,10 @@
 import { stat } from "node:fs/promises";
+import { LINKTYPE_ETHERNET } from "../../emulator/wire/capture/capture-record.ts";
+import { REFRAMED_LINK_TYPES } from "../../emulator/wire/capture/ethernet-framing.ts";
 import { openCapture } from "../../emulator/wire/capture/open-capture.ts";
 import { ItchSession } from "../../emulator/wire/feeds/itch-session.ts";
 import type { FrameSource } from "./frame-source.ts";
+import { type PreparationReport, prepareRecords } from "./preparation.ts";
 import { DEFAULT_SESSION_FRAME_COUNT, type ReplayOptions } from "./replay-options.ts";
 
 /** Per-record overhead of the file formats, for the progress bar alone: 16 bytes in pcap, 32 in pcapng. */
@@ -16,13 +19,15 @@ export interface OpenSource {
   readonly frameCount: number | undefined;
   /** Somebody may still be writing it: a pipe. It is not read ahead. */
   readonly isLive: boolean;
+  /** What was done to the records of a capture so far; absent for a session. */
+  preparation?(): PreparationReport;
   /** Which part of the source so many frames of so many bytes are; undefined when nobody knows. */
   fractionOf(frameCount: number, byteCount: number): number | undefined;
 }
 
 /** Opens the file, or begins a session. Rejects with CaptureError when the file is no capture. */
 export async function openSource(options: ReplayOptions): Promise<OpenSource> {
-  return options.file === undefined ? beginSession(options) : openFile(options.file);
+  return options.file === undefined ? beginSession(options) : openFile(options.file, options);
 }
 
 function beginSession(options: ReplayOptions): OpenSource {
@@ -38,19 +43,22 @@ function beginSession(options: ReplayOptions): OpenSource {
   };
 }
 
-async function openFile(path: string): Promise<OpenSource> {
-  const capture = await openCapture(path);
+async function openFile(path: string, options: ReplayOptions): Promise<OpenSource> {
+  const capture = await openCapture(path, { linkTypes: [LINKTYPE_ETHERNET, ...REFRAMED_LINK_TYPES] });
   const { size, isLive } = await stat(path).then((found) => ({ size: found.size, isLive: !found.isFile() }));
+  const { trailer, order = isLive ? "file" : "time" } = options;
+  const prepared = prepareRecords(capture, { order, ...(trailer === undefined ? {} : { trailer }) });
   const overhead = RECORD_OVERHEAD_BYTES[capture.format];
   return {
-    frames: capture,
+    frames: prepared.records,
     kind: "capture",
     name: path,
-    format: capture.isGzip ? `${capture.format}, gzip` : capture.format,
+    format: capture.compression === null ? capture.format : `${capture.format}, ${capture.compression}`,
     frameCount: undefined,
     isLive,
+    preparation: prepared.report,
     fractionOf(frameCount, byteCount) {
-      if (capture.isGzip || isLive || size === 0) return undefined;
+      if (capture.compression !== null || isLive || size === 0) return undefined;
       return Math.min(1, (byteCount + overhead * frameCount) / size);
     },
   };

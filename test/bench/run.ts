@@ -12,6 +12,7 @@ import { ThreadedTestbed } from "../../harness/threaded-testbed.ts";
 import { copyFloor } from "./copy-floor.ts";
 import { echo } from "./echo-device.ts";
 import { explorerFigures } from "./explorer.ts";
+import { feedFigures } from "./feeds.ts";
 import { median } from "./figures.ts";
 import type { HeapFigures } from "./heap-watch.ts";
 import type { FrameFigures, FrameJob } from "./ixgbe.driver.ts";
@@ -25,7 +26,10 @@ const FRAME_JOBS = [
   ["receive", "mapped"],
 ] as const;
 
-const HELP = `npm run bench -- [--only round-trips|frames|explorer] [--frames N] [--rounds N] [--json]
+/** A few stocks, whose books stay in the cache, and as many as a group of a real feed has, whose books do not. */
+const FEED_STOCKS = [32, 4096];
+
+const HELP = `npm run bench -- [--only round-trips|frames|explorer|feeds] [--frames N] [--rounds N] [--json]
 
 Prints each figure beside its floor, measured by turns in the same run. Two threads spin: on a machine that does something
 else meanwhile the figures say little. --frames: frames of one round (10,000,000), --rounds: rounds of each (5).`;
@@ -50,6 +54,7 @@ if (values.help) {
   if (wants("round-trips")) await roundTrips();
   if (wants("frames")) for (const [direction, access] of FRAME_JOBS) await frameRate(direction, access);
   if (wants("explorer")) await explorer();
+  if (wants("feeds")) for (const stockCount of FEED_STOCKS) await feeds(stockCount);
   if (values.json) console.log(JSON.stringify(figures));
 }
 
@@ -103,6 +108,18 @@ async function explorer(): Promise<void> {
   for (const { what, runsPerSecond, stepsPerSecond } of results) {
     const rates = runsPerSecond.map((rate) => rate.toFixed(0).padStart(9)).join("");
     say(`  ${what}`.padEnd(48), rates, `  ${stepsPerSecond.map(millions).join(", ")} M`);
+  }
+}
+
+async function feeds(stockCount: number): Promise<void> {
+  const results = await feedFigures(rounds, stockCount);
+  figures[`feeds ${stockCount}`] = results;
+  console.log(`100 MB of MoldUDP64 with ITCH 5.0, ${stockCount} stocks; per second of one thread's processor time`);
+  for (const { what, messagesPerSecond, bytesPerSecond, heap, checksum } of results) {
+    const each = messagesPerSecond.map(millions).join(", ");
+    const gigabytes = (median(bytesPerSecond) / 1e9).toFixed(2);
+    say(`  ${what}`, `${millions(median(messagesPerSecond))} M messages/s (${each})`, `${gigabytes} GB/s`);
+    say("    heap", heapText(heap), `checksum ${checksum}`);
   }
 }
 

@@ -28,9 +28,9 @@ beforeAll(() => {
   writeFileSync(path("cut-in-header.pcap"), whole.bytes.subarray(0, 11));
   writeFileSync(path("empty.pcap"), "");
   writeFileSync(path("text.pcap"), "time,price\n09:30:00,101.25\n");
-  const cooked = new PcapWriter(113);
-  cooked.append(1, 0, new Uint8Array(60));
-  writeFileSync(path("cooked.pcap"), cooked.bytes);
+  const radio = new PcapWriter(105);
+  radio.append(1, 0, new Uint8Array(60));
+  writeFileSync(path("radio.pcap"), radio.bytes);
   mkdirSync(path("folder.pcap"));
   writeFileSync(path("no-driver.ts"), "export const driver = 1;\n");
   writeFileSync(path("slip.ts"), "export default functio () {}\n");
@@ -43,11 +43,11 @@ describe("what cannot be replayed is said in one sentence, with exit code 2", ()
     ["a missing file", ["replay", "@nowhere.pcap"], /nowhere\.pcap: there is no such file/],
     ["a directory", ["replay", "@folder.pcap"], /this is a directory/],
     ["an empty file", ["replay", "@empty.pcap"], /the file is empty/],
-    ["a file that is no capture", ["replay", "@text.pcap"], /0x74696d65, neither pcap, pcapng nor gzip/],
+    ["a file that is no capture", ["replay", "@text.pcap"], /0x74696d65, neither pcap, pcapng nor gzip or zstd/],
     ["a capture without frames", ["replay", "@no-frames.pcap"], /the capture holds no frames/],
     ["a capture cut inside its first record", ["replay", "@cut-in-first.pcap"], /ends inside record 1/],
     ["a capture cut inside its header", ["replay", "@cut-in-header.pcap"], /ends inside|file header/],
-    ["another link type than Ethernet", ["replay", "@cooked.pcap"], /link type 113 \(Linux cooked\)/],
+    ["another link type than Ethernet", ["replay", "@radio.pcap"], /link type 105 \(IEEE 802\.11\)/],
     ["a speed that is none", ["replay", "--speed", "warp"], /"warp" is no speed/],
     ["speed zero", ["replay", "--speed", "0x"], /"0x" is no speed/],
     ["a negative speed", ["replay", "--speed=-1"], /"-1" is no speed/],
@@ -193,7 +193,7 @@ describe("the other verbs", () => {
     }
   });
 
-  test.each(["replay", "explore", "rerun", "devices", "regs"])(
+  test.each(["replay", "capture", "explore", "rerun", "devices", "regs"])(
     "%s --help lists its flags, asked for in any way",
     async (verb) => {
       const run = await softbar(verb, "--help");
@@ -216,7 +216,7 @@ describe("the other verbs", () => {
       ["help", "--json"],
     ]) {
       const { verbs } = JSON.parse((await softbar(...words)).stdout) as { verbs: { name: string }[] };
-      expect(verbs.map(({ name }) => name)).toEqual(["replay", "explore", "rerun", "devices", "regs"]);
+      expect(verbs.map(({ name }) => name)).toEqual(["replay", "capture", "explore", "rerun", "devices", "regs"]);
     }
     for (const words of [
       ["regs", "--help", "--json"],

@@ -28,7 +28,7 @@ export class AddressSpace {
   readonly #place: Place = { bar: 0, offset: 0 };
 
   /** Throws RangeError for a device whose BARs do not fit. */
-  constructor(hostBytes: number, declarations: readonly DeviceDeclaration[]) {
+  constructor(hostBytes: number, declarations: readonly Pick<DeviceDeclaration, "name" | "bars">[]) {
     this.barBase = hostBytes;
     this.#starts = declarations.map(() => new Int32Array(6).fill(-1));
     this.#lengths = declarations.map(() => new Int32Array(6));

@@ -32,6 +32,13 @@ export class ExploredBuffer implements DmaBuffer {
     this.#onFree = onFree;
   }
 
+  /** Of one of its bytes, in the address space of the run. Throws RangeError outside. */
+  addressOf(offset: number): number {
+    if (!(offset >= 0 && offset < this.byteLength))
+      throw new RangeError(`offset 0x${offset.toString(16)} of a DMA buffer of ${this.byteLength} bytes`);
+    return this.#base + offset;
+  }
+
   read8(offset: number): number {
     if (!this.#isExplored(offset, 1)) return this.#inner.read8(offset);
     return this.#cpu.access(k.LOAD, this.#base + offset, 1, 0, 0) & 0xff;
@@ -72,6 +79,22 @@ export class ExploredBuffer implements DmaBuffer {
     else this.#cpu.access(k.STORE_RELEASE, this.#base + offset, 4, value | 0, 0);
   }
 
+  compareExchange32(offset: number, expected: number, value: number): number {
+    if (!this.#isExplored(offset, 4)) return this.#inner.compareExchange32(offset, expected, value);
+    this.#cpu.port.state.operand[this.#cpu.thread] = expected | 0;
+    return this.#cpu.access(k.COMPARE_EXCHANGE, this.#base + offset, 4, value | 0, 0) >>> 0;
+  }
+
+  lock(offset: number): void {
+    if (!this.#isExplored(offset, 4)) this.#inner.lock(offset);
+    else this.#cpu.access(k.LOCK, this.#base + offset, 4, 0, 0);
+  }
+
+  unlock(offset: number): void {
+    if (!this.#isExplored(offset, 4)) this.#inner.unlock(offset);
+    else this.#cpu.access(k.UNLOCK, this.#base + offset, 4, 0, 0);
+  }
+
   /** In words of 8 bytes, which land one by one; between them nobody else has a turn unless the store buffer fills. */
   copyFrom(offset: number, source: Uint8Array, sourceOffset: number, byteLength: number): void {
     const cpu = this.#cpu;
@@ -90,7 +113,7 @@ export class ExploredBuffer implements DmaBuffer {
         else high |= value << (8 * (byte - 4));
       }
       const address = this.#base + offset + done;
-      const isFull = (cpu.execution.state.flight.queued[queue] as number) >= COPY_STORES;
+      const isFull = (cpu.port.state.flight.queued[queue] as number) >= COPY_STORES;
       if (done === 0 || isFull) cpu.access(k.STORE, address, length, low, high);
       else cpu.accessAtOnce(k.STORE, address, length, low, high);
     }
@@ -107,7 +130,7 @@ export class ExploredBuffer implements DmaBuffer {
       const address = this.#base + offset + done;
       const low =
         done === 0 ? cpu.access(k.LOAD, address, length, 0, 0) : cpu.accessAtOnce(k.LOAD, address, length, 0, 0);
-      const high = cpu.execution.state.answerHigh[cpu.thread] as number;
+      const high = cpu.port.state.answerHigh[cpu.thread] as number;
       for (let byte = 0; byte < length; byte++)
         target[targetOffset + done + byte] = byte < 4 ? low >>> (8 * byte) : high >>> (8 * (byte - 4));
     }

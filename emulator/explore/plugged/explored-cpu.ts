@@ -1,10 +1,9 @@
 import { DriverCpu } from "../../driver/cpu.ts";
+import type { CpuLink } from "../../driver/cpu-link.ts";
 import type { DriverInterrupt } from "../../driver/interrupt.ts";
 import type { InterruptController } from "../../pcie/interrupt-controller.ts";
-import type { FoldedLink } from "../../run/folded-link.ts";
-import type { Execution } from "../execution.ts";
+import type { AccessPort } from "../access-port.ts";
 import * as k from "../kinds.ts";
-import { stepThread } from "../thread-step.ts";
 
 /** Who makes the accesses of a CPU, and on which interrupt vector of the explorer it is interrupted. */
 export interface CpuSeat {
@@ -23,18 +22,20 @@ export class ExploredCpu extends DriverCpu {
   isExploring = false;
   /** Who is accessing: the driver's function, or a handler on top of it. */
   thread: number;
-  readonly execution: Execution;
+  readonly port: AccessPort;
   readonly vector: number;
   /** Called before each access is published: by whoever wants to know from which line of the driver it comes. */
   onAccess: ((kind: number, address: number) => void) | undefined;
   readonly #seat: CpuSeat;
   readonly #controller: InterruptController;
+  #isBehind = false;
 
-  constructor(seat: CpuSeat, link: FoldedLink, controller: InterruptController, execution: Execution) {
+  /** `link`: the way of its accesses while nothing is explored. */
+  constructor(seat: CpuSeat, link: CpuLink, controller: InterruptController, port: AccessPort) {
     super(seat.cpu, link, controller);
     this.thread = seat.thread;
     this.vector = seat.vector;
-    this.execution = execution;
+    this.port = port;
     this.#seat = seat;
     this.#controller = controller;
   }
@@ -44,7 +45,7 @@ export class ExploredCpu extends DriverCpu {
     this.isExploring = false;
     this.thread = this.#seat.thread;
     this.forgetHandlers();
-    this.execution.state.handlerOf[this.vector] = -1;
+    this.port.state.handlerOf[this.vector] = -1;
   }
 
   /** Back to where the set-up had ended, with the handlers that it has made. */
@@ -56,7 +57,7 @@ export class ExploredCpu extends DriverCpu {
 
   override setHandled(interrupt: DriverInterrupt, on: boolean): void {
     super.setHandled(interrupt, on);
-    const { state } = this.execution;
+    const { state } = this.port;
     if (!this.handlesInterrupts) {
       state.cancelInterrupt(this.vector);
       state.handlerOf[this.vector] = -1;
@@ -69,34 +70,37 @@ export class ExploredCpu extends DriverCpu {
   /** From here on every access is a scheduling point, and the explorer says when what has arrived before is taken. */
   explore(): void {
     this.isExploring = true;
-    this.execution.state.irqHeld[this.index] = this.holdsInterrupts ? 1 : 0;
+    this.port.state.irqHeld[this.index] = this.holdsInterrupts ? 1 : 0;
     this.#notePending();
   }
 
   /** What has arrived while nobody was there to take it, or past the explorer, waits to be taken. */
   #notePending(): void {
-    if (this.hasPending) this.execution.state.interrupt(this.vector);
+    if (!this.hasPending) return;
+    this.#isBehind = true;
+    this.port.state.interrupt(this.vector);
+  }
+
+  /** Whether there was such a thing since the last call: where the engine is in another thread, it asks. */
+  isBehind(): boolean {
+    const isBehind = this.#isBehind;
+    this.#isBehind = false;
+    return isBehind;
   }
 
   /** Publishes one operation, lets everybody else go on until its turn has come, and returns its answer. */
   access(kind: number, address: number, byteLength: number, low: number, high: number): number {
-    const { execution, thread } = this;
+    const { port, thread } = this;
     if (this.onAccess !== undefined) this.onAccess(kind, address);
-    execution.state.publish(thread, kind, address, byteLength, low, high);
-    return execution.schedulingPoint(thread);
+    port.state.publish(thread, kind, address, byteLength, low, high);
+    return port.schedulingPoint(thread);
   }
 
   /** An operation that follows the one before it without a chance for anybody else: the next word of a copy. */
   accessAtOnce(kind: number, address: number, byteLength: number, low: number, high: number): number {
-    const { execution, thread } = this;
-    const { state } = execution;
-    state.publish(thread, kind, address, byteLength, low, high);
-    state.status[thread] = k.READY;
-    // A step of its own as far as a schedule goes: which version each word of a copy reads is written down apart.
-    state.steps[thread] = (state.steps[thread] as number) + 1;
-    stepThread(execution, thread);
-    state.status[thread] = k.DORMANT;
-    return execution.answerOf(thread);
+    const { port, thread } = this;
+    port.state.publish(thread, kind, address, byteLength, low, high);
+    return port.atOnce(thread);
   }
 
   /** The explorer says when an interrupt is taken; until then it waits at the controller. */
@@ -130,13 +134,13 @@ export class ExploredCpu extends DriverCpu {
       super.delay(durationNs);
       return;
     }
-    const { state } = this.execution;
+    const { state } = this.port;
     state.limitNs[this.thread] = state.nowNs + durationNs;
     this.access(k.DELAY, 0, 0, 0, 0);
   }
 
   override nowNs(): number {
-    return this.isExploring ? this.execution.state.nowNs : super.nowNs();
+    return this.isExploring ? this.port.state.nowNs : super.nowNs();
   }
 
   override rmb(): void {
@@ -160,13 +164,13 @@ export class ExploredCpu extends DriverCpu {
   }
 
   override irqSave(): boolean {
-    if (this.isExploring) this.execution.state.irqHeld[this.index] = 1;
+    if (this.isExploring) this.port.state.irqHeld[this.index] = 1;
     return super.irqSave();
   }
 
   override irqRestore(wereHeld: boolean): void {
     super.irqRestore(wereHeld);
-    if (this.isExploring) this.execution.state.irqHeld[this.index] = wereHeld ? 1 : 0;
+    if (this.isExploring) this.port.state.irqHeld[this.index] = wereHeld ? 1 : 0;
   }
 
   override synchronizeIrq(): void {
@@ -174,7 +178,7 @@ export class ExploredCpu extends DriverCpu {
       super.synchronizeIrq();
       return;
     }
-    const { state } = this.execution;
+    const { state } = this.port;
     if ((state.handlerOf[this.vector] as number) < 0) return;
     state.operand[this.thread] = this.vector;
     this.access(k.SYNCHRONIZE_IRQ, 0, 0, 0, 0);

@@ -1,5 +1,4 @@
 import type { CpuLink } from "../../driver/cpu-link.ts";
-import type { FoldedLink } from "../../run/folded-link.ts";
 import { TestbedError } from "../../run/testbed-error.ts";
 import * as k from "../kinds.ts";
 import type { AddressSpace } from "./address-space.ts";
@@ -10,14 +9,13 @@ const NS_PER_MS = 1e6;
 /** The way of one CPU to one function in an explored run: posted writes and reads take their place in its queues. */
 export class ExploredLink implements CpuLink {
   readHigh = 0;
-  /** Value of the configuration write that is on its way: the CPU waits for it, so there is one at most. */
-  configValue = 0;
-  readonly #folded: FoldedLink;
+  readonly #folded: CpuLink;
   readonly #cpu: ExploredCpu;
   readonly #addresses: AddressSpace;
   readonly #device: number;
 
-  constructor(folded: FoldedLink, cpu: ExploredCpu, addresses: AddressSpace, device: number) {
+  /** `folded`: the way while nothing is explored. */
+  constructor(folded: CpuLink, cpu: ExploredCpu, addresses: AddressSpace, device: number) {
     this.#folded = folded;
     this.#cpu = cpu;
     this.#addresses = addresses;
@@ -35,6 +33,11 @@ export class ExploredLink implements CpuLink {
       const address = this.#addresses.ofBar(this.#device, bar, offset);
       this.#cpu.access(k.MMIO_WRITE_RELAXED, address, byteLength, low, high);
     }
+  }
+
+  writeCombining(bar: number, offset: number, byteLength: number, low: number, high: number): void {
+    if (!this.#cpu.isExploring) this.#folded.write(bar, offset, byteLength, low, high);
+    else this.#cpu.access(k.WC_WRITE, this.#addresses.ofBar(this.#device, bar, offset), byteLength, low, high);
   }
 
   read(bar: number, offset: number, byteLength: number): number {
@@ -56,9 +59,8 @@ export class ExploredLink implements CpuLink {
       this.#folded.configWrite(offset, byteLength, value);
       return;
     }
-    // Non-posted: it goes its way as a read does, and the CPU waits for the completion.
-    this.configValue = value;
-    this.#ask(this.#addresses.ofConfigWrite(this.#device, offset), byteLength);
+    // Non-posted: it goes its way as a read does, with the value on it, and the CPU waits for the completion.
+    this.#ask(this.#addresses.ofConfigWrite(this.#device, offset), byteLength, value);
   }
 
   announce(): void {
@@ -80,7 +82,7 @@ export class ExploredLink implements CpuLink {
     const explored = this.#cpu;
     if (!explored.isExploring) return this.#folded.waitForInterrupt(cpu, seenSequence, limitMs);
     if (explored.hasArrived(seenSequence)) return limitMs;
-    const { state } = explored.execution;
+    const { state } = explored.port;
     const limitNs = state.nowNs + limitMs * NS_PER_MS;
     state.limitNs[explored.thread] = limitNs;
     state.operand[explored.thread] = explored.vector;
@@ -97,10 +99,10 @@ export class ExploredLink implements CpuLink {
     return this.#cpu.isExploring ? this.#cpu.nowNs() : this.#folded.nowNs();
   }
 
-  #ask(address: number, byteLength: number): number {
+  #ask(address: number, byteLength: number, sent: number = 0): number {
     const cpu = this.#cpu;
-    const low = cpu.access(k.MMIO_READ, address, byteLength, 0, 0);
-    this.readHigh = cpu.execution.state.answerHigh[cpu.thread] as number;
+    const low = cpu.access(k.MMIO_READ, address, byteLength, sent, 0);
+    this.readHigh = cpu.port.state.answerHigh[cpu.thread] as number;
     return low;
   }
 }

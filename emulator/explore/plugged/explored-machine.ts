@@ -1,8 +1,8 @@
 import { VirtualClock } from "../../clock/clock.ts";
-import { MappedBuffer } from "../../driver/dma-buffer.ts";
-import type { InterruptState } from "../../driver/interrupt.ts";
+import { DriverInterrupt, type InterruptState } from "../../driver/interrupt.ts";
 import { DriverPciFunction } from "../../driver/pci-function.ts";
-import type { Dma, DmaAllocOptions, DmaBuffer, PciFunction } from "../../pcie/driver-view.ts";
+import { Iommu } from "../../memory/iommu.ts";
+import type { Interrupt, PciFunction } from "../../pcie/driver-view.ts";
 import type { Endpoint } from "../../pcie/endpoint.ts";
 import { NO_REGISTER } from "../../registers/register-map.ts";
 import { FoldedLink } from "../../run/folded-link.ts";
@@ -15,16 +15,18 @@ import {
 } from "../../run/machine.ts";
 import { TestbedError } from "../../run/testbed-error.ts";
 import { Execution } from "../execution.ts";
+import type { LinkLatitude, MachineLatitude } from "../latitude.ts";
 import { Machine } from "../machine.ts";
 import type { DeviceHook } from "../state.ts";
 import { AddressSpace, CONFIG_READ, CONFIG_WRITE, DEVICE_SHIFT } from "./address-space.ts";
 import { Awaits } from "./awaits.ts";
 import { Checkpoint } from "./checkpoint.ts";
-import { ExploredBuffer } from "./explored-buffer.ts";
 import { ExploredCpu } from "./explored-cpu.ts";
+import { exploredFunction } from "./explored-function.ts";
 import { ExploredLink } from "./explored-link.ts";
 import { EVENT_NAMES, ExploredUplink, FRAME_EVENT, TIMER_EVENT } from "./explored-uplink.ts";
 import { ExploredWire } from "./explored-wire.ts";
+import { type CpuProgram, FurtherCpus } from "./further-cpu.ts";
 
 /** Small tables: a run is set back by copying them. */
 const HOST_MEMORY_BYTES = 1 << 24;
@@ -63,8 +65,16 @@ export class ExploredMachine {
   readonly #uplinks: ExploredUplink[] = [];
   readonly #onLine: ((asserted: boolean) => void)[] = [];
 
+  /** CPU 1 and so on. */
+  readonly furtherCpus: FurtherCpus;
+
   /** `awaitCount`: promises that an async driver may wait for at the same time. */
-  constructor(devices: readonly LoadedDevice[], options: MachineOptions = {}, awaitCount: number = 0) {
+  constructor(
+    devices: readonly LoadedDevice[],
+    options: MachineOptions = {},
+    awaitCount: number = 0,
+    programs: readonly CpuProgram[] = [],
+  ) {
     const tables = createTables(devices, {
       hostMemoryBytes: HOST_MEMORY_BYTES,
       wireQueueBytes: WIRE_QUEUE_BYTES,
@@ -97,15 +107,31 @@ export class ExploredMachine {
     for (const [device, endpoint] of machine.endpoints.entries()) {
       const onLine = (asserted: boolean): void => {
         machine.interrupts.setLine(device, asserted);
-        if (asserted) state.arrive(vector);
+        if (asserted) state.arrive(this.#vectorOf(device));
       };
       this.#onLine.push(onLine);
-      this.#uplinks.push(new ExploredUplink(state, endpoint, device, vector, onLine));
+      const vectorOf = (irq: number): number => this.#vectorOf(irq);
+      this.#uplinks.push(new ExploredUplink(state, endpoint, device, vectorOf, onLine));
       this.#links.push(new ExploredLink(this.#folded[device] ?? first, this.cpu, this.addresses, device));
       explorer.device(endpoint.declaration.name, undefined, this.#hook(endpoint, device));
     }
+    this.furtherCpus = new FurtherCpus(explorer, tables, this.addresses, programs);
     this.cpu.reset();
     this.#checkpoint = new Checkpoint(machine);
+  }
+
+  /** What processors and links may do beyond the defaults. Holds for all devices and runs. */
+  allow(latitude: MachineLatitude & LinkLatitude): void {
+    this.explorer.allow(latitude);
+    for (const device of this.explorer.devices) this.explorer.allowLink(device, latitude);
+  }
+
+  /** Directs an interrupt of a driver of this testbed at another CPU. */
+  direct(interrupt: Interrupt, cpu: number): void {
+    if (!(interrupt instanceof DriverInterrupt)) throw new TestbedError("an interrupt of another testbed");
+    if (!(cpu >= 0 && cpu < this.explorer.cpuNames.length))
+      throw new RangeError(`CPU ${cpu}: this run has CPU 0 to ${this.explorer.cpuNames.length - 1}`);
+    this.#machine.interrupts.direct(interrupt.irq, cpu);
   }
 
   get endpoints(): readonly Endpoint[] {
@@ -123,7 +149,12 @@ export class ExploredMachine {
     this.#drivers = tables.functions.map((functionTables, index) => {
       return new DriverPciFunction(this.#links[index] as ExploredLink, tables, functionTables, memory, this.cpu);
     });
-    this.functions = this.#drivers.map((driver) => this.#explored(driver));
+    this.functions = this.#drivers.map((driver) =>
+      exploredFunction(driver, this.cpu, (start, label, byteLength) => {
+        this.labels.set(start, { label, byteLength });
+        return () => this.labels.delete(start);
+      }),
+    );
   }
 
   /** Keeps what the set-up has brought about, so that {@link restore} can take its place in the next runs. */
@@ -174,10 +205,9 @@ export class ExploredMachine {
     const { barBase } = this.addresses;
     if (address < barBase) {
       for (const [start, { label, byteLength }] of this.labels) {
-        if (address >= start && address < start + byteLength)
-          return `${label === "" ? "buffer" : label}+0x${(address - start).toString(16)}`;
+        if (address >= start && address < start + byteLength) return bufferName(label, address - start);
       }
-      return `0x${address.toString(16)}`;
+      return this.#nameOfMapped(address) ?? `0x${address.toString(16)}`;
     }
     const device = (address - barBase) >> DEVICE_SHIFT;
     const place = this.addresses.placeAt(device, (address - barBase) & ((1 << DEVICE_SHIFT) - 1));
@@ -188,33 +218,17 @@ export class ExploredMachine {
     return `BAR${place.bar}+0x${place.offset.toString(16)}`;
   }
 
-  #explored(inner: DriverPciFunction): PciFunction {
-    const { cpu } = this;
-    const alloc = (byteLength: number, options: DmaAllocOptions = {}): DmaBuffer => {
-      // One arena: a buffer of its own has no place in the address space of the run.
-      const buffer = inner.dma.alloc(byteLength, { ...options, separate: false });
-      if (!(buffer instanceof MappedBuffer)) throw new TestbedError("a DMA buffer of an unknown kind");
-      const start = buffer.bytes.byteOffset;
-      this.labels.set(start, { label: options.label ?? "", byteLength });
-      return new ExploredBuffer(buffer, cpu, () => this.labels.delete(start));
-    };
-    const dma: Dma = {
-      alloc,
-      map: () => {
-        throw new TestbedError("dma.map: memory that a driver brings along cannot be explored. Use dma.alloc.");
-      },
-      get mappingCount() {
-        return inner.dma.mappingCount;
-      },
-    };
-    return {
-      name: inner.name,
-      cpu,
-      config: inner.config,
-      dma,
-      bar: (index) => inner.bar(index),
-      interrupts: (kind, count) => inner.interrupts(kind, count),
-    };
+  /** The explorer's vector on which the CPU is interrupted that an interrupt is directed at. */
+  #vectorOf(irq: number): number {
+    return this.furtherCpus.vectors[this.#machine.interrupts.targetOf(irq)] ?? this.cpu.vector;
+  }
+
+  /** What another CPU has allocated is known to the IOMMU alone. */
+  #nameOfMapped(address: number): string | undefined {
+    for (const { iommu } of this.#machine.tables.functions)
+      for (const { segmentOffset: start, byteLength, label } of new Iommu(iommu).mappings())
+        if (address >= start && address < start + byteLength) return bufferName(label, address - start);
+    return undefined;
   }
 
   #wire(endpoint: Endpoint, device: number): ExploredWire | undefined {
@@ -245,12 +259,12 @@ export class ExploredMachine {
         endpoint.write(bar, offset, byteLength, low, high);
         changed();
       },
-      onRead: (within, byteLength) => {
+      onRead: (within, byteLength, sent) => {
         sync();
         const { bar, offset } = addresses.placeAt(device, within);
         if (bar === CONFIG_READ) return endpoint.configRead(offset, byteLength) | 0;
         if (bar === CONFIG_WRITE) {
-          endpoint.configWrite(offset, byteLength, this.#links[device]?.configValue ?? 0);
+          endpoint.configWrite(offset, byteLength, sent);
           changed();
           return 0;
         }
@@ -276,9 +290,13 @@ export class ExploredMachine {
       onLine: (asserted) => this.#onLine[device]?.(asserted),
       onMessage: (data) => {
         interrupts.arrive(data);
-        state.arrive(this.cpu.vector);
+        state.arrive(this.#vectorOf(data));
       },
     };
     return hook;
   }
+}
+
+function bufferName(label: string, offset: number): string {
+  return `${label === "" ? "buffer" : label}+0x${offset.toString(16)}`;
 }

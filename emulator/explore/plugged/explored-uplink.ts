@@ -18,24 +18,24 @@ export class ExploredUplink implements Uplink {
   readonly #state: ExplorerState;
   readonly #endpoint: Endpoint;
   readonly #device: number;
-  readonly #vector: number;
+  readonly #vectorOf: (irq: number) => number;
   readonly #onLine: (asserted: boolean) => void;
   /** When the timer event that is on its way comes due. */
   #timerDueNs = Number.POSITIVE_INFINITY;
 
-  /** `vector`: the vector of the explorer on which the CPU is interrupted. */
+  /** `vectorOf`: the vector of the explorer on which the CPU is interrupted that an interrupt is directed at. */
   constructor(
     state: ExplorerState,
     endpoint: Endpoint,
     device: number,
-    vector: number,
+    vectorOf: (irq: number) => number,
     onLine: (asserted: boolean) => void,
   ) {
     this.#onLine = onLine;
     this.#state = state;
     this.#endpoint = endpoint;
     this.#device = device;
-    this.#vector = vector;
+    this.#vectorOf = vectorOf;
   }
 
   /** A run begins: nothing is on its way but what the set-up has armed. */
@@ -61,13 +61,13 @@ export class ExploredUplink implements Uplink {
   }
 
   message(data: number): void {
-    this.#state.postMessage(this.#device, this.#vector, data);
+    this.#state.postMessage(this.#device, this.#vectorOf(data), data);
   }
 
   line(asserted: boolean): void {
     const state = this.#state;
     if (state.latitude.intxOvertakesDma[this.#device] === 1) this.#onLine(asserted);
-    else state.postUp(this.#device, k.LINE_LANDING, this.#vector, 4, asserted ? 1 : 0, 0);
+    else state.postUp(this.#device, k.LINE_LANDING, this.#vectorOf(this.#device), 4, asserted ? 1 : 0, 0);
   }
 
   timer(): void {

@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 import { limitUnderDebugger } from "../../run/debugger.ts";
 import { TestbedError } from "../../run/testbed-error.ts";
 import { ABORT, type CpuName, type Machine } from "../machine.ts";
-import type { Steps } from "../state.ts";
+import type { ExplorerState, Steps } from "../state.ts";
 import {
   ADDRESS,
   ANSWER,
@@ -14,8 +14,14 @@ import {
   ENGINE,
   GO_ON,
   GONE,
+  HANDLE,
+  HANDLED,
+  HANDLES,
   HIGH,
+  HOLDS,
   IDLE,
+  INTERRUPTS,
+  IS_BEHIND,
   KIND,
   LEAVE,
   LIMIT_NS,
@@ -29,6 +35,7 @@ import {
   REPORT,
   RETURNED,
   RUN,
+  TEXT_BYTES_MAX,
   THREAD,
   TIMED_OUT,
   TokenPage,
@@ -43,6 +50,9 @@ const CPU_WORKER = new URL(`./cpu.worker${EXTENSION}`, import.meta.url);
 const START_LIMIT_MS = 10_000;
 const ANSWER_LIMIT_MS = 1000;
 
+/** What the engine wants to know of an actor. */
+type Answered = { readonly done: boolean; readonly value: 0 | undefined };
+
 const IS_PENDING = { done: false, value: 0 } as const;
 const HAS_RETURNED = { done: true, value: undefined } as const;
 
@@ -52,6 +62,14 @@ export interface CpuWorkerData {
   readonly moduleUrl: string;
   readonly exportName: string;
   readonly argument: unknown;
+  readonly wrapper: CpuWrapper | undefined;
+}
+
+/** What makes a program of a function that knows nothing of the explorer. Structured-cloneable. */
+export interface CpuWrapper {
+  /** Module whose default export takes the function and `data`, and returns the program. */
+  readonly moduleUrl: string;
+  readonly data: unknown;
 }
 
 export interface CpuWorkerOptions {
@@ -61,6 +79,13 @@ export interface CpuWorkerOptions {
   readonly argument?: unknown;
   /** How long the program may go without an access before its thread is stopped. */
   readonly answerLimitMs?: number;
+  readonly wrapper?: CpuWrapper;
+}
+
+/** The interrupts of a CPU in a worker: its vector, and the actor that its handler is. */
+export interface RemoteHandler {
+  readonly vector: number;
+  readonly thread: number;
 }
 
 /**
@@ -86,6 +111,10 @@ export class CpuWorker implements Steps {
   #machine: Machine | undefined;
   #name = "";
   #thread = -1;
+  /** The program has begun, and has not returned. */
+  #isInside = false;
+  #handler: RemoteHandler | undefined;
+  #argumentText = "";
   /** The last value that the predicate of the pending poll was asked about, and what it said. */
   #askedValue = 0;
   #askedAnswer: boolean | undefined;
@@ -107,10 +136,38 @@ export class CpuWorker implements Steps {
     return cpu;
   }
 
+  /** The same, but the thread starts with the first run, which throws if the module cannot be loaded. */
+  static prepare(module: URL | string, options: CpuWorkerOptions = {}): CpuWorker {
+    return new CpuWorker(String(module), options);
+  }
+
   /** Makes it a CPU of a program, of one only. */
   join(machine: Machine, name: string): CpuName {
     this.#joins(machine, name);
-    return machine.remoteCpu(name, (thread) => this.#begin(thread));
+    return machine.remoteCpu(name, (thread) => this.#begin(thread), this.#options.wrapper !== undefined);
+  }
+
+  /** Lets its program have a handler for interrupts of `vector`, which runs on top of the program's own operations. */
+  joinHandler(machine: Machine, cpu: CpuName, vector: number, name: string): RemoteHandler {
+    const thread = machine.remoteHandler(vector, cpu, name, () => new HandlerSteps((answer) => this.#onTop(answer)));
+    this.#handler = { vector, thread };
+    return this.#handler;
+  }
+
+  /** What the program is handed in the next runs instead of its argument. Throws RangeError when it does not fit the page. */
+  set argument(argument: unknown) {
+    const text = JSON.stringify(argument) ?? "";
+    if (text.length > TEXT_BYTES_MAX || /[^\x20-\x7e]/.test(text))
+      throw new RangeError(
+        `the argument of ${this.#name} is ${text.length} characters of JSON: want at most ${TEXT_BYTES_MAX}, of ASCII. Put the rest into a DMA buffer and hand its IOVA over.`,
+      );
+    this.#argumentText = text;
+  }
+
+  /** Lets the program leave the run that it is in: before anything that it has in its hands is set back. */
+  leave(): void {
+    if (this.#worker !== undefined && this.#isInside && !this.#tryCommand(LEAVE)) this.#giveUp();
+    this.#isInside = false;
   }
 
   /** Lets it run what a CPU of the program runs already: the same program in the other form. */
@@ -136,7 +193,7 @@ export class CpuWorker implements Steps {
   }
 
   /** For the engine: the operation that was published has this answer. Returns when the next one is published. */
-  next(answer: number): { readonly done: boolean; readonly value: 0 | undefined } {
+  next(answer: number): Answered {
     const { words, numbers } = this.#page;
     const { state } = this.#machine as Machine;
     const thread = this.#thread;
@@ -145,8 +202,31 @@ export class CpuWorker implements Steps {
     words[TIMED_OUT] = state.timedOut[thread] as number;
     numbers[NOW_NS] = state.nowNs;
     // The first call starts the program.
-    const isRunning = words[REPORT] === PENDING;
-    this.#command(isRunning ? GO_ON : RUN);
+    if (!this.#isInside) this.#page.text = this.#argumentText;
+    this.#command(this.#isInside ? GO_ON : RUN);
+    this.#isInside = true;
+    return this.#heard(thread);
+  }
+
+  /** The same for its handler, which runs on top of a published operation of the program. */
+  #onTop(answer: number | undefined): Answered {
+    const { words } = this.#page;
+    const { state } = this.#machine as Machine;
+    const { thread } = this.#handler as RemoteHandler;
+    if (answer !== undefined) {
+      words[ANSWER] = answer;
+      words[ANSWER_HIGH] = state.answerHigh[thread] as number;
+      words[TIMED_OUT] = state.timedOut[thread] as number;
+    }
+    this.#page.numbers[NOW_NS] = state.nowNs;
+    this.#command(answer === undefined ? HANDLE : GO_ON);
+    return this.#heard(thread);
+  }
+
+  /** What the program, or its handler, has done since: the next operation, or its end. */
+  #heard(thread: number): Answered {
+    const { words, numbers } = this.#page;
+    const { state } = this.#machine as Machine;
     this.#takeOutcomes();
     if (words[REPORT] === PENDING) {
       state.publish(
@@ -161,8 +241,17 @@ export class CpuWorker implements Steps {
       state.limitNs[thread] = numbers[LIMIT_NS] as number;
       state.predicates[thread] = this.#ask;
       this.#askedAnswer = undefined;
+      this.#takeInterrupts(state);
       return IS_PENDING;
     }
+    if (words[REPORT] === HANDLED) {
+      this.#takeInterrupts(state);
+      return HAS_RETURNED;
+    }
+    this.#isInside = false;
+    // A CPU whose program has returned handles nothing any more.
+    words[INTERRUPTS] = 0;
+    this.#takeInterrupts(state);
     if (words[REPORT] === RETURNED) return HAS_RETURNED;
     const { text } = this.#page;
     if (words[REPORT] === BROKEN) {
@@ -174,6 +263,18 @@ export class CpuWorker implements Steps {
       throw new TestbedError(`${this.#name}: ${text}`);
     }
     throw errorOf(text);
+  }
+
+  /** What the CPU has done about its interrupts since its last operation holds from this one on. */
+  #takeInterrupts(state: ExplorerState): void {
+    if (this.#handler === undefined) return;
+    const { vector, thread } = this.#handler;
+    const what = this.#page.words[INTERRUPTS] as number;
+    state.irqHeld[state.cpuOf[thread] as number] = (what & HOLDS) === 0 ? 0 : 1;
+    const isHandled = (what & HANDLES) !== 0;
+    state.handlerOf[vector] = isHandled ? thread : -1;
+    if (!isHandled) state.cancelInterrupt(vector);
+    else if ((what & IS_BEHIND) !== 0) state.interrupt(vector);
   }
 
   /** A poll's predicate lives in the other thread. A value is asked about once. */
@@ -190,7 +291,7 @@ export class CpuWorker implements Steps {
 
   /** A run begins: what is left of the one before it is left. */
   #begin(thread: number): Steps {
-    if (this.#worker !== undefined && this.#page.words[REPORT] === PENDING && !this.#tryCommand(LEAVE)) this.#giveUp();
+    this.leave();
     if (this.#worker === undefined) this.#spawn();
     const { words } = this.#page;
     words[REPORT] = IDLE;
@@ -235,7 +336,14 @@ export class CpuWorker implements Steps {
     this.#page = new TokenPage();
     this.#page.handTo(WORKER);
     const { exportName = "default", argument } = this.#options;
-    const data: CpuWorkerData = { buffer: this.#page.buffer, moduleUrl: this.#moduleUrl, exportName, argument };
+    const { wrapper } = this.#options;
+    const data: CpuWorkerData = {
+      buffer: this.#page.buffer,
+      moduleUrl: this.#moduleUrl,
+      exportName,
+      argument,
+      wrapper,
+    };
     const worker = new Worker(CPU_WORKER, { workerData: data, name: "softbar explored CPU" });
     worker.unref();
     // What goes wrong in the thread is heard on the page.
@@ -258,6 +366,22 @@ export class CpuWorker implements Steps {
     if (this.#worker === undefined) return;
     this.#endings.push(this.#worker.terminate());
     this.#worker = undefined;
+  }
+}
+
+/** A handler in a worker, from when its interrupt is taken until it returns. */
+class HandlerSteps implements Steps {
+  #hasBegun = false;
+  readonly #onTop: (answer: number | undefined) => Answered;
+
+  constructor(onTop: (answer: number | undefined) => Answered) {
+    this.#onTop = onTop;
+  }
+
+  next(answer: number): Answered {
+    const isFirst = !this.#hasBegun;
+    this.#hasBegun = true;
+    return this.#onTop(isFirst ? undefined : answer);
   }
 }
 

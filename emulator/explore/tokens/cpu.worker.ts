@@ -1,6 +1,6 @@
 /** The thread of one CPU of an explored program: loads its function, and runs it each time the engine says so. */
 import { workerData } from "node:worker_threads";
-import type { CpuWorkerData } from "./cpu-worker.ts";
+import type { CpuWorkerData, CpuWrapper } from "./cpu-worker.ts";
 import {
   BROKEN,
   COMMAND,
@@ -17,10 +17,12 @@ import {
 } from "./token-page.ts";
 import { BrokenAssertion, RUN_IS_OVER, WorkerCpu } from "./worker-cpu.ts";
 
+type Program = (cpu: WorkerCpu, argument: unknown) => unknown;
+
 /** How long one wait for the next run lasts, before it begins again. */
 const SLICE_MS = 60_000;
 
-const { buffer, moduleUrl, exportName, argument } = workerData as CpuWorkerData;
+const { buffer, moduleUrl, exportName, argument, wrapper } = workerData as CpuWorkerData;
 const page = new TokenPage(buffer);
 /** False once the module could not be loaded: that has been said, and the end of the thread says nothing more. */
 let isServing = true;
@@ -34,14 +36,21 @@ try {
   const module = (await import(moduleUrl)) as Record<string, unknown>;
   const program = module[exportName];
   if (typeof program !== "function") throw new TypeError(`it has no function "${exportName}" to run`);
-  serve(program as (cpu: WorkerCpu, argument: unknown) => unknown);
+  serve(wrapper === undefined ? (program as Program) : await wrapped(program, wrapper));
 } catch (error) {
   isServing = false;
   report(NOT_LOADED, textOf(error));
 }
 
+/** A program that does not know that it is explored, as one that does. */
+async function wrapped(program: unknown, { moduleUrl, data }: CpuWrapper): Promise<Program> {
+  const module = (await import(moduleUrl)) as { readonly default: (program: unknown, data: unknown) => Program };
+  return module.default(program, data);
+}
+
 /** For as long as the thread lives. */
-function serve(program: (cpu: WorkerCpu, argument: unknown) => unknown): never {
+function serve(program: Program): never {
+  const state = WorkerCpu.createState();
   report(IDLE, "");
   for (;;) {
     while (!page.waitFor(WORKER, SLICE_MS)) {
@@ -52,7 +61,8 @@ function serve(program: (cpu: WorkerCpu, argument: unknown) => unknown): never {
       continue;
     }
     try {
-      const returned = program(new WorkerCpu(page), argument);
+      const { text } = page;
+      const returned = program(new WorkerCpu(page, state), text === "" ? argument : JSON.parse(text));
       if (returned instanceof Promise) throw new TypeError("it returned a promise: a CPU in a worker is not async");
       report(RETURNED, "");
     } catch (error) {

@@ -5,7 +5,7 @@
 const WORD_COUNT = 48;
 const TEXT_AT = 256;
 const PAGE_BYTES = 2048;
-const TEXT_BYTES_MAX: number = PAGE_BYTES - TEXT_AT;
+export const TEXT_BYTES_MAX: number = PAGE_BYTES - TEXT_AT;
 const NUMBERS_AT = 8 * Math.ceil((4 * WORD_COUNT) / 8);
 
 /** Looks before a wait goes to sleep: some microseconds, ten times what a hand-over takes while both are awake. */
@@ -33,6 +33,8 @@ export const THREAD = 12;
 /** A bit for each outcome that the program has noted since the last turn; the values follow. */
 export const OUTCOME_MASK = 13;
 const TEXT_LENGTH = 14;
+/** What the CPU does about interrupts, up to this operation: {@link HANDLES} and so on, or-ed. */
+export const INTERRUPTS = 15;
 export const OUTCOMES = 16;
 
 // ---- numbers of 64 bits ---------------------------------------------------------------------------------------------
@@ -48,6 +50,17 @@ export const GO_ON = 2;
 export const LEAVE = 3;
 /** Does the value in ANSWER satisfy the predicate of the published poll? */
 export const ASK = 4;
+
+/** Take an interrupt: run the handler on top of the published operation. */
+export const HANDLE = 5;
+
+// ---- what a CPU does about interrupts -------------------------------------------------------------------------------
+/** It has a handler. */
+export const HANDLES = 1;
+/** It holds its handlers back. */
+export const HOLDS = 2;
+/** Something has arrived that its handler has not been called for: from before there was one. */
+export const IS_BEHIND = 4;
 
 // ---- reports --------------------------------------------------------------------------------------------------------
 /** The module is loaded; no program runs. */
@@ -66,6 +79,8 @@ export const NOT_LOADED = 6;
 export const GONE = 7;
 export const YES = 8;
 export const NO = 9;
+/** The handler has returned; the operation below it is still published. */
+export const HANDLED = 10;
 
 /** Who holds the token. */
 export const ENGINE = 0;

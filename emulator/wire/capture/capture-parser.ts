@@ -1,4 +1,5 @@
 import type { ByteWindow } from "./byte-window.ts";
+import type { CaptureDetails } from "./capture-details.ts";
 import { CaptureError, hexOffset } from "./capture-error.ts";
 import type { CaptureRecord } from "./capture-record.ts";
 
@@ -9,6 +10,8 @@ export const MAX_RECORD_BYTE_LENGTH: number = 16 * 1024 * 1024;
 export interface CaptureParser {
   /** Records delivered so far. */
   readonly recordCount: number;
+  /** What the file says of itself, as far as it was read. */
+  readonly details: CaptureDetails;
   /**
    * Takes the next record off the window: true when `record` is filled (its bytes lie in the window's buffer and stay
    * until the next append), false when the window does not hold a whole one.

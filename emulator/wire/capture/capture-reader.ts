@@ -1,8 +1,10 @@
 import { ByteWindow } from "./byte-window.ts";
+import { type CaptureDetails, NO_DETAILS } from "./capture-details.ts";
 import { CaptureError, hexOffset } from "./capture-error.ts";
 import type { CaptureParser } from "./capture-parser.ts";
-import { type CaptureRecord, LINKTYPE_ETHERNET, linkTypeName, type RecordSource } from "./capture-record.ts";
+import { type CaptureRecord, LINKTYPE_ETHERNET, type RecordSource } from "./capture-record.ts";
 import { DETECT_BYTE_LENGTH, describeStart, detectFormat } from "./detect.ts";
+import { linkTypeName } from "./link-types.ts";
 import { PcapParser } from "./pcap.ts";
 import { PcapngParser } from "./pcapng.ts";
 
@@ -72,6 +74,11 @@ export class CaptureReader implements RecordSource {
   /** Known once the first four bytes were pushed. */
   get format(): "pcap" | "pcapng" | undefined {
     return this.#parser === undefined ? undefined : this.#format;
+  }
+
+  /** What the file says of itself, as far as it was read. */
+  get details(): CaptureDetails {
+    return this.#parser?.details ?? NO_DETAILS;
   }
 
   /** Bytes of memory that the reader holds for input. */
@@ -185,8 +192,12 @@ export class CaptureReader implements RecordSource {
       );
     }
     const startText = describeStart(bytes, start, byteLength);
-    if (format === "gzip")
-      return new CaptureError(`${this.#name}: starts with ${startText}: unpack the gzip first.`, 0);
-    return new CaptureError(`${this.#name}: starts with ${startText}, neither pcap, pcapng nor gzip of one.`, 0);
+    if (format === "gzip" || format === "zstd") {
+      return new CaptureError(`${this.#name}: starts with ${startText}: unpack the ${format} first.`, 0);
+    }
+    return new CaptureError(
+      `${this.#name}: starts with ${startText}, neither pcap, pcapng nor gzip or zstd of one.`,
+      0,
+    );
   }
 }

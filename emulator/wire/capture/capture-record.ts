@@ -1,25 +1,12 @@
-/** Link types of captures (LINKTYPE_ values of tcpdump.org) that softbar has a name for. */
+/** The link type that every wire of softbar has; link-types.ts has the others. */
 export const LINKTYPE_ETHERNET = 1;
 
-const LINKTYPE_NAMES: ReadonlyMap<number, string> = new Map([
-  [0, "BSD loopback"],
-  [LINKTYPE_ETHERNET, "Ethernet"],
-  [101, "raw IP"],
-  [105, "IEEE 802.11"],
-  [113, "Linux cooked"],
-  [127, "IEEE 802.11 with radiotap"],
-  [228, "raw IPv4"],
-  [229, "raw IPv6"],
-  [276, "Linux cooked v2"],
-]);
-
-/** "113 (Linux cooked)" for messages; the bare number for a type without a name here. */
-export function linkTypeName(linkType: number): string {
-  const name = LINKTYPE_NAMES.get(linkType);
-  return name === undefined ? `${linkType}` : `${linkType} (${name})`;
-}
-
 const NO_BYTES: Uint8Array = new Uint8Array(0);
+
+/** Which way a frame went at the interface that captured it. */
+export const DIRECTION_UNKNOWN = 0;
+export const DIRECTION_INBOUND = 1;
+export const DIRECTION_OUTBOUND = 2;
 
 /**
  * One frame of a capture or a generator. The reader of it owns the object and hands the same one in again and again;
@@ -46,6 +33,8 @@ export class CaptureRecord {
   linkType: number = LINKTYPE_ETHERNET;
   /** Bytes of FCS at the end of the frame, as far as the capture says so; 0 also where it does not say. */
   fcsByteLength = 0;
+  /** One of the DIRECTION_ values; unknown unless a pcapng packet's flags say. */
+  direction: number = DIRECTION_UNKNOWN;
 }
 
 /** Anything that gives records one after the other: a capture, a generator, a loop over either. */

@@ -8,12 +8,15 @@ export interface ChunkSource {
   read(): Promise<Uint8Array | null>;
   /** After `read` gave null: a sentence on why that was not the proper end; undefined when it was. */
   readonly damage: string | undefined;
+  /** How far the file on the disk has been read, in its own bytes, packed or not: for progress. */
+  readonly fileOffset: number;
   close(): Promise<void>;
 }
 
 /** The file as it lies on the disk, through one buffer. Owns the handle. */
 export class FileChunks implements ChunkSource {
   readonly damage: string | undefined = undefined;
+  fileOffset = 0;
   readonly #file: FileHandle;
   readonly #buffer = new Uint8Array(READ_BYTE_LENGTH);
   /** A piece that was read ahead to see what the file is. */
@@ -30,6 +33,7 @@ export class FileChunks implements ChunkSource {
       return chunk;
     }
     const { bytesRead } = await this.#file.read(this.#buffer, 0, this.#buffer.length, null);
+    this.fileOffset += bytesRead;
     return bytesRead === 0 ? null : this.#buffer.subarray(0, bytesRead);
   }
 
@@ -42,6 +46,7 @@ export class FileChunks implements ChunkSource {
       if (bytesRead === 0) break;
       count += bytesRead;
     }
+    this.fileOffset += count;
     const start = this.#buffer.subarray(0, count);
     if (count > 0) this.#readAhead = start;
     return start;

@@ -4,14 +4,17 @@ import { PCAP_MAGIC_KUZNETZOV, PCAP_MAGIC_MICROSECONDS, PCAP_MAGIC_NANOSECONDS }
 import { PCAPNG_SECTION_HEADER } from "./pcapng-block.ts";
 
 /** `kuznetzov` is a pcap whose records have another layout; `unknown` is none of the others. */
-export type CaptureFormat = "pcap" | "pcapng" | "gzip" | "kuznetzov" | "unknown";
+export type CaptureFormat = "pcap" | "pcapng" | "gzip" | "zstd" | "kuznetzov" | "unknown";
 
 /** Bytes that {@link detectFormat} needs to be sure of a capture. */
 export const DETECT_BYTE_LENGTH = 4;
 
+/** Of a frame, and of one that only carries something for somebody else (RFC 8878); as they lie in the file. */
+const ZSTD_MAGIC = 0x28b5_2ffd;
+const ZSTD_SKIPPABLE_MAGIC = 0x502a_4d18;
+
 /** Other files that people feed to a capture reader, by the first bytes in hex. */
 const FOREIGN_FORMATS: ReadonlyMap<string, string> = new Map([
-  ["28b52ffd", "zstd"],
   ["fd377a58", "xz"],
   ["425a68", "bzip2"],
   ["04224d18", "lz4"],
@@ -25,6 +28,8 @@ export function detectFormat(bytes: Uint8Array, offset: number, byteLength: numb
   if (byteLength >= 2 && bytes[offset] === 0x1f && bytes[offset + 1] === 0x8b) return "gzip";
   if (byteLength < DETECT_BYTE_LENGTH) return "unknown";
   const view = new DataView(bytes.buffer, bytes.byteOffset + offset, DETECT_BYTE_LENGTH);
+  const bigEndianMagic = view.getUint32(0, false);
+  if (bigEndianMagic === ZSTD_MAGIC || (bigEndianMagic & 0xf0ff_ffff) === ZSTD_SKIPPABLE_MAGIC) return "zstd";
   for (const littleEndian of [true, false]) {
     const magic = view.getUint32(0, littleEndian);
     if (magic === PCAPNG_SECTION_HEADER) return "pcapng";

@@ -1,13 +1,16 @@
 import { type FileHandle, open } from "node:fs/promises";
+import type { CaptureDetails } from "./capture-details.ts";
 import { CaptureError } from "./capture-error.ts";
 import { type CaptureEnd, CaptureReader, type CaptureReaderOptions } from "./capture-reader.ts";
-import { CaptureRecord, type RecordSource } from "./capture-record.ts";
+import { CaptureRecord } from "./capture-record.ts";
 import { type ChunkSource, FileChunks } from "./chunk-source.ts";
 import { DETECT_BYTE_LENGTH, detectFormat } from "./detect.ts";
-import { GunzipChunks } from "./gunzip-chunks.ts";
+import type { RecordStream } from "./record-stream.ts";
+import { UnpackedChunks } from "./unpacked-chunks.ts";
+import { type Compression, whyNotUnpackable } from "./unpacker.ts";
 
 /**
- * Opens a capture file: pcap or pcapng, plain or in gzip, told apart by content. Close it, or iterate to the end.
+ * Opens a capture file: pcap or pcapng, plain or in gzip or zstd, told apart by content. Close it, or iterate to the end.
  *
  * ```ts
  * const capture = await openCapture("session.pcap");
@@ -27,11 +30,11 @@ export async function openCapture(path: string, options: CaptureReaderOptions = 
   let source: ChunkSource = chunks;
   try {
     const start = await chunks.peek(DETECT_BYTE_LENGTH);
-    const isGzip = detectFormat(start, 0, start.length) === "gzip";
+    const compression = compressionOf(start, name);
     const isRegular = (await file.stat()).isFile();
     const reopen = async (): Promise<ChunkSource> => new FileChunks(await openFile(path, name));
-    if (isGzip) source = new GunzipChunks(chunks, isRegular ? reopen : undefined);
-    const capture = new CaptureFile(path, isGzip, source, new CaptureReader({ ...options, name }));
+    if (compression !== null) source = new UnpackedChunks(compression, chunks, isRegular ? reopen : undefined);
+    const capture = new CaptureFile(path, compression, source, new CaptureReader({ ...options, name }));
     await capture.begin();
     return capture;
   } catch (error) {
@@ -44,9 +47,10 @@ export async function openCapture(path: string, options: CaptureReaderOptions = 
  * An open capture. `next` is synchronous and gives the records that are in memory; `more` reads the next part of the
  * file. The asynchronous iterator does both for those who do not count nanoseconds, handing out one and the same record.
  */
-export class CaptureFile implements RecordSource {
+export class CaptureFile implements RecordStream {
   readonly path: string;
-  readonly isGzip: boolean;
+  /** What the file was packed with; null for a plain one. */
+  readonly compression: Compression | null;
   /** How the file ended; null until `more` has returned false. */
   end: CaptureEnd | null = null;
   readonly #source: ChunkSource;
@@ -54,9 +58,9 @@ export class CaptureFile implements RecordSource {
   #isClosed = false;
 
   /** Made by {@link openCapture}. */
-  constructor(path: string, isGzip: boolean, source: ChunkSource, reader: CaptureReader) {
+  constructor(path: string, compression: Compression | null, source: ChunkSource, reader: CaptureReader) {
     this.path = path;
-    this.isGzip = isGzip;
+    this.compression = compression;
     this.#source = source;
     this.#reader = reader;
   }
@@ -64,6 +68,16 @@ export class CaptureFile implements RecordSource {
   get format(): "pcap" | "pcapng" {
     // Known since begin().
     return this.#reader.format as "pcap" | "pcapng";
+  }
+
+  /** What the file says of itself, as far as it was read. */
+  get details(): CaptureDetails {
+    return this.#reader.details;
+  }
+
+  /** How far the file on the disk has been read, in its own bytes, packed or not. */
+  get fileOffset(): number {
+    return this.#source.fileOffset;
   }
 
   /** Reads until the format is known. Called once, by {@link openCapture}. */
@@ -114,6 +128,14 @@ export class CaptureFile implements RecordSource {
       await this.close();
     }
   }
+}
+
+function compressionOf(start: Uint8Array, name: string): Compression | null {
+  const format = detectFormat(start, 0, start.length);
+  if (format !== "gzip" && format !== "zstd") return null;
+  const why = whyNotUnpackable(format);
+  if (why !== undefined) throw new CaptureError(`${name}: ${why}`);
+  return format;
 }
 
 async function openFile(path: string, name: string): Promise<FileHandle> {

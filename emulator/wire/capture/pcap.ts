@@ -4,9 +4,10 @@
  */
 
 import type { ByteWindow } from "./byte-window.ts";
+import { type CaptureDetails, type InterfaceDetails, NO_DETAILS } from "./capture-details.ts";
 import { CaptureError } from "./capture-error.ts";
 import { type CaptureParser, type IncompletePart, MAX_RECORD_BYTE_LENGTH, recordTooLong } from "./capture-parser.ts";
-import type { CaptureRecord } from "./capture-record.ts";
+import { type CaptureRecord, DIRECTION_UNKNOWN } from "./capture-record.ts";
 
 export const PCAP_MAGIC_MICROSECONDS = 0xa1b2_c3d4;
 export const PCAP_MAGIC_NANOSECONDS = 0xa1b2_3c4d;
@@ -21,6 +22,7 @@ const FCS_LENGTH_PRESENT = 0x0400_0000;
 
 export class PcapParser implements CaptureParser {
   recordCount = 0;
+  #interface: InterfaceDetails | undefined;
   readonly #name: string;
   #isHeaderRead = false;
   #littleEndian = false;
@@ -31,6 +33,13 @@ export class PcapParser implements CaptureParser {
   /** `name` of the file for messages. */
   constructor(name: string) {
     this.#name = name;
+  }
+
+  /** The file header says for all records what an interface description says for its own. */
+  get details(): CaptureDetails {
+    if (this.#interface === undefined) return NO_DETAILS;
+    this.#interface.packetCount = this.recordCount;
+    return { sectionCount: 1, interfaces: [this.#interface], unlistedInterfaceCount: 0 };
   }
 
   next(window: ByteWindow, record: CaptureRecord): boolean {
@@ -64,6 +73,7 @@ export class PcapParser implements CaptureParser {
     record.sectionIndex = 0;
     record.linkType = this.#linkType;
     record.fcsByteLength = this.#fcsByteLength;
+    record.direction = DIRECTION_UNKNOWN;
     window.start = at + PCAP_RECORD_HEADER_BYTE_LENGTH + byteLength;
     this.recordCount++;
     return true;
@@ -100,6 +110,24 @@ export class PcapParser implements CaptureParser {
     const network = view.getUint32(start + 20, this.#littleEndian);
     this.#linkType = network & 0xffff;
     this.#fcsByteLength = (network & FCS_LENGTH_PRESENT) !== 0 ? (network >>> 28) * 2 : 0;
+    this.#interface = {
+      sectionIndex: 0,
+      interfaceIndex: 0,
+      byteOrder: this.#littleEndian ? "little-endian" : "big-endian",
+      linkType: this.#linkType,
+      snapByteLength: view.getUint32(start + 16, this.#littleEndian),
+      fcsByteLength: this.#fcsByteLength,
+      tick: { base: 10, exponent: this.#nsPerTick === 1 ? -9 : -6 },
+      timeOffsetSeconds: 0,
+      name: "",
+      description: "",
+      bitsPerSecond: 0,
+      packetCount: 0,
+      receivedCount: null,
+      droppedCount: null,
+      osDroppedCount: null,
+      packetDropCount: 0,
+    };
     window.consume(PCAP_HEADER_BYTE_LENGTH);
     this.#isHeaderRead = true;
     return true;

@@ -8,6 +8,7 @@ export const PCAPNG_INTERFACE_DESCRIPTION = 0x0000_0001;
 /** Of 2004; interface and drop count share the first word. Some old files still have it. */
 const PCAPNG_OBSOLETE_PACKET = 0x0000_0002;
 export const PCAPNG_SIMPLE_PACKET = 0x0000_0003;
+export const PCAPNG_INTERFACE_STATISTICS = 0x0000_0005;
 export const PCAPNG_ENHANCED_PACKET = 0x0000_0006;
 
 /** Shortest lengths, framing (type, total length, total length again) included and without options. */
@@ -15,16 +16,22 @@ export const SECTION_HEADER_MIN_BYTE_LENGTH = 28;
 export const PACKET_MIN_BYTE_LENGTH = 32;
 export const SIMPLE_PACKET_MIN_BYTE_LENGTH = 16;
 const INTERFACE_MIN_BYTE_LENGTH = 20;
+const STATISTICS_MIN_BYTE_LENGTH = 24;
+/** A statistics block has some hundred bytes; a longer one is passed over, for no memory should wait for it. */
+const STATISTICS_MAX_BYTE_LENGTH = 64 * 1024;
 const BLOCK_MIN_BYTE_LENGTH = 12;
 
+/** Blocks that hold a frame. */
+export function isPacketBlock(type: number): boolean {
+  return type === PCAPNG_ENHANCED_PACKET || type === PCAPNG_SIMPLE_PACKET || type === PCAPNG_OBSOLETE_PACKET;
+}
+
 /** Blocks whose content is needed; all others stream past. */
-export function isHeldWhole(type: number): boolean {
-  return (
-    type === PCAPNG_ENHANCED_PACKET ||
-    type === PCAPNG_INTERFACE_DESCRIPTION ||
-    type === PCAPNG_SIMPLE_PACKET ||
-    type === PCAPNG_OBSOLETE_PACKET
-  );
+export function isHeldWhole(type: number, totalByteLength: number): boolean {
+  if (type === PCAPNG_INTERFACE_STATISTICS) {
+    return totalByteLength >= STATISTICS_MIN_BYTE_LENGTH && totalByteLength <= STATISTICS_MAX_BYTE_LENGTH;
+  }
+  return type === PCAPNG_INTERFACE_DESCRIPTION || isPacketBlock(type);
 }
 
 export function minBlockByteLength(type: number): number {

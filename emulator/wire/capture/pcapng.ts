@@ -5,28 +5,33 @@
  */
 
 import type { ByteWindow } from "./byte-window.ts";
+import { type CaptureDetails, type InterfaceDetails, LISTED_INTERFACE_LIMIT } from "./capture-details.ts";
 import { CaptureError, hexOffset } from "./capture-error.ts";
 import { type CaptureParser, type IncompletePart, MAX_RECORD_BYTE_LENGTH, recordTooLong } from "./capture-parser.ts";
-import type { CaptureRecord } from "./capture-record.ts";
+import { type CaptureRecord, DIRECTION_UNKNOWN } from "./capture-record.ts";
 import {
   blockLengthError,
   blockTrailerError,
   isHeldWhole,
+  isPacketBlock,
   minBlockByteLength,
   PACKET_MIN_BYTE_LENGTH,
   PCAPNG_BYTE_ORDER_MAGIC,
   PCAPNG_ENHANCED_PACKET,
   PCAPNG_INTERFACE_DESCRIPTION,
+  PCAPNG_INTERFACE_STATISTICS,
   PCAPNG_SECTION_HEADER,
   PCAPNG_SIMPLE_PACKET,
   SECTION_HEADER_MIN_BYTE_LENGTH,
   SIMPLE_PACKET_MIN_BYTE_LENGTH,
 } from "./pcapng-block.ts";
-import { fcsByteLengthOfPacket, type PcapngInterface, readInterface } from "./pcapng-interface.ts";
+import { PacketOptions, type PcapngInterface, readInterface, readStatistics } from "./pcapng-interface.ts";
 
 /** A block that must lie in memory as a whole: the longest frame, and room for its options. */
 const MAX_BLOCK_BYTE_LENGTH = MAX_RECORD_BYTE_LENGTH + 64 * 1024;
 const MAX_INTERFACE_COUNT = 4096;
+/** In an obsolete packet block. */
+const DROP_COUNT_UNKNOWN = 0xffff;
 
 export class PcapngParser implements CaptureParser {
   recordCount = 0;
@@ -34,6 +39,9 @@ export class PcapngParser implements CaptureParser {
   #littleEndian = true;
   #sectionIndex = -1;
   #interfaces: PcapngInterface[] = [];
+  readonly #listed: InterfaceDetails[] = [];
+  #unlistedInterfaceCount = 0;
+  readonly #options = new PacketOptions();
   // A block being skipped: bytes of it still to come, the trailing length not counted; -1 when none is.
   #skipByteCount = -1;
   #skippedBlockType = 0;
@@ -43,6 +51,14 @@ export class PcapngParser implements CaptureParser {
   /** `name` of the file for messages. */
   constructor(name: string) {
     this.#name = name;
+  }
+
+  get details(): CaptureDetails {
+    return {
+      sectionCount: this.#sectionIndex + 1,
+      interfaces: this.#listed,
+      unlistedInterfaceCount: this.#unlistedInterfaceCount,
+    };
   }
 
   next(window: ByteWindow, record: CaptureRecord): boolean {
@@ -59,7 +75,7 @@ export class PcapngParser implements CaptureParser {
       }
       const totalByteLength = window.view.getUint32(window.start + 4, this.#littleEndian);
       this.#checkLength(window, type, totalByteLength);
-      if (!isHeldWhole(type)) {
+      if (!isHeldWhole(type, totalByteLength)) {
         this.#beginSkip(window, type, totalByteLength, 8);
         continue;
       }
@@ -70,6 +86,11 @@ export class PcapngParser implements CaptureParser {
       }
       if (type === PCAPNG_INTERFACE_DESCRIPTION) {
         this.#addInterface(window, totalByteLength);
+        window.consume(totalByteLength);
+        continue;
+      }
+      if (type === PCAPNG_INTERFACE_STATISTICS) {
+        this.#readStatistics(window, totalByteLength);
         window.consume(totalByteLength);
         continue;
       }
@@ -96,8 +117,7 @@ export class PcapngParser implements CaptureParser {
     // A section header may be in the other byte order: until it is read, its length is not known.
     const isSection = type === PCAPNG_SECTION_HEADER;
     const neededByteLength = isSection ? SECTION_HEADER_MIN_BYTE_LENGTH : view.getUint32(start + 4, this.#littleEndian);
-    const isPacket = isHeldWhole(type) && type !== PCAPNG_INTERFACE_DESCRIPTION;
-    const what = isPacket ? `record ${this.recordCount + 1}` : `the block of type ${hexOffset(type)}`;
+    const what = isPacketBlock(type) ? `record ${this.recordCount + 1}` : `the block of type ${hexOffset(type)}`;
     return { what, fileOffset, missingByteCount: neededByteLength - available };
   }
 
@@ -136,7 +156,20 @@ export class PcapngParser implements CaptureParser {
       );
     }
     const end = window.start + totalByteLength - 4;
-    this.#interfaces.push(readInterface(window.view, window.start + 8, end, this.#littleEndian));
+    const interfaceIndex = this.#interfaces.length;
+    const { view, start } = window;
+    const described = readInterface(view, start + 8, end, this.#littleEndian, this.#sectionIndex, interfaceIndex);
+    this.#interfaces.push(described);
+    if (this.#listed.length < LISTED_INTERFACE_LIMIT) this.#listed.push(described.details);
+    else this.#unlistedInterfaceCount++;
+  }
+
+  /** Statistics of an interface that was not described are nobody's: they are passed over. */
+  #readStatistics(window: ByteWindow, totalByteLength: number): void {
+    const { view, start } = window;
+    const described = this.#interfaces[view.getUint32(start + 8, this.#littleEndian)];
+    if (described === undefined) return;
+    readStatistics(view, start + 20, start + totalByteLength - 4, this.#littleEndian, described.details);
   }
 
   /** Enhanced packet, and the obsolete packet block, whose first word is interface and drop count of 16 bits each. */
@@ -162,9 +195,17 @@ export class PcapngParser implements CaptureParser {
     this.#fill(window, record, byteLength, interfaceIndex, description);
     const optionsAt = start + 28 + ((byteLength + 3) & ~3);
     const optionsEnd = start + totalByteLength - 4;
-    if (optionsEnd - optionsAt >= 4) {
-      record.fcsByteLength = fcsByteLengthOfPacket(view, optionsAt, optionsEnd, littleEndian, record.fcsByteLength);
+    if (type === PCAPNG_ENHANCED_PACKET) {
+      if (optionsEnd - optionsAt < 4) return;
+      const options = this.#options;
+      options.read(view, optionsAt, optionsEnd, littleEndian);
+      if (options.fcsByteLength > 0) record.fcsByteLength = options.fcsByteLength;
+      record.direction = options.direction;
+      description.details.packetDropCount += options.dropCount;
+      return;
     }
+    const dropCount = view.getUint16(start + 10, littleEndian);
+    if (dropCount !== DROP_COUNT_UNKNOWN) description.details.packetDropCount += dropCount;
   }
 
   /** A simple packet has no time and no captured length: interface 0's snap length or the original one bounds it. */
@@ -172,7 +213,7 @@ export class PcapngParser implements CaptureParser {
     const { view, start } = window;
     const description = this.#interfaceOf(window, PCAPNG_SIMPLE_PACKET, 0);
     const originalByteLength = view.getUint32(start + 8, this.#littleEndian);
-    const snapByteLength = description.snapByteLength;
+    const snapByteLength = description.details.snapByteLength;
     const byteLength =
       snapByteLength !== 0 && snapByteLength < originalByteLength ? snapByteLength : originalByteLength;
     if (byteLength > MAX_RECORD_BYTE_LENGTH) throw this.#tooLong(window, byteLength);
@@ -203,8 +244,10 @@ export class PcapngParser implements CaptureParser {
     record.byteLength = byteLength;
     record.interfaceIndex = interfaceIndex;
     record.sectionIndex = this.#sectionIndex;
-    record.linkType = description.linkType;
-    record.fcsByteLength = description.fcsByteLength;
+    record.linkType = description.details.linkType;
+    record.fcsByteLength = description.details.fcsByteLength;
+    record.direction = DIRECTION_UNKNOWN;
+    description.details.packetCount++;
   }
 
   #interfaceOf(window: ByteWindow, type: number, interfaceIndex: number): PcapngInterface {
@@ -246,7 +289,7 @@ export class PcapngParser implements CaptureParser {
     if (totalByteLength < minBlockByteLength(type) || (totalByteLength & 3) !== 0) {
       throw this.#lengthError(window, type, totalByteLength);
     }
-    if (totalByteLength > MAX_BLOCK_BYTE_LENGTH && isHeldWhole(type)) {
+    if (totalByteLength > MAX_BLOCK_BYTE_LENGTH && isHeldWhole(type, totalByteLength)) {
       if (type === PCAPNG_INTERFACE_DESCRIPTION) throw this.#lengthError(window, type, totalByteLength);
       throw this.#tooLong(window, totalByteLength);
     }

@@ -1,34 +1,39 @@
 /**
- * Writes classic pcap with nanoseconds, little-endian: the form that every tool reads and that loses nothing softbar has.
+ * Writes classic pcap with nanoseconds, little-endian: the form that every tool reads and that loses nothing softbar has
+ * but the direction of a frame and what was dropped, for which there is write-pcapng.ts.
  */
 
 import { LINKTYPE_ETHERNET } from "./capture-record.ts";
+import { FileBytes } from "./file-bytes.ts";
 import { PCAP_HEADER_BYTE_LENGTH, PCAP_MAGIC_NANOSECONDS, PCAP_RECORD_HEADER_BYTE_LENGTH } from "./pcap.ts";
 
 /** The snap length that tcpdump writes for "everything". */
 const SNAP_BYTE_LENGTH = 262_144;
-const INITIAL_CAPACITY_BYTE_LENGTH = 64 * 1024;
 
 /** A pcap file that grows in memory. `bytes` is a valid file after every `append`. */
 export class PcapWriter {
   recordCount = 0;
-  #buffer = new Uint8Array(INITIAL_CAPACITY_BYTE_LENGTH);
-  #view = new DataView(this.#buffer.buffer);
-  #byteLength = PCAP_HEADER_BYTE_LENGTH;
+  readonly #file = new FileBytes();
 
   /** `linkType` of all records; Ethernet when left out. */
   constructor(linkType: number = LINKTYPE_ETHERNET) {
-    const view = this.#view;
-    view.setUint32(0, PCAP_MAGIC_NANOSECONDS, true);
-    view.setUint16(4, 2, true);
-    view.setUint16(6, 4, true);
-    view.setUint32(16, SNAP_BYTE_LENGTH, true);
-    view.setUint32(20, linkType, true);
+    const at = this.#file.reserve(PCAP_HEADER_BYTE_LENGTH);
+    const { view } = this.#file;
+    view.setUint32(at, PCAP_MAGIC_NANOSECONDS, true);
+    view.setUint16(at + 4, 2, true);
+    view.setUint16(at + 6, 4, true);
+    view.setUint32(at + 16, SNAP_BYTE_LENGTH, true);
+    view.setUint32(at + 20, linkType, true);
   }
 
-  /** The file so far, not copied: good until the next `append`. */
+  /** The file so far, or since the last `drain`, not copied: good until the next `append`. */
   get bytes(): Uint8Array {
-    return this.#buffer.subarray(0, this.#byteLength);
+    return this.#file.written;
+  }
+
+  /** Hands over what was written since the last time, for a long file that goes to the disk piece by piece. */
+  drain(): Uint8Array {
+    return this.#file.drain();
   }
 
   /**
@@ -43,23 +48,14 @@ export class PcapWriter {
     byteLength: number = bytes.length - offset,
     originalByteLength: number = byteLength,
   ): void {
-    const at = this.#byteLength;
-    const end = at + PCAP_RECORD_HEADER_BYTE_LENGTH + byteLength;
-    if (end > this.#buffer.length) this.#grow(end);
-    const view = this.#view;
+    const file = this.#file;
+    const at = file.reserve(PCAP_RECORD_HEADER_BYTE_LENGTH + byteLength);
+    const { view } = file;
     view.setUint32(at, seconds, true);
     view.setUint32(at + 4, nanoseconds, true);
     view.setUint32(at + 8, byteLength, true);
     view.setUint32(at + 12, originalByteLength, true);
-    this.#buffer.set(bytes.subarray(offset, offset + byteLength), at + PCAP_RECORD_HEADER_BYTE_LENGTH);
-    this.#byteLength = end;
+    file.buffer.set(bytes.subarray(offset, offset + byteLength), at + PCAP_RECORD_HEADER_BYTE_LENGTH);
     this.recordCount++;
-  }
-
-  #grow(neededByteLength: number): void {
-    const grown = new Uint8Array(Math.max(neededByteLength, this.#buffer.length * 2));
-    grown.set(this.bytes);
-    this.#buffer = grown;
-    this.#view = new DataView(grown.buffer);
   }
 }

@@ -37,6 +37,10 @@ const START_SECONDS_OF_DAY = 9.5 * 3600 - 1;
 /** From the matching engine's stamp to the wire. */
 const FEED_LATENCY_NS = 165_000;
 const CLOSING_EVENTS = "MEC";
+const STOCK_COUNT_MAX = 26 ** 3;
+/** Messages of the opening that there are for every stock (R H Y L I Q), and the events O, S and Q among them. */
+const OPENING_ROUNDS = 6;
+const OPENING_EVENTS = 3;
 
 /**
  * A made-up trading session as frames on a wire: MoldUDP64 with one to eight ITCH 5.0 messages in UDP multicast. It opens
@@ -73,7 +77,7 @@ export class ItchSession implements RecordSource {
   /** Whole seconds of a silence still to come, each of them a heartbeat. */
   #silentSecondsLeft = 0;
 
-  /** @throws RangeError for fewer than 6 frames, or a session of more than ten characters. */
+  /** @throws RangeError for fewer than 6 frames, stocks that there are no symbols for, or a session of more than ten characters. */
   constructor(options: ItchSessionOptions) {
     const { seed, frameCount = 200_000, stockCount = 32, flow = DEFAULT_FLOW, session = "SOFTBAR001" } = options;
     if (!Number.isInteger(frameCount) || frameCount < 6) {
@@ -82,10 +86,14 @@ export class ItchSession implements RecordSource {
     if (session.length > MOLD_SESSION_BYTE_LENGTH) {
       throw new RangeError(`A MoldUDP64 session has at most ${MOLD_SESSION_BYTE_LENGTH} characters, not "${session}".`);
     }
+    if (!Number.isInteger(stockCount) || stockCount < 1 || stockCount > STOCK_COUNT_MAX) {
+      throw new RangeError(`An ITCH session has 1 to ${STOCK_COUNT_MAX} stocks (SAAA to SZZZ), not ${stockCount}.`);
+    }
     this.frameCount = frameCount;
-    // The opening (three messages a stock and three events) takes at most half of the frames.
-    this.stockCount = Math.min(stockCount, Math.floor(((frameCount - 4) * 4 - 3) / 3));
-    this.#openingMessageCount = 3 * this.stockCount + 3;
+    // The opening takes at most half of the frames, but for the shortest sessions.
+    const most = Math.floor(((frameCount - 4) * (MESSAGES_PER_FRAME_MAX / 2) - OPENING_EVENTS) / OPENING_ROUNDS);
+    this.stockCount = Math.max(1, Math.min(stockCount, most));
+    this.#openingMessageCount = OPENING_ROUNDS * this.stockCount + OPENING_EVENTS;
     this.#rng = new Rng(seed);
     this.#market = new ItchMarket(this.#rng, this.stockCount);
     this.#template = new UdpFrameTemplate(flow);
@@ -126,24 +134,29 @@ export class ItchSession implements RecordSource {
 
   #writeOpening(): void {
     this.#advance(this.#rng.between(1, 2000));
-    const market = this.#market;
     const bytes = this.#frame;
     let at = this.#moldAt + MOLD_HEADER_BYTE_LENGTH;
     let count = 0;
     while (count < MESSAGES_PER_FRAME_MAX && this.#openingMessagesWritten < this.#openingMessageCount) {
-      const index = this.#openingMessagesWritten++;
-      const stock = (index - 1) % this.stockCount;
-      const round = Math.floor((index - 1) / this.stockCount);
-      let byteLength: number;
-      if (index === 0) byteLength = market.writeSystemEvent(bytes, at + 2, "O");
-      else if (round === 0) byteLength = market.writeStockDirectory(bytes, at + 2, stock);
-      else if (round === 1) byteLength = market.writeTradingAction(bytes, at + 2, stock);
-      else if (round === 2) byteLength = market.writeRegSho(bytes, at + 2, stock);
-      else byteLength = market.writeSystemEvent(bytes, at + 2, index === this.#openingMessageCount - 1 ? "Q" : "S");
-      at = this.#endMessage(at, byteLength);
+      at = this.#endMessage(at, this.#writeOpeningMessage(bytes, at + 2, this.#openingMessagesWritten++));
       count++;
     }
     this.#finishFrame(at, count, count);
+  }
+
+  /** O; the directory and what is said of every stock before trading; S; imbalances; Q; and the opening crosses. */
+  #writeOpeningMessage(bytes: Uint8Array, at: number, index: number): number {
+    const market = this.#market;
+    const stocks = this.stockCount;
+    if (index === 0) return market.writeSystemEvent(bytes, at, "O");
+    if (index === 4 * stocks + 1) return market.writeSystemEvent(bytes, at, "S");
+    if (index === 5 * stocks + 2) return market.writeSystemEvent(bytes, at, "Q");
+    if (index <= stocks) return market.writeStockDirectory(bytes, at, index - 1);
+    if (index <= 2 * stocks) return market.writeTradingAction(bytes, at, index - 1 - stocks);
+    if (index <= 3 * stocks) return market.writeRegSho(bytes, at, index - 1 - 2 * stocks);
+    if (index <= 4 * stocks) return market.writeParticipantPosition(bytes, at, index - 1 - 3 * stocks);
+    if (index < 5 * stocks + 2) return market.writeImbalance(bytes, at, index - 2 - 4 * stocks);
+    return market.writeCross(bytes, at, index - 3 - 5 * stocks);
   }
 
   #writeTrading(): void {
@@ -160,7 +173,8 @@ export class ItchSession implements RecordSource {
     const count = rng.chance(0.5) ? 1 : rng.between(2, MESSAGES_PER_FRAME_MAX);
     let at = this.#moldAt + MOLD_HEADER_BYTE_LENGTH;
     for (let index = 0; index < count; index++) {
-      this.#market.stampNs[0] = (this.#market.stampNs[0] as number) + rng.below(32);
+      const { stampNs } = this.#market.writer;
+      stampNs[0] = (stampNs[0] as number) + rng.below(32);
       at = this.#endMessage(at, this.#market.writeTrading(this.#frame, at + 2));
     }
     this.#finishFrame(at, count, count);
@@ -226,7 +240,7 @@ export class ItchSession implements RecordSource {
     }
     const nsOfDay = (this.#seconds - this.#midnightSeconds) * NS_PER_SECOND + this.#nanoseconds;
     const stampNs = nsOfDay - FEED_LATENCY_NS - this.#rng.below(3000);
-    const stamps = this.#market.stampNs;
+    const stamps = this.#market.writer.stampNs;
     if (stampNs > (stamps[0] as number)) stamps[0] = stampNs;
   }
 

@@ -1,41 +1,8 @@
 /**
- * Nasdaq TotalView-ITCH 5.0: the 23 messages, by type letter and length ("Nasdaq TotalView-ITCH 5.0", section 1), and
- * counters by type. All integers are big-endian; every message begins with type, stock locate (2 bytes), tracking number
- * (2) and nanoseconds since midnight (6).
+ * Nasdaq TotalView-ITCH 5.0: lengths and counters by type byte. The messages with all their fields are declared in
+ * itch50-messages.ts; `ItchReader` reads them.
  */
-
-export interface ItchMessage {
-  /** The type byte as a letter. */
-  readonly letter: string;
-  readonly name: string;
-  readonly byteLength: number;
-}
-
-export const ITCH50_MESSAGES: readonly ItchMessage[] = [
-  { letter: "S", name: "system event", byteLength: 12 },
-  { letter: "R", name: "stock directory", byteLength: 39 },
-  { letter: "H", name: "stock trading action", byteLength: 25 },
-  { letter: "Y", name: "Reg SHO restriction", byteLength: 20 },
-  { letter: "L", name: "market participant position", byteLength: 26 },
-  { letter: "V", name: "MWCB decline level", byteLength: 35 },
-  { letter: "W", name: "MWCB status", byteLength: 12 },
-  { letter: "K", name: "IPO quoting period update", byteLength: 28 },
-  { letter: "J", name: "LULD auction collar", byteLength: 35 },
-  { letter: "h", name: "operational halt", byteLength: 21 },
-  { letter: "A", name: "add order", byteLength: 36 },
-  { letter: "F", name: "add order with MPID", byteLength: 40 },
-  { letter: "E", name: "order executed", byteLength: 31 },
-  { letter: "C", name: "order executed with price", byteLength: 36 },
-  { letter: "X", name: "order cancel", byteLength: 23 },
-  { letter: "D", name: "order delete", byteLength: 19 },
-  { letter: "U", name: "order replace", byteLength: 35 },
-  { letter: "P", name: "trade", byteLength: 44 },
-  { letter: "Q", name: "cross trade", byteLength: 40 },
-  { letter: "B", name: "broken trade", byteLength: 19 },
-  { letter: "I", name: "net order imbalance", byteLength: 50 },
-  { letter: "N", name: "retail price improvement", byteLength: 20 },
-  { letter: "O", name: "direct listing with capital raise", byteLength: 48 },
-];
+import { ITCH50_MESSAGES } from "./itch50-messages.ts";
 
 /** Length by type byte; 0 where ITCH 5.0 has no message. */
 export const ITCH50_BYTE_LENGTHS: Uint8Array = new Uint8Array(256);

@@ -48,6 +48,11 @@ export class SequenceGaps {
     return filledCount;
   }
 
+  /** Forgets all holes: the sender has begun anew, and nobody will fill them. */
+  clear(): void {
+    this.count = 0;
+  }
+
   /** The open holes as [first, behind the last), in order: for reports (allocates). */
   list(): [number, number][] {
     const holes = Array.from({ length: this.count }, (_, slotIndex): [number, number] => [

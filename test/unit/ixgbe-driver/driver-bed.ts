@@ -101,6 +101,7 @@ export function tapped(pci: PciFunction, tap: Tap): TappedFunction {
       bar.write32(offset, value);
     },
     writeRelaxed32: (offset, value) => changed.write32(offset, value),
+    writeCombining32: (offset, value) => changed.write32(offset, value),
     read16: (offset) => bar.read16(offset),
     read8: (offset) => bar.read8(offset),
     read64: (offset) => bar.read64(offset),
@@ -118,6 +119,7 @@ export function tapped(pci: PciFunction, tap: Tap): TappedFunction {
       buffers.set(label, buffer);
       return buffer;
     },
+    open: (iova) => pci.dma.open(iova),
     map: (buffer, options) => pci.dma.map(buffer, options),
     get mappingCount() {
       return pci.dma.mappingCount;

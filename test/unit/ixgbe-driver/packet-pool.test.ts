@@ -9,6 +9,7 @@ function dmaAt(iova: number): Dma & { freed: number } {
     freed: 0,
     mappingCount: 1,
     alloc: (byteLength: number) => ({ byteLength, iova, free: () => dma.freed++ }) as unknown as DmaBuffer,
+    open: () => expect.unreachable(),
     map: () => expect.unreachable(),
   };
   return dma;

@@ -4,6 +4,9 @@ import { buildUdpFrame, ipv4Address, type UdpFlow } from "../../../emulator/wire
 import { CaptureRecord } from "../../../emulator/wire/capture/capture-record.ts";
 import { ItchSession } from "../../../emulator/wire/feeds/itch-session.ts";
 import { FeedMeter } from "../../../harness/replay/feed-meter.ts";
+import { cboeMessage, cboeUnit } from "../wire/feeds/cboe-packet.ts";
+import { letterMessage, xdpMessage, xdpPacket } from "../wire/feeds/feed-packets.ts";
+import { moldPacket } from "../wire/feeds/mold-packet.ts";
 
 const flow: UdpFlow = {
   sourceMac: 0x0200_0000_0001,
@@ -53,6 +56,47 @@ describe("the feed meter", () => {
         },
       ),
     );
+  });
+
+  test("follows several feeds beside each other, each on its own line, and keeps ITCH apart in what it always told", () => {
+    const meter = new FeedMeter();
+    const itchMessage = letterMessage("D", 19);
+    for (let packet = 0; packet < 5; packet++) {
+      countDatagram(meter, moldPacket("000010059B", 1 + packet, [itchMessage]), 1);
+      countDatagram(meter, cboeUnit(1, 1 + 2 * packet, [cboeMessage(0x29, 14)]), 2);
+      countDatagram(meter, xdpPacket(11, 1 + packet, [xdpMessage(100, 39)]), 3);
+      countDatagram(meter, new Uint8Array(30), 4);
+      countDatagram(meter, moldPacket("000010059C", 1 + packet, [itchMessage, itchMessage]), 5);
+    }
+    countDatagram(meter, new Uint8Array(5), 2);
+    const report = meter.report();
+    expect(report.lines.map(({ line, format }) => [line, format])).toEqual([
+      ["224.0.31.1:1", "MoldUDP64, ITCH 5.0"],
+      ["224.0.31.1:2", "Cboe PITCH"],
+      ["224.0.31.1:3", "NYSE XDP"],
+      ["224.0.31.1:5", "MoldUDP64, ITCH 5.0"],
+    ]);
+    expect(report.lines[1]).toMatchObject({ unreadablePackets: 1, numbers: "messages" });
+    expect(report.lines[1]?.streams).toMatchObject([{ stream: "unit 1", packets: 5, gaps: 4, missing: 4 }]);
+    expect(report).toMatchObject({ lineCount: 5, udpFrames: 26, unreadablePackets: 1 });
+    expect(report.sessions.map(({ line, session, messages, gaps }) => [line, session, messages, gaps])).toEqual([
+      ["224.0.31.1:1", "000010059B", 5, 0],
+      ["224.0.31.1:5", "000010059C", 10, 0],
+    ]);
+    expect(report.itchMessages).toEqual({ D: 15 });
+    expect(report.itchMessageCount).toBe(15);
+  });
+
+  test("a sender that begins its session again is a restart, not a day of old packets", () => {
+    const meter = new FeedMeter();
+    const record = new CaptureRecord();
+    const sessions = [1, 2].map((seed) => new ItchSession({ seed, frameCount: 300 }));
+    for (const session of sessions) {
+      while (session.next(record)) meter.count(record.bytes, record.offset, record.byteLength);
+    }
+    const messages = sessions.reduce((sum, { messagesWritten }) => sum + messagesWritten, 0);
+    const whole = { packets: 600, messages, gaps: 0, outOfOrder: 0, duplicates: 0, restarts: 1 };
+    expect(meter.report().sessions).toMatchObject([{ ...whole, nextSequence: sessions[1]?.nextSequence }]);
   });
 
   test("takes nothing for MoldUDP64 that only looks like a heartbeat", () => {

@@ -21,7 +21,7 @@ function increment(counts: Record<string, number>, key: string | number): void {
 }
 
 /** Counts for one file what the index has counts of. */
-async function survey(file: string): Promise<Omit<CaptureTruth, "file" | "container" | "ground_truth">> {
+async function survey(file: string): Promise<Omit<CaptureTruth, "file" | "container" | "timing" | "ground_truth">> {
   const headers = new FrameHeaders();
   const protocols: Record<string, number> = {};
   const destinations: Record<string, number> = {};

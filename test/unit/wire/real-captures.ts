@@ -12,7 +12,17 @@ export interface CaptureTruth {
   readonly vlan_ids: readonly number[];
   readonly ip_protocols: Readonly<Record<string, number>>;
   readonly udp_destinations: Readonly<Record<string, number>>;
+  readonly timing: TimingTruth;
   readonly ground_truth: Readonly<Record<string, MoldTruth>> | null;
+}
+
+export interface TimingTruth {
+  readonly duration_s: number;
+  /** By the width of the window: "1s", "100ms", … "10us". */
+  readonly peak_packets: Readonly<Record<string, number>>;
+  readonly gap_ns: { readonly min: number; readonly median: number; readonly max: number };
+  readonly zero_gaps: number;
+  readonly ts_backwards_in_file_order: number;
 }
 
 export interface MoldTruth {

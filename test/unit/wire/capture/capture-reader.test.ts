@@ -95,7 +95,7 @@ describe("a file that is cut", () => {
     const say = (bytes: Uint8Array): (() => unknown) => {
       return () => readChunks([bytes], { name: "x" });
     };
-    expect(say(pcap.subarray(0, 3))).toThrow("x: starts with 0x4d3cb2, neither pcap, pcapng nor gzip of one.");
+    expect(say(pcap.subarray(0, 3))).toThrow("x: starts with 0x4d3cb2, neither pcap, pcapng nor gzip or zstd of one.");
     expect(say(new Uint8Array(0))).toThrow("x: the file is empty.");
   });
 });
@@ -105,9 +105,9 @@ describe("what is no capture is refused in a sentence", () => {
     { start: "a1b2cd34", says: /Kuznetzov's variant of pcap \(magic 0xa1b2cd34\)/ },
     { start: "34cdb2a1", says: /Kuznetzov's variant of pcap/ },
     { start: "1f8b0800", says: /starts with 0x1f8b0800: unpack the gzip first/ },
-    { start: "28b52ffd", says: /starts with 0x28b52ffd \(zstd\), neither pcap, pcapng nor gzip of one/ },
+    { start: "28b52ffd", says: /starts with 0x28b52ffd: unpack the zstd first/ },
     { start: "425a6839", says: /0x425a6839 \(bzip2\), neither/ },
-    { start: "7b0a2020", says: /starts with 0x7b0a2020, neither pcap, pcapng nor gzip of one\.$/ },
+    { start: "7b0a2020", says: /starts with 0x7b0a2020, neither pcap, pcapng nor gzip or zstd of one\.$/ },
     { start: "1f000000", says: /starts with 0x1f000000, neither/ },
     { start: "00000000", says: /starts with 0x00000000, neither/ },
   ])("$start", ({ start, says }) => {

@@ -1,13 +1,14 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { CaptureError } from "../../../../emulator/wire/capture/capture-error.ts";
 import type { CaptureEnd } from "../../../../emulator/wire/capture/capture-reader.ts";
 import { CaptureRecord } from "../../../../emulator/wire/capture/capture-record.ts";
 import { openCapture } from "../../../../emulator/wire/capture/open-capture.ts";
+import { whyNotUnpackable } from "../../../../emulator/wire/capture/unpacker.ts";
 import { PcapWriter } from "../../../../emulator/wire/capture/write-pcap.ts";
 import { concatenate } from "./capture-files.ts";
 
@@ -43,7 +44,7 @@ function fileOf(name: string, bytes: Uint8Array): string {
 
 async function readAll(
   path: string,
-): Promise<{ seconds: number[]; firstBytes: number[]; end: CaptureEnd; isGzip: boolean }> {
+): Promise<{ seconds: number[]; firstBytes: number[]; end: CaptureEnd; compression: string | null }> {
   const capture = await openCapture(path);
   const record = new CaptureRecord();
   const seconds: number[] = [];
@@ -55,10 +56,15 @@ async function readAll(
         firstBytes.push(record.bytes[record.offset] as number);
       }
     } while (await capture.more());
-    return { seconds, firstBytes, end: capture.end as CaptureEnd, isGzip: capture.isGzip };
+    return { seconds, firstBytes, end: capture.end as CaptureEnd, compression: capture.compression };
   } finally {
     await capture.close();
   }
+}
+
+/** Of zstd (RFC 8878, 3.1.2): a magic number, a length, and bytes that say nothing to a decompressor. */
+function skippableFrame(byteLength: number): Uint8Array {
+  return Uint8Array.of(0x50, 0x2a, 0x4d, 0x18, byteLength, 0, 0, 0, ...new Uint8Array(byteLength));
 }
 
 const counting = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
@@ -69,23 +75,35 @@ describe("a capture file", () => {
   const noisy = noisyPcapOf(3000);
 
   test.each([
-    { name: "plain", bytes: many, isGzip: false },
-    { name: "in gzip", bytes: gzipSync(many), isGzip: true },
+    { name: "plain", bytes: many, compression: null },
+    { name: "in gzip", bytes: gzipSync(many), compression: "gzip" },
     {
       name: "in gzip of two members",
       bytes: concatenate([gzipSync(many.subarray(0, 5000)), gzipSync(many.subarray(5000))]),
-      isGzip: true,
+      compression: "gzip",
     },
     {
       name: "in gzip with zeros behind, as tapes leave them",
       bytes: concatenate([gzipSync(many), new Uint8Array(5000)]),
-      isGzip: true,
+      compression: "gzip",
     },
-  ])("$name is read whole, whatever its name says", async ({ name, bytes, isGzip }) => {
+    { name: "in zstd", bytes: zstdCompressSync(many), compression: "zstd" },
+    {
+      name: "in zstd of three frames, with something for somebody else before and between",
+      bytes: concatenate([
+        skippableFrame(9),
+        zstdCompressSync(many.subarray(0, 5000)),
+        skippableFrame(0),
+        zstdCompressSync(many.subarray(5000, 5001)),
+        zstdCompressSync(many.subarray(5001)),
+      ]),
+      compression: "zstd",
+    },
+  ])("$name is read whole, whatever its name says", async ({ name, bytes, compression }) => {
     const read = await readAll(fileOf(`${name}.pcapng`, bytes));
     expect(read.seconds).toEqual(counting(20_000));
     expect(read.firstBytes.every((byte, n) => byte === n % 256)).toBe(true);
-    expect(read.isGzip).toBe(isGzip);
+    expect(read.compression).toBe(compression);
     expect(read.end).toEqual({ format: "pcap", recordCount: 20_000, fileByteLength: many.length, cut: null });
   });
 
@@ -154,6 +172,23 @@ describe("a capture file", () => {
     expect(end.cut?.message).toMatch(/damaged .*incorrect data check.* 3000 records are whole before that\.$/);
   });
 
+  test("a zstd that is cut or damaged says so, and gives what is whole", async () => {
+    const packed = zstdCompressSync(noisy);
+    for (const byteLength of [packed.length - 1, packed.length - 40_000]) {
+      const { seconds, end } = await readAll(fileOf("cut.pcap.zst", packed.subarray(0, byteLength)));
+      expect(seconds).toEqual(counting(seconds.length));
+      // Blocks of 128 KiB come out when they are whole.
+      expect(seconds.length * 116).toBeGreaterThan(byteLength - 0x2_0000 - 200);
+      expect(end.cut?.message).toContain(`the zstd stream is cut off after ${byteLength} compressed bytes.`);
+    }
+    const damaged = concatenate([packed, new TextEncoder().encode("no frame of zstd")]);
+    const { seconds, end } = await readAll(fileOf("damaged.pcap.zst", damaged));
+    expect(seconds).toEqual(counting(3000));
+    expect(end.cut?.message).toMatch(
+      /the zstd stream is damaged within its first \d+ compressed bytes .* 3000 records/,
+    );
+  });
+
   test("a damaged record inside is an error that names file, record and place", async () => {
     const bytes = pcapOf(5).slice();
     new DataView(bytes.buffer).setUint32(24 + 76 * 3 + 8, 0xffff_ffff, true);
@@ -169,6 +204,10 @@ describe("what cannot be opened is a CaptureError in one sentence", () => {
   fileOf("text", new TextEncoder().encode("Hello, world\n"));
   fileOf("text.gz", gzipSync("Hello, world\n"));
   fileOf("twice.gz", gzipSync(gzipSync(pcapOf(1))));
+  fileOf("empty.zst", zstdCompressSync(Buffer.alloc(0)));
+  fileOf("text.zst", zstdCompressSync(Buffer.from("Hello, world\n")));
+  fileOf("twice.zst", zstdCompressSync(gzipSync(pcapOf(1))));
+  fileOf("zstd-start", Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd));
   fileOf("gzip-start", Uint8Array.of(0x1f, 0x8b));
   fileOf("not-gzip", Uint8Array.of(0x1f, 0x8b, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7));
 
@@ -179,9 +218,13 @@ describe("what cannot be opened is a CaptureError in one sentence", () => {
     { name: "directory", says: "this is a directory, not a capture file." },
     { name: "empty", says: "the file is empty." },
     { name: "empty.gz", says: "the file is empty." },
-    { name: "text", says: "starts with 0x48656c6c, neither pcap, pcapng nor gzip of one." },
-    { name: "text.gz", says: "starts with 0x48656c6c, neither pcap, pcapng nor gzip of one." },
+    { name: "text", says: "starts with 0x48656c6c, neither pcap, pcapng nor gzip or zstd of one." },
+    { name: "text.gz", says: "starts with 0x48656c6c, neither pcap, pcapng nor gzip or zstd of one." },
     { name: "twice.gz", says: "starts with 0x1f8b0800: unpack the gzip first." },
+    { name: "empty.zst", says: "the file is empty." },
+    { name: "text.zst", says: "starts with 0x48656c6c, neither pcap, pcapng nor gzip or zstd of one." },
+    { name: "twice.zst", says: "starts with 0x1f8b0800: unpack the gzip first." },
+    { name: "zstd-start", says: "the zstd stream is cut off after 4 compressed bytes." },
     { name: "gzip-start", says: "the gzip stream is cut off after 2 compressed bytes." },
     { name: "not-gzip", says: /the gzip stream is damaged within its first \d+ compressed bytes/ },
   ])("$name", async ({ name, says }) => {
@@ -189,6 +232,14 @@ describe("what cannot be opened is a CaptureError in one sentence", () => {
     const opened = openCapture(path);
     await expect(opened).rejects.toThrow(CaptureError);
     await expect(opened).rejects.toThrow(typeof says === "string" ? `${path}: ${says}` : says);
+  });
+
+  test("zstd, where this Node has none: the sentence says which has, and what else to do", () => {
+    const withoutZstd = { createGunzip: () => expect.fail("not asked for") };
+    expect(whyNotUnpackable("zstd", withoutZstd, "20.19.0")).toBe(
+      'this is zstd, which Node 20.19.0 cannot unpack; Node 22.15 or later can, or unpack it with "zstd -d" first.',
+    );
+    expect(whyNotUnpackable("gzip", withoutZstd)).toBeUndefined();
   });
 
   test("a link type that is no Ethernet is refused at its first record, unless asked for", async () => {

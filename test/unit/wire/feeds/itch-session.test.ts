@@ -145,9 +145,25 @@ describe("a made-up ITCH session", () => {
       if (message.getUint8(0) === 0x53) events += String.fromCharCode(message.getUint8(11));
     });
     expect(events).toBe("OSQMEC");
-    const counts = [..."SRHYAFECXDUP"].map((letter) => session.messagesByType[letter.charCodeAt(0)]);
-    expect(counts.slice(0, 4)).toEqual([6, 32, 32, 32]);
-    for (const count of counts.slice(4)) expect(count).toBeGreaterThan(300);
+    const countOf = (letter: string): number => session.messagesByType[letter.charCodeAt(0)] as number;
+    expect([..."SRHYLIQ"].map(countOf)).toEqual([6, 32, 32, 32, 32, 32, 32]);
+    // Per thousand, once the books have filled: near nine of ten add or delete.
+    const share = (letters: string): number =>
+      (1000 * [...letters].reduce((sum, letter) => sum + countOf(letter), 0)) / session.messagesWritten;
+    expect(share("AF") + share("D")).toBeGreaterThan(780);
+    expect(share("AF")).toBeGreaterThan(share("D"));
+    for (const [letter, least, most] of [
+      ["F", 4, 14],
+      ["U", 60, 110],
+      ["E", 30, 120],
+      ["X", 8, 25],
+      ["C", 2, 10],
+      ["P", 8, 20],
+      ["B", 0.2, 3],
+    ] as const) {
+      expect(share(letter), letter).toBeGreaterThan(least);
+      expect(share(letter), letter).toBeLessThan(most);
+    }
   });
 
   test("time runs: no frame begins before the one before has left a 10 Gb/s link; bursts and silences occur", () => {
@@ -188,13 +204,15 @@ describe("a made-up ITCH session", () => {
 
   test("what a seed means does not change unnoticed", () => {
     expect(hashOf({ seed: 1, frameCount: 5000 })).toMatchInlineSnapshot(
-      `"76d75ba4e9a8a2dc22cc896c666bfeab3b71534fa0486dd6bf09c1801af1c497"`,
+      `"0bc61931c5cdab32549ff63ea410dc279a19aa26be164f0efd88e7cf6bfa16c3"`,
     );
   });
 
-  test("200000 frames unless asked otherwise; fewer than six, or a long session name, are refused", () => {
+  test("200000 frames unless asked otherwise; fewer than six, no stocks or too many, or a long session name, are refused", () => {
     expect(new ItchSession({ seed: 1 }).frameCount).toBe(200_000);
     expect(() => new ItchSession({ seed: 1, frameCount: 5 })).toThrow(/at least 6 frames/);
+    expect(() => new ItchSession({ seed: 1, stockCount: 17_577 })).toThrow(/1 to 17576 stocks/);
+    expect(() => new ItchSession({ seed: 1, stockCount: 0 })).toThrow(/not 0/);
     expect(() => new ItchSession({ seed: 1, session: "ELEVENCHARS" })).toThrow(/at most 10 characters/);
   });
 });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ITCH50_BYTE_LENGTHS, ITCH50_MESSAGES, ItchCounters } from "../../../../emulator/wire/feeds/itch50.ts";
+import { ITCH50_BYTE_LENGTHS, ItchCounters } from "../../../../emulator/wire/feeds/itch50.ts";
+import { ITCH50_MESSAGES } from "../../../../emulator/wire/feeds/itch50-messages.ts";
 
 describe("ITCH 5.0", () => {
   test("has the 23 messages of the specification with the lengths of its tables", () => {
