@@ -87,11 +87,7 @@ export function copyWordsExcept(
   byteLength: number,
   exceptOffset: number,
 ): void {
-  const toIndex = toOffset >> 2;
-  const fromIndex = fromOffset >> 2;
-  const except = exceptOffset >> 2;
-  const count = byteLength >> 2;
-  for (let index = 0; index < count; index++) {
-    if (index !== except) to.words[toIndex + index] = from.words[fromIndex + index] as number;
-  }
+  const behind = exceptOffset + 4;
+  copyMemory(to, toOffset, from, fromOffset, exceptOffset);
+  copyMemory(to, toOffset + behind, from, fromOffset + behind, byteLength - behind);
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { edu } from "../../../devices/edu/index.ts";
 import { explore } from "../../../harness/explore/explore.ts";
-import type { ExploredBed } from "../../../harness/explore/plugged-session.ts";
+import type { ExploredBed } from "../../../harness/explore/explored-bed.ts";
 import { failureOf } from "./failure-of.ts";
 
 const LIVENESS = 0x04;
