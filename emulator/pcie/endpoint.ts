@@ -55,6 +55,8 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   readonly #msixBar: number;
   #device: DeviceModel | undefined;
   #legacyAsserted = false;
+  /** The write that is being posted may pass earlier ones. */
+  #isRelaxed = false;
   readonly #counters: Float64Array = new Float64Array(COUNTER_NAMES.length);
 
   constructor(declaration: DeviceDeclaration, slot: EndpointSlot) {
@@ -231,13 +233,19 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     const { memory: target, offset: at } = mappings;
     this.#counters[DMA_WRITES] = (this.#counters[DMA_WRITES] as number) + 1;
     if (this.uplink !== undefined) {
-      this.uplink.write(at, memory, offset, byteLength, flagOffset);
+      this.uplink.write(at, memory, offset, byteLength, flagOffset, this.#isRelaxed);
     } else if (flagOffset >= 0) {
       this.#writeBacks.write(target, at, memory, offset, byteLength, flagOffset);
     } else {
       if (this.#writeBacks.touches(target.words, at >> 2, (byteLength + 7) >> 2)) this.#writeBacks.land();
       copyMemory(target, at, memory, offset, byteLength);
     }
+  }
+
+  dmaWriteRelaxed(high: number, low: number, memory: MemoryView, offset: number, byteLength: number): void {
+    this.#isRelaxed = this.config.relaxedOrderingEnabled;
+    this.dmaWrite(high, low, memory, offset, byteLength, -1);
+    this.#isRelaxed = false;
   }
 
   raise(vector: number): void {
