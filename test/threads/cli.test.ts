@@ -248,6 +248,9 @@ describe("what the documentation says works from a clone, in which nothing is bu
     const [program = "", ...words] = command
       .replace("session.pcapng.gz", path("whole.pcap.gz"))
       .replace("session.pcap", path("whole.pcap"))
+      .replace("./my-decoder.ts", resolve(import.meta.dirname, "fixtures/counting.decoder.ts"))
+      // What is written stays out of the checkout.
+      .replace(/(events\.txt|ledger\.jsonl)/, (name) => path(`readme-${name}`))
       .split(" ");
     const { code, stderr } = await watch(spawn(program, words, { cwd: root, stdio: ["ignore", "pipe", "pipe"] })).run;
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
