@@ -53,12 +53,12 @@ export const capture: Verb = {
 
 function checkWords(subVerb: string | undefined, files: readonly string[]): void {
   const usage = "softbar capture info FILE...";
-  if (subVerb === undefined) throw new UsageError(`Say what to do with which capture: ${usage}.`);
+  if (subVerb === undefined) throw new UsageError(`Say what to do with which capture: "${usage}".`);
   if (!SUB_VERBS.includes(subVerb)) {
     const hint = suggestion(subVerb, SUB_VERBS) || `; usage is "${usage}".`;
     throw new UsageError(`There is no "softbar capture ${subVerb}"${hint}`);
   }
-  if (files.length === 0) throw new UsageError(`Name a capture: ${usage}.`);
+  if (files.length === 0) throw new UsageError(`Name a capture: "${usage}".`);
 }
 
 /** A dash is standard input. One bad file does not keep the others from being told. */

@@ -3,6 +3,7 @@ import { declarationOf, loadDevice } from "../../emulator/run/machine.ts";
 import type { ReplayTarget } from "../replay/replay-target.ts";
 import { UsageError } from "./exit-codes.ts";
 import { suggestion } from "./suggest.ts";
+import { listText } from "./terminal.ts";
 
 /** A device that the command line knows by name. Whoever starts it hands them in: drivers are above this layer. */
 export interface CatalogueEntry {
@@ -25,7 +26,7 @@ export function deviceNamed(catalogue: readonly CatalogueEntry[], name: string):
   const entry = catalogue.find((known) => known.name === name || known.name === name.toLowerCase());
   if (entry !== undefined) return entry;
   const names = catalogue.map((known) => known.name);
-  const hint = suggestion(name, names) || `; there are ${names.join(" and ")}.`;
+  const hint = suggestion(name, names) || `; there ${names.length === 1 ? "is" : "are"} ${listText(names)}.`;
   throw new UsageError(`There is no device "${name}"${hint}`);
 }
 

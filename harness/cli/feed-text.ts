@@ -95,7 +95,7 @@ function messageRows(format: string, lines: readonly LineReport[]): Row[] {
   const rows: Row[] = [label === undefined ? ["messages", `${format}: ${total}`] : [label, total]];
   const cells = [...counts]
     .sort(([, a], [, b]) => b - a)
-    .map(([key, count]) => `${key} ${grouped(count)}`.padEnd(CELL_WIDTH));
+    .map(([key, count]) => `${key} ${grouped(count)} `.padEnd(CELL_WIDTH));
   for (let first = 0; first < cells.length; first += CELLS_PER_ROW) {
     rows.push([
       "",

@@ -1,13 +1,17 @@
 import type { Field, Register, RegisterRange } from "../../emulator/registers/declare.ts";
-import { hex, type RegisterMap } from "../../emulator/registers/register-map.ts";
+import { hex, NO_REGISTER, type RegisterMap } from "../../emulator/registers/register-map.ts";
 import { declarationOfEntry, deviceNamed } from "./catalogue.ts";
 import { EXIT_PASSED, UsageError } from "./exit-codes.ts";
 import { suggestion } from "./suggest.ts";
-import { painter } from "./terminal.ts";
+import { folded, painter } from "./terminal.ts";
 import type { Verb } from "./verb.ts";
 
 /** With so few registers chosen, each field gets a line of its own. */
 const DETAILED_LIMIT = 8;
+
+/** Columns of a line; what is longer goes on below, indented. */
+const LINE_WIDTH = 100;
+const INDENT = "    ";
 
 /** `softbar regs ixgbe RXDCTL`: the register page of a device, from the table that the model itself runs on. */
 export const regs: Verb = {
@@ -20,6 +24,7 @@ export const regs: Verb = {
     "softbar regs ixgbe           # all of them, by offset",
     "softbar regs ixgbe RXDCTL    # one, with its fields",
     'softbar regs ixgbe "RX*"     # those that begin with RX',
+    "softbar regs ixgbe 0x1028    # the one at an offset",
     "softbar regs ./my-device     # of a device of your own",
   ],
   async run(given, catalogue) {
@@ -39,10 +44,20 @@ export const regs: Verb = {
   },
 };
 
-/** By offset; all, the one of that name, or those that a pattern with * fits. */
+/** "0x1028" as a number; undefined for what is no offset. */
+function offsetOf(pattern: string): number | undefined {
+  return /^0x[0-9a-f]+$/i.test(pattern) ? Number(pattern) : undefined;
+}
+
+/** By offset; all, the one of that name or at that offset, or those that a pattern with * fits. */
 function chosenOf(map: RegisterMap, pattern: string | undefined): Register[] {
   const byOffset = [...map.registers].sort((a, b) => a.at() - b.at());
   if (pattern === undefined) return byOffset;
+  const offset = offsetOf(pattern);
+  if (offset !== undefined) {
+    const ordinal = offset < map.byteLength ? map.ordinalAt(offset) : NO_REGISTER;
+    return ordinal === NO_REGISTER ? [] : [map.registerOf(ordinal)];
+  }
   const source = pattern
     .toUpperCase()
     .replace(/[.+?^${}()|[\]\\]/g, "\\$&")
@@ -52,6 +67,7 @@ function chosenOf(map: RegisterMap, pattern: string | undefined): Register[] {
 }
 
 function noSuchRegister(device: string, maps: Readonly<Record<number, RegisterMap>>, name: string): UsageError {
+  if (offsetOf(name) !== undefined) return new UsageError(`${device} has no register at ${name}.`);
   const names = Object.values(maps).flatMap((map) => map.registers.map((register) => register.name));
   const hint = suggestion(name, names) || `; "softbar regs ${device}" lists them.`;
   return new UsageError(`${device} has no register "${name}"${hint}`);
@@ -60,7 +76,7 @@ function noSuchRegister(device: string, maps: Readonly<Record<number, RegisterMa
 function printTable(bar: number, registers: readonly Register[]): void {
   const paint = painter(process.stdout);
   const rows = registers.map((register) => [
-    placesOf(register),
+    placeOf(register.ranges[0] as RegisterRange),
     nameOf(register),
     register.access.join("+"),
     resetOf(register),
@@ -69,8 +85,12 @@ function printTable(bar: number, registers: readonly Register[]): void {
   if (registers.length > 0) console.log(paint("dim", `BAR${bar}`));
   for (const [index, register] of registers.entries()) {
     const cells = widths.map((width, column) => (rows[index]?.[column] ?? "").padEnd(width));
-    const state = register.modelled === "modelled" ? "" : ` [${register.modelled.replace("-", " ")}]`;
-    console.log(`${cells[0]}  ${paint("bold", cells[1] ?? "")}  ${cells[2]}  ${cells[3]}  ${register.about}${state}`);
+    const about = `${register.about}${stateOf(register)}`;
+    const isShort = cells.join("  ").length + 2 + about.length <= LINE_WIDTH;
+    const head = `${cells[0]}  ${paint("bold", cells[1] ?? "")}  ${cells[2]}  ${cells[3]}`;
+    console.log(isShort ? `${head}  ${about}` : head.trimEnd());
+    if (register.ranges.length > 1) printFolded(`also at ${register.ranges.slice(1).map(placeOf).join(", ")}`);
+    if (!isShort) printFolded(about);
     printFields(register, registers.length <= DETAILED_LIMIT, paint);
   }
 }
@@ -79,22 +99,28 @@ function printFields(register: Register, isDetailed: boolean, paint: ReturnType<
   const fields = Object.entries(register.fields).sort(([, a], [, b]) => b.high - a.high);
   if (fields.length === 0) return;
   if (!isDetailed) {
-    console.log(paint("dim", `    ${fields.map(([name, field]) => `${bitsOf(field)} ${name}`).join(", ")}`));
+    const words = fields.map(([name, field], index) => `${bitsOf(field)} ${name}${index + 1 < fields.length ? "," : ""}`);
+    for (const line of folded(words, LINE_WIDTH - INDENT.length)) console.log(paint("dim", INDENT + line));
     return;
   }
   for (const [name, field] of fields) {
     const access = [field.access ?? register.access].flat().join("+");
-    console.log(
-      `    ${bitsOf(field).padStart(5)}  ${name.padEnd(16)}  ${access.padEnd(8)}  ${field.about ?? ""}`.trimEnd(),
-    );
+    const head = `${INDENT}${bitsOf(field).padStart(5)}  ${name.padEnd(16)}  ${access.padEnd(8)}  `;
+    const [first = "", ...further] = folded((field.about ?? "").split(" "), LINE_WIDTH - head.length);
+    console.log((head + first).trimEnd());
+    for (const line of further) console.log(" ".repeat(head.length) + line);
   }
 }
 
-/** "0x01018 + 0x40 n": where the elements are; a further range follows behind a comma. */
-function placesOf(register: Register): string {
-  return register.ranges.map(placeOf).join(", ");
+function printFolded(text: string): void {
+  for (const line of folded(text.split(" "), LINE_WIDTH - INDENT.length)) console.log(INDENT + line);
 }
 
+function stateOf({ modelled }: Register): string {
+  return modelled === "modelled" ? "" : ` [${modelled.replace("-", " ")}]`;
+}
+
+/** "0x01018 + 0x40 n": where the elements are. */
 function placeOf(range: RegisterRange): string {
   return range.count === 1 ? hex(range.offset, 5) : `${hex(range.offset, 5)} + ${hex(range.stride, 1)} n`;
 }

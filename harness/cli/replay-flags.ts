@@ -13,6 +13,7 @@ import { type CatalogueEntry, deviceNamed } from "./catalogue.ts";
 import { UsageError } from "./exit-codes.ts";
 import { PREPARATION_FLAGS, preparationOf } from "./preparation-flags.ts";
 import { checkRunsHere } from "./runs-here.ts";
+import { listText } from "./terminal.ts";
 import { type Arguments, type Flag, wholeNumber } from "./verb.ts";
 
 /** What a driver that takes jumbo frames in one buffer each is set up with: the 82599's largest. */
@@ -217,7 +218,7 @@ function targetOf(given: Arguments, catalogue: readonly CatalogueEntry[]): Repla
   const entry = deviceNamed(catalogue, given.value("device") ?? "ixgbe");
   if (entry.target === undefined) {
     const others = catalogue.filter(({ target }) => target !== undefined).map(({ name }) => name);
-    throw new UsageError(`${entry.name} has no wire to replay into; ${others.join(" and ")} has.`);
+    throw new UsageError(`${entry.name} has no wire to replay into; ${listText(others)} ${others.length === 1 ? "has" : "have"} one.`);
   }
   const driver = given.value("driver");
   const driverOptions = {

@@ -188,7 +188,10 @@ function notesOf({ source, drops, interrupted }: ReplayReport): string[] {
 
 function fcsText({ fcsCount, badFcsCount }: ReplaySourceReport): string {
   if (fcsCount === 0) return "";
-  const verdict = badFcsCount === 0 ? "all were right" : `${grouped(badFcsCount)} were wrong`;
+  if (badFcsCount === fcsCount)
+    return `the last 4 bytes of ${counted(fcsCount, "frame")} were taken off as an FCS, and not one was right: with --fcs present, the capture has none`;
+  const wrong = `${grouped(badFcsCount)} ${badFcsCount === 1 ? "was" : "were"} wrong`;
+  const verdict = badFcsCount === 0 ? "all were right" : wrong;
   return `the capture includes the FCS of ${counted(fcsCount, "frame")}, checked and taken off: ${verdict}`;
 }
 

@@ -19,7 +19,7 @@ import type { Arguments, Verb } from "./verb.ts";
 
 /** Shown below the summary of a generated session: what a newcomer may want next. */
 const GO_ON = `Go on:
-  your driver    README.md shows a test of twenty lines; or replay into it: ${REPLAY_COMMAND} FILE --driver my-driver.ts
+  your driver    README.md shows one with its test; or replay into it, by a module with a ReplaySink: ${REPLAY_COMMAND} FILE --driver my-replay.ts
   your capture   ${REPLAY_COMMAND} session.pcap --speed recorded
   its races      ${EXPLORE_COMMAND.replace(" --", "")} lists small ones; README.md shows how to search your driver
   more           ${COMMAND} --help, ${COMMAND} regs ixgbe, ${PACKAGE_FOLDER}devices/ixgbe/DATASHEET.md

@@ -4,6 +4,6 @@ import { UsageError } from "./exit-codes.ts";
 export function checkRunsHere(path: string, what: string = "it"): void {
   if (!/\.[mc]?ts$/.test(path) || process.features.typescript) return;
   throw new UsageError(
-    `${path}: Node ${process.versions.node} runs no TypeScript; take Node 22.18 or later, or compile ${what} to JavaScript.`,
+    `${path}: Node ${process.versions.node} runs no TypeScript; take Node 22.18 or later (in a project: npm i -D node@24), or compile ${what} to JavaScript.`,
   );
 }

@@ -18,6 +18,22 @@ export function counted(count: number, singular: string, plural = `${singular}s`
   return `${grouped(count)} ${count === 1 ? singular : plural}`;
 }
 
+/** Words in lines of at most `width` characters; a longer word has a line of its own. */
+export function folded(words: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** "ixgbe, exanic and edu". */
+export function listText(names: readonly string[]): string {
+  return names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+
 /** "850 ns", "12.3 µs", "4.56 ms", "1.23 s", "5 min 3 s": three digits of what matters. */
 export function durationText(durationNs: number): string {
   if (durationNs < 1000) return `${Math.round(durationNs)} ns`;

@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import type { RaceReport } from "./report.ts";
 import { hashOfText, readToken, TokenError } from "./token.ts";
 
@@ -30,12 +30,13 @@ export class StoreError extends Error {
 export class FailureStore {
   readonly #folder: string;
 
-  /** Makes the folder if it is not there. Throws {@link StoreError}. */
+  /** The folder is made with the first failure. Throws {@link StoreError} where that cannot be. */
   constructor(folder: string) {
     this.#folder = folder;
     try {
-      mkdirSync(folder, { recursive: true });
-      if (!statSync(folder).isDirectory()) throw new Error("it is no folder");
+      const nearest = nearestThatIs(resolve(folder));
+      readdirSync(nearest);
+      accessSync(nearest, constants.W_OK);
     } catch (error) {
       throw new StoreError(`${folder} cannot hold failures: ${reasonOf(error)}.`);
     }
@@ -45,6 +46,7 @@ export class FailureStore {
   read(program: string): SavedFailures {
     const failures: SavedFailure[] = [];
     const problems: string[] = [];
+    if (!existsSync(this.#folder)) return { failures, problems };
     for (const name of readdirSync(this.#folder).sort()) {
       if (!name.endsWith(SUFFIX)) continue;
       const file = join(this.#folder, name);
@@ -79,6 +81,7 @@ export class FailureStore {
     // Whoever is interrupted leaves the old file or the new one, and never half of it.
     const part = `${file}.part`;
     try {
+      mkdirSync(this.#folder, { recursive: true });
       writeFileSync(part, `${report.token}\n\n${text}`);
       renameSync(part, file);
     } catch (error) {
@@ -86,6 +89,13 @@ export class FailureStore {
     }
     return { file, isNew };
   }
+}
+
+/** The path itself, or what there is of it. */
+function nearestThatIs(path: string): string {
+  let nearest = path;
+  while (!existsSync(nearest) && dirname(nearest) !== nearest) nearest = dirname(nearest);
+  return nearest;
 }
 
 function reasonOf(error: unknown): string {

@@ -43,6 +43,15 @@ export interface Exploration<Context> {
   readonly body: (bed: ExploredBed, context: Context) => unknown;
 }
 
+/** Throws TypeError where data was given for the function that makes it. */
+function checkArgument(cpu: FurtherCpu<never>, index: number): void {
+  const argument: unknown = "module" in cpu ? cpu.argument : undefined;
+  if (argument === undefined || typeof argument === "function") return;
+  throw new TypeError(
+    `cpus[${index}].argument is no function: want (context) => data, called with what the set-up has returned.`,
+  );
+}
+
 /** A driver of plain functions and its devices, plugged in once, with what is needed to search and to replay them. */
 export class PluggedSession<Context = unknown> extends SearchSession implements DriverSession, ExploredBed {
   readonly plugged: ExploredMachine;
@@ -59,6 +68,7 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     cpus: readonly FurtherCpu<Context>[] = [],
   ) {
     super();
+    for (const [index, cpu] of cpus.entries()) checkArgument(cpu, index);
     this.#cpus = cpus;
     const programs = cpus.map((cpu) => ("module" in cpu ? cpu : this.#withContext(cpu)));
     this.plugged = new ExploredMachine(devices, options, awaitCount, programs);

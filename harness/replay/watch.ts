@@ -46,7 +46,7 @@ export class ReplayWatch {
       return `No virtual time has passed for ${seconds} s: a driver that polls in vain must call pci.cpu.relax(), or wait.`;
     }
     if (this.#channel.state === REPLAY_WAITS_FOR_START) {
-      return `The driver did not set the card up within ${seconds} s: it waits for something that does not come.`;
+      return `No frame was sent: the driver did not call ready() of its ReplaySink within ${seconds} s. It has to when the card is set up; or it waits for something that does not come.`;
     }
     if (outstanding > 0) {
       const frames = outstanding.toLocaleString("en");

@@ -5,7 +5,7 @@ import { races } from "../../scenarios/races/index.ts";
 import { ioShapes } from "./io-shapes.ts";
 
 /**
- * The long form of races.test.ts: `node test/litmus/campaign.ts [seeds] [runs]`. Every program in every model where it can
+ * The long form of races.test.ts: `npm run campaign -- [seeds] [runs]`. Every program in every model where it can
  * fail, and every twin and control in all of them, for each seed. Prints what is slow or wrong; ends with 1 if any is.
  */
 const seedCount = Number(process.argv[2] ?? 20);

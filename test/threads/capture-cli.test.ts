@@ -164,9 +164,9 @@ describe("softbar capture info", () => {
   });
 
   test.each([
-    [["capture"], /Say what to do with which capture: softbar capture info FILE\.\.\./],
+    [["capture"], /Say what to do with which capture: "softbar capture info FILE\.\.\./],
     [["capture", "inof", "x"], /There is no "softbar capture inof", did you mean "info"\?/],
-    [["capture", "info"], /Name a capture: softbar capture info FILE/],
+    [["capture", "info"], /Name a capture: "softbar capture info FILE/],
     [["capture", "info", "x", "--limit", "3"], /no flag --limit/],
   ])("%s is one sentence, with exit code 2", async (words, says) => {
     const run = await softbar(...words);

@@ -342,7 +342,7 @@ describe("what the README says", () => {
     const here = module
       .replace('"softbar"', JSON.stringify(url("harness/index.ts")))
       .replace('"softbar/devices"', JSON.stringify(url("devices/index.ts")))
-      .replace('"./my-driver.ts"', JSON.stringify(url("scenarios/drivers/ixgbe.ts")));
+      .replace('"./edu-driver.ts"', JSON.stringify(url("test/threads/readme-driver.ts")));
     writeFileSync(path("my-race.ts"), here);
     const [, flags = ""] = /`npx softbar explore my-race\.ts (--time 60 --save failures)`/.exec(readme) ?? [];
     const words = flags.replace("60", "1").split(" ");

@@ -10,15 +10,25 @@ const SPECIFIERS: readonly (readonly [string, string])[] = [
   ["../../devices/index.ts", "softbar/devices"],
   ["../../harness/index.ts", "softbar"],
   ["../../scenarios/drivers/ixgbe.ts", "./my-driver.ts"],
+  ["./readme-driver.ts", "./edu-driver.ts"],
 ];
 
-test("the driver test in the README is the one that runs", () => {
-  const [, shown] = /```ts\n([\s\S]*?)```/.exec(readme) ?? [];
-  let run = readFileSync(resolve(root, "test/threads/readme-example.test.ts"), "utf8");
+/** Code of the README by the file name in its first line, and the file that runs here. */
+const SHOWN: readonly (readonly [string, string])[] = [
+  ["edu-driver.ts", "readme-driver.ts"],
+  ["edu.test.ts", "readme-example.test.ts"],
+  ["ixgbe.test.ts", "readme-wire.test.ts"],
+];
+
+test.each(SHOWN)("%s in the README is what runs", (name, file) => {
+  const begin = `\`\`\`ts\n// ${name}\n`;
+  const [, rest = ""] = readme.split(begin);
+  const [shown = ""] = rest.split("```");
+  let run = readFileSync(resolve(root, "test/threads", file), "utf8");
   for (const [here, theirs] of SPECIFIERS) run = run.replaceAll(`"${here}"`, `"${theirs}"`);
   // Import order is the linter's here and the reader's there.
   const lines = (text: string): string[] => text.trim().split("\n").sort();
-  expect(lines(shown ?? "")).toEqual(lines(run));
+  expect(lines(shown)).toEqual(lines(run));
 });
 
 test("every file that the README links to is there", () => {

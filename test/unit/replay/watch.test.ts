@@ -18,7 +18,7 @@ function watched(): { channel: ReplayChannel; watch: ReplayWatch } {
 test("a driver that is never ready is given up after the limit, not before", () => {
   const { watch } = watched();
   watch.look(LIMIT_MS);
-  expect(() => watch.look(LIMIT_MS + 1)).toThrow(/did not set the card up within 1 s/);
+  expect(() => watch.look(LIMIT_MS + 1)).toThrow(/the driver did not call ready\(\) of its ReplaySink within 1 s/);
 });
 
 test("a driver that takes nothing is stuck although frames are still being sent", () => {
