@@ -11,6 +11,7 @@ import { type Burst, BurstMeter } from "./burst-meter.ts";
 import { type FileOrderReport, FileOrderTap } from "./file-order-tap.ts";
 import { GapMeter, type GapReport } from "./gap-meter.ts";
 import { type CaptureLine, LineTable } from "./line-table.ts";
+import { type CaptureVlan, VlanTable } from "./vlan-table.ts";
 
 /** What there is to know of a capture. Plain data. */
 export interface CaptureInfo {
@@ -27,6 +28,8 @@ export interface CaptureInfo {
   readonly bursts: readonly Burst[];
   /** Absent with fewer than two packets that have a time. */
   readonly gaps?: GapReport;
+  /** VLANs by their ids; none without tags. */
+  readonly vlans: readonly CaptureVlan[];
   /** UDP destinations, the busiest first. */
   readonly lines: readonly CaptureLine[];
   /** Datagrams to further ones than are listed. */
@@ -111,6 +114,7 @@ async function survey(
     lateCount: ordered.report().lateCount,
     bursts: counters.bursts.report(),
     ...(gaps === undefined ? {} : { gaps }),
+    vlans: counters.vlans.report(),
     lines: counters.lines.report(),
     unlistedLinePacketCount: counters.lines.unlistedPacketCount,
     otherPacketCount: counters.otherCount,
@@ -124,6 +128,7 @@ async function survey(
 class OrderedCounters {
   readonly bursts = new BurstMeter();
   readonly gaps = new GapMeter();
+  readonly vlans = new VlanTable();
   readonly lines = new LineTable();
   readonly feed = new FeedMeter();
   otherCount = 0;
@@ -141,6 +146,7 @@ class OrderedCounters {
     const isWhole = record.byteLength >= record.originalByteLength;
     const byteLength = Math.max(0, record.byteLength - (isWhole ? record.fcsByteLength : 0));
     this.#headers.parse(bytes, offset, byteLength);
+    this.vlans.count(this.#headers);
     if (!this.lines.count(this.#headers, bytes, offset)) this.otherCount++;
     this.feed.count(bytes, offset, byteLength);
   }

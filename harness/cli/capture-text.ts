@@ -14,6 +14,7 @@ const LABEL_WIDTH = 9;
 /** Listed before the rest is counted. */
 const INTERFACE_LIMIT = 8;
 const LINE_LIMIT = 12;
+const VLAN_LIMIT = 8;
 
 /** The summary of a capture for people: what it is, what is in it, and what is wrong with it. */
 export function captureText(info: CaptureInfo, paint: Paint): string {
@@ -23,6 +24,7 @@ export function captureText(info: CaptureInfo, paint: Paint): string {
     ...timeRows(info, paint),
     ...burstRows(info),
     ...trailerRows(info.records.trailers, paint),
+    ...vlanRows(info),
     ...lineRows(info),
     ...feedRows(info.feed),
     ...noteRows(info, paint),
@@ -147,6 +149,16 @@ function trailerRows(trailers: TrailerSurveyReport, paint: Paint): Row[] {
     rows.push(["trailer", `of ${kind} behind ${counted(count, "frame")}${advice}`]);
   }
   return rows;
+}
+
+function vlanRows({ vlans }: CaptureInfo): Row[] {
+  if (vlans.length === 0) return [];
+  const cells = vlans
+    .slice(0, VLAN_LIMIT)
+    .map(({ vlanId, packetCount }) => `${vlanId} (${counted(packetCount, "packet")})`);
+  const hidden = vlans.length - VLAN_LIMIT;
+  const rest = hidden > 0 ? ` and ${counted(hidden, "more VLAN")} (--json has them)` : "";
+  return [["VLAN", `${cells.join(", ")}${rest}`]];
 }
 
 function lineRows({ lines, unlistedLinePacketCount, otherPacketCount }: CaptureInfo): Row[] {

@@ -99,7 +99,9 @@ function printFields(register: Register, isDetailed: boolean, paint: ReturnType<
   const fields = Object.entries(register.fields).sort(([, a], [, b]) => b.high - a.high);
   if (fields.length === 0) return;
   if (!isDetailed) {
-    const words = fields.map(([name, field], index) => `${bitsOf(field)} ${name}${index + 1 < fields.length ? "," : ""}`);
+    const words = fields.map(
+      ([name, field], index) => `${bitsOf(field)} ${name}${index + 1 < fields.length ? "," : ""}`,
+    );
     for (const line of folded(words, LINE_WIDTH - INDENT.length)) console.log(paint("dim", INDENT + line));
     return;
   }

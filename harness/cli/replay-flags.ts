@@ -218,7 +218,9 @@ function targetOf(given: Arguments, catalogue: readonly CatalogueEntry[]): Repla
   const entry = deviceNamed(catalogue, given.value("device") ?? "ixgbe");
   if (entry.target === undefined) {
     const others = catalogue.filter(({ target }) => target !== undefined).map(({ name }) => name);
-    throw new UsageError(`${entry.name} has no wire to replay into; ${listText(others)} ${others.length === 1 ? "has" : "have"} one.`);
+    throw new UsageError(
+      `${entry.name} has no wire to replay into; ${listText(others)} ${others.length === 1 ? "has" : "have"} one.`,
+    );
   }
   const driver = given.value("driver");
   const driverOptions = {

@@ -48,9 +48,12 @@ function framesText({ sentCount, deliveredCount, droppedCount, balance }: Replay
   ].join("   ");
 }
 
-function sizeText({ deliveredBytes, deliveredCount, source }: ReplayReport): string {
+function sizeText({ deliveredBytes, deliveredCount, damage, source }: ReplayReport): string {
   const mean = deliveredBytes / Math.max(1, deliveredCount);
-  return `${bytesText(deliveredBytes)}   ${grouped(mean)} a frame, the longest ${grouped(source.longestByteCount)}`;
+  // Of frames on their way it is not known which did not come.
+  const hasAll = damage === undefined && deliveredCount === source.frameCount;
+  const longest = hasAll ? `, the longest ${grouped(source.longestByteCount)}` : "";
+  return `${bytesText(deliveredBytes)}   ${grouped(mean)} a frame${longest}`;
 }
 
 function timeText({ elapsedNs, framesPerSecond, gigabitsPerSecond, source }: ReplayReport): string {
@@ -111,13 +114,15 @@ function paceRows({ lateness, roomWaits, speed, plannedNs, sentNs, bursts }: Rep
 }
 
 /** What the wire did, and what the receiver of each line has to miss. */
-function damageRows({ damage }: ReplayReport): Row[] {
+function damageRows({ damage, feed }: ReplayReport): Row[] {
   if (damage === undefined) return [];
   const { lost, duplicated, delayed, reordered, corrupted, offered } = damage.counts;
   const did = Object.entries({ lost, corrupted, duplicated, reordered, delayed })
     .filter(([, count]) => count > 0)
     .map(([what, count]) => `${grouped(count)} ${what}`);
   const rows: Row[] = [["damage", `${did.join(", ") || "nothing was done"} of ${counted(offered, "frame")}`]];
+  if (damage.lacksSequences)
+    rows.push(["", `no frame carries a sequence number that was found${protocolAdvice(feed)}`]);
   for (const { line, session, missing } of (damage.lines ?? []).slice(0, LINE_LIMIT)) {
     const messages = missing.reduce((sum, [first, end]) => sum + end - first, 0);
     const name = [line, session].filter((text) => text !== "").join(" ");
@@ -127,6 +132,14 @@ function damageRows({ damage }: ReplayReport): Row[] {
   const hidden = (damage.lines ?? []).length - LINE_LIMIT;
   if (hidden > 0) rows.push(["", `and ${counted(hidden, "more line")} (--json and --ledger have them)`]);
   return rows;
+}
+
+/** Only MoldUDP64 is looked for unasked: nothing in a packet of CME says that it is one. */
+function protocolAdvice({ lines }: ReplayReport["feed"]): string {
+  const isCme = lines.some(({ format }) => format.startsWith("CME MDP"));
+  return isCme
+    ? ": the feed is CME MDP 3.0, add protocol=cme-mdp3 to --damage"
+    : "; protocol= in --damage says how (moldudp64, or cme-mdp3)";
 }
 
 function rangesText(ranges: readonly (readonly [number, number])[]): string {
@@ -189,7 +202,7 @@ function notesOf({ source, drops, interrupted }: ReplayReport): string[] {
 function fcsText({ fcsCount, badFcsCount }: ReplaySourceReport): string {
   if (fcsCount === 0) return "";
   if (badFcsCount === fcsCount)
-    return `the last 4 bytes of ${counted(fcsCount, "frame")} were taken off as an FCS, and not one was right: with --fcs present, the capture has none`;
+    return `the last 4 bytes of ${counted(fcsCount, "frame")} were taken off as an FCS, and not one was right; --fcs absent is for a capture without`;
   const wrong = `${grouped(badFcsCount)} ${badFcsCount === 1 ? "was" : "were"} wrong`;
   const verdict = badFcsCount === 0 ? "all were right" : wrong;
   return `the capture includes the FCS of ${counted(fcsCount, "frame")}, checked and taken off: ${verdict}`;

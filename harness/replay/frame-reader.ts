@@ -78,6 +78,11 @@ export class FrameReader {
     return this.#isDone;
   }
 
+  /** True when the window is one of sequence numbers, and no record had any. */
+  get lacksSequences(): boolean {
+    return this.#schedule.searchedCount > 0 && this.#schedule.sequencedCount === 0;
+  }
+
   /** True when everything that was read has been taken. */
   get hasCaughtUp(): boolean {
     return this.#queue.isEmpty && this.#outlet.isEmpty;

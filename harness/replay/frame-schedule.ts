@@ -46,6 +46,9 @@ export class FrameSchedule {
   untimedCount = 0;
   /** Records that were not in the window. */
   outsideCount = 0;
+  /** Records whose sequence number was looked for, and those that had one. */
+  searchedCount = 0;
+  sequencedCount = 0;
   /** The first and last time stamp of the capture that were seen. */
   readonly seen: { first: [seconds: number, nanoseconds: number]; last: [seconds: number, nanoseconds: number] } = {
     first: [0, 0],
@@ -151,6 +154,8 @@ export class FrameSchedule {
     if (sequence === undefined) return true;
     const { fromSequence = 0, toSequence = Number.MAX_SAFE_INTEGER } = this.#options.window ?? {};
     sequence.read(bytes, offset, byteLength);
+    this.searchedCount++;
+    if (sequence.hasSequence) this.sequencedCount++;
     if (sequence.carries(fromSequence, toSequence)) return true;
     // A heartbeat shows that the sequence before the one it names was sent.
     const next = sequence.range[0] as number;

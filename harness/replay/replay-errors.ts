@@ -12,6 +12,11 @@ export function noFrames(source: OpenSource, reader: FrameReader): ReplayInputEr
   const { outsideCount } = reader.report();
   const { first, last } = reader.seen;
   const stamp = ([seconds, nanoseconds]: [number, number]): string => momentText({ seconds, nanoseconds });
+  if (reader.lacksSequences) {
+    return new ReplayInputError(
+      `${source.name}: none of ${outsideCount.toLocaleString("en")} frames carries a sequence number, by which the window is cut; those of MoldUDP64 are looked for, unless the window's protocol says otherwise.`,
+    );
+  }
   if (outsideCount > 0) {
     return new ReplayInputError(
       `${source.name}: none of ${outsideCount.toLocaleString("en")} frames is in the window; they run from ${stamp(first)} to ${stamp(last)}.`,

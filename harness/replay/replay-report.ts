@@ -1,4 +1,5 @@
 import type { Finding } from "../../emulator/run/findings.ts";
+import type { DamagePlan } from "../../emulator/wire/damage/damage-plan.ts";
 import type { DamageLedger, LedgerCounts } from "../../emulator/wire/damage/ledger.ts";
 import type { LedgerLine } from "../../emulator/wire/damage/line-account.ts";
 import type { FrameReaderReport } from "./frame-source.ts";
@@ -82,11 +83,15 @@ export interface DamageReport {
   readonly counts: LedgerCounts;
   /** By line and session. Undefined after an interruption: the books are ahead of what was sent. */
   readonly lines: readonly LedgerLine[] | undefined;
+  /** Rules name sequence numbers, and no frame carried one that the plan's protocol finds: those rules fitted none. */
+  readonly lacksSequences: boolean;
 }
 
 /** The books in short. */
-export function damageReport(ledger: DamageLedger, interrupted: boolean): DamageReport {
-  return { counts: ledger.counts(), lines: interrupted ? undefined : ledger.lines() };
+export function damageReport(ledger: DamageLedger, plan: DamagePlan, interrupted: boolean): DamageReport {
+  const lines = ledger.lines();
+  const lacksSequences = lines.length === 0 && (plan.rules ?? []).some(({ sequences }) => sequences !== undefined);
+  return { counts: ledger.counts(), lines: interrupted ? undefined : lines, lacksSequences };
 }
 
 /** Where frames went that neither arrived nor were counted as dropped. Both numbers are 0 in a run that is right. */

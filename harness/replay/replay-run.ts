@@ -198,7 +198,10 @@ export class ReplayRun {
       plannedNs: speed === "max" || interrupted ? undefined : reader.report().plannedNs,
       sentNs: replayer.lastNs - replayer.firstNs,
       lateness: replayer.lateness,
-      damage: damagedWire === undefined ? undefined : damageReport(damagedWire.ledger, interrupted),
+      damage:
+        damagedWire === undefined
+          ? undefined
+          : damageReport(damagedWire.ledger, this.#options.damage ?? {}, interrupted),
       feed: driver.feed,
       decoder: driver.decoder,
       violations: this.#bed.violations,

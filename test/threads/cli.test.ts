@@ -81,6 +81,11 @@ describe("what cannot be replayed is said in one sentence, with exit code 2", ()
     ["damage that is no file", ["replay", "--damage", "@none.json"], /is neither word=value nor a JSON file/],
     ["damage that is no JSON", ["replay", "--damage", "@text.pcap"], /text\.pcap: the damage is no JSON/],
     ["damage of everything", ["replay", "@whole.pcap", "--damage", "loss=1"], /the damage leaves no frame/],
+    [
+      "a window of sequences without any",
+      ["replay", "@whole.pcap", "--from-sequence", "7"],
+      /none of 50 frames carries a sequence number, by which the window is cut; those of MoldUDP64 are looked for/,
+    ],
     ["a ledger of nothing", ["replay", "--ledger", "@ledger.jsonl"], /is the book of --damage/],
     [
       "a ledger that cannot be written",
@@ -110,6 +115,7 @@ describe("what cannot be replayed is said in one sentence, with exit code 2", ()
     ["an unknown verb", ["repaly"], /no verb "repaly", did you mean "replay"\?/],
     ["an unknown global flag", ["--verison"], /no flag "--verison"/],
     ["no device to print registers of", ["regs"], /softbar regs ixgbe/],
+    ["an offset of no register", ["regs", "ixgbe", "0x3fffc"], /ixgbe has no register at 0x3fffc\./],
     ["an unknown register", ["regs", "ixgbe", "RXDTCL"], /no register "RXDTCL", did you mean "RXDCTL"\?/],
   ];
 
@@ -128,6 +134,16 @@ describe("a replay", () => {
     expect(run.stdout).toMatch(/50 sent +50 delivered +0 dropped +none unaccounted for/);
     expect(run.stdout).toMatch(/latency +p50 .* p99\.9 .* max /);
     expect(run.stdout).not.toContain("\u001b");
+  });
+
+  test("what found nothing to do is said", async () => {
+    const damaged = await softbar("replay", path("whole.pcap"), "--damage", "sequence=1..9,loss=1");
+    expect(damaged.stdout).toMatch(
+      /nothing was done of 50 frames\n +no frame carries a sequence number that was found; /,
+    );
+    const unlike = await softbar("replay", path("whole.pcap"), "--fcs", "present");
+    expect(unlike.stdout).toMatch(/the last 4 bytes of 50 frames were taken off as an FCS, and not one was right/);
+    expect(unlike.stdout).not.toContain("the longest");
   });
 
   test("in virtual time, damaged, with a decoder: all of it is said, and written", async () => {
@@ -248,6 +264,7 @@ describe("what the documentation says works from a clone, in which nothing is bu
     const [program = "", ...words] = command
       .replace("session.pcapng.gz", path("whole.pcap.gz"))
       .replace("session.pcap", path("whole.pcap"))
+      .replace("./my-replay.ts", resolve(import.meta.dirname, "readme-replay.driver.ts"))
       .replace("./my-decoder.ts", resolve(import.meta.dirname, "fixtures/counting.decoder.ts"))
       // What is written stays out of the checkout.
       .replace(/(events\.txt|ledger\.jsonl)/, (name) => path(`readme-${name}`))
@@ -319,6 +336,18 @@ describe("the other verbs", () => {
     expect((await softbar("devices")).stdout).toMatch(/^ixgbe +8086:/m);
     const { devices } = JSON.parse((await softbar("devices", "--json")).stdout) as { devices: { name: string }[] };
     expect(devices.map(({ name }) => name)).toEqual(["ixgbe", "exanic", "edu"]);
+  });
+
+  test.each(["ixgbe", "exanic", "edu"])("regs %s fits 100 columns", async (device) => {
+    const lines = (await softbar("regs", device)).stdout.split("\n");
+    expect(lines.length).toBeGreaterThan(10);
+    expect(lines.filter((line) => line.length > 100)).toEqual([]);
+  });
+
+  test("regs finds the register at an offset, that of another element and range too", async () => {
+    const byName = await softbar("regs", "ixgbe", "RXDCTL");
+    for (const offset of ["0x1028", "0x01068", "0xD028"])
+      expect(await softbar("regs", "ixgbe", offset)).toEqual(byName);
   });
 
   test("regs prints a register with its fields", async () => {

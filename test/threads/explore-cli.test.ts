@@ -349,6 +349,14 @@ describe("what the README says", () => {
     const run = await inFolder("explore", "my-race.ts", ...words);
     expect(run).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("✓ passed") });
     expect(readme).toContain("`npx softbar rerun TOKEN`");
+
+    const driver = readFileSync(join(root, "test/threads/readme-driver.ts"), "utf8");
+    const hasty = driver.replace(/^ +while .*\n/m, "").replace("../../harness/index.ts", url("harness/index.ts"));
+    expect(hasty.length).toBeLessThan(driver.length - 50);
+    writeFileSync(path("edu-driver.ts"), hasty);
+    writeFileSync(path("hasty.ts"), here.replace(url("test/threads/readme-driver.ts"), "./edu-driver.ts"));
+    const failed = await inFolder("explore", "hasty.ts", "--time", "1");
+    expect(failed).toMatchObject({ code: 3, stdout: expect.stringContaining("5! came out as") });
   });
 
   test("the first run of a newcomer ends with a race", async () => {

@@ -40,6 +40,13 @@ test("two CPUs race on one card; the failure names both, and its token repeats i
   expect((again as InterleavingError).message.split("\n")[0]).toBe(message.split("\n")[0]);
 });
 
+test("an argument that is data, and no function of the context, is refused by name", async () => {
+  const argument = { iova: 4096 } as unknown as () => unknown;
+  const cpus = [{ module: EDU_CPU }, { module: EDU_CPU, argument }];
+  const refused = explore(edu(), { setup: () => undefined, cpus, runs: 1 }, () => {});
+  await expect(refused).rejects.toThrow(/^cpus\[1\]\.argument is no function: want \(context\) => data/);
+});
+
 test("with a spin lock between them they do not, in any memory model", async () => {
   expect(await twoUsers(true, { runs: 100 })).toEqual({ runs: 300, unknown: 0 });
 });

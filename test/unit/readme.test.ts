@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
 
@@ -18,6 +18,7 @@ const SHOWN: readonly (readonly [string, string])[] = [
   ["edu-driver.ts", "readme-driver.ts"],
   ["edu.test.ts", "readme-example.test.ts"],
   ["ixgbe.test.ts", "readme-wire.test.ts"],
+  ["my-replay.ts", "readme-replay.driver.ts"],
 ];
 
 test.each(SHOWN)("%s in the README is what runs", (name, file) => {
@@ -31,8 +32,15 @@ test.each(SHOWN)("%s in the README is what runs", (name, file) => {
   expect(lines(shown)).toEqual(lines(run));
 });
 
-test("every file that the README links to is there", () => {
+/** The README is in the package too, where a link to what is not packed would be dead. */
+test("every file that the README links to is there, and packed", () => {
   const links = [...readme.matchAll(/\]\(([^)#:]+)\)/g)].map(([, path]) => path as string);
   expect(links.length).toBeGreaterThan(3);
-  for (const path of links) expect(() => readFileSync(resolve(root, path)), path).not.toThrow();
+  const { files }: { files: string[] } = JSON.parse(readFileSync(resolve(root, "package.json"), "utf8"));
+  const packed = new Set(files.flatMap((pattern) => globSync(pattern, { cwd: root })));
+  for (const path of links) {
+    expect(() => readFileSync(resolve(root, path)), path).not.toThrow();
+    const isPacked = packed.has(path) || [...packed].some((folder) => path.startsWith(`${folder}/`));
+    expect(isPacked, path).toBe(true);
+  }
 });

@@ -47,6 +47,22 @@ test("the signal of a capture that is read to its end changes nothing", async ()
   expect(info).toMatchObject({ interrupted: false, records: { packetCount: 20_000 }, otherPacketCount: 20_000 });
 });
 
+test("a packet counts for each VLAN that it is in, once", async () => {
+  const writer = new PcapWriter();
+  const tagged = (...tags: number[]): Uint8Array => {
+    const frame = new Uint8Array(60);
+    for (const [index, tag] of tags.entries()) frame.set([0x81, 0x00, tag >> 8, tag & 0xff], 12 + 4 * index);
+    return frame;
+  };
+  for (const tags of [[], [0], [0xe007], [7], [7, 4095], [7, 7]]) writer.append(1, 0, tagged(...tags));
+  const { vlans } = await captureInfo(fileOf("vlans.pcap", writer.bytes));
+  expect(vlans).toEqual([
+    { vlanId: 0, packetCount: 1 },
+    { vlanId: 7, packetCount: 4 },
+    { vlanId: 4095, packetCount: 1 },
+  ]);
+});
+
 test("progress goes from nothing to all of the file, by its own bytes", async () => {
   const fractions: number[] = [];
   await captureInfo(fileOf("progress.pcap", manyFrames()), {

@@ -53,6 +53,10 @@ describe.skipIf(captures.length === 0)(`recorded traffic (in ${captureFolder})`,
     expect(udpCount).toBe(truth.ip_protocols[17] ?? 0);
     expect(info.otherPacketCount).toBe(truth.packets - udpCount);
 
+    expect(info.vlans.map(({ vlanId }) => vlanId)).toEqual(truth.vlan_ids);
+    // Where there is a tag in these captures, every packet has one.
+    for (const { packetCount } of info.vlans) expect(packetCount).toBe(truth.packets);
+
     expect(info.lateCount).toBe(0);
     const bursts = info.bursts.slice(1).map(({ windowNs, packetCount }) => [WINDOWS[windowNs], packetCount]);
     expect(Object.fromEntries(bursts)).toEqual(truth.timing.peak_packets);

@@ -36,6 +36,14 @@ test("the same failure is kept once, whatever seed has found it", () => {
   expect(readdirSync(join(folder, "deep", "down"))).toHaveLength(2);
 });
 
+test("the folder is made with its first failure", () => {
+  const store = new FailureStore(join(folder, "kept"));
+  expect(store.read("length-before-done")).toEqual({ failures: [], problems: [] });
+  expect(readdirSync(folder)).toEqual([]);
+  store.keep(failureOf("length-before-done", 1), "text\n");
+  expect(readdirSync(folder)).toEqual(["kept"]);
+});
+
 test("a damaged file is passed over, with a sentence, and written anew when its failure comes again", () => {
   const store = new FailureStore(folder);
   const report = failureOf("length-before-done", 1);
