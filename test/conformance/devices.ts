@@ -1,6 +1,7 @@
 import { edu } from "../../devices/edu/index.ts";
 import { EduDriver } from "../../scenarios/drivers/edu.ts";
 import type { DeviceUnderTest } from "./device-under-test.ts";
+import { feedHandlerUnderTest } from "./feed-handler-under-test.ts";
 import { ixgbeUnderTest } from "./ixgbe-under-test.ts";
 
 const eduUnderTest: DeviceUnderTest = {
@@ -47,4 +48,4 @@ const eduUnderTest: DeviceUnderTest = {
 };
 
 /** Every device there is. A new one joins by a line here. */
-export const DEVICES_UNDER_TEST: readonly DeviceUnderTest[] = [eduUnderTest, ixgbeUnderTest];
+export const DEVICES_UNDER_TEST: readonly DeviceUnderTest[] = [eduUnderTest, ixgbeUnderTest, feedHandlerUnderTest];
