@@ -181,7 +181,7 @@ export class Pipeline implements MessageSink {
     words[at + LINE] = line;
     words[at + SEQUENCE] = (sequence[0] as number) | 0;
     // No message is longer; one that says so is malformed, and its length will tell.
-    const end = byteLength < MESSAGE_BYTES_MAX ? byteLength : MESSAGE_BYTES_MAX;
+    const end = Math.min(byteLength, MESSAGE_BYTES_MAX);
     const to = 4 * (at + BODY);
     const from = memory.bytes;
     for (let byte = 0; byte < end; byte++) bytes[to + byte] = from[offset + byte] as number;
@@ -299,7 +299,7 @@ export class Pipeline implements MessageSink {
     if (this.#port.isTimerArmed(0) && this.#nextNs[0] === nextNs) return;
     const delayNs = nextNs - (this.#port.clock.now[0] as number);
     this.#nextNs[0] = nextNs;
-    this.#port.startTimer(0, delayNs > 0 ? delayNs : 0);
+    this.#port.startTimer(0, Math.max(delayNs, 0));
   }
 
   #nextStepNs(): number {
