@@ -1,4 +1,5 @@
 import { edu } from "../devices/edu/index.ts";
+import { feedHandler } from "../devices/feed-handler/index.ts";
 import { ixgbe } from "../devices/ixgbe/index.ts";
 import type { CatalogueEntry } from "../harness/cli/catalogue.ts";
 import { ixgbeTarget } from "./replay/ixgbe-target.ts";
@@ -7,4 +8,5 @@ import { ixgbeTarget } from "./replay/ixgbe-target.ts";
 export const CATALOGUE: readonly CatalogueEntry[] = [
   { name: "ixgbe", spec: () => ixgbe(), target: (options) => ixgbeTarget(options) },
   { name: "edu", spec: () => edu() },
+  { name: "feed-handler", spec: () => feedHandler() },
 ];

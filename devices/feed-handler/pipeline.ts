@@ -102,11 +102,24 @@ export class Pipeline implements MessageSink {
 
   /** Does what is due, and sees to it that the rest is done when it is. */
   run(): void {
-    if (!this.#isPaced)
-      while (this.step()) {
-        // Bounded by what the rings hold.
-      }
+    if (!this.#isPaced) this.#runAtOnce();
     this.#plan();
+  }
+
+  /** On the wall clock: the same steps in the same order, without looking for the next one each time. */
+  #runAtOnce(): void {
+    const { orders, triggers } = this.#parts;
+    const messages = this.#messages;
+    for (;;) {
+      while (orders.ring.count > 0) orders.pass();
+      if (triggers.ring.count > 0) triggers.decide(0);
+      else if (messages.count > 0) {
+        if (this.#place[0] === 0) this.#parse();
+        if (this.#mustWait()) return;
+        this.#beginBook();
+        while (this.#place[1] !== NOT_BEGUN) this.#continueBook();
+      } else if (!this.step()) return;
+    }
   }
 
   /** The timer has run out: one step, in virtual time. */
@@ -291,9 +304,9 @@ export class Pipeline implements MessageSink {
 
   /** Starts the timer for the next step. */
   #plan(): void {
-    const nextNs = this.#nextStepNs();
+    const nextNs = this.#isPaced ? this.#nextStepNs() : (this.arbiter.giveUpNs[0] as number);
     if (nextNs === Number.POSITIVE_INFINITY) {
-      this.#port.stopTimer(0);
+      if (this.#port.isTimerArmed(0)) this.#port.stopTimer(0);
       return;
     }
     if (this.#port.isTimerArmed(0) && this.#nextNs[0] === nextNs) return;

@@ -76,6 +76,8 @@ export class FeedHandlerDriver {
   readonly #entryMask: number;
   /** Events read since the start, modulo 2^32: the driver's index into the ring. */
   #consumed = 0;
+  /** Of these, those whose entries are the card's again. */
+  #givenBack = 0;
   /** What the phase bit of the next event is when it is there. The first lap has 1, because the ring begins as zeros. */
   #phase = 1;
   /** By trigger: the template that it sends while it may be armed, or -1. */
@@ -176,18 +178,28 @@ export class FeedHandlerDriver {
     return this.ring.readAcquire32(at + reg.EVENT_FLAG) >>> 31 === this.#phase;
   }
 
-  /** Copies the next event and gives its entry back. Returns -1 without one, else how many were lost before it. */
+  /** Copies the next event. Returns -1 without one, else how many were lost before it. */
   receive(event: EventWords): number {
-    if (!this.hasEvent()) return -1;
+    if (!this.hasEvent()) {
+      this.#giveBack();
+      return -1;
+    }
     const { ring } = this;
     const at = (this.#consumed & this.#entryMask) * reg.EVENT_BYTES;
     for (let word = 0; word < 7; word++) event[word] = ring.read32(at + 4 * word);
     const lost = (ring.read32(at + reg.EVENT_FLAG) >>> 16) & 0x7fff;
     this.#consumed = (this.#consumed + 1) >>> 0;
     if ((this.#consumed & this.#entryMask) === 0) this.#phase ^= 1;
-    // Behind the copy: from the doorbell on the entry is the card's.
-    this.bar.write32(reg.CHANNEL_CONSUMER(CHANNEL), this.#consumed);
+    // Behind the copy: from the doorbell on the entries are the card's. One for a quarter of the ring is enough.
+    if ((this.#consumed - this.#givenBack) >>> 0 > this.#entryMask >>> 2) this.#giveBack();
     return lost;
+  }
+
+  /** Rings the doorbell for what was consumed since the last time. */
+  #giveBack(): void {
+    if (this.#givenBack === this.#consumed) return;
+    this.#givenBack = this.#consumed;
+    this.bar.write32(reg.CHANNEL_CONSUMER(CHANNEL), this.#consumed);
   }
 
   /** Events that found the ring full. */
@@ -200,6 +212,8 @@ export class FeedHandlerDriver {
     const { cpu } = this.pci;
     const deadlineNs = cpu.nowNs() + limitMs * 1e6;
     while (!this.hasEvent()) {
+      // A card that stalls has nothing to tell until it has room.
+      this.#giveBack();
       const leftNs = deadlineNs - cpu.nowNs();
       if (leftNs <= 0) return false;
       if (this.#interrupt === undefined) cpu.relax();

@@ -12,6 +12,7 @@ import { ThreadedTestbed } from "../../harness/threaded-testbed.ts";
 import { copyFloor } from "./copy-floor.ts";
 import { echo } from "./echo-device.ts";
 import { explorerFigures } from "./explorer.ts";
+import { type FeedHandlerResult, feedHandlerRound } from "./feed-handler.ts";
 import { feedFigures } from "./feeds.ts";
 import { median } from "./figures.ts";
 import type { HeapFigures } from "./heap-watch.ts";
@@ -53,6 +54,7 @@ if (values.help) {
   const wants = (what: string): boolean => values.only === undefined || values.only === what;
   if (wants("round-trips")) await roundTrips();
   if (wants("frames")) for (const [direction, access] of FRAME_JOBS) await frameRate(direction, access);
+  if (wants("feed-handler")) await feedHandlerMessages();
   if (wants("explorer")) await explorer();
   if (wants("feeds")) for (const stockCount of FEED_STOCKS) await feeds(stockCount);
   if (values.json) console.log(JSON.stringify(figures));
@@ -99,6 +101,19 @@ async function frameRate(direction: FrameJob["direction"], access: FrameJob["acc
   );
   say("  heap of the driver thread", ...driverHeaps.map(heapText));
   say("  heap of the device thread", ...deviceHeaps.map(heapText));
+}
+
+async function feedHandlerMessages(): Promise<void> {
+  const results: FeedHandlerResult[] = [];
+  for (let round = 0; round < rounds; round++) results.push(await feedHandlerRound(start));
+  figures.feedHandler = results;
+  const rates = results.map(({ messagesPerSecond }) => messagesPerSecond);
+  const of = (name: "floorMessagesPerSecond" | "eventsPerSecond"): string =>
+    millions(median(results.map((result) => result[name])));
+  const text = `${millions(median(rates))} M messages/s (${rates.map(millions).join(", ")})`;
+  say("feed-handler", text, `parser and book alone ${of("floorMessagesPerSecond")} M`);
+  say("  events into the driver", `${of("eventsPerSecond")} M/s`);
+  say("  heap of the driver thread", ...results.map(({ heap }) => heapText(heap)));
 }
 
 async function explorer(): Promise<void> {

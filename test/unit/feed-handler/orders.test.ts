@@ -115,6 +115,8 @@ describe("the last gate", () => {
         expect(card.port.orders.length).toBe(expected);
         expect(card.get(reg.REJECTED, REASONS.rate)).toBe(waitsNs.length - expected);
       }),
+      // At the very end of an interval.
+      { examples: [[[0, 500 - DEFAULTS.transmitNs], 1]] },
     );
   });
 
