@@ -14,9 +14,17 @@ export const BURST_MESSAGES: number = 2 * (PACKET_BYTES / 2);
 const TWO_TO_32 = 0x1_0000_0000;
 const NO_PACKET = -1;
 
+// Where the registers of line 0 are among the values of the file; those of line 1 follow.
+const ordinal = (register: Register): number => reg.FEED_HANDLER_REGISTER_MAP.ordinal(register);
+const [GROUP, PORT] = [ordinal(reg.LINE_GROUP), ordinal(reg.LINE_PORT)];
+const [PACKETS, FIRST, DUPLICATES] = [ordinal(reg.LINE_PACKETS), ordinal(reg.LINE_FIRST), ordinal(reg.LINE_DUPLICATES)];
+const [OTHER, BAD] = [ordinal(reg.LINE_OTHER), ordinal(reg.LINE_BAD)];
+const [NEXT_LOW, NEXT_HIGH] = [ordinal(reg.NEXT_SEQUENCE_LOW), ordinal(reg.NEXT_SEQUENCE_HIGH)];
+
 /** Takes messages in their order, each once. The memory is the arbiter's. At most {@link BURST_MESSAGES} in a row. */
 export interface MessageSink {
-  message(line: number, sequence: Float64Array, memory: MemoryView, offset: number, byteLength: number): void;
+  /** `sequenceLow`: bits 31–0 of its sequence, as an int32. */
+  message(line: number, sequenceLow: number, memory: MemoryView, offset: number, byteLength: number): void;
 }
 
 /**
@@ -33,8 +41,6 @@ export class Arbiter {
   readonly #packet = new MoldUdp64Packet();
   /** `[0]`: the sequence that is waited for, 0 before the first packet. */
   readonly #next = new Float64Array(1);
-  /** `[0]`: the sequence of the message that goes to the sink. */
-  readonly #sequence = new Float64Array(1);
   /** Session of the feed, as words of the packet. */
   readonly #session = new Int32Array(3);
   readonly #held = MemoryView.ofSize(HOLD_COUNT * PACKET_BYTES);
@@ -54,24 +60,24 @@ export class Arbiter {
   arbitrate(line: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
     const headers = this.#headers;
     if ((flags & FRAME_BAD_FCS) !== 0) {
-      this.#countLine(reg.LINE_BAD, line, 1);
+      this.#countLine(BAD, line, 1);
       return;
     }
     headers.parse(memory.bytes, offset, byteLength);
     if (!this.#isFeed(line)) {
-      this.#countLine(reg.LINE_OTHER, line, 1);
+      this.#countLine(OTHER, line, 1);
       return;
     }
     const packet = this.#packet;
     if (headers.truncated || !packet.parse(memory.bytes, offset + headers.payloadOffset, headers.payloadByteLength)) {
-      this.#countLine(reg.LINE_BAD, line, 1);
+      this.#countLine(BAD, line, 1);
       return;
     }
     if (!this.#isSession()) {
-      this.#countLine(reg.LINE_OTHER, line, 1);
+      this.#countLine(OTHER, line, 1);
       return;
     }
-    this.#countLine(reg.LINE_PACKETS, line, 1);
+    this.#countLine(PACKETS, line, 1);
     const { sequence } = packet;
     if ((this.#next[0] as number) === 0) this.#moveTo(sequence);
     if (sequence <= (this.#next[0] as number)) this.#pass(line, memory);
@@ -141,8 +147,9 @@ export class Arbiter {
   #isFeed(line: number): boolean {
     const { ipVersion, ipProtocol, l4Offset, ipv4Destination, destinationPort } = this.#headers;
     if (ipVersion !== 4 || ipProtocol !== IP_PROTOCOL_UDP || l4Offset < 0) return false;
-    const group = this.#registers.get(reg.LINE_GROUP, line);
-    const port = this.#registers.get(reg.LINE_PORT, line);
+    const { values } = this.#registers;
+    const group = values[GROUP + line];
+    const port = values[PORT + line];
     return (group === 0 || group === ipv4Destination) && (port === 0 || port === destinationPort);
   }
 
@@ -163,23 +170,28 @@ export class Arbiter {
   /** Hands over what of the packet is new. */
   #pass(line: number, memory: MemoryView): void {
     const packet = this.#packet;
-    let firstCopies = 0;
+    const next = this.#next[0] as number;
+    const { messageCount } = packet;
+    // Where the packet begins is not behind `next`: so many of its messages were there already.
+    let known = next - packet.sequence < messageCount ? (next - packet.sequence) | 0 : messageCount;
+    const firstCopies = messageCount - known;
+    this.#countLine(DUPLICATES, line, known);
+    let sequenceLow = next | 0;
     while (packet.nextMessage()) {
-      if (packet.messageSequence !== (this.#next[0] as number)) continue;
-      this.#sequence[0] = this.#next[0] as number;
-      this.#next[0] = (this.#next[0] as number) + 1;
-      firstCopies++;
-      this.#sink.message(line, this.#sequence, memory, packet.messageOffset, packet.messageByteLength);
+      if (known-- > 0) continue;
+      this.#sink.message(line, sequenceLow, memory, packet.messageOffset, packet.messageByteLength);
+      sequenceLow = (sequenceLow + 1) | 0;
     }
-    this.#countLine(reg.LINE_FIRST, line, firstCopies);
-    this.#countLine(reg.LINE_DUPLICATES, line, packet.messageCount - firstCopies);
-    if (firstCopies > 0) this.#show();
+    if (firstCopies === 0) return;
+    this.#countLine(FIRST, line, firstCopies);
+    this.#next[0] = next + firstCopies;
+    this.#show();
   }
 
   /** A heartbeat that is ahead tells of a hole, too, and waits as a packet without messages. */
   #hold(line: number, memory: MemoryView, offset: number, byteLength: number): void {
     if (byteLength > PACKET_BYTES) {
-      this.#countLine(reg.LINE_BAD, line, 1);
+      this.#countLine(BAD, line, 1);
       return;
     }
     if (this.#heldCount === HOLD_COUNT) {
@@ -218,12 +230,15 @@ export class Arbiter {
   }
 
   #show(): void {
-    this.#registers.set(reg.NEXT_SEQUENCE_LOW, (this.#next[0] as number) | 0);
-    this.#registers.set(reg.NEXT_SEQUENCE_HIGH, Math.floor((this.#next[0] as number) / TWO_TO_32));
+    const { values } = this.#registers;
+    values[NEXT_LOW] = (this.#next[0] as number) | 0;
+    values[NEXT_HIGH] = Math.floor((this.#next[0] as number) / TWO_TO_32);
   }
 
-  #countLine(register: Register, line: number, amount: number): void {
-    this.#registers.set(register, (this.#registers.get(register, line) + amount) | 0, line);
+  /** `counter`: where the one of line 0 is among the values. */
+  #countLine(counter: number, line: number, amount: number): void {
+    const { values } = this.#registers;
+    values[counter + line] = ((values[counter + line] as number) + amount) | 0;
   }
 
   #count(register: Register, amount: number): void {

@@ -36,6 +36,7 @@ export function create(port: DevicePort, options: FeedHandlerOptions = {}): Devi
 }
 
 const ALL_ONES = -1;
+const CONTROL: number = reg.FEED_HANDLER_REGISTER_MAP.ordinal(reg.CONTROL);
 /** Events that a lossless source leaves room for: more than the messages of a packet with whatever they set off. */
 const ROOM_FOR_EVENTS = 128;
 const { ENABLE, RESET, CLEAR_BOOK } = reg.CONTROL.fields;
@@ -156,7 +157,7 @@ class FeedHandler implements DeviceModel {
   // ---- events ------------------------------------------------------------------------------------------------------
 
   onFrame(line: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
-    const isOn = (this.#registers.get(reg.CONTROL) & ENABLE.mask) !== 0;
+    const isOn = ((this.#registers.values[CONTROL] as number) & ENABLE.mask) !== 0;
     if (byteLength > MAX_STANDARD_FRAME_BYTE_LENGTH) this.#countLine(reg.LINE_BAD, line);
     else if (!isOn || !this.#pipeline.take(line, memory, offset, byteLength, flags))
       this.#countLine(reg.LINE_DROPPED, line);

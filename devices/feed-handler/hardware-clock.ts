@@ -14,12 +14,15 @@ const [MAX, COUNT] = [ordinal(reg.LATENCY_MAX), ordinal(reg.LATENCY_COUNT)];
 export class HardwareClock {
   readonly #port: DevicePort;
   readonly #registers: RegisterFile;
+  /** On the wall clock stages take no time, and there is nothing to measure. */
+  readonly #isPaced: boolean;
   /** `[0]`: the time at cycle 0. */
   readonly #originNs = new Float64Array(1);
 
   constructor(port: DevicePort, registers: RegisterFile) {
     this.#port = port;
     this.#registers = registers;
+    this.#isPaced = port.clock.kind === "virtual";
     registers.beforeRead(reg.TIME_LOW, () => this.#show());
     registers.beforeRead(reg.TIME_HIGH, () => this.#show());
   }
@@ -32,12 +35,13 @@ export class HardwareClock {
   /** A record has been in a stage since `enteredNs[index]`. */
   count(stage: number, enteredNs: Float64Array, index: number): void {
     const { values } = this.#registers;
+    values[COUNT + stage] = ((values[COUNT + stage] as number) + 1) | 0;
+    if (!this.#isPaced) return;
     const ns = (this.#port.clock.now[0] as number) - (enteredNs[index] as number);
     const cycles = Math.floor(ns / NS_PER_CYCLE) | 0;
     values[LAST + stage] = cycles;
     if (cycles >>> 0 < (values[MIN + stage] as number) >>> 0) values[MIN + stage] = cycles;
     if (cycles >>> 0 > (values[MAX + stage] as number) >>> 0) values[MAX + stage] = cycles;
-    values[COUNT + stage] = ((values[COUNT + stage] as number) + 1) | 0;
   }
 
   reset(): void {

@@ -42,6 +42,8 @@ const END_NEXT = 3;
 const ordinal = (register: Register): number => reg.FEED_HANDLER_REGISTER_MAP.ordinal(register);
 const [MESSAGES, FILTERED, MALFORMED] = [ordinal(reg.MESSAGES), ordinal(reg.FILTERED), ordinal(reg.MALFORMED)];
 const STATUS = ordinal(reg.STATUS);
+/** Where nothing is measured. */
+const NEVER = new Float64Array(1);
 const GAP = reg.STATUS.fields.GAP.mask;
 
 export interface PipelineParts {
@@ -83,6 +85,12 @@ export class Pipeline implements MessageSink {
   /** Takes a frame from a line. False when there is no room for it. */
   take(line: number, memory: MemoryView, offset: number, byteLength: number, flags: number): boolean {
     const packets = this.#packets;
+    if (!this.#isPaced && packets.count + this.#messages.count === 0 && !this.arbiter.isReady) {
+      // Nobody waits, so it need not either.
+      this.#parts.clock.count(ARBITRATION_STAGE, NEVER, 0);
+      this.arbiter.arbitrate(line, memory, offset, byteLength, flags);
+      return true;
+    }
     if (packets.free === 0) return false;
     const at = packets.wordOf(packets.push(this.#port.clock.now, this.#latencies.arbitrationNs));
     packets.memory.words[at] = byteLength;
@@ -186,13 +194,13 @@ export class Pipeline implements MessageSink {
   }
 
   /** The arbiter's first copy of a message: it enters the parser. */
-  message(line: number, sequence: Float64Array, memory: MemoryView, offset: number, byteLength: number): void {
+  message(line: number, sequenceLow: number, memory: MemoryView, offset: number, byteLength: number): void {
     const messages = this.#messages;
     const { bytes, words } = messages.memory;
     const at = messages.wordOf(messages.push(this.#port.clock.now, this.#latencies.parseNs));
     words[at + BYTES] = byteLength;
     words[at + LINE] = line;
-    words[at + SEQUENCE] = (sequence[0] as number) | 0;
+    words[at + SEQUENCE] = sequenceLow;
     // No message is longer; one that says so is malformed, and its length will tell.
     const end = Math.min(byteLength, MESSAGE_BYTES_MAX);
     const to = 4 * (at + BODY);
