@@ -82,6 +82,13 @@ export {
   writeL4Checksum,
 } from "./wire/checksum.ts";
 export { appendFcs, crc32, FCS_BYTE_LENGTH, hasValidFcs } from "./wire/crc32.ts";
+export { Damage } from "./wire/damage/damage.ts";
+export type { DamageEvent, DamagePlan, DamageRule } from "./wire/damage/damage-plan.ts";
+export { damageFromJson, parseDamage } from "./wire/damage/damage-text.ts";
+export type { DamageKind, DamageLedger, LedgerCounts, LedgerEntry } from "./wire/damage/ledger.ts";
+export { ledgerLines } from "./wire/damage/ledger-text.ts";
+export type { FrameRange, LedgerLine } from "./wire/damage/line-account.ts";
+export type { SequenceRange } from "./wire/damage/sequence-set.ts";
 // ---- Nasdaq's feeds ----------------------------------------------------------------------------------------------------
 export { BinaryFileReader } from "./wire/feeds/binary-file.ts";
 export { CsmPacket } from "./wire/feeds/cboe-csm.ts";

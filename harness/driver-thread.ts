@@ -1,7 +1,9 @@
 import { Worker } from "node:worker_threads";
 import type { CpuHandle } from "../emulator/run/cpu-handle.ts";
 import { limitUnderDebugger } from "../emulator/run/debugger.ts";
-import { DeviceGoneError, DeviceStuckError, DriverModuleError, TestbedError } from "../emulator/run/testbed-error.ts";
+import { TestbedError } from "../emulator/run/testbed-error.ts";
+import { type ErrorData, errorFrom } from "./thread-error.ts";
+import type { ThreadOutput } from "./thread-output.ts";
 
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 const DRIVER_WORKER = new URL(`./driver.worker${EXTENSION}`, import.meta.url);
@@ -17,15 +19,7 @@ export interface DriverThreadData {
 }
 
 /** What a driver thread answers with, once. */
-export type DriverThreadAnswer =
-  | { readonly result: unknown }
-  | { readonly error: { readonly name: string; readonly message: string; readonly stack: string } };
-
-/** What a driver prints, as it is printed: a string or the bytes that were given. */
-export interface DriverThreadOutput {
-  readonly stream: "stdout" | "stderr";
-  readonly chunk: string | Uint8Array;
-}
+export type DriverThreadAnswer = { readonly result: unknown } | { readonly error: ErrorData };
 
 /** A worker thread that is one CPU and runs one driver module. */
 export class DriverThread {
@@ -69,13 +63,13 @@ export class DriverThread {
     const cpu = `CPU ${data.handle.cpuIndex} (${data.moduleUrl})`;
     return new Promise((resolve, reject) => {
       this.#reject = reject;
-      this.#worker.on("message", (answer: DriverThreadAnswer | DriverThreadOutput) => {
+      this.#worker.on("message", (answer: DriverThreadAnswer | ThreadOutput) => {
         if ("stream" in answer) {
           process[answer.stream].write(answer.chunk);
           return;
         }
         if ("result" in answer) resolve(answer.result);
-        else reject(errorOf(answer.error));
+        else reject(errorFrom(answer.error));
         void this.#worker.terminate();
       });
       this.#worker.on("error", (error: Error) => reject(error));
@@ -84,15 +78,4 @@ export class DriverThread {
       });
     });
   }
-}
-
-/** An error keeps its name, message and stack across threads; of classes, only the testbed's own. */
-function errorOf(data: { readonly name: string; readonly message: string; readonly stack: string }): Error {
-  const Class =
-    [DeviceGoneError, DeviceStuckError, DriverModuleError, TestbedError].find((known) => known.name === data.name) ??
-    Error;
-  const error = new Class(data.message);
-  error.name = data.name;
-  error.stack = data.stack;
-  return error;
 }

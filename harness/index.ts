@@ -20,6 +20,11 @@ export type { Finding, FindingKind } from "../emulator/run/findings.ts";
 export type { MachineOptions, PortName } from "../emulator/run/machine.ts";
 export { DeviceGoneError, DeviceStuckError, DriverModuleError, TestbedError } from "../emulator/run/testbed-error.ts";
 export { CaptureError } from "../emulator/wire/capture/capture-error.ts";
+export { damageEvents, type OfferedFrame } from "../emulator/wire/damage/damage-events.ts";
+export type { DamageEvent, DamagePlan, DamageRule } from "../emulator/wire/damage/damage-plan.ts";
+export { parseDamage } from "../emulator/wire/damage/damage-text.ts";
+export type { DamageLedger, LedgerCounts, LedgerEntry } from "../emulator/wire/damage/ledger.ts";
+export type { LedgerLine } from "../emulator/wire/damage/line-account.ts";
 export { type CaptureInfo, type CaptureInfoOptions, captureInfo } from "./capture/capture-info.ts";
 export {
   type CampaignEnd,
@@ -33,22 +38,30 @@ export {
   type ExploreOptions,
   type ExploreResult,
   explore,
-  InterleavingError,
-  NondeterminismError,
 } from "./explore/explore.ts";
-export type { ExploredBed, ExploredWireEnd } from "./explore/plugged-session.ts";
+export { InterleavingError, NondeterminismError } from "./explore/explore-errors.ts";
+export type { ExploredBed, ExploredWaits, ExploredWireEnd } from "./explore/explored-bed.ts";
 export { type FrameShape, frames } from "./frames.ts";
 export { failOnOpenTestbeds } from "./open-testbeds.ts";
 export { plugIn } from "./plug-in.ts";
 export type { FeedReport, LineReport, SessionReport, StreamReport } from "./replay/feed-meter.ts";
+export type { FrameDecoder, FrameDecoderFactory } from "./replay/frame-decoder.ts";
 export type { FcsMode, FrameReaderReport } from "./replay/frame-source.ts";
-export type { LatencyReport } from "./replay/latency.ts";
+export type { LatencyReport, LatenessReport } from "./replay/latency.ts";
 export type { PreparationReport, RecordOrder } from "./replay/preparation.ts";
+export { type RecordedFramesOptions, recordedFrames } from "./replay/recorded-frames.ts";
+export {
+  type ArrivingFrame,
+  type RecordedTraffic,
+  type RecordedTrafficOptions,
+  recordedTraffic,
+} from "./replay/recorded-traffic.ts";
 export { replay } from "./replay/replay.ts";
-export { ReplayDriverError, ReplayInputError, ReplayStuckError } from "./replay/replay-errors.ts";
-export { parseSpeed, type ReplayOptions } from "./replay/replay-options.ts";
+export { ReplayDecoderError, ReplayDriverError, ReplayInputError, ReplayStuckError } from "./replay/replay-errors.ts";
+export type { ReplayExpectation, ReplayOptions } from "./replay/replay-options.ts";
 export type { ReplayProgress } from "./replay/replay-progress.ts";
 export type {
+  DamageReport,
   DropCount,
   ReplayBalance,
   ReplayDriverResult,
@@ -56,6 +69,8 @@ export type {
   ReplaySourceReport,
 } from "./replay/replay-report.ts";
 export { type ReplayDriverArgument, ReplaySink, type SinkReport } from "./replay/replay-sink.ts";
+export { type BurstScaling, type LineSpeed, parseSpeed, type ReplaySpeed } from "./replay/replay-speed.ts";
 export type { DropPlace, ReplayTarget } from "./replay/replay-target.ts";
+export { type Moment, parseMoment, type ReplayWindow } from "./replay/replay-window.ts";
 export type { SendOptions, TestWire } from "./test-wire.ts";
 export type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";

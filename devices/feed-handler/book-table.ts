@@ -7,7 +7,7 @@ import { BOOK_BYTE_LENGTH, BOOK_ENTRY_BYTE_LENGTH } from "./declaration.ts";
 import * as reg from "./registers.ts";
 
 /** Words of an entry of the table (data sheet, Book). */
-export const ENTRY_SEQUENCE = 0;
+const ENTRY_SEQUENCE = 0;
 const ENTRY_LOCATE = 1;
 export const ENTRY_BID_PRICE = 2;
 export const ENTRY_BID_SIZE = 3;
@@ -166,11 +166,12 @@ export class BookTable {
     const at = slot * WORDS;
     this.window.words.fill(0, at + ENTRY_BID_PRICE, at + WORDS);
     // Even again, whatever was being written, and another one than before.
-    this.window.words[at] = ((this.window.words[at] as number) + 2) & ~1;
+    this.window.words[at + ENTRY_SEQUENCE] = ((this.window.words[at + ENTRY_SEQUENCE] as number) + 2) & ~1;
   }
 
   #advance(slot: number): void {
-    this.window.words[slot * WORDS] = ((this.window.words[slot * WORDS] as number) + 1) | 0;
+    const at = slot * WORDS + ENTRY_SEQUENCE;
+    this.window.words[at] = ((this.window.words[at] as number) + 1) | 0;
   }
 
   #refresh(): void {

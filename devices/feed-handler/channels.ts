@@ -6,7 +6,7 @@ import { recordConsumer, recordNoRing, recordRingChanged } from "./findings.ts";
 import * as reg from "./registers.ts";
 
 /** An event: eight words, the last one with the phase (data sheet, Events). */
-export const EVENT_BYTE_LENGTH = 32;
+const EVENT_BYTE_LENGTH = 32;
 const FLAG_OFFSET = 28;
 const SIZE_LOG2_MAX = 16;
 const LOST_MAX = 0x7fff;

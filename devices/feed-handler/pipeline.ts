@@ -9,7 +9,7 @@ import { type BookTable, ENTRY_BID_PRICE, NO_SLOT } from "./book-table.ts";
 import type { Channels } from "./channels.ts";
 import type { StageLatencies } from "./declaration.ts";
 import type { HardwareClock } from "./hardware-clock.ts";
-import type { Orders } from "./orders.ts";
+import { FROM_DRIVER, type Orders } from "./orders.ts";
 import { RecordRing } from "./record-ring.ts";
 import * as reg from "./registers.ts";
 import type { Triggers } from "./triggers.ts";
@@ -105,7 +105,7 @@ export class Pipeline implements MessageSink {
 
   submitOrder(template: number, slot: number, price: number, size: number): void {
     this.#port.clock.refresh();
-    this.#parts.orders.submit(template, slot, price, size, -1, this.#latencies.transmitNs);
+    this.#parts.orders.submit(template, slot, price, size, FROM_DRIVER, this.#latencies.transmitNs);
   }
 
   /** Does what is due, and sees to it that the rest is done when it is. */

@@ -5,7 +5,7 @@ import { DeviceStuckError, DriverModuleError } from "../../emulator/run/testbed-
 import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
 import { StoreError } from "../explore/failure-store.ts";
 import { TokenError } from "../explore/token.ts";
-import { ReplayDriverError, ReplayInputError, ReplayStuckError } from "../replay/replay-errors.ts";
+import { ReplayDecoderError, ReplayDriverError, ReplayInputError, ReplayStuckError } from "../replay/replay-errors.ts";
 import { capture } from "./capture.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
 import { devices } from "./devices.ts";
@@ -99,7 +99,7 @@ function tell(error: unknown): number {
     console.error(`softbar: ${error.message}`);
     return EXIT_STUCK;
   }
-  if (error instanceof ReplayDriverError) {
+  if (error instanceof ReplayDriverError || error instanceof ReplayDecoderError) {
     console.error(`softbar: ${error.message}`);
     return EXIT_INCORRECT;
   }

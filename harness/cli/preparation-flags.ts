@@ -11,20 +11,20 @@ export const PREPARATION_FLAGS: readonly Flag[] = [
     about: "time (default; file for a pipe) or file: the order in which records are sent",
   },
   { name: "trailer", value: "KIND", about: `take off what a capture device added: ${TRAILER_KINDS.join(", ")}` },
-  { name: "clock", value: "CLOCK", about: "capture (default) or trailer: whose time a frame has" },
+  { name: "timestamps", value: "WHOSE", about: "capture (default) or trailer: whose time a frame has" },
 ];
 
 /** What these flags ask for. Throws UsageError for what makes no sense. */
 export function preparationOf(given: Arguments): Pick<ReplayOptions, "order" | "trailer"> {
   const order = oneOf(given, "order", ["time", "file"] as const);
   const kind = oneOf(given, "trailer", TRAILER_KINDS);
-  const clock = oneOf(given, "clock", ["capture", "trailer"] as const);
-  if (clock === "trailer" && kind === undefined) {
-    throw new UsageError("--clock trailer needs --trailer KIND, which says where the time is.");
+  const timestamps = oneOf(given, "timestamps", ["capture", "trailer"] as const);
+  if (timestamps === "trailer" && kind === undefined) {
+    throw new UsageError("--timestamps trailer needs --trailer KIND, which says where the time is.");
   }
   return {
     ...(order === undefined ? {} : { order }),
-    ...(kind === undefined ? {} : { trailer: { kind, asClock: clock === "trailer" } }),
+    ...(kind === undefined ? {} : { trailer: { kind, asClock: timestamps === "trailer" } }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { LatencyReport } from "../replay/latency.ts";
 import type { ReplayReport, ReplaySourceReport } from "../replay/replay-report.ts";
+import { speedText } from "../replay/replay-speed.ts";
 import { feedRows, type Row } from "./feed-text.ts";
 import { preparationNotes } from "./preparation-text.ts";
 import { bytesText, counted, durationText, grouped, type painter, threeDigits } from "./terminal.ts";
@@ -8,6 +9,9 @@ type Paint = ReturnType<typeof painter>;
 
 const FINDING_LIMIT = 10;
 const LABEL_WIDTH = 9;
+/** Lines and gaps of the damage that are shown. */
+const LINE_LIMIT = 8;
+const RANGE_LIMIT = 6;
 
 /** The summary of a replay for people: what arrived, how fast, what did not and why, what the feed says. */
 export function replayText(report: ReplayReport, paint: Paint): string {
@@ -18,7 +22,9 @@ export function replayText(report: ReplayReport, paint: Paint): string {
     ...latencyRows(report),
     ...dropRows(report, paint),
     ...paceRows(report),
+    ...damageRows(report),
     ...feedRows(report.feed),
+    ...decoderRows(report),
     ["driver", driverText(report, paint)],
     ...notesOf(report).map((text): Row => ["note", text]),
   ];
@@ -26,11 +32,10 @@ export function replayText(report: ReplayReport, paint: Paint): string {
   return [titleOf(report, paint), ...lines, ...violationLines(report, paint), ""].join("\n");
 }
 
-function titleOf({ source, device, speed }: ReplayReport, paint: Paint): string {
-  const times = speed === 1 ? "" : `${speed} times `;
-  const pace = speed === "max" ? "at full speed" : `at ${times}the recorded speed`;
+function titleOf({ source, device, speed, clock }: ReplayReport, paint: Paint): string {
   const format = source.kind === "capture" ? ` (${source.format})` : "";
-  return `${paint("bold", source.name)}${format} through ${device}, ${pace}`;
+  const time = clock === "virtual" ? ", in virtual time" : "";
+  return `${paint("bold", source.name)}${format} through ${device}, at ${speedText(speed)}${time}`;
 }
 
 function framesText({ sentCount, deliveredCount, droppedCount, balance }: ReplayReport, paint: Paint): string {
@@ -83,17 +88,64 @@ function dropRows({ drops }: ReplayReport, paint: Paint): Row[] {
   });
 }
 
-function paceRows({ lateness, roomWaits, speed }: ReplayReport): Row[] {
+function paceRows({ lateness, roomWaits, speed, plannedNs, sentNs, bursts }: ReplayReport): Row[] {
   const rows: Row[] = [];
-  if (lateness !== undefined) {
-    const { meanNs, maxNs } = lateness;
-    rows.push(["pace", `frames came ${durationText(meanNs)} late on average, ${durationText(maxNs)} at most`]);
+  if (plannedNs !== undefined) {
+    const end = plannedNs === sentNs ? "to the nanosecond" : `${durationText(sentNs - plannedNs)} longer`;
+    rows.push(["pace", `planned ${durationText(plannedNs)}, took ${durationText(sentNs)}: ${end}`]);
+  }
+  if (lateness !== undefined && lateness.sampleCount > 0) {
+    const { p50Ns, p99Ns, maxNs } = lateness;
+    const times = `p50 ${durationText(p50Ns)}   p99 ${durationText(p99Ns)}   max ${durationText(maxNs)}`;
+    rows.push(["late", maxNs === 0 ? "no frame was late" : times]);
+  }
+  if (bursts !== undefined) {
+    const idle = bursts.idle === "max" ? "were cut to that" : `passed at ${bursts.idle} times the recorded speed`;
+    rows.push(["bursts", `gaps of ${durationText(bursts.gapNs)} and more ${idle}`]);
   }
   if (speed !== "max" && roomWaits !== undefined) {
     const times = counted(roomWaits.count, "time");
     rows.push(["waits", `the wire waited ${times} for room in the card, ${durationText(roomWaits.totalNs)} in all`]);
   }
   return rows;
+}
+
+/** What the wire did, and what the receiver of each line has to miss. */
+function damageRows({ damage }: ReplayReport): Row[] {
+  if (damage === undefined) return [];
+  const { lost, duplicated, delayed, reordered, corrupted, offered } = damage.counts;
+  const did = Object.entries({ lost, corrupted, duplicated, reordered, delayed })
+    .filter(([, count]) => count > 0)
+    .map(([what, count]) => `${grouped(count)} ${what}`);
+  const rows: Row[] = [["damage", `${did.join(", ") || "nothing was done"} of ${counted(offered, "frame")}`]];
+  for (const { line, session, missing } of (damage.lines ?? []).slice(0, LINE_LIMIT)) {
+    const messages = missing.reduce((sum, [first, end]) => sum + end - first, 0);
+    const name = [line, session].filter((text) => text !== "").join(" ");
+    const ranges = missing.length > 0 ? ` in ${counted(missing.length, "gap")}: ${rangesText(missing)}` : "";
+    rows.push(["", `a receiver of ${name} must miss ${grouped(messages)}${ranges}`]);
+  }
+  const hidden = (damage.lines ?? []).length - LINE_LIMIT;
+  if (hidden > 0) rows.push(["", `and ${counted(hidden, "more line")} (--json and --ledger have them)`]);
+  return rows;
+}
+
+function rangesText(ranges: readonly (readonly [number, number])[]): string {
+  const texts = ranges
+    .slice(0, RANGE_LIMIT)
+    .map(([first, end]) => (end - first === 1 ? `${first}` : `${first}–${end - 1}`));
+  return `${texts.join(", ")}${ranges.length > RANGE_LIMIT ? ", …" : ""}`;
+}
+
+/** The decoder's own report: field by field where it has fields. */
+function decoderRows({ decoder }: ReplayReport): Row[] {
+  if (decoder === undefined) return [];
+  if (typeof decoder !== "object" || decoder === null || Array.isArray(decoder)) {
+    return [["decoder", typeof decoder === "string" ? decoder : JSON.stringify(decoder)]];
+  }
+  const rows = Object.entries(decoder).map(([name, value]) => {
+    return `${name} ${typeof value === "string" ? value : JSON.stringify(value)}`;
+  });
+  return rows.map((text, index): Row => [index === 0 ? "decoder" : "", text]);
 }
 
 function driverText({ violations, notes, balance }: ReplayReport, paint: Paint): string {
@@ -111,11 +163,16 @@ function driverText({ violations, notes, balance }: ReplayReport, paint: Paint):
 /** What a reader must know before believing the numbers above. */
 function notesOf({ source, drops, interrupted }: ReplayReport): string[] {
   const isOversize = drops.some(({ register }) => register === "ROC");
-  const { damage, preparation, snappedCount, paddedCount, outOfOrderCount, untimedCount } = source;
+  const { damage, preparation, snappedCount, paddedCount, outOfOrderCount, untimedCount, outsideCount, passCount } =
+    source;
   return [
     interrupted ? "stopped early: not all of it was replayed" : "",
     damage ?? "",
     ...(preparation === undefined ? [] : preparationNotes(preparation)),
+    outsideCount > 0 ? `${counted(outsideCount, "frame")} outside of the window, left out` : "",
+    passCount > 1
+      ? `${counted(passCount, "pass", "passes")} with the same sequence numbers: later ones are repetitions`
+      : "",
     snappedCount > 0 ? `${counted(snappedCount, "frame")} cut short by the capture, replayed as captured` : "",
     paddedCount > 0 ? `${counted(paddedCount, "frame")} below 60 bytes, padded as a sending card does` : "",
     outOfOrderCount > 0

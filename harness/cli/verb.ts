@@ -32,6 +32,8 @@ export interface Verb {
   readonly flags: readonly Flag[];
   /** Further lines of help: examples. */
   readonly examples: readonly string[];
+  /** Paragraphs below the flags, for what a line cannot say. */
+  readonly notes?: readonly string[];
   /**
    * Resolves with the exit code. Throws UsageError for values that make no sense. `racesUrl` is the module of the
    * scenarios that can be explored by name, or empty.
@@ -94,14 +96,15 @@ export function helpOf(verb: Verb): string {
     "",
     "Flags:",
     ...lines,
+    ...(verb.notes ?? []).flatMap((note) => ["", note]),
     ...examples,
     "",
   ].join("\n");
 }
 
 /** The same as data. */
-export function helpData({ name, about, operands, flags, examples }: Verb): object {
-  return { name, about, operands, flags: [...flags, ...COMMON_FLAGS], examples };
+export function helpData({ name, about, operands, flags, examples, notes = [] }: Verb): object {
+  return { name, about, operands, flags: [...flags, ...COMMON_FLAGS], notes, examples };
 }
 
 /** A flag's value as a whole number from `min` on; undefined when it was not given. Throws UsageError otherwise. */

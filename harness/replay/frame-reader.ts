@@ -2,8 +2,11 @@ import { MemoryView } from "../../emulator/memory/memory-view.ts";
 import { FRAME_BAD_FCS } from "../../emulator/pcie/device-model.ts";
 import { CaptureRecord } from "../../emulator/wire/capture/capture-record.ts";
 import { FCS_BYTE_LENGTH, hasValidFcs } from "../../emulator/wire/crc32.ts";
+import type { Damage } from "../../emulator/wire/damage/damage.ts";
 import type { FrameQueue } from "../../emulator/wire/frame-queue.ts";
 import { MIN_FRAME_BYTE_LENGTH } from "../../emulator/wire/line-rate.ts";
+import { FrameOutlet } from "./frame-outlet.ts";
+import { FrameSchedule, type ScheduleOptions } from "./frame-schedule.ts";
 import type { FcsMode, FrameReaderReport, FrameSource } from "./frame-source.ts";
 
 /** Records looked at before it is decided whether they end in an FCS. */
@@ -13,12 +16,23 @@ const RECORDS_PER_TURN = 20_000;
 /** Longer frames are copied by the engine's memmove, which needs a sub-array. */
 const LONGEST_SMALL_COPY = 512;
 
+/** What a {@link FrameReader} is to do with the records. */
+export interface FrameReaderOptions extends ScheduleOptions {
+  readonly fcs: FcsMode;
+  /** Frames of the source after which it stops; Infinity reads all. */
+  readonly limit: number;
+  /** The wire that the frames go through. */
+  readonly damage?: Damage;
+  /** Opens the source anew for another pass. */
+  readonly reopen?: () => Promise<FrameSource>;
+}
+
 /**
  * Takes records from a source, makes them frames as they were on the wire, and fills the queue to the device thread:
- * without FCS, padded, with times that count from the first frame and never go back.
+ * without FCS, padded, with the times at which they are to arrive, which count from the first frame and never go back.
  */
 export class FrameReader {
-  readonly #source: FrameSource;
+  #source: FrameSource;
   readonly #queue: FrameQueue;
   readonly #limit: number;
   readonly #mode: FcsMode;
@@ -29,36 +43,34 @@ export class FrameReader {
   /** Records that were read to decide on the FCS, and are replayed first. */
   readonly #lookedAt: CaptureRecord[] = [];
   #staging = MemoryView.ofSize(4096);
-  /** The frame in `#staging` did not fit into the queue yet. */
-  #isStaged = false;
-  #stagedByteLength = 0;
-  #stagedFlags = 0;
-  #isTimed = false;
-  #firstSeconds = 0;
-  #firstNanoseconds = 0;
-  /** Time of the frame before, from the first one. */
-  #seconds = 0;
-  #nanoseconds = 0;
+  readonly #schedule: FrameSchedule;
+  readonly #outlet: FrameOutlet;
+  readonly #reopen: (() => Promise<FrameSource>) | undefined;
+  /** The source gave its last frame. What the outlet holds is still to come. */
+  #isAtEnd = false;
+  /** Why it gave none after that. */
+  #error: unknown;
   #isDone = false;
+  #stagedFlags = 0;
   readonly #count = {
     frameCount: 0,
     byteCount: 0,
     paddedCount: 0,
     snappedCount: 0,
-    outOfOrderCount: 0,
-    untimedCount: 0,
     fcsCount: 0,
     badFcsCount: 0,
     longestByteCount: 0,
   };
 
-  /** `limit` is the number of frames after which the reader stops; Infinity reads all. */
-  constructor(source: FrameSource, queue: FrameQueue, options: { readonly fcs: FcsMode; readonly limit: number }) {
+  constructor(source: FrameSource, queue: FrameQueue, options: FrameReaderOptions) {
     this.#source = source;
     this.#queue = queue;
     this.#mode = options.fcs;
     this.#undeclaredFcsByteLength = options.fcs === "present" ? FCS_BYTE_LENGTH : 0;
     this.#limit = options.limit;
+    this.#schedule = new FrameSchedule(options);
+    this.#outlet = new FrameOutlet(queue, options.damage);
+    this.#reopen = options.reopen;
   }
 
   /** True when the last frame is in the queue and the queue is closed. */
@@ -68,7 +80,7 @@ export class FrameReader {
 
   /** True when everything that was read has been taken. */
   get hasCaughtUp(): boolean {
-    return this.#queue.isEmpty && !this.#isStaged;
+    return this.#queue.isEmpty && this.#outlet.isEmpty;
   }
 
   get frameCount(): number {
@@ -76,7 +88,23 @@ export class FrameReader {
   }
 
   report(): FrameReaderReport {
-    return { ...this.#count, recordedNs: this.#seconds * 1e9 + this.#nanoseconds };
+    const { outOfOrderCount, untimedCount, outsideCount, passCount, recordedNs } = this.#schedule;
+    return {
+      ...this.#count,
+      outOfOrderCount,
+      untimedCount,
+      outsideCount,
+      passCount,
+      recordedNs,
+      plannedNs: this.#outlet.lastNs[0] as number,
+      queuedCount: this.#outlet.frameCount,
+      queuedBytes: this.#outlet.byteCount,
+    };
+  }
+
+  /** The first and last time stamp of the source that were seen, in or out of the window. */
+  get seen(): FrameSchedule["seen"] {
+    return this.#schedule.seen;
   }
 
   /**
@@ -85,7 +113,9 @@ export class FrameReader {
    */
   async fill(): Promise<boolean> {
     try {
-      return await this.#fill();
+      const hasRoom = await this.#fill();
+      if (this.#isDone && this.#error !== undefined) throw this.#error;
+      return hasRoom;
     } catch (error) {
       this.#finish();
       throw error;
@@ -98,21 +128,82 @@ export class FrameReader {
       if (this.#mode === "auto") await this.#decideFcs();
     }
     for (let budget = RECORDS_PER_TURN; budget > 0 && !this.#isDone; budget--) {
-      if (this.#isStaged && !this.#put()) {
+      if (!this.#outlet.drain()) {
         this.#queue.publish();
         return false;
       }
-      if (this.#count.frameCount >= this.#limit) {
-        this.#finish();
-        break;
+      if (this.#isAtEnd) this.#finish();
+      else if (this.#count.frameCount >= this.#limit) this.#end();
+      else {
+        // Only the end of a chunk is waited for: an await for each record would cost as much as the record.
+        const step = this.#step();
+        if (step !== undefined) await step;
       }
-      // Only the end of a chunk is waited for: an await for each record would cost as much as the record.
-      const next = this.#nextRecord();
-      if (next === true || (await next)) this.#stage(this.#lookedAt.shift() ?? this.#record);
-      else this.#finish();
     }
     this.#queue.publish();
     return true;
+  }
+
+  /** Takes the next record, or ends the pass. A promise where something has to be waited for. */
+  #step(): Promise<void> | undefined {
+    try {
+      if (this.#schedule.isPast) return this.#endPass();
+      const next = this.#nextRecord();
+      if (next !== true) return this.#stepLater(next);
+      this.#take(this.#lookedAt.shift() ?? this.#record);
+    } catch (error) {
+      this.#fail(error);
+    }
+    return undefined;
+  }
+
+  async #stepLater(next: boolean | Promise<boolean>): Promise<void> {
+    try {
+      if (await next) this.#take(this.#lookedAt.shift() ?? this.#record);
+      else await this.#endPass();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** The source is damaged: what came before is still delivered, and then the error is told. */
+  #fail(error: unknown): void {
+    this.#error = error;
+    this.#end();
+  }
+
+  #take(record: CaptureRecord): void {
+    if (!this.#schedule.takes(record)) return;
+    const byteLength = this.#stage(record);
+    this.#schedule.plan(record, byteLength);
+    this.#outlet.push(this.#staging, byteLength, this.#stagedFlags, this.#schedule.plannedNs);
+  }
+
+  /** Begins the next pass over the source, if there is to be one. */
+  async #endPass(): Promise<void> {
+    if (!this.#schedule.endPass() || this.#reopen === undefined) {
+      this.#end();
+      return;
+    }
+    this.#queue.publish();
+    this.#lookedAt.length = 0;
+    await this.#source.close?.();
+    this.#source = await this.#reopen();
+  }
+
+  #end(): void {
+    this.#isAtEnd = true;
+    this.#outlet.end();
+  }
+
+  /** Closes what the reader has open. */
+  async close(): Promise<void> {
+    await this.#source.close?.();
+  }
+
+  /** How the source that was read last ended. */
+  get end(): FrameSource["end"] {
+    return this.#source.end;
   }
 
   #finish(): void {
@@ -150,8 +241,8 @@ export class FrameReader {
     this.#undeclaredFcsByteLength = hasFcs ? FCS_BYTE_LENGTH : 0;
   }
 
-  /** Makes a record the frame that was on the wire, in `#staging`. */
-  #stage(record: CaptureRecord): void {
+  /** Makes a record the frame that was on the wire, in `#staging`, and returns its length. */
+  #stage(record: CaptureRecord): number {
     const count = this.#count;
     const { bytes, offset, originalByteLength } = record;
     const isWhole = record.byteLength >= originalByteLength;
@@ -175,51 +266,15 @@ export class FrameReader {
       byteLength = MIN_FRAME_BYTE_LENGTH;
       count.paddedCount++;
     }
-    this.#moveTime(record);
-    this.#stagedByteLength = byteLength;
-    this.#isStaged = true;
     count.frameCount++;
     count.byteCount += byteLength;
     if (byteLength > count.longestByteCount) count.longestByteCount = byteLength;
+    return byteLength;
   }
 
   #fcsByteLength(record: CaptureRecord): number {
     if (this.#mode === "auto" && record.fcsByteLength > 0) return record.fcsByteLength;
     return this.#undeclaredFcsByteLength;
-  }
-
-  /** Brings the time on to the record's, from the first frame; never back. */
-  #moveTime(record: CaptureRecord): void {
-    if (!record.timed) {
-      this.#count.untimedCount++;
-      return;
-    }
-    if (!this.#isTimed) {
-      this.#isTimed = true;
-      this.#firstSeconds = record.seconds;
-      this.#firstNanoseconds = record.nanoseconds;
-    }
-    let seconds = record.seconds - this.#firstSeconds;
-    let nanoseconds = record.nanoseconds - this.#firstNanoseconds;
-    if (nanoseconds < 0) {
-      nanoseconds += 1e9;
-      seconds--;
-    }
-    if (seconds < this.#seconds || (seconds === this.#seconds && nanoseconds < this.#nanoseconds)) {
-      this.#count.outOfOrderCount++;
-      return;
-    }
-    // The queue carries whole seconds as an int32: 68 years, after which a capture's clock was wrong anyway.
-    this.#seconds = Math.min(seconds, 0x7fff_ffff);
-    this.#nanoseconds = nanoseconds;
-  }
-
-  #put(): boolean {
-    const flags = this.#stagedFlags;
-    if (!this.#queue.put(this.#staging, 0, this.#stagedByteLength, flags, this.#seconds, this.#nanoseconds))
-      return false;
-    this.#isStaged = false;
-    return true;
   }
 }
 

@@ -18,8 +18,17 @@ export interface FrameReaderReport {
   readonly frameCount: number;
   /** Bytes as they go on the wire: padded, without FCS. */
   readonly byteCount: number;
-  /** From the first to the last frame, as recorded. */
+  /** Records that were not in the window. */
+  readonly outsideCount: number;
+  /** Passes over the source that were begun. */
+  readonly passCount: number;
+  /** From the first to the last frame, as recorded, with the gaps between passes. */
   readonly recordedNs: number;
+  /** When the last frame is to arrive, from the first one that was read. */
+  readonly plannedNs: number;
+  /** Frames and bytes that are to be sent: those of the source, but for what damage on the wire takes and adds. */
+  readonly queuedCount: number;
+  readonly queuedBytes: number;
   /** Frames below 60 bytes, which a transmitting MAC pads. */
   readonly paddedCount: number;
   /** Frames that the capture cut short (snap length); they are replayed as captured. */

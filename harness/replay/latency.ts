@@ -58,3 +58,45 @@ export class LatencyMeter {
     };
   }
 }
+
+/** How late frames arrived against absolute deadlines, in nanoseconds. Plain data. */
+export interface LatenessReport {
+  readonly sampleCount: number;
+  readonly meanNs: number;
+  readonly p50Ns: number;
+  readonly p99Ns: number;
+  readonly maxNs: number;
+  /** Of the last frame: how much longer the whole took than it should. */
+  readonly endNs: number;
+}
+
+/** Collects lateness; three significant digits are kept, but for the mean and the last, which are exact. */
+export class LatenessMeter {
+  readonly #histogram = createHistogram();
+  /** Sum and last. */
+  readonly #sums = new Float64Array(2);
+  #count = 0;
+
+  /** Adds `arrival[0]` - `deadline[0]`, which is not negative. */
+  record(deadline: Float64Array, arrival: Float64Array): void {
+    const lateNs = (arrival[0] as number) - (deadline[0] as number);
+    this.#sums[0] = (this.#sums[0] as number) + lateNs;
+    this.#sums[1] = lateNs;
+    this.#count++;
+    // A histogram has no 0: half a nanosecond and less is told apart below.
+    this.#histogram.record(Math.max(1, Math.round(lateNs)));
+  }
+
+  report(): LatenessReport {
+    const histogram = this.#histogram;
+    const isExact = (this.#sums[0] as number) === 0;
+    return {
+      sampleCount: this.#count,
+      meanNs: (this.#sums[0] as number) / Math.max(1, this.#count),
+      p50Ns: isExact ? 0 : histogram.percentile(50),
+      p99Ns: isExact ? 0 : histogram.percentile(99),
+      maxNs: isExact ? 0 : histogram.max,
+      endNs: this.#sums[1] as number,
+    };
+  }
+}

@@ -1,8 +1,22 @@
 import type { TrailerOptions } from "../../emulator/wire/capture/trailer-records.ts";
+import type { DamagePlan } from "../../emulator/wire/damage/damage-plan.ts";
+import type { DamageLedger } from "../../emulator/wire/damage/ledger.ts";
 import type { FcsMode } from "./frame-source.ts";
 import type { RecordOrder } from "./preparation.ts";
 import type { ReplayProgress } from "./replay-progress.ts";
+import type { BurstScaling, ReplaySpeed } from "./replay-speed.ts";
 import type { ReplayTarget } from "./replay-target.ts";
+import { checkWindow, type ReplayWindow } from "./replay-window.ts";
+
+/** How long a paced replay is going to take. */
+export interface ReplayExpectation {
+  readonly durationNs: number;
+  /**
+   * `exact`: all of the source has been read. `estimate`: from the part that has, by the bytes of the file. `at-least`: as
+   * much has been read, and nobody knows how much is left.
+   */
+  readonly certainty: "exact" | "estimate" | "at-least";
+}
 
 /** What the command line and the library can ask of a replay. */
 export interface ReplayOptions {
@@ -12,8 +26,37 @@ export interface ReplayOptions {
   readonly file?: string;
   /** The generated session. Default: seed 1, 200,000 frames. */
   readonly session?: { readonly seed?: number; readonly frameCount?: number };
-  /** Times the recorded speed; "max" (default) is as fast as card and driver take frames. */
-  readonly speed?: "max" | number;
+  /**
+   * Times the recorded speed, or a line rate, back to back; "max" is as fast as card and driver take frames. Default "max"
+   * on the wall clock, recorded in virtual time, in which there is no "max".
+   */
+  readonly speed?: ReplaySpeed;
+  /** Scales the gaps between bursts otherwise than those within. For speeds that are factors. */
+  readonly bursts?: BurstScaling;
+  /**
+   * `wall` (default): three threads, and frames arrive at absolute deadlines of the monotonic clock. `virtual`: card and
+   * driver in one thread, time moves from event to event, and the same replay is the same to the nanosecond every time.
+   */
+  readonly clock?: "wall" | "virtual";
+  /** The part of the capture that is replayed. */
+  readonly window?: ReplayWindow;
+  /** How often it is replayed. Default 1. Sequence numbers are those of the capture in every pass. */
+  readonly loopCount?: number;
+  /**
+   * From the last frame of a pass to the first of the next one, as recorded. By default the traffic goes on as it was: a
+   * window with both ends in time takes its own length, any other one the mean of its gaps.
+   */
+  readonly loopGapNs?: number;
+  /** What the wire does to the frames on their way to the card. */
+  readonly damage?: DamagePlan;
+  /** Called at the end with the books of the damage. After an interruption they also tell of frames that were not sent. */
+  readonly onLedger?: (ledger: DamageLedger) => void;
+  /** In virtual time: a file to write one line into for every frame at the card and at the consumer. */
+  readonly eventLogPath?: string;
+  /** URL of a decoder module, which gets every frame in place in the consumer's thread: see {@link FrameDecoder}. */
+  readonly decoderUrl?: string;
+  /** Called before the first frame of a paced replay. */
+  readonly onBegin?: (expectation: ReplayExpectation) => void;
   /** A frame that is due waits for room instead of being dropped by the card. Always so at "max". Default false. */
   readonly lossless?: boolean;
   /**
@@ -30,7 +73,7 @@ export interface ReplayOptions {
   readonly order?: RecordOrder;
   /** What a capture device put behind each frame, to be taken off; with `asClock` its time is the frame's. */
   readonly trailer?: TrailerOptions;
-  /** Stops after so many frames. */
+  /** Stops after so many frames of the source, whatever damage makes of them. */
   readonly limit?: number;
   /** Called with lines of text: every register and DMA access, by name, while it happens. Slows the card down. */
   readonly onTrace?: (lines: string) => void;
@@ -47,20 +90,33 @@ export interface ReplayOptions {
 /** Made-up sessions have so many frames: a few seconds of the wire, less than a second at full speed. */
 export const DEFAULT_SESSION_FRAME_COUNT = 200_000;
 
-/** Paced replays beyond these factors are not what anybody means. */
-const SPEED_MIN = 1e-6;
-const SPEED_MAX = 1e9;
+/** The speed that is meant where none is said. */
+export function speedOf({ speed, clock, bursts }: Pick<ReplayOptions, "speed" | "clock" | "bursts">): ReplaySpeed {
+  return speed ?? (clock === "virtual" || bursts !== undefined ? 1 : "max");
+}
 
-/**
- * "recorded", "max", "10x", "0.5x" or "10" as a factor, or "max". Throws RangeError, in one sentence, for anything else.
- */
-export function parseSpeed(text: string): "max" | number {
-  if (text === "max") return "max";
-  if (text === "recorded") return 1;
-  const digits = /^(\d+(?:\.\d+)?|\.\d+)x?$/i.exec(text)?.[1];
-  const factor = Number(digits ?? Number.NaN);
-  if (!(factor >= SPEED_MIN && factor <= SPEED_MAX)) {
-    throw new RangeError(`"${text}" is no speed: want "recorded", "max", or a factor such as "10x" or "0.5x".`);
+/** Whether frames wait for their times. */
+export function isPaced(options: Pick<ReplayOptions, "speed" | "clock" | "bursts">): boolean {
+  return speedOf(options) !== "max";
+}
+
+/** @throws RangeError in one sentence when options contradict each other. */
+export function checkReplayOptions(options: ReplayOptions): void {
+  const { clock, bursts, window, loopCount = 1, loopGapNs = 0, eventLogPath } = options;
+  const speed = speedOf(options);
+  if (clock === "virtual" && speed === "max") {
+    throw new RangeError("in virtual time no consumer takes any time, so there is no full speed; take a pace.");
   }
-  return factor;
+  if (bursts !== undefined && typeof speed !== "number") {
+    throw new RangeError(
+      "gaps are scaled where frames keep their recorded ones; at full speed or line rate none does.",
+    );
+  }
+  if (bursts !== undefined && !(bursts.gapNs > 0)) throw new RangeError("the gap that ends a burst is longer than 0.");
+  if (eventLogPath !== undefined && clock !== "virtual") {
+    throw new RangeError("the event log is written in virtual time, in which it is the same every time.");
+  }
+  if (!Number.isSafeInteger(loopCount) || loopCount < 1) throw new RangeError(`${loopCount} passes make no sense.`);
+  if (!(loopGapNs >= 0)) throw new RangeError(`a gap of ${loopGapNs} ns between two passes makes no sense.`);
+  if (window !== undefined) checkWindow(window);
 }

@@ -1,7 +1,11 @@
 import type { Finding } from "../../emulator/run/findings.ts";
+import type { DamageLedger, LedgerCounts } from "../../emulator/wire/damage/ledger.ts";
+import type { LedgerLine } from "../../emulator/wire/damage/line-account.ts";
 import type { FrameReaderReport } from "./frame-source.ts";
+import type { LatenessReport } from "./latency.ts";
 import type { PreparationReport } from "./preparation.ts";
 import type { SinkReport } from "./replay-sink.ts";
+import type { BurstScaling, ReplaySpeed } from "./replay-speed.ts";
 import type { DropPlace, ReplayTarget } from "./replay-target.ts";
 import type { ReplayerReport } from "./replayer-options.ts";
 
@@ -36,7 +40,9 @@ export interface ReplaySourceReport extends FrameReaderReport {
 export interface ReplayReport {
   readonly source: ReplaySourceReport;
   readonly device: string;
-  readonly speed: "max" | number;
+  readonly clock: "wall" | "virtual";
+  readonly speed: ReplaySpeed;
+  readonly bursts: BurstScaling | undefined;
   readonly lossless: boolean;
   /** True when it was stopped early. */
   readonly interrupted: boolean;
@@ -48,8 +54,11 @@ export interface ReplayReport {
   readonly drops: readonly DropCount[];
   /** `sent = delivered + dropped`. */
   readonly balance: ReplayBalance;
-  /** From the first frame on the wire to the last at the consumer. */
+  /** From the start to the last frame at the consumer. */
   readonly elapsedNs: number;
+  /** From the start to the last frame on the wire: as planned, where the replay is paced and came to its end, and as it was. */
+  readonly plannedNs: number | undefined;
+  readonly sentNs: number;
   readonly framesPerSecond: number;
   /** Bits of frames (without FCS, preamble and gap) that were delivered. */
   readonly gigabitsPerSecond: number;
@@ -57,11 +66,27 @@ export interface ReplayReport {
   readonly unmeasuredCount: number;
   /** Times that a frame waited for room in the card, where it may; undefined where the wire does not wait. */
   readonly roomWaits: { readonly count: number; readonly totalNs: number } | undefined;
-  /** How late frames were against their recorded time; undefined at maximal speed. */
-  readonly lateness: { readonly meanNs: number; readonly maxNs: number } | undefined;
+  /** How late frames arrived against their deadlines; undefined at maximal speed. */
+  readonly lateness: LatenessReport | undefined;
+  /** What the wire did to the frames; undefined where nothing was asked for. */
+  readonly damage: DamageReport | undefined;
   readonly feed: SinkReport["feed"];
+  /** What the user's decoder returned. */
+  readonly decoder: unknown;
   readonly violations: readonly Finding[];
   readonly notes: readonly Finding[];
+}
+
+/** What a damaged wire did, and what a correct receiver must therefore report. */
+export interface DamageReport {
+  readonly counts: LedgerCounts;
+  /** By line and session. Undefined after an interruption: the books are ahead of what was sent. */
+  readonly lines: readonly LedgerLine[] | undefined;
+}
+
+/** The books in short. */
+export function damageReport(ledger: DamageLedger, interrupted: boolean): DamageReport {
+  return { counts: ledger.counts(), lines: interrupted ? undefined : ledger.lines() };
 }
 
 /** Where frames went that neither arrived nor were counted as dropped. Both numbers are 0 in a run that is right. */
@@ -77,8 +102,7 @@ export interface ReplayBalance {
 export interface ReplayCounts {
   readonly replayer: ReplayerReport;
   readonly driver: ReplayDriverResult;
-  /** The device's statistics before the first frame and after the last. */
-  readonly before: Readonly<Record<string, number>>;
+  /** The device's statistics after the last frame; those before the first are in the replayer's report. */
   readonly after: Readonly<Record<string, number>>;
 }
 
@@ -101,7 +125,7 @@ export function balanceOf(target: ReplayTarget, counts: ReplayCounts): ReplayBal
 }
 
 function change(counts: ReplayCounts, counter: string): number {
-  return (counts.after[counter] ?? 0) - (counts.before[counter] ?? 0);
+  return (counts.after[counter] ?? 0) - (counts.replayer.before[counter] ?? 0);
 }
 
 /** One line for each register that counted something; what no register explains keeps the place's own words. */

@@ -1,18 +1,23 @@
 import { limitUnderDebugger } from "../../emulator/run/debugger.ts";
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
 import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
-import type { ThreadedTestbed } from "../threaded-testbed.ts";
+import type { Damage } from "../../emulator/wire/damage/damage.ts";
 import type { LiveTrace } from "../trace/live-trace.ts";
+import type { DecodingArgument } from "./decoding.driver.ts";
 import type { FrameReader } from "./frame-reader.ts";
+import type { ReplayBed } from "./replay-bed.ts";
 import type { ReplayChannel } from "./replay-channel.ts";
-import { noFrames, ReplayDriverError, ReplayStuckError } from "./replay-errors.ts";
-import type { ReplayOptions } from "./replay-options.ts";
-import { balanceOf, dropsOf, type ReplayDriverResult, type ReplayReport } from "./replay-report.ts";
+import { ReplayDecoderError, ReplayDriverError, ReplayStuckError } from "./replay-errors.ts";
+import { checkFrames, expectationOf, readerError } from "./replay-expectation.ts";
+import { isPaced, type ReplayOptions, speedOf } from "./replay-options.ts";
+import { balanceOf, damageReport, dropsOf, type ReplayDriverResult, type ReplayReport } from "./replay-report.ts";
 import type { ReplayDriverArgument } from "./replay-sink.ts";
 import type { OpenSource } from "./replay-source.ts";
-import type { ReplayerReport } from "./replayer-options.ts";
 import { ReplayWatch } from "./watch.ts";
 
+const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
+/** Loads a decoder and then the driver. */
+const DECODING_DRIVER = new URL(`./decoding.driver${EXTENSION}`, import.meta.url).href;
 /** The reader's turn: short enough that a queue which was full does not run empty. */
 const TURN_MS = 5;
 const PROGRESS_INTERVAL_MS = 100;
@@ -29,6 +34,7 @@ export interface ReplayInput {
   readonly reader: FrameReader;
   readonly queue: SharedArrayBuffer;
   readonly channel: ReplayChannel;
+  readonly damagedWire: Damage | undefined;
   /** Why the file could not be read to its end. */
   damage: string | undefined;
 }
@@ -37,19 +43,18 @@ type Outcome = { readonly result: ReplayDriverResult } | { readonly error: Error
 
 /** One replay on a testbed that is plugged in: the main thread's part, which reads, watches and asks for the results. */
 export class ReplayRun {
-  readonly #bed: ThreadedTestbed;
+  readonly #bed: ReplayBed;
   readonly #input: ReplayInput;
   readonly #options: ReplayOptions;
   readonly #trace: LiveTrace | undefined;
   readonly #watch: ReplayWatch;
   readonly #startedAtMs = performance.now();
   #outcome: Outcome | undefined;
-  #before: Readonly<Record<string, number>> = {};
   #isStarted = false;
   #stoppedAtMs: number | undefined;
   #progressAtMs = 0;
 
-  constructor(bed: ThreadedTestbed, input: ReplayInput, options: ReplayOptions, trace: LiveTrace | undefined) {
+  constructor(bed: ReplayBed, input: ReplayInput, options: ReplayOptions, trace: LiveTrace | undefined) {
     this.#bed = bed;
     this.#input = input;
     this.#options = options;
@@ -58,17 +63,14 @@ export class ReplayRun {
       input.channel,
       limitUnderDebugger(options.limitMs ?? MOVE_LIMIT_MS),
       performance.now(),
+      options.clock === "virtual",
     );
   }
 
   async run(): Promise<ReplayReport> {
-    const { target } = this.#options;
-    const argument: ReplayDriverArgument = {
-      channel: this.#input.channel.tables,
-      drainLimitMs: limitUnderDebugger(DRAIN_LIMIT_MS),
-      options: target.driverOptions,
-    };
-    const driver = this.#bed.cpu(1).run<ReplayDriverResult>(target.driverUrl, argument);
+    // In virtual time the first frame comes as soon as the driver is ready, at the same time in every run.
+    if (this.#options.clock === "virtual") this.#start();
+    const driver = this.#runDriver() as Promise<ReplayDriverResult>;
     const settled = driver.then(
       (result) => this.#settle({ result }),
       (error: Error) => this.#settle({ error: driverError(error) }),
@@ -83,6 +85,18 @@ export class ReplayRun {
     return this.#finish(this.#outcome);
   }
 
+  #runDriver(): Promise<unknown> {
+    const { target, decoderUrl } = this.#options;
+    const argument: ReplayDriverArgument = {
+      channel: this.#input.channel.tables,
+      drainLimitMs: limitUnderDebugger(DRAIN_LIMIT_MS),
+      options: target.driverOptions,
+    };
+    if (decoderUrl === undefined) return this.#bed.run(target.driverUrl, argument);
+    const decoding: DecodingArgument = { ...argument, driverUrl: target.driverUrl, decoderUrl };
+    return this.#bed.run(DECODING_DRIVER, decoding);
+  }
+
   #settle(outcome: Outcome): void {
     this.#outcome ??= outcome;
   }
@@ -91,15 +105,16 @@ export class ReplayRun {
     const nowMs = performance.now();
     this.#printTrace();
     if (this.#options.signal?.aborted === true) this.#stop(nowMs);
-    if (!this.#isStarted) await this.#startIfReady();
+    if (!this.#isStarted && this.#input.channel.isReady) this.#start();
     if (this.#outcome === undefined) this.#watch.look(nowMs, this.#isStarved());
     if (nowMs - this.#progressAtMs >= PROGRESS_INTERVAL_MS) this.#tellProgress(nowMs);
   }
 
-  async #startIfReady(): Promise<void> {
-    if (!this.#input.channel.isReady) return;
+  /** The first frame may go. */
+  #start(): void {
     this.#isStarted = true;
-    this.#before = await this.#cardCounters();
+    const { reader, source } = this.#input;
+    if (isPaced(this.#options)) this.#options.onBegin?.(expectationOf(reader, source, this.#options.loopCount));
     this.#input.channel.start();
   }
 
@@ -109,10 +124,10 @@ export class ReplayRun {
     try {
       while (!reader.isDone && this.#outcome === undefined) if (!(await reader.fill())) await sleepMs(TURN_MS);
     } catch (error) {
-      if (!(error instanceof CaptureError) || reader.frameCount === 0) throw error;
+      if (!(error instanceof CaptureError) || reader.frameCount === 0) throw readerError(error);
       this.#input.damage = error.message;
     }
-    if (reader.isDone && reader.frameCount === 0) throw noFrames(source);
+    checkFrames(source, reader);
   }
 
   /** Nothing can move, because there is nothing to send yet. */
@@ -136,34 +151,37 @@ export class ReplayRun {
   async #finish(outcome: Outcome): Promise<ReplayReport> {
     if ("error" in outcome) throw outcome.error;
     const driver = checkedResult(outcome.result);
-    await this.#bed.quiesce();
-    const [replayer] = (await this.#bed.reports()) as [ReplayerReport];
-    const after = await this.#cardCounters();
+    const { replayer, after } = await this.#bed.cardResult();
     this.#tellProgress(performance.now());
     this.#printTrace();
-    return this.#report({ replayer, driver, before: this.#before, after });
+    if (this.#input.damagedWire !== undefined) this.#options.onLedger?.(this.#input.damagedWire.ledger);
+    return this.#report({ replayer, driver, after });
   }
 
   #report(counts: Parameters<typeof dropsOf>[1]): ReplayReport {
     const { replayer, driver } = counts;
-    const { target, speed = "max", lossless = false } = this.#options;
-    const { reader, source, damage } = this.#input;
+    const { target, clock = "wall", lossless = false, bursts } = this.#options;
+    const { reader, source, damage, damagedWire } = this.#input;
+    const speed = speedOf(this.#options);
+    const waits = lossless || speed === "max";
     const drops = dropsOf(target, counts);
     const elapsedNs = Math.max(1, driver.lastNs - replayer.firstNs);
-    const { roomWaitCount, roomWaitNs, lateSumNs, lateMaxNs } = replayer;
+    const interrupted = this.#stoppedAtMs !== undefined;
     return {
       source: {
         ...reader.report(),
         kind: source.kind,
         name: source.name,
         format: source.format,
-        damage: damage ?? source.frames.end?.cut?.message,
+        damage: damage ?? reader.end?.cut?.message,
         ...(source.preparation === undefined ? {} : { preparation: source.preparation() }),
       },
       device: target.device.name,
+      clock,
       speed,
-      lossless: lossless || speed === "max",
-      interrupted: this.#stoppedAtMs !== undefined,
+      bursts,
+      lossless: waits,
+      interrupted,
       sentCount: replayer.sentCount,
       sentBytes: replayer.sentBytes,
       deliveredCount: driver.deliveredCount,
@@ -176,9 +194,13 @@ export class ReplayRun {
       gigabitsPerSecond: (driver.deliveredBytes * 8) / elapsedNs,
       latency: driver.latency,
       unmeasuredCount: driver.unmeasuredCount,
-      roomWaits: lossless || speed === "max" ? { count: roomWaitCount, totalNs: roomWaitNs } : undefined,
-      lateness: speed === "max" ? undefined : { meanNs: lateSumNs / Math.max(1, replayer.sentCount), maxNs: lateMaxNs },
+      roomWaits: waits ? { count: replayer.roomWaitCount, totalNs: replayer.roomWaitNs } : undefined,
+      plannedNs: speed === "max" || interrupted ? undefined : reader.report().plannedNs,
+      sentNs: replayer.lastNs - replayer.firstNs,
+      lateness: replayer.lateness,
+      damage: damagedWire === undefined ? undefined : damageReport(damagedWire.ledger, interrupted),
       feed: driver.feed,
+      decoder: driver.decoder,
       violations: this.#bed.violations,
       notes: this.#bed.notes,
     };
@@ -188,15 +210,21 @@ export class ReplayRun {
     this.#progressAtMs = nowMs;
     const { source, reader, channel } = this.#input;
     const sentCount = this.#watch.sent.total;
-    const { frameCount, byteCount } = reader.report();
-    const sentBytes = frameCount === 0 ? 0 : (byteCount * sentCount) / frameCount;
+    const { queuedCount, queuedBytes, passCount } = reader.report();
+    const { loopCount = 1 } = this.#options;
+    const sentBytes = queuedCount === 0 ? 0 : (queuedBytes * sentCount) / queuedCount;
+    const isWhole = loopCount === 1 && this.#options.window === undefined && passCount === 1;
     this.#options.onProgress?.({
       sentCount,
       deliveredCount: this.#watch.delivered.total,
       droppedCount: channel.droppedCount,
       elapsedMs: nowMs - this.#startedAtMs,
-      frameCount: reader.isDone ? frameCount : source.frameCount,
-      fraction: reader.isDone ? sentCount / Math.max(1, frameCount) : source.fractionOf(sentCount, sentBytes),
+      frameCount: reader.isDone ? queuedCount : isWhole ? source.frameCount : undefined,
+      fraction: reader.isDone
+        ? sentCount / Math.max(1, queuedCount)
+        : isWhole
+          ? source.fractionOf(sentCount, sentBytes)
+          : undefined,
     });
   }
 
@@ -204,15 +232,12 @@ export class ReplayRun {
     const text = this.#trace?.drain() ?? "";
     if (text !== "") this.#options.onTrace?.(text);
   }
-
-  async #cardCounters(): Promise<Readonly<Record<string, number>>> {
-    return (await this.#bed.statistics())[0]?.counters ?? {};
-  }
 }
 
 /** Errors of the testbed stay what they are; everything else a driver module throws is the driver's. */
 function driverError(error: Error): Error {
   if (error instanceof TestbedError) return error;
+  if (error.name === "ReplayDecoderError") return new ReplayDecoderError(error.message, { cause: error });
   return new ReplayDriverError(`The driver threw ${error.stack ?? `${error.name}: ${error.message}`}`, {
     cause: error,
   });

@@ -2,8 +2,11 @@ import type { Clock } from "../../emulator/clock/clock.ts";
 import { WallClock } from "../../emulator/clock/wall-clock.ts";
 import { ArrivalSearch } from "./arrival-log.ts";
 import { FeedMeter, type FeedReport } from "./feed-meter.ts";
+import { ARRIVED_NS, DELIVERED_NS, type FrameDecoder } from "./frame-decoder.ts";
+import type { FrameEventLog } from "./frame-event-log.ts";
 import { LatencyMeter, type LatencyReport } from "./latency.ts";
 import { REPLAY_FINISHED, ReplayChannel, type ReplayChannelTables } from "./replay-channel.ts";
+import { ReplayDecoderError } from "./replay-errors.ts";
 
 /** What a replay driver module is called with: `(functions, argument: ReplayDriverArgument)`. Structured-cloneable. */
 export interface ReplayDriverArgument {
@@ -12,6 +15,17 @@ export interface ReplayDriverArgument {
   readonly drainLimitMs: number;
   /** What the caller of `replay` gave for this driver. */
   readonly options: unknown;
+  /** Set in the driver's own thread by what calls the driver module; it goes on to the sink with the rest. */
+  readonly company?: SinkCompany;
+}
+
+/** What a sink has in its thread besides. */
+export interface SinkCompany {
+  /** The user's decoder. */
+  readonly decoder?: FrameDecoder;
+  /** The clock of a driver that runs in virtual time; CLOCK_MONOTONIC otherwise. */
+  readonly clock?: Clock;
+  readonly log?: FrameEventLog;
 }
 
 /** What a sink has counted. Plain data: what a replay driver module returns. */
@@ -27,6 +41,8 @@ export interface SinkReport {
   /** Frames without a latency: their arrival was not found. */
   readonly unmeasuredCount: number;
   readonly feed: FeedReport;
+  /** What the user's decoder returned. */
+  readonly decoder?: unknown;
 }
 
 // Places in the sink's array of numbers that outgrow 31 bits.
@@ -59,7 +75,10 @@ const POLLS_PER_LOOK = 1024;
  */
 export class ReplaySink {
   readonly #channel: ReplayChannel;
-  readonly #clock: Clock = new WallClock();
+  readonly #clock: Clock;
+  readonly #decoder: FrameDecoder | undefined;
+  readonly #log: FrameEventLog | undefined;
+  readonly #decoderNs = new Float64Array(2);
   readonly #arrivals: ArrivalSearch;
   readonly #latency = new LatencyMeter();
   readonly #feed = new FeedMeter();
@@ -72,6 +91,10 @@ export class ReplaySink {
 
   constructor(argument: ReplayDriverArgument) {
     this.#channel = new ReplayChannel(argument.channel);
+    const { clock = new WallClock(), decoder, log } = argument.company ?? {};
+    this.#clock = clock;
+    this.#decoder = decoder;
+    this.#log = log;
     this.#arrivals = new ArrivalSearch(this.#channel);
     this.#drainLimitNs = argument.drainLimitMs * 1e6;
   }
@@ -91,8 +114,11 @@ export class ReplaySink {
     this.#deliveredCount = (this.#deliveredCount + 1) | 0;
     this.#times[COUNT] = (this.#times[COUNT] as number) + 1;
     this.#times[BYTES] = (this.#times[BYTES] as number) + byteLength;
-    if (this.#arrivals.find(bytes, offset, byteLength)) this.#latency.record(this.#arrivals.arrivalNs, this.#clock.now);
+    const isFound = this.#arrivals.find(bytes, offset, byteLength);
+    if (isFound) this.#latency.record(this.#arrivals.arrivalNs, this.#clock.now);
+    this.#log?.driver(bytes, offset, byteLength);
     this.#feed.count(bytes, offset, byteLength);
+    if (this.#decoder !== undefined) this.#decode(this.#decoder, isFound, bytes, offset, byteLength);
   }
 
   /** A frame that the driver throws away. */
@@ -126,7 +152,18 @@ export class ReplaySink {
       latency: this.#latency.report(),
       unmeasuredCount: this.#arrivals.missedCount,
       feed: this.#feed.report(),
+      ...(this.#decoder?.report === undefined ? {} : { decoder: told(this.#decoder, this.#decoder.report) }),
     };
+  }
+
+  #decode(decoder: FrameDecoder, isFound: boolean, bytes: Uint8Array, offset: number, byteLength: number): void {
+    this.#decoderNs[DELIVERED_NS] = this.#clock.now[0] as number;
+    this.#decoderNs[ARRIVED_NS] = isFound ? (this.#arrivals.arrivalNs[0] as number) : Number.NaN;
+    try {
+      decoder.frame(bytes, offset, byteLength, this.#decoderNs);
+    } catch (thrown) {
+      throw decoderError(thrown);
+    }
   }
 
   /** Frames are missing and nothing has come for a long while. */
@@ -142,4 +179,17 @@ export class ReplaySink {
     if (this.#times[DRY_SINCE] === 0) this.#times[DRY_SINCE] = now;
     return now - (this.#times[DRY_SINCE] as number) > this.#drainLimitNs;
   }
+}
+
+function told(decoder: FrameDecoder, report: () => unknown): unknown {
+  try {
+    return report.call(decoder);
+  } catch (thrown) {
+    throw decoderError(thrown);
+  }
+}
+
+function decoderError(thrown: unknown): ReplayDecoderError {
+  const words = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+  return new ReplayDecoderError(`The decoder threw ${words}`, { cause: thrown });
 }

@@ -1,17 +1,24 @@
+import { closeSync, openSync } from "node:fs";
+import { MemoryView } from "../../emulator/memory/memory-view.ts";
 import { createTables, declarationOf, type LoadedDevice, loadDevice } from "../../emulator/run/machine.ts";
 import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
+import { Damage } from "../../emulator/wire/damage/damage.ts";
 import { FrameQueue } from "../../emulator/wire/frame-queue.ts";
 import { callerLine } from "../open-testbeds.ts";
 import { ThreadedTestbed } from "../threaded-testbed.ts";
 import { LiveTrace } from "../trace/live-trace.ts";
 import { FrameReader } from "./frame-reader.ts";
+import type { ScheduleOptions } from "./frame-schedule.ts";
+import { type ReplayBed, ThreadedReplayBed } from "./replay-bed.ts";
 import { ReplayChannel } from "./replay-channel.ts";
-import { noFrames, ReplayInputError } from "./replay-errors.ts";
-import type { ReplayOptions } from "./replay-options.ts";
+import { ReplayInputError } from "./replay-errors.ts";
+import { checkFrames, readerError } from "./replay-expectation.ts";
+import { checkReplayOptions, isPaced, type ReplayOptions, speedOf } from "./replay-options.ts";
 import type { ReplayReport } from "./replay-report.ts";
 import { type ReplayInput, ReplayRun } from "./replay-run.ts";
 import { type OpenSource, openSource } from "./replay-source.ts";
 import type { ReplayerOptions } from "./replayer-options.ts";
+import { VirtualReplayBed } from "./virtual-bed.ts";
 
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 const REPLAYER = new URL(`./replayer${EXTENSION}`, import.meta.url).href;
@@ -29,55 +36,85 @@ const IN_FLIGHT_LIMIT = 256;
  * console.log(report.deliveredCount, report.latency?.p99Ns);
  * ```
  *
- * Rejects with CaptureError or ReplayInputError when the input cannot be replayed, ReplayStuckError when nothing moves
+ * With `clock: "virtual"` card and driver share one thread, and the same replay is the same every time.
+ *
+ * Rejects with RangeError when options contradict each other, CaptureError or ReplayInputError when the input cannot be replayed, ReplayStuckError when nothing moves
  * for the limit, ReplayDriverError when the driver throws, and TestbedError when the testbed itself fails. All threads
  * have ended when it settles.
  */
 export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   const openedAt = callerLine();
+  checkReplayOptions(options);
+  if (options.eventLogPath !== undefined) checkWritable(options.eventLogPath);
   const device = await loadDevice(options.target.device);
   checkWire(device, options.target.port ?? 0);
   const source = await openSource(options);
+  let reader: FrameReader | undefined;
   try {
     const input = await readAhead(source, options);
-    const bed = await plugIn(device, input, options, openedAt);
+    ({ reader } = input);
+    const { bed, trace } = await plugIn(device, input, options, openedAt);
     try {
-      return await new ReplayRun(bed.testbed, input, options, bed.trace).run();
+      return await new ReplayRun(bed, input, options, trace).run();
     } finally {
-      await bed.testbed.close();
-      drainTo(options, bed.trace);
+      await bed.close();
+      drainTo(options, trace);
     }
   } finally {
-    await closeSource(source);
+    await closeSource(source, reader);
   }
 }
 
 /** Fills the queue before anything else starts: bad input is told without a thread, and small captures wait for no disk. */
 async function readAhead(source: OpenSource, options: ReplayOptions): Promise<ReplayInput> {
   const queue = FrameQueue.createBuffer(options.readAheadBytes ?? READ_AHEAD_BYTES);
-  const { fcs = "auto", limit = Number.POSITIVE_INFINITY } = options;
-  const reader = new FrameReader(source.frames, new FrameQueue(queue), { fcs, limit });
+  const { fcs = "auto", limit = Number.POSITIVE_INFINITY, damage } = options;
+  const damagedWire = damage === undefined ? undefined : new Damage(damage, MemoryView.ofSize(4));
+  const reader = new FrameReader(source.frames, new FrameQueue(queue), {
+    ...scheduleOf(options),
+    fcs,
+    limit,
+    ...(damagedWire === undefined ? {} : { damage: damagedWire }),
+    ...(source.reopen === undefined ? {} : { reopen: source.reopen }),
+  });
   const input: ReplayInput = {
     source,
     reader,
     queue,
     channel: new ReplayChannel(ReplayChannel.createTables()),
+    damagedWire,
     damage: undefined,
   };
   if (source.isLive) return input;
   try {
     while (!reader.isDone && (await reader.fill())) if (options.signal?.aborted === true) break;
   } catch (error) {
-    if (!(error instanceof CaptureError) || reader.frameCount === 0) throw error;
+    if (!(error instanceof CaptureError) || reader.frameCount === 0) {
+      await reader.close();
+      throw readerError(error);
+    }
     input.damage = error.message;
   }
-  if (reader.isDone && reader.frameCount === 0) throw noFrames(source);
+  checkFrames(source, reader);
   return input;
 }
 
+/** What the reader has to know of times. */
+function scheduleOf(options: ReplayOptions): ScheduleOptions {
+  const { bursts, window, loopCount, loopGapNs } = options;
+  return {
+    speed: speedOf(options),
+    ...(bursts === undefined ? {} : { bursts }),
+    ...(window === undefined ? {} : { window }),
+    ...(loopCount === undefined ? {} : { loopCount }),
+    ...(loopGapNs === undefined ? {} : { loopGapNs }),
+  };
+}
+
 /** A pipe into which nobody writes is not waited for: its last read ends when it may. */
-async function closeSource(source: OpenSource): Promise<void> {
-  const closed = source.frames.close?.();
+async function closeSource(source: OpenSource, reader: FrameReader | undefined): Promise<void> {
+  // The reader has opened it anew for a further pass.
+  const closed = reader === undefined ? source.frames.close?.() : reader.close();
   if (!source.isLive) await closed;
   else closed?.catch(() => {});
 }
@@ -87,20 +124,25 @@ async function plugIn(
   input: ReplayInput,
   options: ReplayOptions,
   openedAt: string,
-): Promise<{ testbed: ThreadedTestbed; trace: LiveTrace | undefined }> {
-  const tables = createTables([device], { sentFrames: "count" });
+): Promise<{ readonly bed: ReplayBed; readonly trace: LiveTrace | undefined }> {
+  const { target, clock = "wall", lossless = false, inFlightLimit = IN_FLIGHT_LIMIT } = options;
+  const tables = createTables([device], { clock, sentFrames: "count" });
   const trace = options.onTrace === undefined ? undefined : new LiveTrace([device], tables);
-  const { target, speed = "max", lossless = false, inFlightLimit = IN_FLIGHT_LIMIT } = options;
   const replayer: ReplayerOptions = {
     channel: input.channel.tables,
     queue: input.queue,
     device: 0,
     port: target.port ?? 0,
-    factor: speed === "max" ? 0 : speed,
+    isPaced: isPaced(options),
     lossless,
     inFlightLimit,
     dropCounters: target.drops.map(({ counter }) => counter),
   };
+  if (clock === "virtual") {
+    const { eventLogPath } = options;
+    const data = { device: target.device, tables, replayer, trace: trace?.attachment, eventLogPath };
+    return { bed: new VirtualReplayBed(data), trace };
+  }
   const attachments = [{ moduleUrl: REPLAYER, options: replayer }];
   const testbed = await ThreadedTestbed.start(
     [target.device],
@@ -112,7 +154,17 @@ async function plugIn(
       notice: () => {},
     },
   );
-  return { testbed, trace };
+  return { bed: new ThreadedReplayBed(testbed), trace };
+}
+
+/** The log is written in another thread; a place where none can be is told before anything begins. */
+function checkWritable(path: string): void {
+  try {
+    closeSync(openSync(path, "w"));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ReplayInputError(`${path}: the event log cannot be written (${code}).`, { cause: error });
+  }
 }
 
 function checkWire(device: LoadedDevice, port: number): void {

@@ -1,14 +1,15 @@
+import type { LatenessReport } from "./latency.ts";
 import type { ReplayChannelTables } from "./replay-channel.ts";
 
 /** What the device thread is given for a replay. Structured-cloneable. */
 export interface ReplayerOptions {
   readonly channel: ReplayChannelTables;
-  /** The {@link FrameQueue} that the reader fills. Time stamps count from the first frame. */
+  /** The {@link FrameQueue} that the reader fills. Times are when frames are to arrive, from the first one on. */
   readonly queue: SharedArrayBuffer;
   readonly device: number;
   readonly port: number;
-  /** Times the recorded speed; 0 is as fast as the card and its driver take frames. */
-  readonly factor: number;
+  /** Frames wait for their times; else they come as fast as the card and its driver take them. */
+  readonly isPaced: boolean;
   /** A frame that is due waits for room in the card instead of being dropped by it. */
   readonly lossless: boolean;
   /** At maximal speed: frames that may be between wire and consumer. 0 fills the card to the brim. */
@@ -27,7 +28,8 @@ export interface ReplayerReport {
   /** Times that a frame which was due waited for room, and for how long together. */
   readonly roomWaitCount: number;
   readonly roomWaitNs: number;
-  /** How much later than due the latest frame was, and all together. 0 at maximal speed. */
-  readonly lateMaxNs: number;
-  readonly lateSumNs: number;
+  /** How late frames arrived against their deadlines; undefined at maximal speed. */
+  readonly lateness: LatenessReport | undefined;
+  /** The device's statistics when the first frame was about to come. */
+  readonly before: Readonly<Record<string, number>>;
 }

@@ -6,6 +6,8 @@ import type { Machine } from "../../emulator/run/machine.ts";
 import { FrameQueue } from "../../emulator/wire/frame-queue.ts";
 import { ArrivalLog } from "./arrival-log.ts";
 import { CardDrops } from "./card-drops.ts";
+import type { FrameEventLog } from "./frame-event-log.ts";
+import { LatenessMeter } from "./latency.ts";
 import {
   REPLAY_FINISHED,
   REPLAY_RUNS,
@@ -18,7 +20,7 @@ import type { ReplayerOptions, ReplayerReport } from "./replayer-options.ts";
 
 /** Frames in one turn: a burst, after which doorbells are looked at again. */
 const FRAMES_PER_TURN = 64;
-/** The clock is read once for so many frames of a burst: reading it costs as much as a small frame. */
+/** At maximal speed the clock is read once for so many frames: reading it costs as much as a small frame. */
 const FRAMES_PER_LOOK = 8;
 /** An empty queue is looked at again after this; longer than the device loop spins ahead, so that the thread sleeps. */
 const LOOK_AGAIN_NS = 3e6;
@@ -34,23 +36,29 @@ export function attach(machine: Machine, options: unknown): AttachedPart {
   return replayer;
 }
 
+/** What a replayer that shares its thread with the driver has besides. */
+export interface ReplayerCompany {
+  readonly log: FrameEventLog | undefined;
+  /** The reader is behind: returns when it may have put more into the queue. No virtual time passes meanwhile. */
+  readonly awaitInput: () => void;
+}
+
 const FIRST = 0;
 const LAST = 1;
 const WAIT_SINCE = 2;
 const WAIT_SUM = 3;
-const LATE_MAX = 4;
-const LATE_SUM = 5;
-const COUNT = 6;
-const BYTES = 7;
-const SETTLED_AT = 8;
-const TIME_COUNT = 9;
+const COUNT = 4;
+const BYTES = 5;
+const SETTLED_AT = 6;
+const DUE = 7;
+const TIME_COUNT = 8;
 
 /**
  * Takes frames from the reader's queue and lets them arrive at a wire port. Paced frames have absolute deadlines, counted
  * from the first one, so nothing drifts; a frame that is due arrives whether the card has room or not, because nobody can
  * hold up multicast. At maximal speed, and losslessly at any speed, the wire waits for the card.
  */
-class Replayer implements EventSource, AttachedPart {
+export class Replayer implements EventSource, AttachedPart {
   /** `[0]`: when the next frame is due, or an empty queue looked at again. */
   readonly next: Float64Array = new Float64Array([Number.POSITIVE_INFINITY]);
   readonly #options: ReplayerOptions;
@@ -63,14 +71,19 @@ class Replayer implements EventSource, AttachedPart {
   readonly #waitsForRoom: boolean;
   // Times and sums in an array: fields above 2^31 would be heap numbers.
   readonly #times = new Float64Array(TIME_COUNT);
+  readonly #due: Float64Array = this.#times.subarray(DUE, DUE + 1);
+  readonly #lateness = new LatenessMeter();
+  readonly #company: ReplayerCompany | undefined;
+  #before: Readonly<Record<string, number>> = {};
   #state = REPLAY_WAITS_FOR_START;
   #sentCount = 0;
   #settledCount = 0;
   #roomWaitCount = 0;
   #isWaiting = false;
 
-  constructor(machine: Machine, options: ReplayerOptions) {
+  constructor(machine: Machine, options: ReplayerOptions, company?: ReplayerCompany) {
     this.#options = options;
+    this.#company = company;
     this.#channel = new ReplayChannel(options.channel);
     this.#queue = new FrameQueue(options.queue);
     this.#arrivals = new ArrivalLog(this.#channel);
@@ -81,7 +94,7 @@ class Replayer implements EventSource, AttachedPart {
     }
     this.#device = endpoint.device;
     this.#drops = new CardDrops(endpoint.device, options.dropCounters, this.#channel);
-    this.#waitsForRoom = options.lossless || options.factor === 0;
+    this.#waitsForRoom = options.lossless || !options.isPaced;
   }
 
   poll(): boolean {
@@ -114,20 +127,23 @@ class Replayer implements EventSource, AttachedPart {
       lastNs: times[LAST] as number,
       roomWaitCount: this.#roomWaitCount,
       roomWaitNs: times[WAIT_SUM] as number,
-      lateMaxNs: times[LATE_MAX] as number,
-      lateSumNs: times[LATE_SUM] as number,
+      lateness: this.#options.isPaced ? this.#lateness.report() : undefined,
+      before: this.#before,
     };
   }
 
   #begin(): boolean {
-    if (!this.#channel.isStarted) {
+    if (!this.#channel.isStarted || !this.#channel.isReady) {
       this.next[0] = (this.#clock.now[0] as number) + LOOK_AGAIN_NS;
       return false;
     }
     this.#clock.refresh();
     this.#drops.begin();
-    this.#times[FIRST] = this.#clock.now[0] as number;
-    this.#times[LAST] = this.#clock.now[0] as number;
+    this.#before = this.#device.statistics();
+    // A whole number, so that the deadlines are.
+    this.#times[FIRST] = Math.ceil(this.#clock.now[0] as number);
+    this.#times[LAST] = this.#times[FIRST] as number;
+    this.#company?.log?.begin(this.#times);
     this.#enter(REPLAY_RUNS);
     return true;
   }
@@ -148,13 +164,15 @@ class Replayer implements EventSource, AttachedPart {
   #injectDue(): number {
     const queue = this.#queue;
     const now = this.#clock.now;
+    const { isPaced } = this.#options;
     const allowance = this.#allowance(now);
     for (let taken = 0; taken < FRAMES_PER_TURN; taken++) {
-      if (!queue.peek()) {
+      if (!this.#hasFrame()) {
         this.#outOfFrames(now);
         return taken;
       }
-      if (taken > 0 && taken % FRAMES_PER_LOOK === 0) this.#clock.refresh();
+      // A paced frame is looked at by itself: how late it is, is to be known.
+      if (taken > 0 && (isPaced || taken % FRAMES_PER_LOOK === 0)) this.#clock.refresh();
       if (!this.#isDue(now)) {
         this.#enter(REPLAY_WAITS_FOR_TIME);
         return taken;
@@ -169,9 +187,25 @@ class Replayer implements EventSource, AttachedPart {
     return FRAMES_PER_TURN;
   }
 
+  #hasFrame(): boolean {
+    const company = this.#company;
+    if (company === undefined) return this.#queue.peek();
+    while (!this.#queue.peek()) {
+      if (this.#queue.isClosed && this.#queue.isEmpty) return false;
+      if (this.#channel.isStopped) return false;
+      // The reader needs the room of what was taken, and the watch the count.
+      this.#queue.acknowledge();
+      this.#channel.sentCount = this.#sentCount;
+      company.awaitInput();
+    }
+    return true;
+  }
+
   #inject(now: Float64Array, hasRoom: boolean): void {
     const queue = this.#queue;
     const times = this.#times;
+    if (this.#options.isPaced) this.#lateness.record(this.#due, now);
+    this.#company?.log?.wire(queue.memory.bytes, queue.offset, queue.byteLength, queue.flags);
     if (this.#isWaiting) {
       this.#isWaiting = false;
       times[WAIT_SUM] = (times[WAIT_SUM] as number) + (now[0] as number) - (times[WAIT_SINCE] as number);
@@ -188,22 +222,15 @@ class Replayer implements EventSource, AttachedPart {
     if (this.#state !== REPLAY_RUNS) this.#enter(REPLAY_RUNS);
   }
 
-  /** Whether the oldest frame's time has come; plans it when not, and notes how late it is when it has. */
+  /** Whether the oldest frame's time has come; plans it when not. */
   #isDue(now: Float64Array): boolean {
-    const { factor } = this.#options;
-    if (factor === 0) return true;
+    if (!this.#options.isPaced) return true;
     const queue = this.#queue;
-    const times = this.#times;
-    const dueNs = (times[FIRST] as number) + (queue.seconds * 1e9 + queue.nanoseconds) / factor;
-    const lateNs = (now[0] as number) - dueNs;
-    if (lateNs < 0) {
-      this.next[0] = dueNs;
-      return false;
-    }
-    if (this.#isWaiting) return true;
-    times[LATE_SUM] = (times[LATE_SUM] as number) + lateNs;
-    if (lateNs > (times[LATE_MAX] as number)) times[LATE_MAX] = lateNs;
-    return true;
+    const dueNs = (this.#times[FIRST] as number) + (queue.seconds * 1e9 + queue.nanoseconds);
+    this.#due[0] = dueNs;
+    if ((now[0] as number) >= dueNs) return true;
+    this.next[0] = dueNs;
+    return false;
   }
 
   /**
@@ -212,8 +239,8 @@ class Replayer implements EventSource, AttachedPart {
    * and nobody waits for a turn.
    */
   #allowance(now: Float64Array): number {
-    const { inFlightLimit, factor } = this.#options;
-    if (inFlightLimit === 0 || factor !== 0) return FRAMES_PER_TURN;
+    const { inFlightLimit, isPaced } = this.#options;
+    if (inFlightLimit === 0 || isPaced) return FRAMES_PER_TURN;
     const settled = (this.#channel.deliveredCount + this.#channel.rejectedCount + this.#channel.droppedCount) | 0;
     if (settled !== this.#settledCount) {
       this.#settledCount = settled;

@@ -1,4 +1,9 @@
-import { REPLAY_WAITS_FOR_START, REPLAY_WAITS_FOR_TIME, type ReplayChannel } from "./replay-channel.ts";
+import {
+  REPLAY_FINISHED,
+  REPLAY_WAITS_FOR_START,
+  REPLAY_WAITS_FOR_TIME,
+  type ReplayChannel,
+} from "./replay-channel.ts";
 import { ReplayStuckError } from "./replay-errors.ts";
 import { WrappingCount } from "./replay-progress.ts";
 
@@ -8,12 +13,15 @@ export class ReplayWatch {
   readonly delivered: WrappingCount = new WrappingCount();
   readonly #channel: ReplayChannel;
   readonly #limitMs: number;
+  readonly #isVirtual: boolean;
   #movedAtMs: number;
 
-  constructor(channel: ReplayChannel, limitMs: number, nowMs: number) {
+  /** In virtual time waiting for a frame's time is no excuse: a driver that polls lets it pass. */
+  constructor(channel: ReplayChannel, limitMs: number, nowMs: number, isVirtual = false) {
     this.#channel = channel;
     this.#limitMs = limitMs;
     this.#movedAtMs = nowMs;
+    this.#isVirtual = isVirtual;
   }
 
   /**
@@ -26,13 +34,17 @@ export class ReplayWatch {
     const hasDelivered = this.delivered.update((channel.deliveredCount + channel.rejectedCount) | 0);
     const outstanding = channel.outstandingCount;
     // Frames in the card are the driver's turn; with none there, the next frame is the replayer's.
-    const isPaused = (channel.state === REPLAY_WAITS_FOR_TIME || isStarved) && outstanding === 0;
+    const isWaiting = channel.state === REPLAY_WAITS_FOR_TIME && !this.#isVirtual;
+    const isPaused = (isWaiting || isStarved) && outstanding === 0;
     if (hasDelivered || isPaused || (hasSent && outstanding === 0)) this.#movedAtMs = nowMs;
     if (nowMs - this.#movedAtMs > this.#limitMs) throw new ReplayStuckError(this.#sentence(outstanding));
   }
 
   #sentence(outstanding: number): string {
     const seconds = (this.#limitMs / 1000).toLocaleString("en");
+    if (this.#isVirtual && this.#channel.isReady && outstanding === 0 && this.#channel.state !== REPLAY_FINISHED) {
+      return `No virtual time has passed for ${seconds} s: a driver that polls in vain must call pci.cpu.relax(), or wait.`;
+    }
     if (this.#channel.state === REPLAY_WAITS_FOR_START) {
       return `The driver did not set the card up within ${seconds} s: it waits for something that does not come.`;
     }

@@ -9,6 +9,9 @@ import { doubleFetch } from "./double-fetch.ts";
 import { eventIndex } from "./event-index.ts";
 import { futexLostWakeup } from "./futex-lost-wakeup.ts";
 import { intxBeforeDma } from "./intx-before-dma.ts";
+import { lappedCopy } from "./lapped-copy.ts";
+import { lappedNoBarrier } from "./lapped-no-barrier.ts";
+import { lappedRecheck } from "./lapped-recheck.ts";
 import { lengthBeforeDone } from "./length-before-done.ts";
 import { lockOrder } from "./lock-order.ts";
 import { lostInterrupt } from "./lost-interrupt.ts";
@@ -64,4 +67,7 @@ export const races: readonly RaceProgram[] = [
   doubleFetch,
   intxBeforeDma,
   availRing,
+  lappedCopy,
+  lappedRecheck,
+  lappedNoBarrier,
 ];

@@ -3,6 +3,7 @@
  * fails: machines differ, ratios less so.
  */
 import { parseArgs } from "node:util";
+import { exanic } from "../../devices/exanic/index.ts";
 import { ixgbe } from "../../devices/ixgbe/index.ts";
 import { MEMORY_MODELS } from "../../emulator/explore/kinds.ts";
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
@@ -11,12 +12,14 @@ import { createTables, loadDevice } from "../../emulator/run/machine.ts";
 import { ThreadedTestbed } from "../../harness/threaded-testbed.ts";
 import { copyFloor } from "./copy-floor.ts";
 import { echo } from "./echo-device.ts";
+import type { ExanicFigures, ExanicJob } from "./exanic.driver.ts";
 import { explorerFigures } from "./explorer.ts";
 import { type FeedHandlerResult, feedHandlerRound } from "./feed-handler.ts";
 import { feedFigures } from "./feeds.ts";
 import { median } from "./figures.ts";
 import type { HeapFigures } from "./heap-watch.ts";
 import type { FrameFigures, FrameJob } from "./ixgbe.driver.ts";
+import { pacingFigures, replayRates } from "./pacing.ts";
 import { PING_PONG_BYTES } from "./ping-pong.ts";
 import type { RoundTripFigures } from "./round-trip.driver.ts";
 
@@ -30,16 +33,21 @@ const FRAME_JOBS = [
 /** A few stocks, whose books stay in the cache, and as many as a group of a real feed has, whose books do not. */
 const FEED_STOCKS = [32, 4096];
 
-const HELP = `npm run bench -- [--only round-trips|frames|explorer|feeds] [--frames N] [--rounds N] [--json]
+/** Frames of one replay: as many as the reader has in memory before the first one goes. */
+const REPLAY_FRAMES = 1_200_000;
+
+const HELP = `npm run bench -- [--only round-trips|frames|exanic|feed-handler|explorer|feeds|pacing|replay]
+                 [--frames N] [--rounds N] [--capture FILE] [--json]
 
 Prints each figure beside its floor, measured by turns in the same run. Two threads spin: on a machine that does something
-else meanwhile the figures say little. --frames: frames of one round (10,000,000), --rounds: rounds of each (5).`;
+else meanwhile the figures say little. --frames: frames of one round (10,000,000), --rounds: rounds of each (5), --capture: what is paced instead of made-up bursts.`;
 
 const { values } = parseArgs({
   options: {
     only: { type: "string" },
     frames: { type: "string", default: "10000000" },
     rounds: { type: "string", default: "5" },
+    capture: { type: "string" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   },
@@ -54,9 +62,12 @@ if (values.help) {
   const wants = (what: string): boolean => values.only === undefined || values.only === what;
   if (wants("round-trips")) await roundTrips();
   if (wants("frames")) for (const [direction, access] of FRAME_JOBS) await frameRate(direction, access);
+  if (wants("exanic")) await exanicFrames();
   if (wants("feed-handler")) await feedHandlerMessages();
   if (wants("explorer")) await explorer();
   if (wants("feeds")) for (const stockCount of FEED_STOCKS) await feeds(stockCount);
+  if (wants("pacing")) await pacing();
+  if (wants("replay")) await replayRate();
   if (values.json) console.log(JSON.stringify(figures));
 }
 
@@ -103,6 +114,31 @@ async function frameRate(direction: FrameJob["direction"], access: FrameJob["acc
   say("  heap of the device thread", ...deviceHeaps.map(heapText));
 }
 
+/** With a card that waits for its reader, and with one that does not, which is what the real one is. */
+async function exanicFrames(): Promise<void> {
+  for (const [what, window] of [
+    ["exanic receive, kept up with", 8192],
+    ["exanic receive, flat out", Number.POSITIVE_INFINITY],
+  ] as const) {
+    const floors: number[] = [];
+    const results: ExanicFigures[] = [];
+    for (let round = 0; round < rounds; round++) {
+      floors.push(await copyFloor(frameCount));
+      const quota = new SharedArrayBuffer(8);
+      await using bed = await start(exanic(), [attachment("frame-blaster.ts", { byteLength: 60, quota })]);
+      const job: ExanicJob = { frameCount, warmUpCount: 2_000_000, window, quota };
+      results.push(await bed.cpu(1).run<ExanicFigures>(new URL("./exanic.driver.ts", import.meta.url), job));
+    }
+    figures[what] = { results, floorFramesPerSecond: floors };
+    const rates = results.map(({ framesPerSecond }) => framesPerSecond);
+    const lapped = results.map(({ lappedCount, lostCount }) => `${lappedCount} (${millions(lostCount)} M)`);
+    const floor = `bare copy ${millions(median(floors))} M`;
+    say(what, `${millions(median(rates))} M frames/s (${rates.map(millions).join(", ")})`, floor);
+    say("  times lapped (frames lost)", lapped.join(", "));
+    say("  heap of the driver thread", ...results.map(({ heap }) => heapText(heap)));
+  }
+}
+
 async function feedHandlerMessages(): Promise<void> {
   const results: FeedHandlerResult[] = [];
   for (let round = 0; round < rounds; round++) results.push(await feedHandlerRound(start));
@@ -136,6 +172,32 @@ async function feeds(stockCount: number): Promise<void> {
     say(`  ${what}`, `${millions(median(messagesPerSecond))} M messages/s (${each})`, `${gigabytes} GB/s`);
     say("    heap", heapText(heap), `checksum ${checksum}`);
   }
+}
+
+/** Late against the deadline, frame by frame; the last one is how much longer the whole took. */
+async function pacing(): Promise<void> {
+  const results = await pacingFigures(values.capture);
+  figures.pacing = results;
+  const micro = (ns: number): string => `${(ns / 1000).toFixed(1)} µs`;
+  say("recorded speed, on the wall clock", `${((results[0]?.durationNs ?? 0) / 1e9).toFixed(2)} s`);
+  for (const { what, lateness } of results) {
+    const { p50Ns, p99Ns, maxNs, endNs } = lateness;
+    say(
+      `  ${what}`.padEnd(44),
+      `late p50 ${micro(p50Ns)}, p99 ${micro(p99Ns)}, max ${micro(maxNs)}, at the end ${micro(endNs)}`,
+    );
+  }
+}
+
+async function replayRate(): Promise<void> {
+  const rates = await replayRates(REPLAY_FRAMES, rounds);
+  const floor = await copyFloor(frameCount);
+  figures.replay = { framesPerSecond: rates, floorFramesPerSecond: floor };
+  say(
+    "capture → NIC → driver → decoder",
+    `${millions(median(rates))} M frames/s (${rates.map(millions).join(", ")})`,
+    `bare copy ${millions(floor)} M`,
+  );
 }
 
 function wholeNumber(name: string, text: string): number {

@@ -1,6 +1,7 @@
 import { edu } from "../../devices/edu/index.ts";
 import { EduDriver } from "../../scenarios/drivers/edu.ts";
 import type { DeviceUnderTest } from "./device-under-test.ts";
+import { exanicUnderTest } from "./exanic-under-test.ts";
 import { feedHandlerUnderTest } from "./feed-handler-under-test.ts";
 import { ixgbeUnderTest } from "./ixgbe-under-test.ts";
 
@@ -48,4 +49,9 @@ const eduUnderTest: DeviceUnderTest = {
 };
 
 /** Every device there is. A new one joins by a line here. */
-export const DEVICES_UNDER_TEST: readonly DeviceUnderTest[] = [eduUnderTest, ixgbeUnderTest, feedHandlerUnderTest];
+export const DEVICES_UNDER_TEST: readonly DeviceUnderTest[] = [
+  eduUnderTest,
+  ixgbeUnderTest,
+  exanicUnderTest,
+  feedHandlerUnderTest,
+];

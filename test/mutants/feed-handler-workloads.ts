@@ -3,7 +3,8 @@ import { feedHandler } from "../../devices/feed-handler/index.ts";
 import { loadDevice } from "../../emulator/run/machine.ts";
 import { ItchBook } from "../../emulator/wire/books/itch-book.ts";
 import { ASK, BID, NO_LEVEL } from "../../emulator/wire/books/price-ladders.ts";
-import { type ExploredBed, PluggedSession } from "../../harness/explore/plugged-session.ts";
+import type { ExploredBed } from "../../harness/explore/explored-bed.ts";
+import { PluggedSession } from "../../harness/explore/plugged-session.ts";
 import type { FeedHandlerDriver as Driver, TopOfBook } from "../../scenarios/drivers/feed-handler.ts";
 import { TickFeed } from "../../scenarios/explorations/tick-feed.ts";
 

@@ -213,7 +213,7 @@ describe("a replay prepares the records of a capture", () => {
       trailer: { foundCount: 30, missingCount: 0 },
       order: { stepBackCount: 15 },
     });
-    const { source } = await replayed(...words, "--clock", "trailer");
+    const { source } = await replayed(...words, "--timestamps", "trailer");
     expect(source).toMatchObject({ recordedNs: 29_000, preparation: { order: { stepBackCount: 0 } } });
   });
 
@@ -223,7 +223,7 @@ describe("a replay prepares the records of a capture", () => {
       ["--trailer", "wagon"],
       /--trailer wagon makes no sense: want metamako, exablaze, arista-7150 or arista-7150-replaced\./,
     ],
-    [["--clock", "trailer"], /--clock trailer needs --trailer KIND/],
+    [["--timestamps", "trailer"], /--timestamps trailer needs --trailer KIND/],
   ])("%s is one sentence, with exit code 2", async (words, says) => {
     const run = await softbar("replay", path("whole.pcap"), ...words);
     expect(run).toMatchObject({ code: 2, stdout: "", stderr: expect.stringMatching(says) });

@@ -51,6 +51,44 @@ describe("what cannot be replayed is said in one sentence, with exit code 2", ()
     ["a speed that is none", ["replay", "--speed", "warp"], /"warp" is no speed/],
     ["speed zero", ["replay", "--speed", "0x"], /"0x" is no speed/],
     ["a negative speed", ["replay", "--speed=-1"], /"-1" is no speed/],
+    ["a line rate that is none", ["replay", "--speed", "line:fast"], /"line:fast" is no line rate/],
+    ["a clock that is none", ["replay", "--clock", "sundial"], /--clock sundial makes no sense: want wall or virtual/],
+    ["full speed in virtual time", ["replay", "--clock", "virtual", "--speed", "max"], /--speed max has no meaning/],
+    ["an event log on the wall clock", ["replay", "--log", "@log.txt"], /--log needs --clock virtual/],
+    ["a burst gap without its idle speed", ["replay", "--burst-gap", "1ms"], /belong together/],
+    ["an idle speed without its burst gap", ["replay", "--idle", "10x"], /belong together/],
+    ["a burst gap without a unit", ["replay", "--burst-gap", "1", "--idle", "10x"], /--burst-gap: "1" is no duration/],
+    ["a burst gap of nothing", ["replay", "--burst-gap", "0ms", "--idle", "10x"], /--burst-gap 0 makes no sense/],
+    ["an idle speed that is none", ["replay", "--burst-gap", "1ms", "--idle", "x"], /--idle: "x" is no speed of idle/],
+    [
+      "bursts at line rate",
+      ["replay", "--speed", "line", "--burst-gap", "1ms", "--idle", "2x"],
+      /scale recorded gaps; --speed max and line/,
+    ],
+    ["a moment that is none", ["replay", "--from", "noon"], /--from: "noon" is no moment/],
+    ["a window that is empty", ["replay", "--from", "2s", "--to", "1s"], /ends before it begins/],
+    ["a sequence that is none", ["replay", "--from-sequence", "-3"], /--from-sequence/],
+    [
+      "sequences the wrong way round",
+      ["replay", "--from-sequence", "9", "--to-sequence", "8"],
+      /before it begins at 9/,
+    ],
+    ["a window with nothing in it", ["replay", "@whole.pcap", "--from", "1h"], /none of 50 frames is in the window/],
+    ["no loops", ["replay", "--loop", "0"], /--loop 0 makes no sense/],
+    ["a loop gap without loops", ["replay", "--loop-gap", "1ms"], /without --loop there is one/],
+    ["loops over standard input", ["replay", "-", "--loop", "2"], /standard input can be read once/],
+    ["damage that is none", ["replay", "--damage", "los=0.1"], /--damage: "los" is no damage; there are /],
+    ["damage that is no file", ["replay", "--damage", "@none.json"], /is neither word=value nor a JSON file/],
+    ["damage that is no JSON", ["replay", "--damage", "@text.pcap"], /text\.pcap: the damage is no JSON/],
+    ["damage of everything", ["replay", "@whole.pcap", "--damage", "loss=1"], /the damage leaves no frame/],
+    ["a ledger of nothing", ["replay", "--ledger", "@ledger.jsonl"], /is the book of --damage/],
+    [
+      "a ledger that cannot be written",
+      ["replay", "--damage", "loss=0.1", "--ledger", "@folder.pcap"],
+      /the file cannot be written \(EISDIR\)/,
+    ],
+    ["a missing decoder", ["replay", "--decoder", "@nothing.ts"], /there is no such decoder module/],
+    ["a decoder that is none", ["replay", "--decoder", "@no-driver.ts"], /no-driver\.ts is no decoder module: it/],
     ["a limit that is no number", ["replay", "--limit", "many"], /--limit many makes no sense/],
     ["an unknown FCS mode", ["replay", "--fcs", "maybe"], /--fcs maybe makes no sense/],
     ["a session too short", ["replay", "--frames", "2"], /6 or more/],
@@ -90,6 +128,46 @@ describe("a replay", () => {
     expect(run.stdout).toMatch(/50 sent +50 delivered +0 dropped +none unaccounted for/);
     expect(run.stdout).toMatch(/latency +p50 .* p99\.9 .* max /);
     expect(run.stdout).not.toContain("\u001b");
+  });
+
+  test("in virtual time, damaged, with a decoder: all of it is said, and written", async () => {
+    const run = await softbar(
+      ...["replay", path("whole.pcap"), "--clock", "virtual", "--loop", "2", "--burst-gap", "500ns", "--idle", "2x"],
+      ...["--damage", "frame=3..5,loss=1;frame=7,duplicate=1;frame=8,corrupt=1", "--ledger", path("ledger.jsonl")],
+      ...["--log", path("events.txt"), "--decoder", resolve(import.meta.dirname, "fixtures/counting.decoder.ts")],
+    );
+    expect(run).toMatchObject({ code: 0, stderr: "" });
+    expect(run.stdout).toMatch(/^\S+whole\.pcap at the recorded speed: will take 49\.5 µs of virtual time\n/);
+    expect(run.stdout).toMatch(/through ixgbe, at the recorded speed, in virtual time/);
+    expect(run.stdout).toMatch(/98 sent +97 delivered +1 dropped +none unaccounted for/);
+    expect(run.stdout).toMatch(/dropped +1 +wrong FCS \(CRCERRS\)/);
+    expect(run.stdout).toMatch(/pace +planned 49\.5 µs, took 49\.5 µs: to the nanosecond/);
+    expect(run.stdout).toMatch(/bursts +gaps of 500 ns and more passed at 2 times the recorded speed/);
+    expect(run.stdout).toMatch(/damage +3 lost, 1 corrupted, 1 duplicated of 100 frames/);
+    expect(run.stdout).toMatch(/decoder +frameCount 97/);
+    expect(run.stdout).toMatch(/note +2 passes with the same sequence numbers/);
+    const ledger = readFileSync(path("ledger.jsonl"), "utf8").trimEnd().split("\n");
+    const rows = ledger.map((line) => JSON.parse(line) as { kind: string; frame?: number; what?: string });
+    expect(rows.filter(({ kind }) => kind === "frame").map(({ frame, what }) => `${frame} ${what}`)).toEqual([
+      ...["3 lost", "4 lost", "5 lost", "7 duplicated", "8 corrupted"],
+    ]);
+    expect(rows.at(-1)).toMatchObject({ kind: "counts", offered: 100, passed: 98, lost: 3, held: 0 });
+    expect(readFileSync(path("events.txt"), "utf8").match(/ wire /g)).toHaveLength(98);
+  });
+
+  test("says beforehand how long it takes; with --json on standard error", async () => {
+    const run = await softbar("replay", path("whole.pcap"), "--speed", "line:25", "--json");
+    expect(run).toMatchObject({ code: 0 });
+    expect(run.stderr).toMatch(/whole\.pcap at 25 Gb\/s, back to back: will take \d+\.\d+ µs\n$/);
+    const report = JSON.parse(run.stdout) as { plannedNs: number; sentNs: number; lateness: object };
+    expect(report.sentNs).toBeGreaterThanOrEqual(report.plannedNs);
+  });
+
+  test("of a decoder that throws ends with exit code 1 and its words", async () => {
+    const decoder = resolve(import.meta.dirname, "fixtures/throwing.decoder.ts");
+    const run = await softbar("replay", path("whole.pcap"), "--decoder", decoder);
+    expect(run).toMatchObject({ code: 1, stdout: "" });
+    expect(run.stderr).toMatch(/^softbar: The decoder threw Error: message type 0x5a/);
   });
 
   test("prints one JSON object with --json, trace and all", async () => {
@@ -229,7 +307,7 @@ describe("the other verbs", () => {
   test("devices lists them", async () => {
     expect((await softbar("devices")).stdout).toMatch(/^ixgbe +8086:/m);
     const { devices } = JSON.parse((await softbar("devices", "--json")).stdout) as { devices: { name: string }[] };
-    expect(devices.map(({ name }) => name)).toEqual(["ixgbe", "edu", "feed-handler"]);
+    expect(devices.map(({ name }) => name)).toEqual(["ixgbe", "exanic", "edu", "feed-handler"]);
   });
 
   test("regs prints a register with its fields", async () => {

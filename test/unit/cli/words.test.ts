@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { suggestion } from "../../../harness/cli/suggest.ts";
 import { counted, durationText } from "../../../harness/cli/terminal.ts";
-import { parseSpeed } from "../../../harness/replay/replay-options.ts";
+import { parseSpeed } from "../../../harness/replay/replay-speed.ts";
 
 describe("suggestions", () => {
   const known = ["replay", "devices", "regs"];

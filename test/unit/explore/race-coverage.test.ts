@@ -47,7 +47,7 @@ test("what leaves a store buffer is still its CPU's", () => {
   expect(coverage).toMatchObject({ racingPairs: 1, inBothOrders: 1, isFull: false });
 });
 
-test("a search comes to an end of new pairs", () => {
+test("a search comes to an end of new pairs", { timeout: 30_000 }, () => {
   for (const race of races) {
     const { coverage } = runCampaign(new Session(race, true), { program: "x", sourceHash: "0", runs: 1000 });
     expect(coverage?.newInLastThousand, race.name).toBeLessThanOrEqual((coverage?.newInFirstThousand ?? 0) / 4);

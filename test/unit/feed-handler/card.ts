@@ -1,5 +1,5 @@
-import { DEFAULTS, declaration, type FeedHandlerOptions } from "../../../devices/feed-handler/declaration.ts";
-import { create } from "../../../devices/feed-handler/feed-handler.ts";
+import { DEFAULTS, type FeedHandlerOptions } from "../../../devices/feed-handler/declaration.ts";
+import { create, declaration } from "../../../devices/feed-handler/feed-handler.ts";
 import * as reg from "../../../devices/feed-handler/registers.ts";
 import { MemoryView } from "../../../emulator/memory/memory-view.ts";
 import type { DeviceModel } from "../../../emulator/pcie/device-model.ts";

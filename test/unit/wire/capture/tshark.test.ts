@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { buildUdpFrame } from "../../../../emulator/wire/build-frame.ts";
 import { CaptureReader } from "../../../../emulator/wire/capture/capture-reader.ts";
 import { CaptureRecord } from "../../../../emulator/wire/capture/capture-record.ts";
@@ -34,7 +34,11 @@ function tshark(name: string, file: Uint8Array, fields: readonly string[], ...fl
     .map((line) => line.split("\t"));
 }
 
-describe.skipIf(!isInstalled)("tshark", () => {
+describe("tshark", () => {
+  beforeEach(({ skip }) => {
+    if (!isInstalled) skip("tshark is not installed");
+  });
+
   test("reads what was written", { timeout: LIMIT_MS }, () => {
     const writer = new PcapngWriter({ comment: "file" });
     writer.addInterface({ name: "port 0", bitsPerSecond: 10e9 });

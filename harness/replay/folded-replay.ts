@@ -1,0 +1,71 @@
+import { DriverPciFunction } from "../../emulator/driver/pci-function.ts";
+import type { Attachment } from "../../emulator/run/device-thread.ts";
+import { type LoadedDevice, loadDevice, Machine } from "../../emulator/run/machine.ts";
+import { TestbedError } from "../../emulator/run/testbed-error.ts";
+import { loadDriver } from "../driver-module.ts";
+import { FrameEventLog } from "./frame-event-log.ts";
+import { PollingLink } from "./polling-link.ts";
+import { Replayer } from "./replayer.ts";
+import type { VirtualBedData, VirtualResult, VirtualRun } from "./virtual-bed.ts";
+
+/** Planned events that are followed after the driver's end, before it is said that the card never rests. */
+const QUIESCE_EVENT_LIMIT = 100_000;
+/** How long to wait for a reader that is behind before looking again. */
+const INPUT_WAIT_MS = 1;
+const INPUT_WORD = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * A replay in virtual time, in the calling thread: the card is stepped inside its driver's accesses. Returns when the
+ * driver does, and blocks meanwhile: somebody else fills the queue, or it is full and closed before.
+ */
+export async function foldedReplay(data: VirtualBedData, run: VirtualRun): Promise<VirtualResult> {
+  const { tables } = data;
+  const { driverUrl, argument } = run;
+  const device = await loadDevice(data.device);
+  const drive = await loadDriver(driverUrl);
+  const machine = await machineOf(data, device);
+  const { clock } = machine.host;
+  const log = data.eventLogPath === undefined ? undefined : new FrameEventLog(data.eventLogPath, clock);
+  try {
+    const awaitInput = (): void => void Atomics.wait(INPUT_WORD, 0, 0, INPUT_WAIT_MS);
+    const replayer = new Replayer(machine, data.replayer, { log, awaitInput });
+    machine.host.sources.push(replayer);
+    const [endpoint] = machine.endpoints;
+    const [functionTables] = tables.functions;
+    if (endpoint === undefined || functionTables === undefined) throw new TestbedError("no device is plugged in");
+    const link = new PollingLink(machine.host, endpoint);
+    const pci = new DriverPciFunction(link, tables, functionTables, machine.memory, 0);
+    machine.host.settle();
+    const company = { clock, ...(log === undefined ? {} : { log }) };
+    const result = await drive([pci], { ...argument, company });
+    quiesce(machine);
+    return {
+      result,
+      card: { replayer: replayer.report(), after: endpoint.device.statistics() },
+      findings: endpoint.findings.findings,
+    };
+  } finally {
+    log?.close();
+  }
+}
+
+/** The machine, with the tracer around its card where one is asked for. */
+async function machineOf(data: VirtualBedData, device: LoadedDevice): Promise<Machine> {
+  const { trace, tables } = data;
+  if (trace === undefined) return new Machine([device], tables);
+  const attachment = (await import(trace.moduleUrl)) as Attachment;
+  return new Machine([device], tables, (endpoint) => {
+    const wrapped = attachment.wrap?.(endpoint, trace.options);
+    return { port: wrapped?.port(endpoint) ?? endpoint, model: (model) => wrapped?.model(model) ?? model };
+  });
+}
+
+/** The replay is over for the driver; what its last accesses have set off comes to its end. */
+function quiesce({ host }: Machine): void {
+  host.settle();
+  for (let events = 0; host.leap(); events++) {
+    if (events === QUIESCE_EVENT_LIMIT) {
+      throw new TestbedError(`the card did not come to rest within ${QUIESCE_EVENT_LIMIT} events`);
+    }
+  }
+}
