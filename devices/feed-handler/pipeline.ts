@@ -33,6 +33,9 @@ const ARBITRATION_STAGE = 0;
 const PARSE_STAGE = 1;
 const BOOK_STAGE = 2;
 
+/** Instead of a slot: the bytes are no message. */
+const NO_ITCH = -2;
+
 /** Steps of a message in the book stage. */
 const NOT_BEGUN = 0;
 const BID_NEXT = 1;
@@ -196,6 +199,8 @@ export class Pipeline implements MessageSink {
   /** The arbiter's first copy of a message: it enters the parser. */
   message(line: number, sequenceLow: number, memory: MemoryView, offset: number, byteLength: number): void {
     const messages = this.#messages;
+    const isAlone = !this.#isPaced && messages.count === 0;
+    if (isAlone && this.#goThrough(line, sequenceLow, memory.bytes, offset, byteLength)) return;
     const { bytes, words } = messages.memory;
     const at = messages.wordOf(messages.push(this.#port.clock.now, this.#latencies.parseNs));
     words[at + BYTES] = byteLength;
@@ -214,31 +219,53 @@ export class Pipeline implements MessageSink {
     const index = messages.indexOf(parsedCount);
     const at = messages.wordOf(index);
     const { bytes, words } = messages.memory;
-    const { values } = this.#registers;
     this.#parts.clock.count(PARSE_STAGE, messages.enteredNs, index);
-    values[MESSAGES] = ((values[MESSAGES] as number) + 1) | 0;
-    const body = 4 * (at + BODY);
-    const byteLength = words[at + BYTES] as number;
-    let slot = NO_SLOT;
-    if (byteLength === 0 || ITCH50_BYTE_LENGTHS[bytes[body] as number] !== byteLength) {
-      values[MALFORMED] = ((values[MALFORMED] as number) + 1) | 0;
-    } else {
-      slot = this.#parts.table.slotOf(
-        ((bytes[body + LOCATE_AT] as number) << 8) | (bytes[body + LOCATE_AT + 1] as number),
-      );
-      if (slot === NO_SLOT) values[FILTERED] = ((values[FILTERED] as number) + 1) | 0;
-    }
+    const slot = this.#slotOf(bytes, 4 * (at + BODY), words[at + BYTES] as number);
+    this.#countParsed(slot);
     words[at + SLOT] = slot;
     messages.enteredNs[index] = this.#port.clock.now[0] as number;
     messages.dueNs[index] = (this.#port.clock.now[0] as number) + this.#latencies.bookNs;
     this.#place[0] = parsedCount + 1;
   }
 
+  /** The slot that follows a message's stock, {@link NO_SLOT}, or {@link NO_ITCH}. */
+  #slotOf(bytes: Uint8Array, at: number, byteLength: number): number {
+    if (byteLength === 0 || ITCH50_BYTE_LENGTHS[bytes[at] as number] !== byteLength) return NO_ITCH;
+    return this.#parts.table.slotOf(((bytes[at + LOCATE_AT] as number) << 8) | (bytes[at + LOCATE_AT + 1] as number));
+  }
+
+  #countParsed(slot: number): void {
+    const { values } = this.#registers;
+    values[MESSAGES] = ((values[MESSAGES] as number) + 1) | 0;
+    if (slot === NO_SLOT) values[FILTERED] = ((values[FILTERED] as number) + 1) | 0;
+    else if (slot === NO_ITCH) values[MALFORMED] = ((values[MALFORMED] as number) + 1) | 0;
+  }
+
+  /** On the wall clock, all of a message's way at once, out of the wire's memory. False when it has to wait. */
+  #goThrough(line: number, sequenceLow: number, bytes: Uint8Array, at: number, byteLength: number): boolean {
+    const { table, triggers, orders, clock } = this.#parts;
+    const slot = this.#slotOf(bytes, at, byteLength);
+    if (this.#mustWaitFor(slot)) return false;
+    clock.count(PARSE_STAGE, NEVER, 0);
+    this.#countParsed(slot);
+    const changed = slot < 0 ? NO_SLOT : table.apply(bytes, at, byteLength);
+    if (changed !== NO_SLOT) {
+      table.begin(changed);
+      table.writeBid(changed);
+      table.writeAsk(changed);
+      this.#endBook(changed, line, sequenceLow, bytes[at] as number);
+    }
+    clock.count(BOOK_STAGE, NEVER, 0);
+    while (triggers.ring.count > 0) triggers.decide(0);
+    while (orders.ring.count > 0) orders.pass();
+    return true;
+  }
+
   #beginBook(): void {
     const messages = this.#messages;
     const at = messages.wordOf(messages.indexOf(0));
     const { bytes, words } = messages.memory;
-    if (words[at + SLOT] !== NO_SLOT) {
+    if ((words[at + SLOT] as number) >= 0) {
       const slot = this.#parts.table.apply(bytes, 4 * (at + BODY), words[at + BYTES] as number);
       if (slot !== NO_SLOT) {
         this.#place[1] = BID_NEXT;
@@ -260,26 +287,24 @@ export class Pipeline implements MessageSink {
       table.writeAsk(slot);
       this.#place[1] = END_NEXT;
     } else {
-      this.#endBook(slot);
+      const { bytes, words } = this.#messages.memory;
+      const at = this.#messages.wordOf(this.#messages.indexOf(0));
+      const type = bytes[4 * (at + BODY)] as number;
+      this.#endBook(slot, words[at + LINE] as number, words[at + SEQUENCE] as number, type);
       this.#place[1] = NOT_BEGUN;
       this.#leaveBook();
     }
   }
 
   /** The entry is whole again, the event is on its way, and the triggers have something to look at. */
-  #endBook(slot: number): void {
+  #endBook(slot: number, line: number, sequenceLow: number, type: number): void {
     const { table, channels, triggers, clock } = this.#parts;
-    const messages = this.#messages;
-    const at = messages.wordOf(messages.indexOf(0));
-    const { bytes, words } = messages.memory;
     const cyclesLow = clock.cyclesLow;
-    const sequence = words[at + SEQUENCE] as number;
-    table.end(slot, sequence, cyclesLow);
+    table.end(slot, sequenceLow, cyclesLow);
     const event = channels.event.words;
     const hasGap = ((this.#registers.values[STATUS] as number) & GAP) !== 0;
-    const flags = (words[at + LINE] as number) | (hasGap ? 2 : 0);
-    event[0] = table.locateOf(slot) | ((bytes[4 * (at + BODY)] as number) << 16) | (flags << 24);
-    event[1] = sequence;
+    event[0] = table.locateOf(slot) | (type << 16) | ((line | (hasGap ? 2 : 0)) << 24);
+    event[1] = sequenceLow;
     for (let word = 0; word < 4; word++) event[2 + word] = table.word(slot, ENTRY_BID_PRICE + word);
     event[6] = cyclesLow;
     channels.write(channels.channelOf(slot));
@@ -297,8 +322,11 @@ export class Pipeline implements MessageSink {
   /** The oldest message would write an event that has to wait, or a decision that has no room. */
   #mustWait(): boolean {
     const messages = this.#messages;
-    const slot = messages.memory.words[messages.wordOf(messages.indexOf(0)) + SLOT] as number;
-    if (slot === NO_SLOT) return false;
+    return this.#mustWaitFor(messages.memory.words[messages.wordOf(messages.indexOf(0)) + SLOT] as number);
+  }
+
+  #mustWaitFor(slot: number): boolean {
+    if (slot < 0) return false;
     const { channels, triggers } = this.#parts;
     return triggers.ring.free === 0 || channels.mustWait(channels.channelOf(slot));
   }
