@@ -26,6 +26,7 @@ export { parseDamage } from "../emulator/wire/damage/damage-text.ts";
 export type { DamageLedger, LedgerCounts, LedgerEntry } from "../emulator/wire/damage/ledger.ts";
 export type { LedgerLine } from "../emulator/wire/damage/line-account.ts";
 export { type CaptureInfo, type CaptureInfoOptions, captureInfo } from "./capture/capture-info.ts";
+export type { TargetOptions } from "./cli/catalogue.ts";
 export {
   type CampaignEnd,
   type CampaignOptions,

@@ -1,6 +1,6 @@
 import { feedHandler } from "../../devices/feed-handler/index.ts";
+import type { DeviceUnderTest } from "../../harness/conformance/device-under-test.ts";
 import { FeedHandlerDriver } from "../../scenarios/drivers/feed-handler.ts";
-import type { DeviceUnderTest } from "./device-under-test.ts";
 
 /** Data sheet of the feed handler: offsets written out here so that a slip in the model's shows. */
 const CHANNEL_RING_LOW = 0x0100;
