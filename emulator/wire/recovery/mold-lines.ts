@@ -15,6 +15,10 @@ export class MoldLines implements ArbiterSink {
   constructor(clock: Clock, recovery: GapRecovery, options: ArbiterOptions) {
     this.#recovery = recovery;
     this.arbiter = new StreamArbiter(clock, this, options);
+    const { firstSequence } = recovery.options;
+    if (firstSequence === undefined) return;
+    this.arbiter.sequence[0] = firstSequence;
+    this.arbiter.startAt();
   }
 
   /** A packet came on `line`, whose payload is `bytes` from `offset` on. */

@@ -1,6 +1,7 @@
 import type { Clock } from "../../clock/clock.ts";
 import { MemoryView } from "../../memory/memory-view.ts";
 import { UdpFrameTemplate } from "../build-frame.ts";
+import { SequenceSet } from "../damage/sequence-set.ts";
 import { MOLD_HEADER_BYTE_LENGTH, MoldUdp64Packet } from "../feeds/mold-udp64.ts";
 import { FrameHeaders, IP_PROTOCOL_UDP } from "../frame.ts";
 import type { WireSink } from "../wire.ts";
@@ -47,6 +48,8 @@ export interface MoldServerReport {
   /** Answers with fewer messages than were asked for, for whichever reason. */
   readonly partial: number;
   readonly answersDropped: number;
+  /** What refused requests asked for, in order, as [first, behind the last): each sequence once, however often it was refused. */
+  readonly refusedRanges: readonly (readonly [number, number])[];
 }
 
 /** Requesters that are told apart; frames of further ones are foreign. */
@@ -57,7 +60,7 @@ const MAC_OFFSET = 6;
  * A MoldUDP64 re-request server at the far end of a wire: frames in through {@link deliver}, answers out to the wire it was
  * given, each to whoever asked. One answer for each request, with as many messages as fit and the options allow; what it
  * refuses it does not mention, as the protocol has no word for it. The requester's address is taken from its frame: ARP is
- * not modelled. Allocates only for a requester that is new.
+ * not modelled. Allocates only for a requester that is new, and as the list of refused ranges grows.
  */
 export class MoldRequestServer implements WireSink {
   /** [0]: when {@link pump} has an answer to send; Infinity when none waits. */
@@ -76,6 +79,7 @@ export class MoldRequestServer implements WireSink {
   readonly #packet = new MoldUdp64Packet();
   readonly #frame: MemoryView;
   readonly #requesters: { readonly ip: number; readonly port: number; readonly template: UdpFrameTemplate }[] = [];
+  readonly #refused = new SequenceSet();
   readonly #counts = {
     answered: 0,
     refused: 0,
@@ -114,7 +118,7 @@ export class MoldRequestServer implements WireSink {
   }
 
   report(): MoldServerReport {
-    return { ...this.#counts, answersDropped: this.#outbox.droppedCount };
+    return { ...this.#counts, answersDropped: this.#outbox.droppedCount, refusedRanges: this.#refused.ranges() };
   }
 
   /**
@@ -176,8 +180,17 @@ export class MoldRequestServer implements WireSink {
     else if (first >= store.nextSequence) counts.tooNew++;
     else if (!store.holds(first)) counts.absent++;
     else if (!this.#policy.admit()) counts.overRate++;
-    else if (this.#policy.refuses()) counts.refused++;
+    else if (this.#policy.refuses()) this.#refuse();
     else this.#answer(template, this.#policy.portion(Math.min(messageCount, store.nextSequence - first)));
+  }
+
+  #refuse(): void {
+    const { sequence, messageCount } = this.#request;
+    const { range } = this.#refused;
+    this.#counts.refused++;
+    range[0] = sequence[0] as number;
+    range[1] = range[0] + messageCount;
+    this.#refused.add();
   }
 
   #answer(template: UdpFrameTemplate, most: number): void {

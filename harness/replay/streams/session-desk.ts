@@ -3,7 +3,7 @@ import type { MessageSink } from "../../../emulator/wire/recovery/gap-recovery.t
 import { type FramePort, MoldRecoveryClient } from "../../../emulator/wire/recovery/mold-client.ts";
 import { type StreamBook, streamBook } from "./stream-books.ts";
 import { PACKET_BYTE_LIMIT } from "./group-desk.ts";
-import type { LineGroup, RecoveredSession, StreamPlan } from "./stream-plan.ts";
+import type { LineGroup, RecoveredSession, RecoverOptions, StreamPlan } from "./stream-plan.ts";
 import type { ArbitratedStream, BookReport, ConsumerStreamsReport } from "./stream-report.ts";
 
 /** Messages behind a hole that can wait: at full speed a card brings a million in the millisecond that an answer takes. */
@@ -18,7 +18,8 @@ export class SessionDesk implements MessageSink {
   readonly #book: StreamBook | undefined;
   #isFinished = false;
 
-  constructor(clock: Clock, session: RecoveredSession, plan: StreamPlan, port: FramePort) {
+  /** An answer is waited for `patienceNs` longer than the server takes for it. */
+  constructor(clock: Clock, session: RecoveredSession, plan: StreamPlan, port: FramePort, patienceNs: number) {
     this.session = session;
     this.#plan = plan;
     this.#group = plan.groups[session.group] as LineGroup;
@@ -34,6 +35,7 @@ export class SessionDesk implements MessageSink {
       lines: lines.map(({ address, port: linePort }) => ({ group: address, port: linePort })),
       requests: session.requests,
       windowMessages: WINDOW_MESSAGES,
+      answerLimitNs: answerLimitNs(recovery?.service ?? {}, patienceNs),
       messageByteLimit: Math.max(1, session.archive.longestByteLength),
       ...(attempts === undefined ? {} : { attemptLimit: attempts }),
       ...(isArbitrated ? { arbitration: { ...arbitration, packetByteLimit: PACKET_BYTE_LIMIT } } : {}),
@@ -80,4 +82,8 @@ export class SessionDesk implements MessageSink {
   book(): BookReport[] {
     return this.#book === undefined ? [] : [this.#book.report(this.#group.format, this.session.name)];
   }
+}
+
+function answerLimitNs({ latencyNs = 50_000, jitterNs = 0 }: RecoverOptions, patienceNs: number): number {
+  return latencyNs + jitterNs + patienceNs;
 }

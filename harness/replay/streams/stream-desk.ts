@@ -7,6 +7,10 @@ import { SessionDesk } from "./session-desk.ts";
 import type { StreamPlan } from "./stream-plan.ts";
 import type { ConsumerStreamsReport } from "./stream-report.ts";
 
+/** What an answer may take on its way. Threads are put aside by the operating system for longer than any wire takes. */
+const PATIENCE_NS = 5_000_000;
+const WALL_PATIENCE_NS = 100_000_000;
+
 /**
  * What a feed handler makes of the frames, in the consumer's thread: one stream of several lines, messages that are asked
  * for where none has them, books. Nothing is allocated per frame.
@@ -44,7 +48,8 @@ export class StreamDesk {
         "recovery sends its requests through the card, and this driver gives its sink no way to: new ReplaySink(argument, { transmit(memory, offset, byteLength) { … } })",
       );
     }
-    this.#sessions = sessions.map((session) => new SessionDesk(clock, session, plan, port as FramePort));
+    const patienceNs = consumerClock.kind === "virtual" ? PATIENCE_NS : WALL_PATIENCE_NS;
+    this.#sessions = sessions.map((session) => new SessionDesk(clock, session, plan, port as FramePort, patienceNs));
     this.#sessionsOf = plan.groups.map((_, group) => this.#sessions.filter(({ session }) => session.group === group));
   }
 
