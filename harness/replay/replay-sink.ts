@@ -131,8 +131,9 @@ export class ReplaySink {
     const isFound = this.#arrivals.find(bytes, offset, byteLength);
     if (isFound) this.#latency.record(this.#arrivals.arrivalNs, this.#clock.now);
     this.#log?.driver(bytes, offset, byteLength);
-    this.#feed.count(bytes, offset, byteLength);
-    this.#desk?.frame(bytes, offset, byteLength, isFound ? this.#arrivals.arrivalNs : this.#clock.now);
+    const arrivedNs = isFound ? this.#arrivals.arrivalNs : this.#clock.now;
+    // What was asked for is no feed, and has gaps wherever nothing was asked.
+    if (this.#desk?.frame(bytes, offset, byteLength, arrivedNs) !== true) this.#feed.count(bytes, offset, byteLength);
     if (this.#decoder !== undefined) this.#decode(this.#decoder, isFound, bytes, offset, byteLength);
   }
 

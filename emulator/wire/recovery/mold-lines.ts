@@ -46,6 +46,19 @@ export class MoldLines implements ArbiterSink {
     }
   }
 
+  /** The recovery may still want it: then nobody has to be asked, or the answer comes twice. */
+  late(
+    streamKey: number,
+    line: number,
+    range: Float64Array,
+    bytes: Uint8Array,
+    offset: number,
+    byteLength: number,
+    messageIndex: number,
+  ): void {
+    this.pass(streamKey, line, range, bytes, offset, byteLength, messageIndex, 1);
+  }
+
   lose(_streamKey: number, range: Float64Array): void {
     const recovery = this.#recovery;
     recovery.range[0] = range[1] as number;

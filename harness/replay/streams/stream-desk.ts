@@ -53,29 +53,33 @@ export class StreamDesk {
     this.#sessionsOf = plan.groups.map((_, group) => this.#sessions.filter(({ session }) => session.group === group));
   }
 
-  /** A frame, without FCS, that arrived at the card at `arrivalNs[0]`. */
-  frame(bytes: Uint8Array, offset: number, byteLength: number, arrivalNs: Float64Array): void {
+  /** A frame, without FCS, that arrived at the card at `arrivalNs[0]`. True when it answers a request. */
+  frame(bytes: Uint8Array, offset: number, byteLength: number, arrivalNs: Float64Array): boolean {
     const headers = this.#headers;
     headers.parse(bytes, offset, byteLength);
-    if (headers.ipProtocol !== IP_PROTOCOL_UDP || headers.l4Offset < 0 || headers.ipVersion !== 4) return;
+    if (headers.ipProtocol !== IP_PROTOCOL_UDP || headers.l4Offset < 0 || headers.ipVersion !== 4) return false;
     if ((arrivalNs[0] as number) > (this.#now[0] as number)) this.#now[0] = arrivalNs[0] as number;
     if (this.#table.find(headers.ipv4Destination, headers.destinationPort)) {
       const sessions = this.#sessionsOf[this.#table.group] as readonly SessionDesk[];
       if (sessions.length === 0) {
         const desk = this.#groups[this.#table.group] as GroupDesk;
         desk.take(this.#table.line, bytes, offset + headers.payloadOffset, headers.payloadByteLength);
-        return;
+        return false;
       }
       // Each takes its own session and counts the others.
       for (let index = 0; index < sessions.length; index++) {
         (sessions[index] as SessionDesk).client.receive(bytes, offset, byteLength);
       }
-      return;
+      return false;
     }
     for (let index = 0; index < this.#sessions.length; index++) {
       const { client, session } = this.#sessions[index] as SessionDesk;
-      if (headers.destinationPort === session.requests.sourcePort) client.receive(bytes, offset, byteLength);
+      const { sourceIp, sourcePort } = session.requests;
+      if (headers.destinationPort !== sourcePort || headers.ipv4Destination !== (sourceIp | 0)) continue;
+      client.receive(bytes, offset, byteLength);
+      return true;
     }
+    return false;
   }
 
   /** Does what is due by the consumer's clock: requests, holes that have waited long enough. Called at every poll. */
