@@ -37,7 +37,9 @@ export function streamsOf(given: Arguments): StreamOptions {
   const [source] = given.positionals;
   for (const name of ["arbitrate", "recover", "books"].filter((each) => given.has(each))) {
     if (source === "-") {
-      throw new UsageError(`--${name} reads the capture once beforehand, and standard input can be read once; take a file.`);
+      throw new UsageError(
+        `--${name} reads the capture once beforehand, and standard input can be read once; take a file.`,
+      );
     }
     if (given.value("loop") !== undefined) {
       throw new UsageError(`--${name} takes one pass: with --loop every pass has the same sequence numbers.`);
@@ -69,7 +71,10 @@ function parseArbitrate(text: string): ArbitrateOptions {
     if (word === "mode") options.mode = modeOf(value);
     else if (word === "gap-limit") options.gapLimitNs = parseDuration(value);
     else if (word === "line") lines.push(value.split("+").map(lineOf));
-    else throw new RangeError(`"${word}" is none of mode, gap-limit and lines such as 224.0.31.64:14340+224.0.32.64:15340.`);
+    else
+      throw new RangeError(
+        `"${word}" is none of mode, gap-limit and lines such as 224.0.31.64:14340+224.0.32.64:15340.`,
+      );
   }
   if (lines.length > 0) options.lines = lines;
   return options;

@@ -30,7 +30,8 @@ export function streamNotes({ streams, speed }: ReplayReport): readonly string[]
 
 function arbitrationRows(streams: readonly ArbitratedStream[]): Row[] {
   if (streams.length <= FULL_LIMIT) return streams.flatMap(fullRows);
-  const sum = (of: (stream: ArbitratedStream) => number): number => streams.reduce((total, each) => total + of(each), 0);
+  const sum = (of: (stream: ArbitratedStream) => number): number =>
+    streams.reduce((total, each) => total + of(each), 0);
   const [first] = streams as [ArbitratedStream];
   const formats = [...new Set(streams.map(({ format }) => format))].join(", ");
   const filled = `${grouped(sum(filledOf))} filled by the other line`;
@@ -71,13 +72,24 @@ function tableRow(names: string, passed: string, firsts: string, filled: string,
 function fullRows(stream: ArbitratedStream): Row[] {
   const { format, lines, passed, lost, numbers, lostRanges = [], mode } = stream;
   const width = Math.max(...lines.map(({ firstPackets }) => grouped(firstPackets).length));
-  const ofLines = lines.map(({ line, firstPackets, missed, filledByOthers, lostOnAll, payloadMismatches }, index): Row => {
-    const missing = missed === 0 ? "missed none" : `missed ${grouped(missed)}: ${grouped(filledByOthers)} filled, ${grouped(lostOnAll)} lost on both`;
-    const other = payloadMismatches > 0 ? `   ${grouped(payloadMismatches)} with other bytes` : "";
-    return ["", `${LETTERS[index]} ${line.padEnd(21)}  first ${grouped(firstPackets).padStart(width)}   ${missing}${other}`];
-  });
+  const ofLines = lines.map(
+    ({ line, firstPackets, missed, filledByOthers, lostOnAll, payloadMismatches }, index): Row => {
+      const missing =
+        missed === 0
+          ? "missed none"
+          : `missed ${grouped(missed)}: ${grouped(filledByOthers)} filled, ${grouped(lostOnAll)} lost on both`;
+      const other = payloadMismatches > 0 ? `   ${grouped(payloadMismatches)} with other bytes` : "";
+      return [
+        "",
+        `${LETTERS[index]} ${line.padEnd(21)}  first ${grouped(firstPackets).padStart(width)}   ${missing}${other}`,
+      ];
+    },
+  );
   return [
-    ["lines", `${format}, ${stream.stream}, ${mode} mode: ${grouped(passed)} ${numbers} passed, ${grouped(lost)} lost on both`],
+    [
+      "lines",
+      `${format}, ${stream.stream}, ${mode} mode: ${grouped(passed)} ${numbers} passed, ${grouped(lost)} lost on both`,
+    ],
     ...ofLines,
     ...leadRow(stream),
     ...rangeRows("lost on both", lostRanges),
@@ -125,7 +137,9 @@ function recoveryRows({ session, client, server }: RecoveredStream): Row[] {
 
 /** Sequences, six ranges to a row. */
 function rangeRows(label: string, ranges: readonly (readonly [number, number])[]): Row[] {
-  const texts = ranges.slice(0, RANGE_LIMIT).map(([first, end]) => (end - first === 1 ? `${first}` : `${first}–${end - 1}`));
+  const texts = ranges
+    .slice(0, RANGE_LIMIT)
+    .map(([first, end]) => (end - first === 1 ? `${first}` : `${first}–${end - 1}`));
   const hidden = ranges.length - texts.length;
   if (hidden > 0) texts.push(`and ${counted(hidden, "more range")} (--json has them)`);
   const rows: Row[] = [];
@@ -150,15 +164,23 @@ function oneBookRows(book: BookReport): Row[] {
   if (malformed > 0) faultTexts.push(`${counted(malformed, "message")} unreadable`);
   return [
     ["books", `${format}, ${stream}: state ${stateHash} after ${counted(orderMessages, "order message")}`],
-    ["", `${counted(openOrders, "open order")} on ${counted(levels, "level")}; faults: ${faultTexts.join(", ") || "none"}`],
+    [
+      "",
+      `${counted(openOrders, "open order")} on ${counted(levels, "level")}; faults: ${faultTexts.join(", ") || "none"}`,
+    ],
     ["", instrumentRow("instrument", "messages", "size", "bid", "ask", "size")],
     ...instruments.slice(0, INSTRUMENT_LIMIT).map(({ symbol, messages, bid, ask }): Row => {
-      return ["", instrumentRow(symbol, grouped(messages), sizeText(bid), priceText(bid), priceText(ask), sizeText(ask))];
+      return [
+        "",
+        instrumentRow(symbol, grouped(messages), sizeText(bid), priceText(bid), priceText(ask), sizeText(ask)),
+      ];
     }),
   ];
 }
 
-function instrumentRow(...[symbol = "", messages = "", bidSize = "", bid = "", ask = "", askSize = ""]: string[]): string {
+function instrumentRow(
+  ...[symbol = "", messages = "", bidSize = "", bid = "", ask = "", askSize = ""]: string[]
+): string {
   const left = `${symbol.padEnd(12)}${messages.padStart(10)}${bidSize.padStart(12)}${bid.padStart(14)}`;
   return `${left}  |${ask.padStart(14)}${askSize.padStart(12)}`;
 }

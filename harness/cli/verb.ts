@@ -55,7 +55,13 @@ export function parseArguments(verb: Verb, words: readonly string[]): Arguments 
   const options: ParseArgsOptionsConfig = Object.fromEntries(
     flags.map((flag) => [flag.name, { type: flag.value === undefined ? "boolean" : "string" }]),
   );
-  const { tokens } = parseArgs({ args: withEmptyValues(flags, words), options, strict: false, allowPositionals: true, tokens: true });
+  const { tokens } = parseArgs({
+    args: withEmptyValues(flags, words),
+    options,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
   const values = new Map<string, string | undefined>();
   const positionals: string[] = [];
   for (const token of tokens) {

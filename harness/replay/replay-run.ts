@@ -10,7 +10,14 @@ import type { ReplayChannel } from "./replay-channel.ts";
 import { ReplayDecoderError, ReplayDriverError, ReplayStuckError } from "./replay-errors.ts";
 import { checkFrames, expectationOf, readerError } from "./replay-expectation.ts";
 import { isPaced, type ReplayOptions, speedOf } from "./replay-options.ts";
-import { balanceOf, damageReport, dropsOf, type ReplayDriverResult, type ReplayReport, streamsReport } from "./replay-report.ts";
+import {
+  balanceOf,
+  damageReport,
+  dropsOf,
+  type ReplayDriverResult,
+  type ReplayReport,
+  streamsReport,
+} from "./replay-report.ts";
 import type { ReplayDriverArgument } from "./replay-sink.ts";
 import type { OpenSource } from "./replay-source.ts";
 import type { PlannedStreams } from "./streams/plan-streams.ts";

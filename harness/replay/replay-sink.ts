@@ -99,6 +99,7 @@ export class ReplaySink {
   #rejectedCount = 0;
   #shownCount = 0;
   #untilLook = POLLS_PER_LOOK;
+  #isHeld = false;
 
   /** `port` is the driver's way out, for replays with recovery, whose requests go through the card. */
   constructor(argument: ReplayDriverArgument, port?: FramePort) {
@@ -151,7 +152,10 @@ export class ReplaySink {
 
   /** True when every frame that was sent has come or is known to be dropped, or will not come any more. */
   isOver(): boolean {
-    this.#desk?.pump();
+    if (this.#desk !== undefined) {
+      this.#desk.pump();
+      this.#hold(this.#desk.isOverfull());
+    }
     if (this.#channel.state !== REPLAY_FINISHED) return false;
     if (this.#channel.outstandingCount !== 0 && !this.#hasRunDry()) return false;
     // What is missing is asked for, and given up after a number of times: that comes to an end.
@@ -172,6 +176,12 @@ export class ReplaySink {
       ...(this.#desk === undefined ? {} : { streams: this.#desk.report() }),
       ...(this.#decoder?.report === undefined ? {} : { decoder: told(this.#decoder, this.#decoder.report) }),
     };
+  }
+
+  #hold(isHeld: boolean): void {
+    if (isHeld === this.#isHeld) return;
+    this.#isHeld = isHeld;
+    this.#channel.isHeld = isHeld;
   }
 
   #decode(decoder: FrameDecoder, isFound: boolean, bytes: Uint8Array, offset: number, byteLength: number): void {

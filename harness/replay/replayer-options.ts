@@ -1,5 +1,5 @@
-import type { LatenessReport } from "./latency.ts";
 import type { MoldServerReport } from "../../emulator/wire/recovery/mold-request-server.ts";
+import type { LatenessReport } from "./latency.ts";
 import type { ReplayChannelTables } from "./replay-channel.ts";
 import type { StreamPlan } from "./streams/stream-plan.ts";
 

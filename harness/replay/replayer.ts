@@ -269,7 +269,10 @@ export class Replayer implements EventSource, AttachedPart, WireSink {
    */
   #allowance(now: Float64Array): number {
     const { inFlightLimit, isPaced } = this.#options;
-    if (inFlightLimit === 0 || isPaced) return FRAMES_PER_TURN;
+    if (isPaced) return FRAMES_PER_TURN;
+    // What waits for a missing message is in flight too, however long the answer takes.
+    if (this.#channel.isHeld) return 0;
+    if (inFlightLimit === 0) return FRAMES_PER_TURN;
     const settled = (this.#channel.deliveredCount + this.#channel.rejectedCount + this.#channel.droppedCount) | 0;
     if (settled !== this.#settledCount) {
       this.#settledCount = settled;

@@ -6,11 +6,11 @@
 import { CsmPacket } from "./cboe-csm.ts";
 import { CBOE_PITCH_FORMAT } from "./cboe-tracker.ts";
 import { CboeUnitPacket } from "./cboe-unit.ts";
-import { CME_FORMAT } from "./cme-tracker.ts";
 import { CmePacket } from "./cme-packet.ts";
+import { CME_FORMAT } from "./cme-tracker.ts";
 import { IcePacket } from "./ice-impact.ts";
-import { IEX_DEEP_FORMAT, IEX_DEEP_PLUS_FORMAT, IEX_TOPS_FORMAT } from "./iex-tracker.ts";
 import { IexTpPacket } from "./iex-tp.ts";
+import { IEX_DEEP_FORMAT, IEX_DEEP_PLUS_FORMAT, IEX_TOPS_FORMAT } from "./iex-tracker.ts";
 import { ITCH_FORMAT } from "./itch-tracker.ts";
 import { MemxPacket } from "./memx-memoir.ts";
 import { MoldUdp64Packet, sessionText } from "./mold-udp64.ts";
@@ -48,7 +48,8 @@ class MoldPosition implements StreamPosition {
     const packet = this.#packet;
     if (!packet.parse(bytes, offset, byteLength)) return false;
     // Sessions of one feed differ in few characters: an odd factor keeps every bit of each word.
-    this.streamKey = (Math.imul(packet.sessionWord0, 31) + Math.imul(packet.sessionWord1, 0x9e37_79b1) + packet.sessionWord2) | 0;
+    this.streamKey =
+      (Math.imul(packet.sessionWord0, 31) + Math.imul(packet.sessionWord1, 0x9e37_79b1) + packet.sessionWord2) | 0;
     this.messageCount = packet.messageCount;
     this.sequence[0] = packet.sequence;
     return true;

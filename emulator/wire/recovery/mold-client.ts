@@ -26,7 +26,10 @@ export interface MoldClientOptions extends RecoveryOptions {
    * Puts an arbiter before the recovery, for two lines or more: what it declares lost is asked for at once, and what may
    * still come on the other line is not asked for before `gapLimitNs`. Without it the lines are merged, and not counted.
    */
-  readonly arbitration?: Pick<ArbiterOptions, "mode" | "gapLimitNs" | "reorderSequences" | "windowSequences" | "packetByteLimit">;
+  readonly arbitration?: Pick<
+    ArbiterOptions,
+    "mode" | "gapLimitNs" | "reorderSequences" | "windowSequences" | "packetByteLimit"
+  >;
   /** From this client to the re-request server; the answers come back the other way. */
   readonly requests: UdpFlow;
 }

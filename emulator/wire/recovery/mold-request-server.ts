@@ -108,7 +108,8 @@ export class MoldRequestServer implements WireSink {
     this.#payloadByteLimit = options.payloadByteLimit ?? 1472;
     this.#frame = MemoryView.ofSize(this.#payloadByteLimit + 64);
     const { retentionMessages = DEFAULT_RETENTION_MESSAGES, retentionBytes = DEFAULT_RETENTION_BYTES } = options;
-    this.#store = archive === undefined ? new MessageStore(retentionMessages, retentionBytes, options.firstSequence) : undefined;
+    this.#store =
+      archive === undefined ? new MessageStore(retentionMessages, retentionBytes, options.firstSequence) : undefined;
     this.#source = archive ?? (this.#store as MessageStore);
   }
 
@@ -132,9 +133,7 @@ export class MoldRequestServer implements WireSink {
     if (store === undefined) throw new RangeError("this server has an archive of the session, and records nothing");
     if (!packet.parse(bytes, offset, byteLength)) throw new RangeError("this is no MoldUDP64 packet to record");
     if (packet.messageCount > 0 && packet.sequence > store.nextSequence) {
-      throw new RangeError(
-        `a packet from ${packet.sequence} on is recorded, but ${store.nextSequence} comes next`,
-      );
+      throw new RangeError(`a packet from ${packet.sequence} on is recorded, but ${store.nextSequence} comes next`);
     }
     while (packet.nextMessage()) {
       if (packet.messageSequence < store.nextSequence) continue;

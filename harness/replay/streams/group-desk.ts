@@ -104,7 +104,9 @@ export class GroupDesk implements ArbiterSink {
   }
 
   books(): BookReport[] {
-    return this.#streams.flatMap(({ book, name }) => (book === undefined ? [] : [book.report(this.#group.format, name)]));
+    return this.#streams.flatMap(({ book, name }) =>
+      book === undefined ? [] : [book.report(this.#group.format, name)],
+    );
   }
 
   /** The stream of the packet at hand, or of one that came before; allocates where it is new. */

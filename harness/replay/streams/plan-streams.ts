@@ -24,7 +24,9 @@ export function planStreams(survey: StreamSurvey, options: StreamOptions, name: 
   const { arbitrate, recover, books = false } = options;
   const lines = survey.lines.filter((line): line is FedLine => line.feed !== undefined);
   const groups = groupsOf(lines, survey, arbitrate?.lines ?? [], name);
-  const notes = survey.isCut ? ["the re-request servers hold 16 sessions and 1 GiB of messages, and the capture has more"] : [];
+  const notes = survey.isCut
+    ? ["the re-request servers hold 16 sessions and 1 GiB of messages, and the capture has more"]
+    : [];
   if (arbitrate !== undefined) {
     const couples = groups.filter((group) => group.lines.length > 1);
     if (couples.length === 0) {
@@ -32,7 +34,9 @@ export function planStreams(survey: StreamSurvey, options: StreamOptions, name: 
         `${name}: no two lines carry the same packets, so there is nothing to arbitrate; name them if they do, as in --arbitrate 224.0.31.64:14340+224.0.32.64:15340.`,
       );
     }
-    const unread = [...new Set(couples.map(({ format }) => format))].filter((format) => streamPosition(format) === undefined);
+    const unread = [...new Set(couples.map(({ format }) => format))].filter(
+      (format) => streamPosition(format) === undefined,
+    );
     if (unread.length > 0) notes.push(`${unread.join(", ")}: lines of this format are not arbitrated`);
   }
   const sessions = recover === undefined ? [] : recoveredSessions(survey.sessions, groups, notes);
@@ -82,7 +86,12 @@ function byDestination(one: SurveyedLine, other: SurveyedLine): number {
   return (one.address >>> 0) - (other.address >>> 0) || one.port - other.port;
 }
 
-function namedGroup(names: readonly string[], lines: readonly FedLine[], survey: StreamSurvey, capture: string): LineGroup {
+function namedGroup(
+  names: readonly string[],
+  lines: readonly FedLine[],
+  survey: StreamSurvey,
+  capture: string,
+): LineGroup {
   const found = names.map((name) => {
     const line = lines.find((each) => each.name === name);
     if (line !== undefined) return line;
@@ -92,7 +101,9 @@ function namedGroup(names: readonly string[], lines: readonly FedLine[], survey:
   });
   const formats = [...new Set(found.map(({ feed }) => feed.format))];
   if (formats.length === 1) return groupOf(found);
-  throw new ReplayInputError(`${capture}: ${names.join(" and ")} carry ${formats.join(" and ")}, so not the same streams.`);
+  throw new ReplayInputError(
+    `${capture}: ${names.join(" and ")} carry ${formats.join(" and ")}, so not the same streams.`,
+  );
 }
 
 function groupOf(lines: readonly FedLine[]): LineGroup {

@@ -1,13 +1,13 @@
 import type { Clock } from "../../../emulator/clock/clock.ts";
 import type { MessageSink } from "../../../emulator/wire/recovery/gap-recovery.ts";
 import { type FramePort, MoldRecoveryClient } from "../../../emulator/wire/recovery/mold-client.ts";
-import { type StreamBook, streamBook } from "./stream-books.ts";
 import { PACKET_BYTE_LIMIT } from "./group-desk.ts";
+import { type StreamBook, streamBook } from "./stream-books.ts";
 import type { LineGroup, RecoveredSession, RecoverOptions, StreamPlan } from "./stream-plan.ts";
 import type { ArbitratedStream, BookReport, ConsumerStreamsReport } from "./stream-report.ts";
 
-/** Messages behind a hole that can wait: at full speed a card brings a million in the millisecond that an answer takes. */
-const WINDOW_MESSAGES = 16_384;
+/** Messages behind a hole that can wait: those of the largest ring and of the packet buffer behind it, in full. */
+const WINDOW_MESSAGES = 65_536;
 
 /** The consumer's end of one session that is recovered: the client, and the books behind it. */
 export class SessionDesk implements MessageSink {

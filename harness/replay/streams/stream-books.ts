@@ -4,8 +4,8 @@ import { ASK, BID, NO_LEVEL } from "../../../emulator/wire/books/price-ladders.t
 import { PitchMessage } from "../../../emulator/wire/feeds/cboe-pitch.ts";
 import { CBOE_PITCH_FORMAT } from "../../../emulator/wire/feeds/cboe-tracker.ts";
 import { CboeUnitPacket } from "../../../emulator/wire/feeds/cboe-unit.ts";
-import { ADD_ORDER, ADD_ORDER_WITH_MPID, STOCK_DIRECTORY } from "../../../emulator/wire/feeds/itch50-messages.ts";
 import { ITCH_FORMAT } from "../../../emulator/wire/feeds/itch-tracker.ts";
+import { ADD_ORDER, ADD_ORDER_WITH_MPID, STOCK_DIRECTORY } from "../../../emulator/wire/feeds/itch50-messages.ts";
 import { MoldUdp64Packet } from "../../../emulator/wire/feeds/mold-udp64.ts";
 import { PitchBook } from "../../../emulator/wire/feeds/pitch-book.ts";
 import type { BookReport, InstrumentReport, TopOfBook } from "./stream-report.ts";
@@ -87,7 +87,9 @@ class ItchStreamBook implements StreamBook {
   report(format: string, stream: string): BookReport {
     const { book, orderMessages, otherMessages, malformed } = this.#itch;
     const symbolOf = (locate: number): string => {
-      return symbolText(this.#symbols[2 * locate] as number, this.#symbols[2 * locate + 1] as number) || `locate ${locate}`;
+      return (
+        symbolText(this.#symbols[2 * locate] as number, this.#symbols[2 * locate + 1] as number) || `locate ${locate}`
+      );
     };
     const counts = { orderMessages, otherMessages, malformed };
     return { format, stream, ...counts, ...stateOf(book), instruments: this.#activity.report(book, symbolOf) };
@@ -133,7 +135,11 @@ class PitchStreamBook implements StreamBook {
   report(format: string, stream: string): BookReport {
     const { book, instruments } = this.#pitch;
     const symbolOf = (index: number): string => symbolText(instruments.word0(index), instruments.word1(index));
-    const counts = { orderMessages: this.#orderMessages, otherMessages: this.#otherMessages, malformed: this.#malformed };
+    const counts = {
+      orderMessages: this.#orderMessages,
+      otherMessages: this.#otherMessages,
+      malformed: this.#malformed,
+    };
     return { format, stream, ...counts, ...stateOf(book), instruments: this.#activity.report(book, symbolOf) };
   }
 }
@@ -156,5 +162,7 @@ function topOf({ levels }: OrderBook, instrument: number, side: number): TopOfBo
 /** Eight characters in two words, blanks at the end cut. */
 function symbolText(word0: number, word1: number): string {
   const codes = [word0, word1].flatMap((word) => [24, 16, 8, 0].map((shift) => (word >>> shift) & 0xff));
-  return String.fromCharCode(...codes).replaceAll("\0", "").trimEnd();
+  return String.fromCharCode(...codes)
+    .replaceAll("\0", "")
+    .trimEnd();
 }

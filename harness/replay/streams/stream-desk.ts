@@ -11,6 +11,9 @@ import type { ConsumerStreamsReport } from "./stream-report.ts";
 const PATIENCE_NS = 5_000_000;
 const WALL_PATIENCE_NS = 100_000_000;
 
+/** Messages behind a hole at which a wire at full speed waits: some hundred frames. */
+const BACKLOG_MESSAGES = 1024;
+
 /**
  * What a feed handler makes of the frames, in the consumer's thread: one stream of several lines, messages that are asked
  * for where none has them, books. Nothing is allocated per frame.
@@ -21,7 +24,6 @@ const WALL_PATIENCE_NS = 100_000_000;
 export class StreamDesk {
   readonly #plan: StreamPlan;
   readonly #now: Float64Array;
-  readonly #clock: Clock;
   readonly #consumerClock: Clock;
   readonly #headers = new FrameHeaders();
   readonly #table: LineTable;
@@ -36,7 +38,6 @@ export class StreamDesk {
   constructor(plan: StreamPlan, consumerClock: Clock, port: FramePort | undefined, alarm: Float64Array | undefined) {
     this.#plan = plan;
     const clock = new VirtualClock();
-    this.#clock = clock;
     this.#now = clock.now;
     this.#consumerClock = consumerClock;
     this.#alarm = alarm ?? new Float64Array(1);
@@ -107,6 +108,15 @@ export class StreamDesk {
       if (!(this.#sessions[index] as SessionDesk).isSettled()) isSettled = false;
     }
     return isSettled;
+  }
+
+  /** So much waits for a missing message that a wire which can wait had better do so. */
+  isOverfull(): boolean {
+    for (let index = 0; index < this.#sessions.length; index++) {
+      const { recovery } = (this.#sessions[index] as SessionDesk).client;
+      if (recovery.hasBegun && recovery.knownSequence - recovery.nextSequence > BACKLOG_MESSAGES) return true;
+    }
+    return false;
   }
 
   report(): ConsumerStreamsReport {

@@ -69,9 +69,7 @@ export interface RecoveredSession {
 export interface StreamPlan {
   readonly groups: readonly LineGroup[];
   readonly arbitration: { readonly mode: "latency" | "reliability"; readonly gapLimitNs: number } | undefined;
-  readonly recovery:
-    | { readonly sessions: readonly RecoveredSession[]; readonly service: RecoverOptions }
-    | undefined;
+  readonly recovery: { readonly sessions: readonly RecoveredSession[]; readonly service: RecoverOptions } | undefined;
   readonly books: boolean;
 }
 
@@ -87,7 +85,9 @@ export function checkStreamOptions({ arbitrate, recover, books }: StreamOptions)
   }
   for (const lines of arbitrate?.lines ?? []) {
     if (lines.length < 2 || lines.length > 8 || new Set(lines).size < lines.length) {
-      throw new RangeError(`"${lines.join("+")}" is no 2 to 8 different lines; write 224.0.31.64:14340+224.0.32.64:15340.`);
+      throw new RangeError(
+        `"${lines.join("+")}" is no 2 to 8 different lines; write 224.0.31.64:14340+224.0.32.64:15340.`,
+      );
     }
   }
   const named = (arbitrate?.lines ?? []).flat();

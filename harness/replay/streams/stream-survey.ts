@@ -115,7 +115,8 @@ class Survey {
     line.prints.add(bytes, offset + headers.payloadOffset, headers.payloadByteLength);
     if (!this.#archives) return;
     this.#sequence.read(bytes, offset, byteLength);
-    if (this.#sequence.hasSequence) this.#archive(line, bytes, offset + headers.payloadOffset, headers.payloadByteLength);
+    if (this.#sequence.hasSequence)
+      this.#archive(line, bytes, offset + headers.payloadOffset, headers.payloadByteLength);
   }
 
   result(): StreamSurvey {

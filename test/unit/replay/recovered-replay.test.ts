@@ -146,7 +146,10 @@ describe("a damaged replay through card and driver, with recovery", { timeout: 6
         const messages = writeSession(path, each.seed, FRAME_COUNT, 2);
         // The stream begins where the first line does: the first frames of both come through.
         const { seed, rules } = damageOf(each);
-        const plan = { seed, rules: rules.map((one) => ({ ...one, frames: [[4, 2 * (FRAME_COUNT - 3) - 1]] as const })) };
+        const plan = {
+          seed,
+          rules: rules.map((one) => ({ ...one, frames: [[4, 2 * (FRAME_COUNT - 3) - 1]] as const })),
+        };
         const arbitrate = { mode: each.arbitrate?.mode ?? "latency", gapLimitNs: 2_000_000 } as const;
         const { streams, ledger } = await runStreams(path, { arbitrate }, plan);
         const [stream] = streams.arbitration ?? [];
@@ -173,9 +176,16 @@ const ritch = "ritch-artificial-itch50.mold64.nsec.pcap";
 describe.skipIf(captures.length === 0)(`recorded traffic (in ${captureFolder})`, () => {
   test("a damaged replay of it with recovery ends in the book of the undamaged one", async () => {
     const file = join(captureFolder, ritch);
-    const damage = { seed: 7, rules: [{ loss: 0.05, burstLoss: 0.005, reorder: 0.02, corrupt: 0.01, frames: [[0, 2700]] as const }] };
+    const damage = {
+      seed: 7,
+      rules: [{ loss: 0.05, burstLoss: 0.005, reorder: 0.02, corrupt: 0.01, frames: [[0, 2700]] as const }],
+    };
     const undamaged = await runStreams(file, { books: true }, {});
-    const recovered = await runStreams(file, { books: true, recover: { partial: 0.3, refuse: 0.1, attempts: 20 } }, damage);
+    const recovered = await runStreams(
+      file,
+      { books: true, recover: { partial: 0.3, refuse: 0.1, attempts: 20 } },
+      damage,
+    );
     expect(recovered.streams.books).toEqual(undamaged.streams.books);
     expect(recovered.streams.recovery?.[0]?.client).toMatchObject({ delivered: 12_012, lost: 0 });
     expect(missingOf(recovered.ledger).size).toBeGreaterThan(500);
