@@ -24,7 +24,7 @@ const config: ViteUserConfig = defineConfig({
         extends: true,
         test: {
           name: "threads",
-          include: ["test/threads/**/*.test.ts"],
+          include: ["test/threads/**/*.test.ts", "templates/**/*.test.ts"],
           pool: "forks",
           maxWorkers: 1,
           testTimeout: 20_000,

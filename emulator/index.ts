@@ -1,7 +1,7 @@
 /**
  * What a device author needs: `import { bit, bits, register, RegisterMap } from "softbar/emulator"`. A device is a module
  * that exports `declaration` and `create(port, options)` ({@link DeviceModule}); `plugIn({ name, moduleUrl, options })`
- * loads it. devices/edu is one to begin with.
+ * loads it. `softbar new device NAME` makes one to begin with.
  */
 
 // ---- time, memory, chance --------------------------------------------------------------------------------------------
@@ -15,6 +15,7 @@ export {
   type DeviceModule,
   type DevicePort,
   type DeviceSpec,
+  type DmaDescription,
   FRAME_BAD_FCS,
   type ResetKind,
 } from "./pcie/device-model.ts";
@@ -38,7 +39,7 @@ export {
   register,
 } from "./registers/declare.ts";
 export { recordRegisterFindings, registerPlace } from "./registers/finding-text.ts";
-export { RegisterFile } from "./registers/register-file.ts";
+export { RegisterFile, type RegisterFileSnapshot } from "./registers/register-file.ts";
 export { hex, NO_REGISTER, RegisterMap } from "./registers/register-map.ts";
 export type { FindingKind } from "./run/findings.ts";
 export { Rng } from "./run/rng.ts";

@@ -26,6 +26,7 @@ export { parseDamage } from "../emulator/wire/damage/damage-text.ts";
 export type { DamageLedger, LedgerCounts, LedgerEntry } from "../emulator/wire/damage/ledger.ts";
 export type { LedgerLine } from "../emulator/wire/damage/line-account.ts";
 export { type CaptureInfo, type CaptureInfoOptions, captureInfo } from "./capture/capture-info.ts";
+export type { TargetOptions } from "./cli/catalogue.ts";
 export {
   type CampaignEnd,
   type CampaignOptions,
@@ -38,10 +39,9 @@ export {
   type ExploreOptions,
   type ExploreResult,
   explore,
-  InterleavingError,
-  NondeterminismError,
 } from "./explore/explore.ts";
-export type { ExploredBed, ExploredWireEnd } from "./explore/plugged-session.ts";
+export { InterleavingError, NondeterminismError } from "./explore/explore-errors.ts";
+export type { ExploredBed, ExploredWaits, ExploredWireEnd } from "./explore/explored-bed.ts";
 export { type FrameShape, frames } from "./frames.ts";
 export { failOnOpenTestbeds } from "./open-testbeds.ts";
 export { plugIn } from "./plug-in.ts";

@@ -81,8 +81,10 @@ export class Interrupts {
     }
     const word = vector >> 5;
     const bit = 1 << (vector & 31);
+    const due = (this.#mask[word] as number) & ~(this.#sent[word] as number) & bit;
+    if (((this.#cause[word] as number) & bit & ~due) !== 0) return; // From a polling driver's second frame on.
     this.#cause[word] = (this.#cause[word] as number) | bit;
-    if (((this.#mask[word] as number) & ~(this.#sent[word] as number) & bit) !== 0) this.#offer(vector);
+    if (due !== 0) this.#offer(vector);
     if (vector < 16) this.#show();
   }
 
@@ -124,9 +126,7 @@ export class Interrupts {
     this.#cause.fill(0);
     this.#mask.fill(0);
     this.#sent.fill(0);
-    this.#otherCause = 0;
-    this.#otherMask = 0;
-    this.#otherSent = 0;
+    [this.#otherCause, this.#otherMask, this.#otherSent] = [0, 0, 0];
     this.#allocation.reset();
     this.#chooseMode();
     this.#assert(false);

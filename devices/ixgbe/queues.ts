@@ -2,7 +2,7 @@ import { copyMemory, MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DevicePort } from "../../emulator/pcie/device-model.ts";
 import type { Register } from "../../emulator/registers/declare.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
-import { DESCRIPTOR_BYTE_LENGTH, DESCRIPTOR_WORDS } from "./descriptors.ts";
+import { DESCRIPTOR_BYTE_LENGTH } from "./descriptors.ts";
 
 export const QUEUE_COUNT = 128;
 
@@ -15,6 +15,9 @@ export const RUNNING = 2;
 export const DRAINING = 3;
 /** A DMA error or a wrong tail stopped it; ENABLE still reads 1. Disabling and enabling it starts it again. */
 export const HALTED = 4;
+
+/** Descriptors have a power of two of words. A constant of this module: the engine looks one of another module up each time. */
+const DESCRIPTOR_SHIFT = 2;
 
 /** From the write of ENABLE until it reads back. The data sheet says only that it takes a while; drivers poll in ms. */
 const ENABLE_NS = 5_000;
@@ -73,14 +76,14 @@ export class Rings {
     this.#tag = tag;
     this.#timer = timer;
     this.cacheSlots = cacheSlots;
-    this.cache = new Int32Array(QUEUE_COUNT * cacheSlots * DESCRIPTOR_WORDS);
+    this.cache = new Int32Array((QUEUE_COUNT * cacheSlots) << DESCRIPTOR_SHIFT);
     this.#burst = MemoryView.ofSize(cacheSlots * DESCRIPTOR_BYTE_LENGTH);
   }
 
   /** Descriptors that the driver has handed over and the card has not asked for. */
   waiting(queue: number): number {
-    const distance = (this.tail[queue] as number) - (this.next[queue] as number);
-    return distance < 0 ? distance + (this.slotCount[queue] as number) : distance;
+    const distance = ((this.tail[queue] as number) - (this.next[queue] as number)) | 0;
+    return distance < 0 ? (distance + (this.slotCount[queue] as number)) | 0 : distance;
   }
 
   /** All descriptors that are the card's: cached, on their way and not asked for. */
@@ -126,20 +129,21 @@ export class Rings {
 
   #store(queue: number, words: Int32Array, firstWord: number, count: number): number {
     const { cache, cacheSlots } = this;
-    const firstSlot = queue * cacheSlots;
-    let slot = (this.cacheStart[queue] as number) + (this.cached[queue] as number);
-    if (slot >= cacheSlots) slot -= cacheSlots;
+    const firstSlot = Math.imul(queue, cacheSlots);
+    let slot = ((this.cacheStart[queue] as number) + (this.cached[queue] as number)) | 0;
+    if (slot >= cacheSlots) slot = (slot - cacheSlots) | 0;
     let from = firstWord;
     for (let index = 0; index < count; index++) {
-      const to = (firstSlot + slot) * DESCRIPTOR_WORDS;
+      const to = (firstSlot + slot) << DESCRIPTOR_SHIFT;
       cache[to] = words[from] as number;
-      cache[to + 1] = words[from + 1] as number;
-      cache[to + 2] = words[from + 2] as number;
-      cache[to + 3] = words[from + 3] as number;
-      from += DESCRIPTOR_WORDS;
-      slot = slot + 1 === cacheSlots ? 0 : slot + 1;
+      cache[to | 1] = words[(from + 1) | 0] as number;
+      cache[to | 2] = words[(from + 2) | 0] as number;
+      cache[to | 3] = words[(from + 3) | 0] as number;
+      from = (from + (1 << DESCRIPTOR_SHIFT)) | 0;
+      slot = (slot + 1) | 0;
+      if (slot === cacheSlots) slot = 0;
     }
-    this.cached[queue] = (this.cached[queue] as number) + count;
+    this.cached[queue] = ((this.cached[queue] as number) + count) | 0;
     this.fetching[queue] = 0;
     if (this.state[queue] === DRAINING) this.settleSoon();
     return count;
@@ -147,28 +151,30 @@ export class Rings {
 
   /** Index into `cache` of word 0 of the `nth` descriptor on the card. */
   cacheAt(queue: number, nth: number): number {
-    let slot = (this.cacheStart[queue] as number) + nth;
-    if (slot >= this.cacheSlots) slot -= this.cacheSlots;
-    return (queue * this.cacheSlots + slot) * DESCRIPTOR_WORDS;
+    let slot = ((this.cacheStart[queue] as number) + nth) | 0;
+    const { cacheSlots } = this;
+    if (slot >= cacheSlots) slot = (slot - cacheSlots) | 0;
+    return (Math.imul(queue, cacheSlots) + slot) << DESCRIPTOR_SHIFT;
   }
 
   /** Takes `count` descriptors off the card. */
   consume(queue: number, count: number): void {
-    const start = (this.cacheStart[queue] as number) + count;
-    this.cacheStart[queue] = start >= this.cacheSlots ? start - this.cacheSlots : start;
-    this.cached[queue] = (this.cached[queue] as number) - count;
+    const start = ((this.cacheStart[queue] as number) + count) | 0;
+    this.cacheStart[queue] = start >= this.cacheSlots ? (start - this.cacheSlots) | 0 : start;
+    this.cached[queue] = ((this.cached[queue] as number) - count) | 0;
   }
 
   /** Index in the ring of the oldest descriptor on the card. */
   firstCachedIndex(queue: number): number {
-    const index = (this.next[queue] as number) - (this.fetching[queue] as number) - (this.cached[queue] as number);
-    return index < 0 ? index + (this.slotCount[queue] as number) : index;
+    const ahead = ((this.fetching[queue] as number) + (this.cached[queue] as number)) | 0;
+    const index = ((this.next[queue] as number) - ahead) | 0;
+    return index < 0 ? (index + (this.slotCount[queue] as number)) | 0 : index;
   }
 
   /** The device is done with everything before `index`. */
   moveHead(queue: number, index: number): void {
     this.head[queue] = index;
-    this.#values[this.#headAt + queue] = index;
+    this.#values[(this.#headAt + queue) | 0] = index;
   }
 
   /** The oldest descriptor on the card, the one at `index` of the ring, is used up: it is the driver's again. */
@@ -179,7 +185,8 @@ export class Rings {
 
   /** The place in the ring behind `index`. */
   after(queue: number, index: number): number {
-    return index + 1 === this.slotCount[queue] ? 0 : index + 1;
+    const next = (index + 1) | 0;
+    return next === this.slotCount[queue] ? 0 : next;
   }
 
   /** Stops a queue that cannot go on: what it has under way still ends, nothing new is fetched. */

@@ -8,7 +8,7 @@ import type { Interrupts } from "./interrupts.ts";
 import type { PacketBuffer } from "./packet-buffer.ts";
 import * as record from "./packet-buffer.ts";
 import type { RingOwner } from "./queue-control.ts";
-import { DRAINING, QUEUE_COUNT, type Rings, RUNNING } from "./queues.ts";
+import { DRAINING, QUEUE_COUNT, RUNNING as QUEUE_RUNNING, type Rings } from "./queues.ts";
 import * as reg from "./registers.ts";
 import type { MasterControl } from "./reset.ts";
 import type { Statistics } from "./statistics.ts";
@@ -32,6 +32,7 @@ const {
   RX_RXE,
   RX_TCPE,
 } = bits;
+const RUNNING: number = QUEUE_RUNNING;
 /** Descriptors of one read, and how few on the card ask for the next (7.1.9). */
 const BURST = 32;
 /** Descriptors that the card keeps for each queue. */
@@ -183,7 +184,7 @@ export class ReceiveDma implements RingOwner {
 
   /**
    * Writes a frame that fits one buffer straight from the wire to its queue. False when it has to go through the packet
-   * buffer. `frame` is its record.
+   * buffer. `frame` is its record; counting it is the caller's.
    */
   deliverWhole(frame: Int32Array, memory: MemoryView, offset: number): boolean {
     const queue = frame[RECORD_QUEUE] as number;
@@ -192,7 +193,6 @@ export class ReceiveDma implements RingOwner {
     if (rings.state[queue] !== RUNNING || rings.cached[queue] === 0) return false;
     if (byteLength > (this.#bufferBytes[queue] as number) || !this.#master.dmaAllowed) return false;
     this.#deliver(frame, 0, queue, memory, offset, byteLength, true);
-    this.#statistics.delivered(queue, byteLength);
     this.#refill(queue);
     return true;
   }

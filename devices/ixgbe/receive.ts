@@ -42,6 +42,12 @@ const {
   RX_TCPE,
   RX_VP,
 } = bits;
+const { BROADCAST, MULTICAST, UNICAST } = statistics;
+const FCS_BYTES: number = FCS_BYTE_LENGTH;
+const HEADER_BYTES: number = ETHERNET_HEADER_BYTE_LENGTH;
+const FRAME_REJECTED: number = REJECTED;
+const FRAME_INEXACT: number = INEXACT;
+const BAD_FCS: number = FRAME_BAD_FCS;
 const { JUMBOEN, RXCRCSTRP, LPBK, RXLNGTHERREN } = reg.HLREG0.fields;
 const MIN_WIRE_LENGTH = MIN_FRAME_BYTE_LENGTH + FCS_BYTE_LENGTH;
 const STANDARD_WIRE_LENGTH = 1518;
@@ -120,7 +126,7 @@ export class Receive {
   /** A frame of `byteLength` bytes without FCS arrived. The memory is the wire's. */
   onFrame(memory: MemoryView, offset: number, byteLength: number, flags: number): void {
     const stats = this.#statistics;
-    const wireLength = byteLength + FCS_BYTE_LENGTH;
+    const wireLength = byteLength + FCS_BYTES;
     if (!this.#enabled || this.#master.inReset || !(this.#link.isUp || this.loopback)) {
       stats.arrived(wireLength);
       stats.dropped(statistics.RX_DROP_NOT_READY);
@@ -131,15 +137,15 @@ export class Receive {
     const verdict = this.#judge(bytes, offset, byteLength, tag);
     const isPlain = flags === 0 && wireLength >= MIN_WIRE_LENGTH && wireLength <= this.#limit && !this.#checksLength;
     const isBad = !isPlain && this.#countErrors(bytes, offset, byteLength, flags, tag, verdict);
-    if (verdict === REJECTED) {
+    if (verdict === FRAME_REJECTED) {
       this.#drop(wireLength, isBad, statistics.RX_DROP_FILTER);
     } else if (isBad && !this.#filters.storesBadFrames) {
       this.#drop(wireLength, isBad, statistics.RX_DROP_ERROR);
     } else {
       this.#classify(memory, offset, byteLength, tag);
-      if (verdict === INEXACT) this.#addStatus(RX_PIF);
+      if (verdict === FRAME_INEXACT) this.#addStatus(RX_PIF);
       if (isBad) this.#addStatus(RX_RXE);
-      this.#place(memory, offset, byteLength, tag, isBad, (flags & FRAME_BAD_FCS) !== 0);
+      this.#place(memory, offset, byteLength, tag, isBad, (flags & BAD_FCS) !== 0);
     }
   }
 
@@ -155,8 +161,8 @@ export class Receive {
   }
 
   #judge(bytes: Uint8Array, offset: number, byteLength: number, tag: number): number {
-    if (byteLength < ETHERNET_HEADER_BYTE_LENGTH) return REJECTED;
-    if (tag >= 0 && !this.#filters.acceptsTag(tag)) return REJECTED;
+    if (byteLength < HEADER_BYTES) return FRAME_REJECTED;
+    if (tag >= 0 && !this.#filters.acceptsTag(tag)) return FRAME_REJECTED;
     return this.#filters.judgeAddress(bytes, offset);
   }
 
@@ -169,16 +175,16 @@ export class Receive {
     tag: number,
     verdict: number,
   ): boolean {
-    const wireLength = byteLength + FCS_BYTE_LENGTH;
+    const wireLength = byteLength + FCS_BYTES;
     const isShort = wireLength < MIN_WIRE_LENGTH;
     const isLong = wireLength > (tag < 0 ? this.#limit : this.#limit + VLAN_TAG_BYTE_LENGTH);
-    const hasBadFcs = (flags & FRAME_BAD_FCS) !== 0;
+    const hasBadFcs = (flags & BAD_FCS) !== 0;
     const hasWrongLength = this.#checksLength && !isShort && isLengthWrong(bytes, offset, byteLength);
     if (!isShort && !isLong && !hasBadFcs && !hasWrongLength) return false;
     const stats = this.#statistics;
     if (isShort) stats.count(reg.MSPDC);
     if (hasBadFcs && !isShort && !isLong) stats.count(reg.CRCERRS);
-    else if (verdict === REJECTED) return true;
+    else if (verdict === FRAME_REJECTED) return true;
     else if (isShort) stats.count(hasBadFcs ? reg.RFC : reg.RUC);
     else if (isLong) stats.count(hasBadFcs ? reg.RJC : reg.ROC);
     else stats.count(reg.RLEC);
@@ -225,25 +231,32 @@ export class Receive {
     const dma = this.#dma;
     const stats = this.#statistics;
     const words = this.#record;
-    const stripsTag = tag >= 0 && dma.stripsTag(words[RECORD_QUEUE] as number);
+    const queue = words[RECORD_QUEUE] as number;
+    const stripsTag = tag >= 0 && dma.stripsTag(queue);
     if (stripsTag) {
       words[RECORD_TAG] = tag << 16;
       this.#addStatus(RX_VP);
     }
     words[RECORD_LENGTH] = byteLength;
     const isPlain = !stripsTag && !this.#keepsFcs && buffer.frameCount === 0;
-    if (!isPlain || !dma.deliverWhole(words, memory, offset)) {
+    if (isPlain && dma.deliverWhole(words, memory, offset)) {
+      if (!isBad) {
+        stats.passed(queue, byteLength, castOf(memory.bytes, offset));
+        return;
+      }
+      stats.delivered(queue, byteLength);
+    } else {
       const fcs = this.#keepsFcs ? crc32(memory.bytes, offset, byteLength) : 0;
       if (!buffer.push(words, memory, offset, byteLength, stripsTag, this.#keepsFcs, hasBadFcs ? ~fcs : fcs)) {
         stats.count(reg.RXMPC);
-        this.#drop(byteLength + FCS_BYTE_LENGTH, isBad, statistics.RX_DROP_PACKET_BUFFER_FULL);
+        this.#drop(byteLength + FCS_BYTES, isBad, statistics.RX_DROP_PACKET_BUFFER_FULL);
         this.#interrupts.otherCause(reg.EICR.fields.RX_MISS.mask);
         return;
       }
       dma.pump();
     }
-    if (isBad) stats.arrived(byteLength + FCS_BYTE_LENGTH);
-    else stats.accepted(byteLength + FCS_BYTE_LENGTH, castOf(memory.bytes, offset));
+    if (isBad) stats.arrived(byteLength + FCS_BYTES);
+    else stats.accepted(byteLength + FCS_BYTES, castOf(memory.bytes, offset));
   }
 }
 
@@ -266,15 +279,18 @@ function packetType(headers: FrameHeaders, bytes: Uint8Array, offset: number): n
 
 /** To whom the frame at `offset` goes. */
 export function castOf(bytes: Uint8Array, offset: number): statistics.Cast {
-  if (((bytes[offset] as number) & 1) === 0) return statistics.UNICAST;
-  for (let index = 0; index < 6; index++) if (bytes[offset + index] !== 0xff) return statistics.MULTICAST;
-  return statistics.BROADCAST;
+  const first = bytes[offset] as number;
+  if ((first & 1) === 0) return UNICAST;
+  if (first !== 0xff) return MULTICAST;
+  let all = 0xff;
+  for (let index = 1; index < 6; index++) all &= bytes[offset + index] as number;
+  return all === 0xff ? BROADCAST : MULTICAST;
 }
 
 /** An 802.3 length field that promises more than there is, or less although nothing was padded. */
 function isLengthWrong(bytes: Uint8Array, offset: number, byteLength: number): boolean {
   const field = ((bytes[offset + 12] as number) << 8) | (bytes[offset + 13] as number);
   if (field >= FIRST_ETHER_TYPE) return false;
-  const payload = byteLength - ETHERNET_HEADER_BYTE_LENGTH;
+  const payload = byteLength - HEADER_BYTES;
   return field > payload || (field < payload && byteLength > MIN_FRAME_BYTE_LENGTH);
 }

@@ -1,7 +1,11 @@
 import type { Register } from "../../emulator/registers/declare.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
+import { FCS_BYTE_LENGTH } from "../../emulator/wire/crc32.ts";
 import { QUEUE_COUNT } from "./queues.ts";
 import * as reg from "./registers.ts";
+
+/** A name of this module: the engine folds it, and looks one of another module up. */
+const FCS_BYTES: number = FCS_BYTE_LENGTH;
 
 /** What becomes of frames, for people: these are never cleared by a read. */
 export const TOTAL_NAMES = [
@@ -40,9 +44,10 @@ export const TX_DROPPED: number = index("txDropped");
 export const DMA_WRITE_ERRORS: number = index("dmaWriteErrors");
 export const DMA_READ_ERRORS: number = index("dmaReadErrors");
 
-/** Upper bounds of the size bins, FCS included; what is longer falls into the last. */
-const BINS = [64, 127, 255, 511, 1023] as const;
-const BIN_COUNT: number = BINS.length + 1;
+/** The size bins of {@link binOf}. */
+const BIN_COUNT = 6;
+/** The shortest legal frame, FCS included. */
+const SHORTEST = 64;
 /** Counters have 32 bits, octet counters 36 in two registers. */
 const COUNTER_MAX: number = 2 ** 32 - 1;
 const OCTETS_MAX: number = 2 ** 36 - 1;
@@ -66,6 +71,13 @@ const TALLY_LEGAL_OCTETS: number = TALLY_LEGAL_FRAMES + 1;
 const TALLY_SET_FRAMES: number = TALLY_LEGAL_OCTETS + 1;
 const TALLY_SET_OCTETS: number = TALLY_SET_FRAMES + SET_COUNT;
 const TALLY_LENGTH: number = TALLY_SET_OCTETS + SET_COUNT;
+
+/**
+ * Places in the tally of the frames that are all of it at once: legal, and gone between host memory and wire in one piece.
+ * By set, size and cast, then their octets by set: two sums for a frame, from which the others follow.
+ */
+const WHOLE_OCTETS: number = SET_COUNT * BIN_COUNT * CAST_COUNT;
+const WHOLE_LENGTH: number = WHOLE_OCTETS + SET_COUNT;
 
 /** Low halves of octet counters by the high half that clears them. */
 const OCTET_PAIRS: readonly (readonly [Register, Register])[] = [
@@ -99,6 +111,8 @@ export class Statistics {
   readonly totals: Float64Array = new Float64Array(TOTAL_NAMES.length);
   readonly #received: Float64Array = new Float64Array(TALLY_LENGTH);
   readonly #sent: Float64Array = new Float64Array(TALLY_LENGTH);
+  readonly #receivedWhole: Float64Array = new Float64Array(WHOLE_LENGTH);
+  readonly #sentWhole: Float64Array = new Float64Array(WHOLE_LENGTH);
   #isUnsettled = false;
   readonly #values: Int32Array;
   readonly #receiveSet: Uint8Array = new Uint8Array(QUEUE_COUNT);
@@ -210,6 +224,13 @@ export class Statistics {
     tally[TALLY_SET_OCTETS + set] = (tally[TALLY_SET_OCTETS + set] as number) + byteLength;
   }
 
+  /** {@link accepted} and {@link delivered} in one: a frame of `byteLength` bytes without FCS was written to its queue at once. */
+  passed(queue: number, byteLength: number, cast: Cast): void {
+    this.#isUnsettled = true;
+    const wireLength = (byteLength + FCS_BYTES) | 0;
+    addWhole(this.#receivedWhole, this.#receiveSet[queue] as number, wireLength, cast, byteLength);
+  }
+
   /** It was dropped; `reason` is one of the RX_DROP_ constants. */
   dropped(reason: number): void {
     this.totals[reason] = (this.totals[reason] as number) + 1;
@@ -233,21 +254,23 @@ export class Statistics {
 
   /** A frame went out. Short ones (without padding) count in the totals alone. */
   sent(queue: number, wireLength: number, cast: Cast): void {
-    const tally = this.#sent;
     const set = this.#transmitSet[queue] as number;
     this.#isUnsettled = true;
+    if (wireLength >= SHORTEST) {
+      addWhole(this.#sentWhole, set, wireLength, cast, wireLength);
+      return;
+    }
+    const tally = this.#sent;
     tally[TALLY_SET_FRAMES + set] = (tally[TALLY_SET_FRAMES + set] as number) + 1;
     tally[TALLY_SET_OCTETS + set] = (tally[TALLY_SET_OCTETS + set] as number) + wireLength;
-    if (wireLength < BINS[0]) return;
-    const at = TALLY_FRAMES + binOf(wireLength) * CAST_COUNT + cast;
-    tally[at] = (tally[at] as number) + 1;
-    tally[TALLY_OCTETS] = (tally[TALLY_OCTETS] as number) + wireLength;
   }
 
   /** Brings registers and totals up to date with what was tallied. */
   settle(): void {
     if (!this.#isUnsettled) return;
     this.#isUnsettled = false;
+    spreadWhole(this.#receivedWhole, this.#received, FCS_BYTES);
+    spreadWhole(this.#sentWhole, this.#sent, 0);
     this.#settleReceived();
     this.#settleSent();
   }
@@ -331,18 +354,44 @@ export class Statistics {
   }
 }
 
+function addWhole(tally: Float64Array, set: number, wireLength: number, cast: Cast, octets: number): void {
+  const at = (Math.imul(Math.imul(set, BIN_COUNT) + binOf(wireLength), CAST_COUNT) + cast) | 0;
+  const octetsAt = (WHOLE_OCTETS + set) | 0;
+  tally[at] = (tally[at] as number) + 1;
+  tally[octetsAt] = (tally[octetsAt] as number) + octets;
+}
+
+/** Empties a tally of whole frames into the sums that it stands for. The wire has `wireOctets` more of a frame than its set counts. */
+function spreadWhole(whole: Float64Array, tally: Float64Array, wireOctets: number): void {
+  for (let set = 0; set < SET_COUNT; set++) {
+    const octets = whole[WHOLE_OCTETS + set] as number;
+    if (octets === 0) continue;
+    let frames = 0;
+    for (let place = 0; place < BIN_COUNT * CAST_COUNT; place++) {
+      const count = whole[set * BIN_COUNT * CAST_COUNT + place] as number;
+      tally[TALLY_FRAMES + place] = (tally[TALLY_FRAMES + place] as number) + count;
+      frames += count;
+    }
+    tally[TALLY_OCTETS] = (tally[TALLY_OCTETS] as number) + octets + frames * wireOctets;
+    tally[TALLY_SET_FRAMES + set] = (tally[TALLY_SET_FRAMES + set] as number) + frames;
+    tally[TALLY_SET_OCTETS + set] = (tally[TALLY_SET_OCTETS + set] as number) + octets;
+  }
+  whole.fill(0);
+}
+
 function sumOf(tally: Float64Array, first: number, count: number): number {
   let sum = 0;
   for (let at = first; at < first + count; at++) sum += tally[at] as number;
   return sum;
 }
 
+/** The size bin of a frame: 64 bytes or fewer; up to 127, 255, 511, 1023; more. FCS included. */
 function binOf(wireLength: number): number {
-  if (wireLength <= BINS[0]) return 0;
-  if (wireLength <= BINS[1]) return 1;
-  if (wireLength <= BINS[2]) return 2;
-  if (wireLength <= BINS[3]) return 3;
-  return wireLength <= BINS[4] ? 4 : 5;
+  if (wireLength <= SHORTEST) return 0;
+  if (wireLength <= 127) return 1;
+  if (wireLength <= 255) return 2;
+  if (wireLength <= 511) return 3;
+  return wireLength <= 1023 ? 4 : 5;
 }
 
 /** RQSMR and TQSM: four queues to a register, the counter set of each in the low half of a byte. */

@@ -10,8 +10,8 @@ const HEADROOM_BYTES = 16;
 const TAILROOM_BYTES = 64;
 const LINE_BYTES = 16;
 
-/** What the card knows of a frame under way, as words. */
-const FRAME_WORDS = 16;
+/** What the card knows of a frame under way, as words: 1 << 4 of them. */
+const FRAME_SHIFT = 4;
 export const FRAME_QUEUE = 0;
 /** Byte offset of the frame in the buffer. */
 export const FRAME_OFFSET = 1;
@@ -53,7 +53,7 @@ interface State {
 export class TransmitBuffer {
   readonly memory: MemoryView = MemoryView.ofSize(TRANSMIT_BUFFER_BYTES);
   /** Frame `slot`, word `w`: at `slot` × 16 + `w`. */
-  readonly frames: Int32Array = new Int32Array(FRAME_SLOTS * FRAME_WORDS);
+  readonly frames: Int32Array = new Int32Array(FRAME_SLOTS << FRAME_SHIFT);
   count = 0;
   /** Slot of the oldest frame. */
   first = 0;
@@ -66,7 +66,7 @@ export class TransmitBuffer {
 
   /** Index of word 0 of a slot's frame. */
   at(slot: number): number {
-    return slot * FRAME_WORDS;
+    return slot << FRAME_SHIFT;
   }
 
   /**
@@ -77,26 +77,28 @@ export class TransmitBuffer {
     if (this.count === FRAME_SLOTS) return -1;
     if (this.count === 0) this.#nextOffset = 0;
     const need = (HEADROOM_BYTES + byteLength + TAILROOM_BYTES + LINE_BYTES - 1) & -LINE_BYTES;
-    const rest = TRANSMIT_BUFFER_BYTES - this.#nextOffset;
-    const size = need <= rest ? need : need + rest;
-    if (this.usedBytes + size > TRANSMIT_BUFFER_BYTES) return -1;
+    const rest = (TRANSMIT_BUFFER_BYTES - this.#nextOffset) | 0;
+    const size = need <= rest ? need : (need + rest) | 0;
+    const usedBytes = (this.usedBytes + size) | 0;
+    if (usedBytes > TRANSMIT_BUFFER_BYTES) return -1;
     const offset = need <= rest ? this.#nextOffset : 0;
     const slot = (this.first + this.count) & (FRAME_SLOTS - 1);
-    const at = slot * FRAME_WORDS;
+    const at = slot << FRAME_SHIFT;
     this.frames[at + FRAME_OFFSET] = offset + HEADROOM_BYTES;
     this.frames[at + FRAME_LENGTH] = byteLength;
     this.frames[at + FRAME_SIZE] = size;
-    this.#nextOffset = offset + need;
-    this.usedBytes += size;
-    this.count++;
+    this.#nextOffset = (offset + need) | 0;
+    this.usedBytes = usedBytes;
+    this.count = (this.count + 1) | 0;
     return slot;
   }
 
   /** Gives the oldest frame's place back. */
   release(): void {
-    this.usedBytes -= this.frames[this.first * FRAME_WORDS + FRAME_SIZE] as number;
+    const size = this.frames[(this.first << FRAME_SHIFT) + FRAME_SIZE] as number;
+    this.usedBytes = (this.usedBytes - size) | 0;
     this.first = (this.first + 1) & (FRAME_SLOTS - 1);
-    this.count--;
+    this.count = (this.count - 1) | 0;
   }
 
   clear(): void {

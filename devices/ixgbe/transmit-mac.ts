@@ -8,6 +8,10 @@ import { castOf, type Receive } from "./receive.ts";
 import * as reg from "./registers.ts";
 import type { Statistics } from "./statistics.ts";
 
+// Local names: the engine folds a constant of its own module, and looks one of another module up.
+const { TX_IFCS } = bits;
+const SHORTEST_BYTES: number = MIN_FRAME_BYTE_LENGTH;
+const FCS_BYTES: number = FCS_BYTE_LENGTH;
 const { TXCRCEN, TXPADEN, LPBK } = reg.HLREG0.fields;
 
 /** The last step of a frame on its way out (data sheet 7.2.1): padding, FCS, counters; then the wire, or back in. */
@@ -42,9 +46,9 @@ export class TransmitMac {
 
   /** Sends a frame. `command` is word 2 of its first descriptor. The memory is read before this returns. */
   send(queue: number, memory: MemoryView, offset: number, byteLength: number, command: number): void {
-    if ((command & bits.TX_IFCS) === 0 || !this.#appendsFcs) {
+    if ((command & TX_IFCS) === 0 || !this.#appendsFcs) {
       this.#sendWithOwnFcs(queue, memory, offset, byteLength);
-    } else if (byteLength < MIN_FRAME_BYTE_LENGTH && this.#pads) {
+    } else if (byteLength < SHORTEST_BYTES && this.#pads) {
       copyMemory(this.#padded, 0, memory, offset, byteLength);
       this.#padded.bytes.fill(0, byteLength, MIN_FRAME_BYTE_LENGTH);
       this.#emit(queue, this.#padded, 0, MIN_FRAME_BYTE_LENGTH, 0);
@@ -67,7 +71,7 @@ export class TransmitMac {
   }
 
   #emit(queue: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
-    this.#statistics.sent(queue, byteLength + FCS_BYTE_LENGTH, castOf(memory.bytes, offset));
+    this.#statistics.sent(queue, (byteLength + FCS_BYTES) | 0, castOf(memory.bytes, offset));
     if (this.#loopback) this.#receive.onFrame(memory, offset, byteLength, flags);
     else this.#port.transmit(0, memory, offset, byteLength, flags);
   }

@@ -6,6 +6,8 @@ import type { TransmitBuffer } from "./transmit-buffer.ts";
 
 /** 10 Gb/s. */
 const BYTES_PER_NS = 1.25;
+/** More than any packet buffer has: how much more does not matter. */
+const WIRE_BYTES_MAX: number = 1 << 30;
 
 /**
  * Room in the transmit packet buffer (TXPBSIZE(0); 160 KiB for one traffic class): where frames lie from the moment that
@@ -49,10 +51,10 @@ export class TransmitRoom {
       this.#port.clock.refresh();
       usedBytes = this.#measure();
     }
-    const freeBytes = this.#sizeBytes - usedBytes;
+    const freeBytes = (this.#sizeBytes - usedBytes) | 0;
     // Empty it takes a frame, however small it is.
     if (freeBytes > 0 || usedBytes === 0) {
-      this.freeBytes = Math.max(freeBytes, 1);
+      this.freeBytes = freeBytes > 0 ? freeBytes : 1;
       return true;
     }
     // Not frame by frame: the wire has enough to do until a sixteenth is free.
@@ -84,7 +86,9 @@ export class TransmitRoom {
 
   /** Bytes of frames whose data is on its way, and of those that the wire has still to take. */
   #measure(): number {
-    return this.#buffer.usedBytes + Math.ceil(this.#port.wireBacklogNs(0) * BYTES_PER_NS);
+    const wireBytes = Math.ceil(this.#port.wireBacklogNs(0) * BYTES_PER_NS);
+    // Cut to int32: a Number with a fraction, or that might have one, is an object on the heap once it is kept in a field.
+    return (this.#buffer.usedBytes + Math.min(wireBytes, WIRE_BYTES_MAX)) | 0;
   }
 }
 

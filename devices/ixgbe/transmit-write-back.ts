@@ -8,6 +8,8 @@ import type { Interrupts } from "./interrupts.ts";
 import { QUEUE_COUNT, type Rings } from "./queues.ts";
 import * as reg from "./registers.ts";
 
+// Local names: the engine folds a constant of its own module, and looks one of another module up.
+const { DESCRIPTOR_BYTE_LENGTH, TX_DD, TX_FLAG_OFFSET } = bits;
 /** WTHRESH has 7 bits. */
 const WAITING_MAX = 128;
 const HEAD_WRITE_BACK = reg.TDWBAL.fields.HEAD_WB_EN.mask;
@@ -27,7 +29,7 @@ export class TransmitWriteBack {
   readonly #kept: Int32Array = new Int32Array(QUEUE_COUNT * WAITING_MAX);
   /** All queues together. */
   #waitingTotal = 0;
-  readonly #word: MemoryView = MemoryView.ofSize(bits.DESCRIPTOR_BYTE_LENGTH);
+  readonly #word: MemoryView = MemoryView.ofSize(DESCRIPTOR_BYTE_LENGTH);
   readonly #port: DevicePort;
   readonly #registers: RegisterFile;
   readonly #rings: Rings;
@@ -134,7 +136,7 @@ export class TransmitWriteBack {
 
   #write(queue: number, index: number, kept: number): void {
     const words = this.#word.words;
-    const low = this.#values[this.#headAddressLowAt + queue] as number;
+    const low = this.#values[(this.#headAddressLowAt + queue) | 0] as number;
     if ((low & HEAD_WRITE_BACK) !== 0) {
       if (this.#threshold[queue] !== 0) this.#recordThreshold(queue, index);
       words[0] = this.#rings.head[queue] as number;
@@ -147,14 +149,14 @@ export class TransmitWriteBack {
       // Of a legacy descriptor only the status is written: drivers leave the address in place for the next round.
       words[0] = kept;
       // 12 does not carry: descriptors are aligned to 16 bytes.
-      this.#port.dmaWrite(addressHigh, addressLow | bits.TX_FLAG_OFFSET, this.#word, 0, 4, 0);
+      this.#port.dmaWrite(addressHigh, addressLow | TX_FLAG_OFFSET, this.#word, 0, 4, 0);
       return;
     }
     words[0] = 0;
     words[1] = 0;
     words[2] = 0;
-    words[3] = bits.TX_DD;
-    this.#port.dmaWrite(addressHigh, addressLow, this.#word, 0, bits.DESCRIPTOR_BYTE_LENGTH, bits.TX_FLAG_OFFSET);
+    words[3] = TX_DD;
+    this.#port.dmaWrite(addressHigh, addressLow, this.#word, 0, DESCRIPTOR_BYTE_LENGTH, TX_FLAG_OFFSET);
   }
 
   #recordThreshold(queue: number, index: number): void {

@@ -5,7 +5,7 @@ import * as bits from "./descriptors.ts";
 import * as findings from "./findings.ts";
 import type { Link } from "./link.ts";
 import type { RingOwner } from "./queue-control.ts";
-import { QUEUE_COUNT, type Rings, RUNNING } from "./queues.ts";
+import { QUEUE_COUNT, RUNNING as QUEUE_RUNNING, type Rings } from "./queues.ts";
 import { ReadyQueues } from "./ready-queues.ts";
 import type { Receive } from "./receive.ts";
 import * as reg from "./registers.ts";
@@ -15,6 +15,11 @@ import type { TransmitOffload } from "./transmit-offload.ts";
 import type { TransmitRoom } from "./transmit-room.ts";
 import type { TransmitWriteBack } from "./transmit-write-back.ts";
 
+// Local names: the engine folds a constant of its own module, and looks one of another module up.
+const RUNNING: number = QUEUE_RUNNING;
+const { TX_EOP } = bits;
+/** A descriptor is 1 << 2 words. */
+const DESCRIPTOR_SHIFT = 2;
 /** Descriptors that the card keeps for each queue, and so the most that a frame may have (7.2.3.3). */
 export const TRANSMIT_CACHE_SLOTS = 40;
 /** Reads of frame data under way: as many as a request tag of 5 bits tells apart. */
@@ -125,10 +130,16 @@ export class Transmit implements RingOwner {
     const rings = this.#rings;
     const known = rings.cached[queue] as number;
     const count = rings.store(queue, memory, offset, byteLength);
+    const { cache, cacheSlots } = rings;
+    const firstSlot = Math.imul(queue, cacheSlots);
     let frames = 0;
-    for (let nth = known; nth < known + count; nth++) {
-      const command = rings.cache[rings.cacheAt(queue, nth) + 2] as number;
-      if (!bits.isContext(command) && (command & bits.TX_EOP) !== 0) frames++;
+    let slot = ((rings.cacheStart[queue] as number) + known) | 0;
+    if (slot >= cacheSlots) slot = (slot - cacheSlots) | 0;
+    for (let nth = 0; nth < count; nth++) {
+      const command = cache[((firstSlot + slot) << DESCRIPTOR_SHIFT) | 2] as number;
+      if ((command & TX_EOP) !== 0 && !bits.isContext(command)) frames = (frames + 1) | 0;
+      slot = (slot + 1) | 0;
+      if (slot === cacheSlots) slot = 0;
     }
     this.#frames[queue] = (this.#frames[queue] as number) + frames;
     this.#ready.add(queue);
@@ -147,6 +158,7 @@ export class Transmit implements RingOwner {
     const rings = this.#rings;
     if (rings.state[queue] !== RUNNING || rings.fetching[queue] !== 0) return;
     if (!this.#enabled || !this.#master.dmaAllowed) return;
+    if (rings.next[queue] === rings.tail[queue]) return;
     const cached = rings.cached[queue] as number;
     if (cached !== 0 && this.#frames[queue] !== 0) {
       if (cached >= (this.#prefetch[queue] as number)) return;
@@ -201,11 +213,28 @@ export class Transmit implements RingOwner {
       this.#refill(queue);
       return true;
     }
-    if (!this.#gather.begin(queue)) return false;
-    this.#frames[queue] = (this.#frames[queue] as number) - 1;
+    let begun = this.#gather.beginPlain(queue, this.#burstLimit(queue));
+    if (begun === 0) {
+      if (!this.#gather.begin(queue)) return false;
+      begun = 1;
+    }
+    this.#frames[queue] = (this.#frames[queue] as number) - begun;
     this.#ready.tookTurn(queue);
     this.#refill(queue);
     return true;
+  }
+
+  /** How many frames may begin before it is another queue's turn, or before {@link #refill} would ask for descriptors. */
+  #burstLimit(queue: number): number {
+    if (!this.#ready.isAtMostOne) return 1;
+    const rings = this.#rings;
+    const frames = this.#frames[queue] as number;
+    const reads = DATA_READS_MAX - this.#gather.readsUnderWay;
+    const limit = Math.min(frames, reads);
+    if (rings.fetching[queue] !== 0 || rings.waiting(queue) < (this.#hostThreshold[queue] as number)) return limit;
+    const untilRefill = (rings.cached[queue] as number) - (this.#prefetch[queue] as number) + 1;
+    if (untilRefill >= limit) return limit;
+    return Math.max(untilRefill, 1);
   }
 
   #takeContexts(queue: number): void {

@@ -5,12 +5,14 @@ import { VLAN_TAG_BYTE_LENGTH } from "../../emulator/wire/frame.ts";
 
 /** Destination and source address: what is before a tag. */
 const ADDRESSES_BYTE_LENGTH = 12;
+/** A name of this module: the engine folds it, and looks a sum of another module's up. */
+const SHORTEST_TAGGED_BYTES: number = ADDRESSES_BYTE_LENGTH + VLAN_TAG_BYTE_LENGTH;
 
 /** Tag control information of a frame whose EtherType is `vlanType`; -1 when it has no such tag. */
 export function tagOf(bytes: Uint8Array, offset: number, byteLength: number, vlanType: number): number {
-  if (byteLength < ADDRESSES_BYTE_LENGTH + VLAN_TAG_BYTE_LENGTH) return -1;
-  const at = offset + ADDRESSES_BYTE_LENGTH;
-  if ((((bytes[at] as number) << 8) | (bytes[at + 1] as number)) !== vlanType) return -1;
+  if (byteLength < SHORTEST_TAGGED_BYTES) return -1;
+  const at = (offset + ADDRESSES_BYTE_LENGTH) | 0;
+  if ((((bytes[at] as number) << 8) | (bytes[(at + 1) | 0] as number)) !== vlanType) return -1;
   return ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
 }
 

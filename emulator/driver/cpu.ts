@@ -81,6 +81,11 @@ export class DriverCpu implements Cpu {
     this.#seenSequence = seenSequence;
   }
 
+  /** An interrupt without a handler was taken, by a poll or a wait. */
+  noteTaken(): void {
+    // What comes next is executed behind it anyway.
+  }
+
   relax(): void {
     this.attend();
     this.#link.relax();

@@ -133,8 +133,9 @@ export class DriverInterrupt implements Interrupt {
   /** True when a message arrived that was not taken yet; for INTx also while the line is up, as it is a level. */
   #take(): boolean {
     const count = this.#controller.countOf(this.irq);
-    if (count === this.#taken) return this.kind === "intx" && this.#controller.isAsserted(this.irq);
+    if (count === this.#taken && !(this.kind === "intx" && this.#controller.isAsserted(this.irq))) return false;
     this.#taken = count;
+    this.#cpu.noteTaken();
     return true;
   }
 

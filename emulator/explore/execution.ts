@@ -153,15 +153,6 @@ export class Execution implements AccessPort {
     this.state.status[thread] = k.DONE;
   }
 
-  /** The plain function waits for something that is none of the run's: only the end of the run can come. */
-  waitForNothing(thread: number): void {
-    const { state } = this;
-    state.publish(thread, k.AWAIT, 0, 0, 0, 0);
-    state.limitNs[thread] = Number.POSITIVE_INFINITY;
-    state.predicates[thread] = undefined;
-    state.status[thread] = k.READY;
-  }
-
   /** The plain function threw. Anything but {@link ABORT} is a violation. */
   failPlain(error: unknown): void {
     this.#fail(error);

@@ -38,6 +38,8 @@ export class Machine {
   nameOther: (address: number) => string = (address) => `0x${address.toString(16).padStart(4, "0")}`;
   /** Names an event of a device by the context that it was scheduled with. */
   nameEvent: (context: number) => string = () => "event";
+  /** Names what an async driver waits for, by the operand of the operation. */
+  nameAwait: (operand: number) => string = () => "a promise";
   /** Why the run is a violation; empty while it is none. */
   violation = "";
   /** By vector: the CPU that handles it, while it has a handler. */

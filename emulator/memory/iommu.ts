@@ -31,6 +31,7 @@ const HEAD_LOCK = 0;
 const HEAD_NEXT_PAGE = 1;
 const HEAD_NEXT_ENTRY = 2;
 const HEAD_COUNT = 3;
+const HEAD_GENERATION = 4;
 const HEAD_WORDS = 16;
 
 /** The structured-cloneable part of an IOMMU: every thread builds its own {@link Iommu} over it. */
@@ -70,9 +71,11 @@ export interface Mapping {
  */
 export class Iommu {
   readonly tables: IommuTables;
-  /** Filled by a successful {@link translate}: host memory segment and byte offset in it. */
+  /** Filled by a successful {@link translate}: segment and offset in host memory; first IOVA (low word) and length of the mapping. */
   segment = 0;
   offset = 0;
+  baseLow = 0;
+  mappedBytes = 0;
   readonly #head: Int32Array;
   readonly #pages: Int32Array;
   readonly #entries: Int32Array;
@@ -159,8 +162,8 @@ export class Iommu {
     this.#locked(() => {
       const entry = this.#entryAt(iova);
       if (entry === 0) throw new RangeError(`unmap of IOVA ${iovaName(iova)}: no mapping starts there`);
-      const at = entry * ENTRY_WORDS;
-      Atomics.store(this.#entries, at + ENTRY_STATE, UNMAPPED);
+      Atomics.store(this.#entries, entry * ENTRY_WORDS + ENTRY_STATE, UNMAPPED);
+      Atomics.add(this.#head, HEAD_GENERATION, 1);
       this.#head[HEAD_COUNT] = (this.#head[HEAD_COUNT] as number) - 1;
     });
   }
@@ -190,7 +193,14 @@ export class Iommu {
     if (high !== (((entries[at + ENTRY_HIGH] as number) + carry) | 0)) return false;
     this.segment = entries[at + ENTRY_SEGMENT] as number;
     this.offset = ((entries[at + ENTRY_OFFSET] as number) + within) | 0;
+    this.baseLow = base;
+    this.mappedBytes = entries[at + ENTRY_LENGTH] as number;
     return true;
+  }
+
+  /** Changes whenever a mapping goes, in whatever thread: a translation holds as long as this stays the same. */
+  get generation(): number {
+    return this.#head[HEAD_GENERATION] as number;
   }
 
   /** The live mapping that begins at `iova`. */
@@ -288,11 +298,10 @@ export class Iommu {
    * is left free on either side: a DMA that runs off a buffer faults instead of hitting the next one.
    */
   #reservePages(pageCount: number, alignPages: number): number {
-    const total = this.#pageCount;
     let from = this.#head[HEAD_NEXT_PAGE] as number;
     for (let attempt = 0; attempt < 2; attempt++) {
       let start = alignUp(from + this.#basePage, alignPages) - this.#basePage;
-      while (start + pageCount <= total) {
+      while (start + pageCount <= this.#pageCount) {
         const clash = this.#firstMapped(start - 1, pageCount + 2);
         if (clash < 0) {
           this.#head[HEAD_NEXT_PAGE] = start + pageCount + 1;

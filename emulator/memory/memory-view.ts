@@ -3,8 +3,10 @@
  * are all handed about as (view, byte offset, byte length): no sub-array is ever made on the data plane.
  */
 export class MemoryView {
-  readonly bytes: Uint8Array;
-  readonly words: Int32Array;
+  // `declare`: a field that is made by its first assignment has one type for the engine, which then trusts it. One that is
+  // declared holds undefined first, and each access checks what it is.
+  declare readonly bytes: Uint8Array;
+  declare readonly words: Int32Array;
 
   /** Views all of `buffer`; its length must be a multiple of 4. */
   constructor(buffer: ArrayBufferLike) {
@@ -54,18 +56,22 @@ export function copyMemory(
     const fromIndex = fromOffset >> 2;
     const wordCount = byteLength >> 2;
     let index = 0;
-    // Four at a time: the loop's own work costs as much as the copying.
-    for (; index + 3 < wordCount; index += 4) {
-      const word = fromIndex + index;
-      const target = toIndex + index;
+    // Four at a time: the loop's own work costs as much as the copying. Cut to int32, here and elsewhere on the data plane:
+    // a sum that is not is checked for overflow.
+    for (; ((index + 3) | 0) < wordCount; index = (index + 4) | 0) {
+      const word = (fromIndex + index) | 0;
+      const target = (toIndex + index) | 0;
       toWords[target] = fromWords[word] as number;
-      toWords[target + 1] = fromWords[word + 1] as number;
-      toWords[target + 2] = fromWords[word + 2] as number;
-      toWords[target + 3] = fromWords[word + 3] as number;
+      toWords[(target + 1) | 0] = fromWords[(word + 1) | 0] as number;
+      toWords[(target + 2) | 0] = fromWords[(word + 2) | 0] as number;
+      toWords[(target + 3) | 0] = fromWords[(word + 3) | 0] as number;
     }
-    for (; index < wordCount; index++) toWords[toIndex + index] = fromWords[fromIndex + index] as number;
+    for (; index < wordCount; index = (index + 1) | 0) {
+      toWords[(toIndex + index) | 0] = fromWords[(fromIndex + index) | 0] as number;
+    }
     done = wordCount << 2;
   }
+  if (done === byteLength) return;
   const toBytes = to.bytes;
   const fromBytes = from.bytes;
   for (let index = done; index < byteLength; index++)

@@ -97,6 +97,12 @@ export interface DevicePort {
    * polls (a descriptor's DD, a phase bit) is never seen before what it stands for.
    */
   dmaWrite(high: number, low: number, memory: MemoryView, offset: number, byteLength: number, flagOffset: number): void;
+  /**
+   * The same without a flag and with the relaxed-ordering attribute (PCIe 2.4.1): the link may let it land before writes
+   * that were posted earlier, though not before one to the same bytes. It does where orders are explored; elsewhere it keeps
+   * its place, and so it does while the driver has Enable Relaxed Ordering off.
+   */
+  dmaWriteRelaxed?(high: number, low: number, memory: MemoryView, offset: number, byteLength: number): void;
   /** Sends MSI-X message `vector`; ordered behind earlier DMA writes. */
   raise(vector: number): void;
   /**

@@ -33,7 +33,15 @@ export interface EndpointSlot {
  * Endpoint.step.
  */
 export interface Uplink {
-  write(address: number, memory: MemoryView, offset: number, byteLength: number, flagOffset: number): void;
+  /** `isRelaxed`: it may pass earlier writes. */
+  write(
+    address: number,
+    memory: MemoryView,
+    offset: number,
+    byteLength: number,
+    flagOffset: number,
+    isRelaxed: boolean,
+  ): void;
   /** A read was asked for; Endpoint.answerRead answers it. `address` is -1 where nothing is mapped. */
   read(address: number, byteLength: number, tag: number, context: number): void;
   /** A message with this data. */

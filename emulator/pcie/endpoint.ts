@@ -1,6 +1,5 @@
 import type { Clock } from "../clock/clock.ts";
 import { Timers } from "../clock/timers.ts";
-import type { HostMemory } from "../memory/host-memory.ts";
 import { DMA_READ, DMA_WRITE, type Iommu } from "../memory/iommu.ts";
 import { copyMemory, type MemoryView } from "../memory/memory-view.ts";
 import { type FindingKind, FindingLog } from "../run/findings.ts";
@@ -11,6 +10,7 @@ import type { DeviceDeclaration, DeviceModel, DevicePort } from "./device-model.
 import * as report from "./endpoint-findings.ts";
 import type { EndpointSlot, EndpointSnapshot, Uplink } from "./endpoint-slot.ts";
 import { InterruptController } from "./interrupt-controller.ts";
+import { Iotlb } from "./iotlb.ts";
 import { LookAhead } from "./look-ahead.ts";
 import { type MsiSink, MsixTable } from "./msix.ts";
 import { ReadQueue } from "./read-queue.ts";
@@ -44,14 +44,19 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   orderIsUnknown = false;
   readonly #slot: EndpointSlot;
   readonly #iommu: Iommu;
-  readonly #memory: HostMemory;
   readonly #reads = new ReadQueue();
   readonly #writeBacks = new WriteBacks();
   readonly #lookAhead: LookAhead;
+  /** Reads, writes without a flag (data) and writes with one (descriptors) go to different buffers, each to the same for long. */
+  readonly #readMappings: Iotlb;
+  readonly #dataMappings: Iotlb;
+  readonly #flagMappings: Iotlb;
   readonly #barLengths = new Int32Array(6);
   readonly #msixBar: number;
   #device: DeviceModel | undefined;
   #legacyAsserted = false;
+  /** The write that is being posted may pass earlier ones. */
+  #isRelaxed = false;
   readonly #counters: Float64Array = new Float64Array(COUNTER_NAMES.length);
 
   constructor(declaration: DeviceDeclaration, slot: EndpointSlot) {
@@ -60,8 +65,10 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     this.#slot = slot;
     this.interrupts = slot.interrupts;
     this.#iommu = slot.iommu;
-    this.#memory = slot.memory;
-    this.#lookAhead = new LookAhead(this.#reads, slot.iommu, slot.memory);
+    this.#readMappings = new Iotlb(slot.iommu, slot.memory, DMA_READ);
+    this.#lookAhead = new LookAhead(this.#reads, this.#readMappings);
+    this.#dataMappings = new Iotlb(slot.iommu, slot.memory, DMA_WRITE);
+    this.#flagMappings = new Iotlb(slot.iommu, slot.memory, DMA_WRITE);
     this.timers = new Timers(declaration.timerCount);
     this.findings = new FindingLog(declaration.name, slot.clock.now);
     this.wires = new Array(declaration.wirePortCount).fill(undefined);
@@ -147,17 +154,15 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   #answer(): void {
     const reads = this.#reads;
     const device = this.#device as DeviceModel;
-    const { high, low, byteLength } = reads;
-    if (byteLength >= 0 && this.#iommu.translate(high, low, byteLength, DMA_READ)) {
-      const memory = this.#memory.segment(this.#iommu.segment);
-      if (memory !== undefined) {
-        const { offset } = this.#iommu;
-        // A read pushes the function's own earlier writes (PCIe 2.4.1); only write-backs are kept back.
-        if (this.#writeBacks.touches(memory.words, offset >> 2, (byteLength + 7) >> 2)) this.#writeBacks.land();
-        this.#counters[DMA_READS] = (this.#counters[DMA_READS] as number) + 1;
-        device.onDmaRead(reads.tag, reads.context, memory, offset, byteLength);
-        return;
-      }
+    const { byteLength } = reads;
+    const mappings = this.#readMappings;
+    if (byteLength >= 0 && mappings.translate(reads.high, reads.low, byteLength)) {
+      const { memory, offset } = mappings;
+      // A read pushes the function's own earlier writes (PCIe 2.4.1); only write-backs are kept back.
+      if (this.#writeBacks.touches(memory.words, offset >> 2, (byteLength + 7) >> 2)) this.#writeBacks.land();
+      this.#counters[DMA_READS] = (this.#counters[DMA_READS] as number) + 1;
+      device.onDmaRead(reads.tag, reads.context, memory, offset, byteLength);
+      return;
     }
     report.recordFailedRead(this, this.#iommu, reads);
     device.onDmaReadError(reads.tag, reads.context);
@@ -207,8 +212,8 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     // Bus Master Enable gates the request, not its completion: what has been issued is answered (PCIe 7.5.1.1.3).
     this.#reads.put(high, low, this.config.busMasterEnabled ? byteLength : ~byteLength, tag, context);
     if (this.uplink === undefined) return;
-    const isMapped = this.#iommu.translate(high, low, byteLength, DMA_READ);
-    this.uplink.read(isMapped ? this.#iommu.offset : -1, byteLength, tag, context);
+    const isMapped = this.#readMappings.translate(high, low, byteLength);
+    this.uplink.read(isMapped ? this.#readMappings.offset : -1, byteLength, tag, context);
   }
 
   dmaWrite(
@@ -219,25 +224,28 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     byteLength: number,
     flagOffset: number,
   ): void {
-    const iommu = this.#iommu;
-    if (this.config.busMasterEnabled && iommu.translate(high, low, byteLength, DMA_WRITE)) {
-      const target = this.#memory.segment(iommu.segment);
-      if (target !== undefined) {
-        const at = iommu.offset;
-        this.#counters[DMA_WRITES] = (this.#counters[DMA_WRITES] as number) + 1;
-        if (this.uplink !== undefined) {
-          this.uplink.write(at, memory, offset, byteLength, flagOffset);
-        } else if (flagOffset >= 0) {
-          this.#writeBacks.write(target, at, memory, offset, byteLength, flagOffset);
-        } else {
-          if (this.#writeBacks.touches(target.words, at >> 2, (byteLength + 7) >> 2)) this.#writeBacks.land();
-          copyMemory(target, at, memory, offset, byteLength);
-        }
-        return;
-      }
+    const mappings = flagOffset >= 0 ? this.#flagMappings : this.#dataMappings;
+    if (!this.config.busMasterEnabled || !mappings.translate(high, low, byteLength)) {
+      report.recordFailedWrite(this, this.#iommu, high, low, byteLength);
+      (this.#device as DeviceModel).onDmaWriteError();
+      return;
     }
-    report.recordFailedWrite(this, iommu, high, low, byteLength);
-    (this.#device as DeviceModel).onDmaWriteError();
+    const { memory: target, offset: at } = mappings;
+    this.#counters[DMA_WRITES] = (this.#counters[DMA_WRITES] as number) + 1;
+    if (this.uplink !== undefined) {
+      this.uplink.write(at, memory, offset, byteLength, flagOffset, this.#isRelaxed);
+    } else if (flagOffset >= 0) {
+      this.#writeBacks.write(target, at, memory, offset, byteLength, flagOffset);
+    } else {
+      if (this.#writeBacks.touches(target.words, at >> 2, (byteLength + 7) >> 2)) this.#writeBacks.land();
+      copyMemory(target, at, memory, offset, byteLength);
+    }
+  }
+
+  dmaWriteRelaxed(high: number, low: number, memory: MemoryView, offset: number, byteLength: number): void {
+    this.#isRelaxed = this.config.relaxedOrderingEnabled;
+    this.dmaWrite(high, low, memory, offset, byteLength, -1);
+    this.#isRelaxed = false;
   }
 
   raise(vector: number): void {
@@ -311,6 +319,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   /** Back to a snapshot: what is under way is gone, counters and findings are as new. */
   restore(state: EndpointSnapshot): void {
     this.#reads.clear();
+    for (const mappings of [this.#readMappings, this.#dataMappings, this.#flagMappings]) mappings.forget();
     this.config.restore(state.config);
     if (state.msix !== undefined) this.msix?.restore(state.msix);
     this.timers.deadlines.set(state.deadlines);

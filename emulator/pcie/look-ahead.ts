@@ -1,5 +1,4 @@
-import type { HostMemory } from "../memory/host-memory.ts";
-import { DMA_READ, type Iommu } from "../memory/iommu.ts";
+import type { Iotlb } from "./iotlb.ts";
 import { READ_LIMIT, type ReadQueue } from "./read-queue.ts";
 
 /**
@@ -8,35 +7,32 @@ import { READ_LIMIT, type ReadQueue } from "./read-queue.ts";
  */
 export class LookAhead {
   readonly #reads: ReadQueue;
-  readonly #iommu: Iommu;
-  readonly #memory: HostMemory;
+  readonly #mappings: Iotlb;
   readonly #places = new Int32Array(READ_LIMIT);
   /** Sum of words that were only looked at, so that the looking is not optimised away. */
   #seen = 0;
 
-  constructor(reads: ReadQueue, iommu: Iommu, memory: HostMemory) {
+  constructor(reads: ReadQueue, mappings: Iotlb) {
     this.#reads = reads;
-    this.#iommu = iommu;
-    this.#memory = memory;
+    this.#mappings = mappings;
   }
 
-  /** Leaves the fields of reads and IOMMU changed. */
+  /** Leaves the fields of reads and mappings changed. */
   look(): void {
     const reads = this.#reads;
-    const iommu = this.#iommu;
+    const mappings = this.#mappings;
     const places = this.#places;
     let words: Int32Array | undefined;
     let count = 0;
     while (reads.peekAhead()) {
-      if (reads.byteLength < 0 || !iommu.translate(reads.high, reads.low, reads.byteLength, DMA_READ)) continue;
-      const memory = this.#memory.segment(iommu.segment);
-      if (memory === undefined) continue;
+      if (reads.byteLength < 0 || !mappings.translate(reads.high, reads.low, reads.byteLength)) continue;
+      const { memory, offset } = mappings;
       if (memory.words !== words) {
         if (words !== undefined) this.#touch(words, count);
         words = memory.words;
         count = 0;
       }
-      places[count++] = iommu.offset >> 2;
+      places[count++] = offset >> 2;
     }
     if (words !== undefined) this.#touch(words, count);
   }

@@ -1,6 +1,9 @@
 /** DMA reads that wait for their completion, oldest first. A device that has more under way than this is wrong. */
 export const READ_LIMIT = 4096;
-const ENTRY_WORDS = 5;
+const READ_MASK: number = READ_LIMIT - 1;
+/** Of 8 words an entry fills 5. */
+const ENTRY_SHIFT = 3;
+const ENTRY_WORDS: number = 1 << ENTRY_SHIFT;
 
 /** Pre-allocated queue of non-posted requests. `take` fills the fields. */
 export class ReadQueue {
@@ -21,41 +24,41 @@ export class ReadQueue {
     if (this.count === READ_LIMIT) {
       throw new RangeError(`the device has ${READ_LIMIT} DMA reads under way: a model must wait for completions`);
     }
-    const at = ((this.#head + this.count) % READ_LIMIT) * ENTRY_WORDS;
+    const at = ((this.#head + this.count) & READ_MASK) << ENTRY_SHIFT;
     const entries = this.#entries;
     entries[at] = high;
-    entries[at + 1] = low;
-    entries[at + 2] = byteLength;
-    entries[at + 3] = tag;
-    entries[at + 4] = context;
-    this.count++;
+    entries[at | 1] = low;
+    entries[at | 2] = byteLength;
+    entries[at | 3] = tag;
+    entries[at | 4] = context;
+    this.count = (this.count + 1) | 0;
   }
 
   /** Shows the address and length of the next entry that it has not shown yet. False when there is none. */
   peekAhead(): boolean {
     if (this.aheadCount === this.count) return false;
-    const at = ((this.#head + this.aheadCount) % READ_LIMIT) * ENTRY_WORDS;
+    const at = ((this.#head + this.aheadCount) & READ_MASK) << ENTRY_SHIFT;
     const entries = this.#entries;
     this.high = entries[at] as number;
-    this.low = entries[at + 1] as number;
-    this.byteLength = entries[at + 2] as number;
-    this.aheadCount++;
+    this.low = entries[at | 1] as number;
+    this.byteLength = entries[at | 2] as number;
+    this.aheadCount = (this.aheadCount + 1) | 0;
     return true;
   }
 
   /** Moves the oldest entry into the fields. False when there is none. */
   take(): boolean {
     if (this.count === 0) return false;
-    const at = this.#head * ENTRY_WORDS;
+    const at = this.#head << ENTRY_SHIFT;
     const entries = this.#entries;
-    if (this.aheadCount > 0) this.aheadCount--;
+    if (this.aheadCount > 0) this.aheadCount = (this.aheadCount - 1) | 0;
     this.high = entries[at] as number;
-    this.low = entries[at + 1] as number;
-    this.byteLength = entries[at + 2] as number;
-    this.tag = entries[at + 3] as number;
-    this.context = entries[at + 4] as number;
-    this.#head = (this.#head + 1) % READ_LIMIT;
-    this.count--;
+    this.low = entries[at | 1] as number;
+    this.byteLength = entries[at | 2] as number;
+    this.tag = entries[at | 3] as number;
+    this.context = entries[at | 4] as number;
+    this.#head = (this.#head + 1) & READ_MASK;
+    this.count = (this.count - 1) | 0;
     return true;
   }
 
@@ -63,16 +66,16 @@ export class ReadQueue {
   takeNamed(tag: number, context: number): boolean {
     const entries = this.#entries;
     for (let nth = 0; nth < this.count; nth++) {
-      const at = ((this.#head + nth) % READ_LIMIT) * ENTRY_WORDS;
-      if (entries[at + 3] !== tag || entries[at + 4] !== context) continue;
+      const at = ((this.#head + nth) & READ_MASK) << ENTRY_SHIFT;
+      if (entries[at | 3] !== tag || entries[at | 4] !== context) continue;
       // Those before it move up by one place, so that the oldest can be taken.
-      const [high, low, byteLength] = [entries[at] as number, entries[at + 1] as number, entries[at + 2] as number];
+      const [high, low, byteLength] = [entries[at] as number, entries[at | 1] as number, entries[at | 2] as number];
       for (let before = nth; before > 0; before--) {
-        const to = ((this.#head + before) % READ_LIMIT) * ENTRY_WORDS;
-        const from = ((this.#head + before - 1) % READ_LIMIT) * ENTRY_WORDS;
+        const to = ((this.#head + before) & READ_MASK) << ENTRY_SHIFT;
+        const from = ((this.#head + before - 1) & READ_MASK) << ENTRY_SHIFT;
         entries.copyWithin(to, from, from + ENTRY_WORDS);
       }
-      const first = this.#head * ENTRY_WORDS;
+      const first = this.#head << ENTRY_SHIFT;
       entries[first] = high;
       entries[first + 1] = low;
       entries[first + 2] = byteLength;

@@ -39,7 +39,8 @@ export class WriteBacks {
     byteLength: number,
     flagOffset: number,
   ): void {
-    const [first, wordCount] = [targetOffset >> 2, byteLength >> 2];
+    const first = targetOffset >> 2;
+    const wordCount = byteLength >> 2;
     if (((targetOffset | offset | flagOffset | byteLength) & 3) !== 0) {
       // A misaligned descriptor cannot be stored word by word; the driver has been told about the alignment already.
       this.land();
@@ -65,7 +66,8 @@ export class WriteBacks {
     // What was kept lands in its order, but all flags behind all payload: a payload must not fall back behind a flag.
     if (this.count === WRITE_BACK_LIMIT || (wordCount > 1 && this.touches(words, first, wordCount))) this.land();
     const at = this.count;
-    this.#memories[at] = words;
+    // Compared first: storing an object into a list costs the collector's barrier, and it is the same one for long.
+    if (this.#memories[at] !== words) this.#memories[at] = words;
     this.#note(at === 0, words, first, (first + wordCount) | 0);
     const entries = this.#entries;
     const from = source.words;
@@ -73,10 +75,16 @@ export class WriteBacks {
     entries[entry + ENTRY_FIRST] = first;
     entries[entry + ENTRY_COUNT] = wordCount;
     entries[entry + ENTRY_FLAG] = flag;
-    for (let word = 0; word < wordCount; word++) {
-      entries[entry + ENTRY_VALUES + word] = from[sourceFirst + word] as number;
+    const value = entry + ENTRY_VALUES;
+    if (wordCount === KEPT_WORDS) {
+      entries[value] = from[sourceFirst] as number;
+      entries[(value + 1) | 0] = from[(sourceFirst + 1) | 0] as number;
+      entries[(value + 2) | 0] = from[(sourceFirst + 2) | 0] as number;
+      entries[(value + 3) | 0] = from[(sourceFirst + 3) | 0] as number;
+    } else {
+      for (let word = 0; word < wordCount; word++) entries[value + word] = from[sourceFirst + word] as number;
     }
-    this.count = at + 1;
+    this.count = (at + 1) | 0;
   }
 
   /** Stores everything that was kept back, in its order, each flag behind all that was written before. */
@@ -91,8 +99,17 @@ export class WriteBacks {
       const words = this.#memories[at] as Int32Array;
       const first = entries[entry + ENTRY_FIRST] as number;
       const flag = entries[entry + ENTRY_FLAG] as number;
+      const value = entry + ENTRY_VALUES;
+      // Nearly all are whole descriptors, and a loop over so few words costs more than the words.
+      if (wordCount === KEPT_WORDS) {
+        if (flag !== 0) words[first] = entries[value] as number;
+        if (flag !== 1) words[(first + 1) | 0] = entries[(value + 1) | 0] as number;
+        if (flag !== 2) words[(first + 2) | 0] = entries[(value + 2) | 0] as number;
+        if (flag !== 3) words[(first + 3) | 0] = entries[(value + 3) | 0] as number;
+        continue;
+      }
       for (let word = 0; word < wordCount; word++) {
-        if (word !== flag) words[first + word] = entries[entry + ENTRY_VALUES + word] as number;
+        if (word !== flag) words[first + word] = entries[value + word] as number;
       }
     }
     // A full barrier in both halves: on Arm a release store alone lets later stores pass it.
@@ -101,8 +118,8 @@ export class WriteBacks {
     for (let at = 0; at < count; at++) {
       const entry = at << ENTRY_SHIFT;
       const flag = entries[entry + ENTRY_FLAG] as number;
-      const index = (entries[entry + ENTRY_FIRST] as number) + flag;
-      (this.#memories[at] as Int32Array)[index] = entries[entry + ENTRY_VALUES + flag] as number;
+      const index = ((entries[entry + ENTRY_FIRST] as number) + flag) | 0;
+      (this.#memories[at] as Int32Array)[index] = entries[(entry + ENTRY_VALUES + flag) | 0] as number;
     }
     this.count = 0;
   }
@@ -110,13 +127,13 @@ export class WriteBacks {
   /** True when one of them lies in a range of words: whoever is about to read or to write there lands them first. */
   touches(words: Int32Array, first: number, wordCount: number): boolean {
     if (this.count === 0) return false;
-    if (!this.#severalMemories && (this.#memory !== words || first >= this.#high || first + wordCount <= this.#low))
-      return false;
+    const end = (first + wordCount) | 0;
+    if (!this.#severalMemories && (this.#memory !== words || first >= this.#high || end <= this.#low)) return false;
     for (let at = 0; at < this.count; at++) {
       const entry = at << ENTRY_SHIFT;
       const kept = this.#entries[entry + ENTRY_FIRST] as number;
-      const end = kept + (this.#entries[entry + ENTRY_COUNT] as number);
-      if (this.#memories[at] === words && kept < first + wordCount && first < end) return true;
+      const keptEnd = kept + (this.#entries[entry + ENTRY_COUNT] as number);
+      if (this.#memories[at] === words && kept < end && first < keptEnd) return true;
     }
     return false;
   }

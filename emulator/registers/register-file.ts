@@ -95,6 +95,13 @@ export class RegisterFile {
     return (this.values[ordinal] as number) & ~(this.map.masks[family] as AccessMasks).readsAsZero;
   }
 
+  /** The bits that {@link visible} shows of a word; undefined when a hook has to bring it up to date first. */
+  visibleMask(ordinal: number): number | undefined {
+    const family = this.map.familyOf[ordinal] as number;
+    if (this.#readHooks[family] !== undefined) return undefined;
+    return ~(this.map.masks[family] as AccessMasks).readsAsZero;
+  }
+
   /** A 32-bit read by the driver at a word of the BAR. Returns int32; 0 where there is no register. */
   read(offset: number): number {
     const ordinal = this.map.ordinalAt(offset);

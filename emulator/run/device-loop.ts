@@ -1,6 +1,6 @@
 import { WallClock } from "../clock/wall-clock.ts";
 import type { DeviceHost } from "./device-host.ts";
-import { macrotaskHop } from "./macrotask.ts";
+import { afterMacrotask, macrotaskHop } from "./macrotask.ts";
 import { STATUS_DEAD, STATUS_RUNNING, type ThreadStatus } from "./thread-status.ts";
 
 /** Turns without work before the thread sleeps: about a millisecond, in which a wake-up costs nothing. */
@@ -22,43 +22,107 @@ export interface LoopOptions {
   readonly mustPoll: () => boolean;
 }
 
+/** Why {@link DeviceLoop} stops turning. */
+const HOP = 0;
+const SLEEP = 1;
+const END = 2;
+
 /**
  * The life of a device thread: spin while there is work, sleep when there is none. Ends when the status is closed or
- * dead; throws what a device throws.
+ * dead; rejects with what a device throws.
  */
-export async function runDeviceLoop(host: DeviceHost, status: ThreadStatus, options: LoopOptions): Promise<void> {
-  const now = host.clock.now;
-  const virtual = host.clock.kind === "virtual";
-  const hopClock = new HopClock();
-  status.status = STATUS_RUNNING;
-  let idleTurns = 0;
-  let untilLook = TURNS_PER_LOOK;
-  while (status.status < STATUS_DEAD) {
-    if (host.turn()) idleTurns = 0;
-    else if (++idleTurns > 64 && virtual && host.isIdle() && host.leap()) idleTurns = 0;
-    if (--untilLook > 0 && idleTurns < IDLE_TURNS) continue;
-    untilLook = TURNS_PER_LOOK;
-    if (hopClock.isDue()) {
-      status.beat();
-      await macrotaskHop();
-    }
-    if (idleTurns < IDLE_TURNS) continue;
-    const aheadNs = virtual ? Number.POSITIVE_INFINITY : host.nextEventNs() - (now[0] as number);
-    if (aheadNs < SPIN_AHEAD_NS) continue;
-    await sleep(host, status, options.mustPoll() ? NAP_MS : Math.min(SLEEP_LIMIT_MS, aheadNs / 1e6 - 1));
-    // A nap in which nothing came is followed by the next one, not by another millisecond of spinning.
-    idleTurns = IDLE_TURNS - 64;
-  }
+export function runDeviceLoop(host: DeviceHost, status: ThreadStatus, options: LoopOptions): Promise<void> {
+  return new Promise((resolve, reject) => new DeviceLoop(host, status, options, resolve, reject).start());
 }
 
-/** Announces the sleep first and looks once more afterwards, so that nothing posted in between is slept through. */
-async function sleep(host: DeviceHost, status: ThreadStatus, limitMs: number): Promise<void> {
-  const ticket = status.fallAsleep();
-  if (!host.turn()) await status.sleep(ticket, limitMs);
-  status.awake();
-  status.beat();
-  host.wake();
-  await macrotaskHop();
+/**
+ * Callbacks and no `await` on the way of a busy thread: it hops a hundred times a second, and what the hops leave on the
+ * heap is most of what the thread leaves at all.
+ */
+class DeviceLoop {
+  readonly #host: DeviceHost;
+  readonly #status: ThreadStatus;
+  readonly #options: LoopOptions;
+  readonly #resolve: () => void;
+  readonly #reject: (reason: unknown) => void;
+  readonly #hopClock = new HopClock();
+  #idleTurns = 0;
+  #sleepMs = 0;
+  /** The one callback for all hops. */
+  readonly #goOn = (): void => this.#run();
+
+  constructor(
+    host: DeviceHost,
+    status: ThreadStatus,
+    options: LoopOptions,
+    resolve: () => void,
+    reject: (reason: unknown) => void,
+  ) {
+    this.#host = host;
+    this.#status = status;
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  start(): void {
+    this.#status.status = STATUS_RUNNING;
+    this.#run();
+  }
+
+  #run(): void {
+    try {
+      const why = this.#turn();
+      if (why === HOP) afterMacrotask(this.#goOn);
+      else if (why === SLEEP) void this.#sleep().then(this.#goOn, this.#reject);
+      else this.#resolve();
+    } catch (error) {
+      this.#reject(error);
+    }
+  }
+
+  /** Turns the host until the event loop is due, there is nothing to do, or all is over. */
+  #turn(): number {
+    const host = this.#host;
+    const status = this.#status;
+    const virtual = host.clock.kind === "virtual";
+    let idleTurns = this.#idleTurns;
+    let untilLook = TURNS_PER_LOOK;
+    while (status.status < STATUS_DEAD) {
+      if (host.turn()) idleTurns = 0;
+      else if (++idleTurns > 64 && virtual && host.isIdle() && host.leap()) idleTurns = 0;
+      if (--untilLook > 0 && idleTurns < IDLE_TURNS) continue;
+      untilLook = TURNS_PER_LOOK;
+      this.#idleTurns = idleTurns;
+      if (this.#hopClock.isDue()) {
+        status.beat();
+        return HOP;
+      }
+      if (idleTurns >= IDLE_TURNS && this.#maySleep(virtual)) return SLEEP;
+    }
+    return END;
+  }
+
+  /** True when nothing is planned so soon that a sleep would miss it. */
+  #maySleep(virtual: boolean): boolean {
+    const aheadNs = virtual ? Number.POSITIVE_INFINITY : this.#host.nextEventNs() - (this.#host.clock.now[0] as number);
+    if (aheadNs < SPIN_AHEAD_NS) return false;
+    this.#sleepMs = this.#options.mustPoll() ? NAP_MS : Math.min(SLEEP_LIMIT_MS, aheadNs / 1e6 - 1);
+    return true;
+  }
+
+  /** Announces the sleep first and looks once more afterwards, so that nothing posted in between is slept through. */
+  async #sleep(): Promise<void> {
+    const status = this.#status;
+    const ticket = status.fallAsleep();
+    if (!this.#host.turn()) await status.sleep(ticket, this.#sleepMs);
+    status.awake();
+    status.beat();
+    this.#host.wake();
+    // A nap in which nothing came is followed by the next one, not by another millisecond of spinning.
+    this.#idleTurns = IDLE_TURNS - 64;
+    await macrotaskHop();
+  }
 }
 
 /** Says when the event loop is due for a turn, by the monotonic clock whatever clock the testbed has. */

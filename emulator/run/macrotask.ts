@@ -1,9 +1,18 @@
-import { setImmediate } from "node:timers/promises";
+// Imported, not global: a search puts a virtual clock's in the global's place while a driver runs.
+import { setImmediate } from "node:timers";
+
+/** The one executor: a closure of its own for each promise would be garbage. */
+const soon = (resolve: () => void): void => afterMacrotask(resolve);
 
 /**
- * Lets the event loop of the device thread turn once: messages of the control plane are served. An `await` on a wait
- * that is over already is only a microtask, so that without this hop a busy device would never answer.
+ * Lets the event loop turn once: messages of the control plane are served. An `await` on a wait that is over already is
+ * only a microtask, so that without this hop a busy device would never answer.
  */
-export async function macrotaskHop(): Promise<void> {
-  await setImmediate();
+export function macrotaskHop(): Promise<void> {
+  return new Promise(soon);
+}
+
+/** Calls `work` when the event loop has turned once. Leaves 0.5 KB on the heap, where an awaited promise leaves 1.1. */
+export function afterMacrotask(work: () => void): void {
+  setImmediate(work);
 }

@@ -22,7 +22,7 @@ export interface TargetOptions {
 
 /** The entry of that name. Throws UsageError with a suggestion for a name that is not there. */
 export function deviceNamed(catalogue: readonly CatalogueEntry[], name: string): CatalogueEntry {
-  const entry = catalogue.find((known) => known.name === name.toLowerCase());
+  const entry = catalogue.find((known) => known.name === name || known.name === name.toLowerCase());
   if (entry !== undefined) return entry;
   const names = catalogue.map((known) => known.name);
   const hint = suggestion(name, names) || `; there are ${names.join(" and ")}.`;

@@ -17,10 +17,13 @@ interface ListedDevice {
 export const devices: Verb = {
   name: "devices",
   about: "lists the devices that can be plugged in",
-  operands: "",
-  operandLimit: 0,
+  operands: "[PATH]...",
+  operandLimit: Number.POSITIVE_INFINITY,
   flags: [],
-  examples: [],
+  examples: [
+    'softbar devices              # also those that package.json lists: "softbar": { "devices": ["./my-device"] }',
+    "softbar devices ./my-device  # and one of your own",
+  ],
   async run(given, catalogue) {
     const listed = await Promise.all(catalogue.map(describe));
     if (given.has("json")) console.log(JSON.stringify({ devices: listed }));

@@ -62,7 +62,7 @@ export function exploreText(told: ExploreTold, paint: Painter): string {
 
 /** A failure: what, in which order, where it can happen, what is missing, how to see it again. */
 export function failureText(failure: RaceReport, isFixed: boolean): string {
-  const { verdict, violation, model, foundWith, deviationCount, token } = failure;
+  const { verdict, violation, stuck, model, foundWith, deviationCount, token } = failure;
   const shrunk =
     deviationCount === 0
       ? "It fails in the ordinary order of events."
@@ -70,7 +70,7 @@ export function failureText(failure: RaceReport, isFixed: boolean): string {
         ? `${counted(deviationCount, "deviation")} from the ordinary order of events.`
         : `Shrunk from ${counted(foundWith, "deviation")} from the ordinary order to ${deviationCount}.`;
   return [
-    violation === "" ? (VERDICTS[verdict] ?? verdict) : violation,
+    violation === "" ? [VERDICTS[verdict] ?? verdict, stuck].filter((part) => part !== "").join(": ") : violation,
     "",
     shortPicture(failure.picture),
     "",
@@ -100,9 +100,9 @@ function passedText(result: CampaignResult, place: ScenarioPlace, saved: readonl
   const { nondeterminism, unknown, runs, checked, coverage } = result;
   if (nondeterminism !== undefined) {
     return [
-      `The same schedule was run twice and went two ways: ${nondeterminism}.`,
-      "Something in the scenario depends on chance, on a clock, or on what an earlier run has left behind. Failures of",
-      "it could not be replayed; take it out, or make it the same in every run.",
+      `The same schedule need not go the same way twice: ${nondeterminism}.`,
+      "Something in the scenario depends on chance, on a clock, on what an earlier run has left behind, or on what comes",
+      "from outside. Failures of it could not be replayed; take it out, or make it the same in every run.",
     ];
   }
   const lines: string[] = [];

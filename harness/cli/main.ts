@@ -1,6 +1,5 @@
 /** The command line: a table of verbs, and what becomes of errors. Each verb is a thin shell around a library function. */
 
-import { readFileSync } from "node:fs";
 import { DeviceStuckError, DriverModuleError } from "../../emulator/run/testbed-error.ts";
 import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
 import { StoreError } from "../explore/failure-store.ts";
@@ -11,13 +10,16 @@ import type { CatalogueEntry } from "./catalogue.ts";
 import { devices } from "./devices.ts";
 import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_PASSED, EXIT_STUCK, EXIT_USAGE, UsageError } from "./exit-codes.ts";
 import { explore } from "./explore.ts";
+import { newVerb } from "./new.ts";
+import { withOwnDevices } from "./own-devices.ts";
 import { regs } from "./regs.ts";
 import { replay } from "./replay.ts";
 import { rerun } from "./rerun.ts";
 import { suggestion } from "./suggest.ts";
 import { helpData, helpOf, parseArguments, type Verb } from "./verb.ts";
+import { version } from "./version.ts";
 
-const VERBS: readonly Verb[] = [replay, capture, explore, rerun, devices, regs];
+const VERBS: readonly Verb[] = [replay, capture, explore, rerun, devices, regs, newVerb];
 const USAGE_ERRORS = [UsageError, CaptureError, ReplayInputError, DriverModuleError, StoreError, TokenError] as const;
 
 /**
@@ -59,7 +61,8 @@ async function runVerb(
     process.stdout.write(isJson ? `${JSON.stringify(helpData(verb))}\n` : helpOf(verb));
     return EXIT_PASSED;
   }
-  return verb.run(parseArguments(verb, rest), catalogue, racesUrl);
+  const given = parseArguments(verb, rest);
+  return verb.run(given, await withOwnDevices(verb.name, given, catalogue), racesUrl);
 }
 
 function isHelpFlag(word: string): boolean {
@@ -113,10 +116,4 @@ function tell(error: unknown): number {
 function leaveQuietly(error: NodeJS.ErrnoException): void {
   if (error.code !== "EPIPE") throw error;
   process.exit(EXIT_PASSED);
-}
-
-/** The manifest stands two folders up from the source and three up from dist. */
-function version(): string {
-  const manifest = import.meta.url.endsWith(".ts") ? "../../package.json" : "../../../package.json";
-  return (JSON.parse(readFileSync(new URL(manifest, import.meta.url), "utf8")) as { version: string }).version;
 }

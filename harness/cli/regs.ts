@@ -20,6 +20,7 @@ export const regs: Verb = {
     "softbar regs ixgbe           # all of them, by offset",
     "softbar regs ixgbe RXDCTL    # one, with its fields",
     'softbar regs ixgbe "RX*"     # those that begin with RX',
+    "softbar regs ./my-device     # of a device of your own",
   ],
   async run(given, catalogue) {
     const [device, pattern] = given.positionals;

@@ -12,6 +12,7 @@ import { parseMoment, type ReplayWindow } from "../replay/replay-window.ts";
 import { type CatalogueEntry, deviceNamed } from "./catalogue.ts";
 import { UsageError } from "./exit-codes.ts";
 import { PREPARATION_FLAGS, preparationOf } from "./preparation-flags.ts";
+import { checkRunsHere } from "./runs-here.ts";
 import { STREAM_FLAGS, STREAM_NOTES, streamsOf } from "./stream-flags.ts";
 import { type Arguments, type Flag, wholeNumber } from "./verb.ts";
 
@@ -235,11 +236,7 @@ function targetOf(given: Arguments, catalogue: readonly CatalogueEntry[]): Repla
 function moduleUrlOf(path: string, kind: "driver" | "decoder"): string {
   if (!existsSync(path)) throw new UsageError(`${path}: there is no such ${kind} module.`);
   if (!statSync(path).isFile()) throw new UsageError(`${path}: a ${kind} module is a file.`);
-  if (/\.[mc]?ts$/.test(path) && !process.features.typescript) {
-    throw new UsageError(
-      `${path}: Node ${process.versions.node} runs no TypeScript; take Node 22.18 or later, or compile the ${kind} to JavaScript.`,
-    );
-  }
+  checkRunsHere(path, `the ${kind}`);
   return pathToFileURL(resolve(path)).href;
 }
 

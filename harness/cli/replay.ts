@@ -8,6 +8,7 @@ import type { ReplayReport } from "../replay/replay-report.ts";
 import { speedText } from "../replay/replay-speed.ts";
 import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_PASSED, UsageError } from "./exit-codes.ts";
 import { onInterrupt } from "./interrupt.ts";
+import { isPath } from "./own-devices.ts";
 import { COMMAND, EXPLORE_COMMAND, PACKAGE_FOLDER, REPLAY_COMMAND } from "./own-name.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { optionsOf, REPLAY_FLAGS, REPLAY_NOTES } from "./replay-flags.ts";
@@ -118,14 +119,17 @@ function beginningText(options: ReplayOptions, { durationNs, certainty }: Replay
 /** The balance of our own card is our bug; frames that a driver loses, and rules that it breaks, are the driver's. */
 function exitCodeOf(report: ReplayReport, given: Arguments): number {
   const { balance, violations, source, interrupted } = report;
-  const isOurDriver = given.value("driver") === undefined;
-  if (!interrupted && (balance.lostInCard !== 0 || (isOurDriver && balance.lostInDriver !== 0))) {
+  const isOurCard = !isPath(given.value("device") ?? "");
+  const isOurDriver = isOurCard && given.value("driver") === undefined;
+  const isOurBug = (isOurCard && balance.lostInCard !== 0) || (isOurDriver && balance.lostInDriver !== 0);
+  if (!interrupted && isOurBug) {
     console.error(
       `${balance.lostInCard} frames are unaccounted for in the card and ${balance.lostInDriver} in the driver: a bug in softbar, please report it.`,
     );
     return EXIT_INTERNAL;
   }
   if (interrupted) return EXIT_INTERRUPTED;
-  if (violations.length > 0 || source.damage !== undefined || balance.lostInDriver !== 0) return EXIT_INCORRECT;
+  if (violations.length > 0 || source.damage !== undefined) return EXIT_INCORRECT;
+  if (balance.lostInCard !== 0 || balance.lostInDriver !== 0) return EXIT_INCORRECT;
   return EXIT_PASSED;
 }

@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import type { RaceProgram } from "../explore/race-program.ts";
 import { loadRaces, type ScenarioPlace } from "../explore/scenario.ts";
 import { UsageError } from "./exit-codes.ts";
+import { checkRunsHere } from "./runs-here.ts";
 import { suggestion } from "./suggest.ts";
 
 /** Finds a scenario by its name, or a module by its path. Throws UsageError for what is neither. */
@@ -21,11 +22,7 @@ export async function placeOf(word: string, racesUrl: string, isFixed: boolean):
   if (!statSync(word).isFile()) throw new UsageError(`${word} is no file: a scenario is a name, or a module.`);
   if (isFixed)
     throw new UsageError(`--fixed is for the scenarios that softbar brings along; ${word} has no fixed twin.`);
-  if (/\.[mc]?ts$/.test(word) && !process.features.typescript) {
-    throw new UsageError(
-      `${word}: Node ${process.versions.node} runs no TypeScript; take Node 22.18 or later, or compile it to JavaScript.`,
-    );
-  }
+  checkRunsHere(word);
   return { name: pathName(word), url: pathToFileURL(resolve(word)).href, isRace: false, isFixed };
 }
 

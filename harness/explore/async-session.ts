@@ -1,59 +1,62 @@
-import { MEMORY_MODELS, type MemoryModel } from "../../emulator/explore/kinds.ts";
-import type { Await } from "../../emulator/explore/plugged/awaits.ts";
+import { DORMANT, MEMORY_MODELS, type MemoryModel } from "../../emulator/explore/kinds.ts";
 import type { Schedule } from "../../emulator/explore/schedule.ts";
 import { Portfolio } from "../../emulator/explore/strategies/portfolio.ts";
 import { Replay } from "../../emulator/explore/strategies/replay.ts";
 import type { Strategy } from "../../emulator/explore/strategy.ts";
 import { DEADLOCK, isFailure, PASSED } from "../../emulator/explore/verdict.ts";
-import type { Interrupt } from "../../emulator/pcie/driver-view.ts";
 import type { LoadedDevice, MachineOptions } from "../../emulator/run/machine.ts";
-import { macrotaskHop } from "../../emulator/run/macrotask.ts";
 import { deriveSeed } from "../../emulator/run/rng.ts";
-import { type ExploredBed, PluggedSession } from "./plugged-session.ts";
+import { AsyncBed } from "./async-bed.ts";
+import { AsyncRun } from "./async-run.ts";
+import type { DriverSession } from "./driver-session.ts";
+import { ForeignWaitError } from "./foreign-watch.ts";
+import type { LoopWatch } from "./loop-watch.ts";
+import { type Exploration, type FurtherCpu, PluggedSession } from "./plugged-session.ts";
 import type { SearchResult } from "./search-session.ts";
-import { installVirtualTimers } from "./virtual-timers.ts";
 
-/** Promises of the testbed and timers that a driver waits for at the same time. */
+/** Promises of the testbed and timers that a driver waits for at the same time; each further CPU takes the place of two. */
 const AWAIT_LIMIT = 12;
-const NS_PER_MS = 1e6;
-const QUIESCE_NS = 1_000_000_000;
-const isNever = (): boolean => false;
-
-/** What an async body holds in its hands: the bed, and waits that let its other tasks go on meanwhile. */
-export interface AsyncBed extends ExploredBed {
-  /** Resolves with true when the interrupt has arrived and is taken, with false after `limitMs` (default 1,000). */
-  until(interrupt: Interrupt, limitMs?: number): Promise<boolean>;
-  sleep(durationNs: number): Promise<void>;
-  /** Lets the devices come to rest. */
-  quiesceAsync(): Promise<void>;
-}
-
-export interface AsyncExploration<Context> {
-  readonly setup: (bed: AsyncBed) => Context | Promise<Context>;
-  readonly body: (bed: AsyncBed, context: Context) => void | Promise<void>;
-}
+const ACTORS_PER_CPU = 2;
+/** How far time moves at first where a set-up waits for an interrupt; twice as far each time. */
+const SET_UP_STEP_NS = 1000;
+/** Virtual time in which something has to come that a set-up waits for. */
+const SET_UP_LIMIT_NS = 10e9;
 
 /**
  * A driver whose functions are async: its tasks share one CPU, and interleave with the device at every access and with
  * each other at every `await`. JavaScript's own order of continuations stays as it is; the explorer chooses which of the
  * testbed's promises settles next. That all tasks wait is known when a turn of the event loop has brought nothing new, so
- * a run costs some microseconds for each wait. What the driver waits for outside of the testbed is not seen.
+ * a run costs some microseconds for each wait.
  */
-export class AsyncSession<Context = unknown> {
+export class AsyncSession<Context = unknown> implements DriverSession {
+  onRun: (() => void) | undefined;
   /** What the run that ended as a deadlock was waiting for. */
   stuck = "";
-  readonly bed: AsyncBed;
-  readonly #inner: PluggedSession;
-  readonly #exploration: AsyncExploration<Context>;
+  /** Stops a run that takes too long; without one, whoever calls has to see to that. */
+  watch: LoopWatch | undefined;
+  readonly #inner: PluggedSession<Context>;
+  readonly #exploration: Exploration<Context>;
   readonly #replay = new Replay();
-  /** What a task threw that nobody awaits. */
-  #rejections: unknown[] = [];
+  /**
+   * Whether the body of the last run got stuck. The next one is watched then, once: it tells a promise that nobody settles
+   * from one that the operating system does.
+   */
+  #isStuckOutside = false;
+  #hasWatched = false;
 
-  constructor(devices: readonly LoadedDevice[], exploration: AsyncExploration<Context>, options: MachineOptions = {}) {
-    const unused = { setup: (): unknown => undefined, body: () => undefined };
-    this.#inner = new PluggedSession(devices, unused, options, AWAIT_LIMIT);
+  constructor(
+    devices: readonly LoadedDevice[],
+    exploration: Exploration<Context>,
+    options: MachineOptions = {},
+    cpus: readonly FurtherCpu<Context>[] = [],
+  ) {
+    const awaitCount = AWAIT_LIMIT - ACTORS_PER_CPU * cpus.length;
+    this.#inner = new PluggedSession(devices, exploration, options, awaitCount, cpus);
     this.#exploration = exploration;
-    this.bed = this.#makeBed();
+  }
+
+  get plugged(): PluggedSession["plugged"] {
+    return this.#inner.plugged;
   }
 
   get machine(): PluggedSession["machine"] {
@@ -64,25 +67,35 @@ export class AsyncSession<Context = unknown> {
     return this.#inner.execution;
   }
 
-  /** One run from the plugging in to its verdict. Rejects with what the set-up throws. */
+  /**
+   * One run from the plugging in to its verdict. Rejects with what the set-up throws, with {@link RunLimitError}, and with
+   * {@link ForeignWaitError} where the run before got stuck with what comes from outside.
+   */
   async run(strategy: Strategy, model: number, seed: number): Promise<number> {
-    const { plugged } = this.#inner;
-    plugged.reset();
-    plugged.awaits.reset();
+    this.onRun?.();
+    const { awaits, cpu } = this.plugged;
+    const isWatched = this.#isStuckOutside && !this.#hasWatched;
+    const run = new AsyncRun(awaits, cpu, isWatched);
+    this.#hasWatched ||= isWatched;
+    this.#isStuckOutside = false;
     this.stuck = "";
-    this.#rejections = [];
-    const takeBack = [this.#catchRejections(), this.#installTimers()];
-    try {
-      const context = await this.#settled(this.#exploration.setup(this.bed));
-      plugged.awaits.reset();
-      this.execution.begin(strategy, model, seed);
-      plugged.explore();
-      await this.#explore(context);
-      // Whoever could still go on does so now, and is stopped at its next access.
-      await macrotaskHop();
-    } finally {
-      for (const restore of takeBack) restore();
-    }
+    await run.during(
+      async () => {
+        const bed = new AsyncBed(this.#inner as PluggedSession, run);
+        const context = await this.#setUp(run, bed);
+        if (run.isOver) return;
+        this.execution.begin(strategy, model, seed, () => this.plugged.explore());
+        await this.#explore(run, () => this.#exploration.body(bed, context));
+        // Whoever could still go on does so now, and is stopped at its next access or wait.
+        run.isOver = true;
+        await run.turn();
+      },
+      (work) => (this.watch === undefined ? work() : this.watch.guard(work)),
+    );
+    if (run.foreign !== "" && !this.#isStuckOutside)
+      throw new ForeignWaitError(
+        `the driver waits for ${run.foreign}, which comes when the operating system likes, and not when the explorer says so`,
+      );
     return this.execution.verdict;
   }
 
@@ -101,140 +114,101 @@ export class AsyncSession<Context = unknown> {
     return { runs, hasFailed: false, unknown };
   }
 
-  /** Runs one schedule; resolves with the verdict. */
   async replay(model: MemoryModel, schedule: Schedule): Promise<number> {
     this.#replay.schedule.copyFrom(schedule);
     return await this.run(this.#replay, MEMORY_MODELS.indexOf(model), 0);
   }
 
+  /** Ends the threads of the further CPUs, and the one that watches. */
+  async close(): Promise<void> {
+    await this.#inner.close();
+    await this.watch?.close();
+  }
+
   // ---- a run --------------------------------------------------------------------------------------------------------
 
-  async #explore(context: Context): Promise<void> {
+  /** Up to the verdict, or until nobody waits for it any more. */
+  async #explore(run: AsyncRun, start: () => unknown): Promise<void> {
     const { execution } = this;
-    const { plugged } = this.#inner;
-    const { awaits } = plugged;
+    const { awaits, cpu, thread } = this.plugged;
+    const { status } = execution.state;
     let isRunning = true;
     // Called in a promise, so that a body that throws at once is one that rejects.
-    const body = new Promise<void>((resolve) => resolve(this.#exploration.body(this.bed, context))).then(
-      () => execution.finishPlain(plugged.thread),
-      (error: unknown) => execution.failPlain(error),
-    );
-    void body.finally(() => {
-      isRunning = false;
-    });
+    void new Promise<unknown>((resolve) => resolve(start()))
+      .then(
+        () => execution.finishPlain(thread),
+        (error: unknown) => execution.failPlain(error),
+      )
+      .finally(() => {
+        isRunning = false;
+      });
     for (;;) {
-      await macrotaskHop();
-      for (const error of this.#rejections) execution.failPlain(error);
-      if (execution.verdict >= 0) return;
-      awaits.open();
-      // Nothing will ever settle what the body waits for.
-      if (isRunning && awaits.count === 0) execution.waitForNothing(plugged.thread);
-      while (!awaits.hasChosen && execution.turn()) {
-        // The devices go on, and interrupts are handled, until one of the waits is chosen.
-      }
-      const names = isRunning && awaits.count === 0 ? ["what the body awaits"] : awaits.names;
-      const chosen = awaits.close();
-      if (chosen === undefined) {
-        if (execution.verdict === DEADLOCK)
-          this.stuck = `${names.length} ${names.length === 1 ? "promise" : "promises"} left pending: ${names.join(", ")}`;
-        const broken = execution.verdict === PASSED ? this.#inner.violations[0] : undefined;
-        if (broken !== undefined) execution.failPlain(new Error(broken.message));
-        return;
-      }
-      chosen.settle(chosen.isOver());
+      await run.turn();
+      this.watch?.turned();
+      if (run.isOver) return;
+      for (const error of run.thrown.splice(0)) execution.failPlain(error);
+      if (execution.verdict >= 0) break;
+      if (!isRunning && awaits.hasOnlyDaemons) awaits.reset();
+      const isForeign = isRunning && awaits.count === 0;
+      if (isForeign) awaits.openOther(thread);
+      else awaits.open();
+      // The devices go on until one of the waits is chosen, or a handler has run, which may have resolved a promise.
+      const { handlerRuns } = cpu;
+      while (!awaits.hasChosen && cpu.handlerRuns === handlerRuns && execution.turn());
+      const isRunOver = execution.verdict >= 0;
+      const chosen = awaits.close(isRunOver);
+      if (!isRunOver && isForeign) status[thread] = DORMANT;
+      chosen?.settle(chosen.isOver());
+      if (!isRunOver) continue;
+      if (execution.verdict !== DEADLOCK) break;
+      this.#noteStuck(isForeign);
+      const { count } = awaits;
+      this.#isStuckOutside = isRunning;
+      if (isRunning && run.foreign !== "")
+        this.#isStuckOutside = !(await run.isWoken(() => !isRunning || awaits.count !== count));
+      break;
     }
+    this.#inner.failForBrokenRules();
   }
 
-  /** The set-up, in the ordinary order: time moves to the next timer when nobody can go on. */
-  async #settled(result: Context | Promise<Context>): Promise<Context> {
-    if (!(result instanceof Promise)) return result;
-    const { awaits, cpu } = this.#inner.plugged;
+  #noteStuck(isForeign: boolean): void {
+    const names = isForeign ? ["what the body awaits"] : this.plugged.awaits.names;
+    if (names.length === 0) return;
+    this.stuck = `${names.length} ${names.length === 1 ? "promise" : "promises"} left pending: ${names.join(", ")}`;
+  }
+
+  /** The set-up, in the ordinary order: time moves when nobody can go on, up to the next timer. */
+  async #setUp(run: AsyncRun, bed: AsyncBed): Promise<Context> {
+    const { awaits, cpu } = this.plugged;
+    awaits.reset();
+    const kept = this.#inner.setBack();
+    if (kept !== undefined) return kept.context;
+    const result = this.#exploration.setup(bed);
+    if (!(result instanceof Promise)) return this.#inner.finishSetUp(result);
     let isRunning = true;
-    void result.then(
-      () => {
-        isRunning = false;
-      },
-      () => {
-        isRunning = false;
-      },
-    );
-    for (;;) {
-      await macrotaskHop();
-      if (!isRunning) return await result;
-      const { earliestNs } = awaits;
-      if (earliestNs === Number.POSITIVE_INFINITY)
-        throw new Error("the set-up awaits something that nothing in the testbed will ever settle");
-      cpu.delay(Math.max(0, earliestNs - cpu.nowNs()));
-      awaits.takeDue(earliestNs)?.settle(false);
-    }
-  }
-
-  #catchRejections(): () => void {
-    const others = process.listeners("unhandledRejection");
-    process.removeAllListeners("unhandledRejection");
-    process.on("unhandledRejection", (error) => this.#rejections.push(error));
-    return () => {
-      process.removeAllListeners("unhandledRejection");
-      for (const listener of others) process.on("unhandledRejection", listener);
+    const over = (): void => {
+      isRunning = false;
     };
-  }
-
-  #installTimers(): () => void {
-    const { awaits, cpu } = this.#inner.plugged;
-    return installVirtualTimers({
-      nowNs: () => cpu.nowNs(),
-      arm: (dueNs, fire, name) => {
-        const pending: Await = { name, limitNs: dueNs, isOver: isNever, settle: fire };
-        awaits.add(pending);
-        return () => awaits.remove(pending);
-      },
-    });
-  }
-
-  // ---- the bed ------------------------------------------------------------------------------------------------------
-
-  #makeBed(): AsyncBed {
-    const inner = this.#inner;
-    const { awaits, cpu } = inner.plugged;
-    const wait = (name: string, limitNs: number, isOver: () => boolean): Promise<boolean> =>
-      new Promise((settle) => awaits.add({ name, limitNs, isOver, settle }));
-    const sleep = async (durationNs: number): Promise<void> => {
-      await wait("sleep", cpu.nowNs() + durationNs, isNever);
-    };
-    const until = async (interrupt: Interrupt, limitMs: number = 1000): Promise<boolean> => {
-      if (!cpu.isExploring) return interrupt.wait(limitMs);
-      const limitNs = cpu.nowNs() + limitMs * NS_PER_MS;
-      // Another task may take what this one was woken by: then it waits for the next.
-      while (!interrupt.poll()) {
-        const { count } = interrupt;
-        const hasArrived = await wait(
-          `${interrupt.kind} ${interrupt.vector}`,
-          limitNs,
-          () => interrupt.count !== count,
+    void result.then(over, over);
+    const startNs = cpu.nowNs();
+    for (let stepNs = SET_UP_STEP_NS; ; stepNs *= 2) {
+      await run.turn();
+      this.watch?.turned();
+      const [thrown] = run.thrown;
+      if (thrown !== undefined) throw thrown;
+      if (isRunning) await run.outside();
+      if (!isRunning || run.isOver) break;
+      const leftNs = awaits.earliestNs - cpu.nowNs();
+      if (leftNs === Number.POSITIVE_INFINITY && cpu.nowNs() - startNs > SET_UP_LIMIT_NS)
+        throw new Error(
+          "the set-up awaits something that nothing in the testbed will ever settle; timers of node:timers are awaited " +
+            "before explore() is called",
         );
-        if (!hasArrived) return false;
-      }
-      return true;
-    };
-    return {
-      get functions() {
-        return inner.functions;
-      },
-      get pci() {
-        return inner.pci;
-      },
-      get wire() {
-        return inner.wire;
-      },
-      get violations() {
-        return inner.violations;
-      },
-      wireOf: (device) => inner.wireOf(device),
-      direct: (interrupt, cpu) => inner.direct(interrupt, cpu),
-      quiesce: () => inner.quiesce(),
-      quiesceAsync: () => sleep(QUIESCE_NS),
-      sleep,
-      until,
-    };
+      cpu.delay(Math.max(0, Math.min(stepNs, leftNs)));
+      const due = awaits.takeDue(cpu.nowNs());
+      due?.settle(false);
+      if (due !== undefined) stepNs = SET_UP_STEP_NS / 2;
+    }
+    return this.#inner.finishSetUp(await result);
   }
 }

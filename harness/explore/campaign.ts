@@ -5,13 +5,15 @@ import { isFailure, PASSED } from "../../emulator/explore/verdict.ts";
 import { deriveSeed } from "../../emulator/run/rng.ts";
 import { findCure } from "./cure.ts";
 import { CureNotSought } from "./cure-trials.ts";
+import { isOfDriver } from "./driver-session.ts";
+import { ForeignWaitError } from "./foreign-watch.ts";
 import { findPluggedCure } from "./plugged-cure.ts";
-import { PluggedSession } from "./plugged-session.ts";
 import { type CoverageReport, RaceCoverage } from "./race-coverage.ts";
 import { explainFailure, type RaceReport } from "./report.ts";
-import type { SearchSession } from "./search-session.ts";
+import type { AnySession, SearchSession } from "./search-session.ts";
 import { SelfCheck } from "./self-check.ts";
 import { type StrategyName, strategyNamed } from "./strategy-named.ts";
+import { atOnce, type Work } from "./work.ts";
 
 /** Schedules of one model after which the next model has its turn: small, so that each is searched from the beginning. */
 const ROUND = 64;
@@ -85,7 +87,12 @@ export interface ModelCount {
  * a bug that needs a weak one is not behind a long search of a strong one. Throws what the set-up of a driver throws.
  */
 export function runCampaign(session: SearchSession, options: CampaignOptions): CampaignResult {
-  return new Campaign(session, options).run();
+  return atOnce(campaign(session, options));
+}
+
+/** The same with any session. */
+export function* campaign(session: AnySession, options: CampaignOptions): Work<CampaignResult> {
+  return yield* new Campaign(session, options).run();
 }
 
 interface Lane {
@@ -96,7 +103,7 @@ interface Lane {
 }
 
 class Campaign {
-  readonly #session: SearchSession;
+  readonly #session: AnySession;
   readonly #options: CampaignOptions;
   readonly #lanes: readonly Lane[];
   readonly #runsPerLane: number;
@@ -109,7 +116,7 @@ class Campaign {
   #unknown = 0;
   #nextProgressMs = PROGRESS_INTERVAL_MS;
 
-  constructor(session: SearchSession, options: CampaignOptions) {
+  constructor(session: AnySession, options: CampaignOptions) {
     const { models = MEMORY_MODELS, strategy = "portfolio", timeLimitMs } = options;
     this.#session = session;
     session.execution.mustEnd = options.mustEnd === true;
@@ -130,18 +137,23 @@ class Campaign {
     this.#check = new SelfCheck(session);
   }
 
-  run(): CampaignResult {
-    while (this.#lanes.some((lane) => lane.runs < this.#runsPerLane)) {
-      for (const lane of this.#lanes) {
-        const result = this.#round(lane);
-        if (result !== undefined) return result;
+  *run(): Work<CampaignResult> {
+    try {
+      while (this.#lanes.some((lane) => lane.runs < this.#runsPerLane)) {
+        for (const lane of this.#lanes) {
+          const result = yield* this.#round(lane);
+          if (result !== undefined) return result;
+        }
       }
+    } catch (error) {
+      if (!(error instanceof ForeignWaitError)) throw error;
+      return this.#result("nondeterministic", { nondeterminism: error.message });
     }
     return this.#result("runs");
   }
 
   /** A few schedules in one model. */
-  #round(lane: Lane): CampaignResult | undefined {
+  *#round(lane: Lane): Work<CampaignResult | undefined> {
     const { timeLimitMs = Number.POSITIVE_INFINITY, isStopped } = this.#options;
     const end = Math.min(lane.runs + ROUND, this.#runsPerLane);
     while (lane.runs < end) {
@@ -149,34 +161,34 @@ class Campaign {
       const elapsedMs = this.#elapsedMs();
       if (elapsedMs >= timeLimitMs) return this.#result("time");
       if (elapsedMs >= this.#nextProgressMs) this.#progress(elapsedMs);
-      const result = this.#schedule(lane);
-      if (result !== undefined) return result;
+      const isChecked = this.#checkEvery > 0 && (this.#runs + 1) % this.#checkEvery === 0;
+      if (isChecked) this.#check.prepare();
+      // No generator for one run: a small program's takes no longer than making it.
+      const ran = this.#start(lane);
+      const verdict = typeof ran === "number" ? ran : ((yield ran) as number);
+      lane.runs++;
+      this.#runs++;
+      if (isFailure(verdict)) return yield* this.#failed(lane);
+      if (verdict !== PASSED) this.#unknown++;
+      if (!isChecked) continue;
+      const difference = yield* this.#check.compare(lane.model);
+      if (difference !== undefined) return this.#result("nondeterministic", { nondeterminism: difference });
     }
     return undefined;
   }
 
-  #schedule(lane: Lane): CampaignResult | undefined {
-    const { strategy, model, modelIndex } = lane;
-    const isChecked = this.#checkEvery > 0 && (this.#runs + 1) % this.#checkEvery === 0;
-    if (isChecked) this.#check.prepare();
+  #start({ strategy, modelIndex, runs }: Lane): number | Promise<number> {
     const coverage = this.#coverage;
     if (coverage !== undefined) coverage.inner = strategy;
-    const verdict = this.#session.run(coverage ?? strategy, modelIndex, deriveSeed(this.#seed, lane.runs));
-    lane.runs++;
-    this.#runs++;
-    if (isFailure(verdict)) return this.#failed(lane);
-    if (verdict !== PASSED) this.#unknown++;
-    if (!isChecked) return undefined;
-    const difference = this.#check.compare(model);
-    return difference === undefined ? undefined : this.#result("nondeterministic", { nondeterminism: difference });
+    return this.#session.run(coverage ?? strategy, modelIndex, deriveSeed(this.#seed, runs));
   }
 
-  #failed({ model }: Lane): CampaignResult {
+  *#failed({ model }: Lane): Work<CampaignResult> {
     const { program, sourceHash, strategy = "portfolio", cure, onExplain } = this.#options;
     onExplain?.();
-    const difference = this.#check.confirm(model);
+    const difference = yield* this.#check.confirm(model);
     if (difference !== undefined) return this.#result("nondeterministic", { nondeterminism: difference });
-    const failure = explainFailure(this.#session, model, {
+    const failure = yield* explainFailure(this.#session, model, {
       program,
       sourceHash,
       strategy,
@@ -188,15 +200,15 @@ class Campaign {
   }
 
   /** A driver's accesses have lines, by which a barrier's place is named; a small program's have names. */
-  #cure(session: SearchSession, model: MemoryModel, schedule: Schedule): string | undefined {
+  *#cure(session: AnySession, model: MemoryModel, schedule: Schedule): Work<string | undefined> {
     const { onRun } = session;
     session.onRun = () => {
       onRun?.();
       if (this.#options.isStopped?.() === true) throw new CureNotSought("the search was stopped");
     };
     try {
-      if (session instanceof PluggedSession) return findPluggedCure(session, model, schedule, this.#runs);
-      return findCure(session, model, schedule, this.#runs);
+      if (isOfDriver(session)) return yield* findPluggedCure(session, model, schedule, this.#runs);
+      return yield* findCure(session, model, schedule, this.#runs);
     } finally {
       session.onRun = onRun;
     }

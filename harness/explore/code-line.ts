@@ -3,6 +3,8 @@ import { fileURLToPath } from "node:url";
 
 /** Frames of a stack that are looked through: a driver's own layers included. */
 const STACK_DEPTH = 30;
+/** Node's own code. */
+const NODE = /(^|[ (])node:/;
 /** softbar's own side of an access. */
 const OWN = /[\\/](emulator|harness)[\\/](explore|driver|run|pcie)[\\/]/;
 const PLACE = /\(?((?:file:\/\/)?\/[^()]+?|[A-Za-z]:\\[^()]+?):(\d+):\d+\)?$/;
@@ -17,7 +19,7 @@ export function driverLine(): string {
     const place = PLACE.exec(frame.trim());
     if (place === null) continue;
     const [, file = "", line = ""] = place;
-    if (OWN.test(file)) continue;
+    if (OWN.test(file) || NODE.test(frame)) continue;
     const path = file.startsWith("file://") ? fileURLToPath(file.replace(/\?.*$/, "")) : file;
     return `${relative(process.cwd(), path)}:${line}`;
   }

@@ -1,8 +1,6 @@
-import { MEMORY_MODELS, type MemoryModel } from "../../emulator/explore/kinds.ts";
-import { Portfolio } from "../../emulator/explore/strategies/portfolio.ts";
-import { isFailure } from "../../emulator/explore/verdict.ts";
-import { deriveSeed } from "../../emulator/run/rng.ts";
-import type { SearchSession } from "./search-session.ts";
+import type { MemoryModel } from "../../emulator/explore/kinds.ts";
+import type { AnySession } from "./search-session.ts";
+import { settled, type Work } from "./work.ts";
 
 /** Further searches by which is measured how rare the failure is. */
 const MEASURING_SEEDS: readonly number[] = [101, 102, 103];
@@ -23,42 +21,56 @@ export class CureNotSought extends Error {
  * again: what only makes a failure rarer is no cure. Throws {@link CureNotSought} when that would take too long.
  */
 export class CureTrials {
-  /** Runs in which a cure has to hold. */
-  readonly runs: number;
-  readonly #session: SearchSession;
+  /** Runs in which a cure has to hold. Known when they are measured. */
+  runs: number = TRIAL_RUNS_MIN;
+  readonly #session: AnySession;
   readonly #model: MemoryModel;
   readonly #endMs: number;
 
-  constructor(session: SearchSession, model: MemoryModel, foundAtRun: number, timeLimitMs: number = TIME_LIMIT_MS) {
+  private constructor(session: AnySession, model: MemoryModel, timeLimitMs: number) {
     this.#session = session;
     this.#model = model;
     this.#endMs = performance.now() + timeLimitMs;
-    const needed = MEASURING_SEEDS.map((seed) => this.#search(model, Number.POSITIVE_INFINITY, seed));
-    this.runs = Math.max(TRIAL_RUNS_MIN, RUNS_PER_FIND * Math.max(foundAtRun, ...needed));
+  }
+
+  /** Measures how many runs it takes to find the failure again. */
+  static *measured(
+    session: AnySession,
+    model: MemoryModel,
+    foundAtRun: number,
+    timeLimitMs: number = TIME_LIMIT_MS,
+  ): Work<CureTrials> {
+    const trials = new CureTrials(session, model, timeLimitMs);
+    let longest = foundAtRun;
+    for (const seed of MEASURING_SEEDS)
+      longest = Math.max(longest, yield* trials.#search(model, Number.POSITIVE_INFINITY, seed));
+    trials.runs = Math.max(TRIAL_RUNS_MIN, RUNS_PER_FIND * longest);
+    return trials;
   }
 
   /** True when nothing fails any more. */
-  holds(): boolean {
-    return this.#search(this.#model, this.runs, TRIAL_SEED) === -1;
+  *holds(): Work<boolean> {
+    return (yield* this.#search(this.#model, this.runs, TRIAL_SEED)) === -1;
   }
 
   /** True when it fails in sequential consistency too, where there is nothing that a barrier could put in order. */
-  failsInOrder(): boolean {
-    return this.#search("sc", this.runs, TRIAL_SEED) !== -1;
+  *failsInOrder(): Work<boolean> {
+    return (yield* this.#search("sc", this.runs, TRIAL_SEED)) !== -1;
   }
 
   /** The run that failed, or -1. */
-  #search(model: MemoryModel, runs: number, seed: number): number {
-    const strategy = new Portfolio();
-    const modelIndex = MEMORY_MODELS.indexOf(model);
-    let run = 0;
-    let hasFailed = false;
-    this.#session.repeat(() => {
-      if (run >= runs) return false;
+  *#search(model: MemoryModel, runs: number, seed: number): Work<number> {
+    const session = this.#session;
+    const { onRun } = session;
+    session.onRun = () => {
+      onRun?.();
       if (performance.now() > this.#endMs) throw new CureNotSought("the failure is too rare");
-      hasFailed = isFailure(this.#session.run(strategy, modelIndex, deriveSeed(seed, run++)));
-      return !hasFailed;
-    });
-    return hasFailed ? run : -1;
+    };
+    try {
+      const result = yield* settled(session.search(model, runs, seed));
+      return result.hasFailed ? result.runs : -1;
+    } finally {
+      session.onRun = onRun;
+    }
   }
 }

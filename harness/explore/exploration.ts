@@ -25,7 +25,8 @@ export interface ExplorationModule<Context = unknown> extends Exploration<Contex
  * });
  * ```
  *
- * Both are plain functions: what the driver waits for, it polls or sleeps for by its `pci`.
+ * Either may be declared `async`, for a driver that awaits; see {@link explore} for what it may wait for. A plain function
+ * that returns a promise is refused.
  */
 export function exploration<Context>(module: ExplorationModule<Context>): ExplorationModule<Context> {
   return module;

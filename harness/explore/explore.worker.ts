@@ -1,12 +1,15 @@
 /** The thread in which a scenario of the command line runs: what it does to its thread, it does to no other. */
 import { parentPort, workerData } from "node:worker_threads";
 import { BODY, EXPLAINING, PHASE, RUNS, SEARCHING, SETTING_UP, STOP, WHERE } from "./beats.ts";
-import { runCampaign } from "./campaign.ts";
+import { campaign } from "./campaign.ts";
 import type { ExploreAnswer, ExploreThreadData, SavedOutcome } from "./explore-thread.ts";
+import { ForeignWaitError } from "./foreign-watch.ts";
+import { PromiseReturnedError } from "./plain-functions.ts";
 import { rerunToken } from "./rerun-token.ts";
 import { loadScenario, ScenarioError, SetupError } from "./scenario.ts";
 import { ScheduleTooLong } from "./shrink.ts";
 import { readToken } from "./token.ts";
+import { inTime } from "./work.ts";
 
 const { place, work, beats } = workerData as ExploreThreadData;
 const post = (answer: ExploreAnswer): void => parentPort?.postMessage(answer);
@@ -20,13 +23,14 @@ try {
   // A failure that is replayed may be one of starving; a search sets it as it was told to.
   session.execution.mustEnd = true;
   if (work.kind === "rerun") {
-    post({ kind: "rerun", report: rerunToken(session, readToken(work.token), sourceHash) });
+    post({ kind: "rerun", report: await inTime(rerunToken(session, readToken(work.token), sourceHash)) });
   } else {
-    const saved = work.saved.map(({ file, token }): SavedOutcome => {
-      const { outcome, run } = rerunToken(session, readToken(token), sourceHash);
-      return { file, outcome, verdict: run.verdict, violation: run.violation, model: run.model };
-    });
-    const result = runCampaign(session, {
+    const saved: SavedOutcome[] = [];
+    for (const { file, token } of work.saved) {
+      const { outcome, run } = await inTime(rerunToken(session, readToken(token), sourceHash));
+      saved.push({ file, outcome, verdict: run.verdict, violation: run.violation, model: run.model });
+    }
+    const search = campaign(session, {
       ...work.options,
       program: place.name,
       sourceHash,
@@ -34,10 +38,16 @@ try {
       isStopped: () => Atomics.load(beats, STOP) === 1,
       onExplain: () => void Atomics.store(beats, PHASE, EXPLAINING),
     });
+    const result = await inTime(search);
     post({ kind: "searched", result, saved });
   }
 } catch (error) {
-  if (error instanceof ScenarioError || error instanceof ScheduleTooLong)
+  if (
+    error instanceof ScenarioError ||
+    error instanceof ScheduleTooLong ||
+    error instanceof PromiseReturnedError ||
+    error instanceof ForeignWaitError
+  )
     post({ kind: "refused", message: error.message });
   else if (error instanceof SetupError) post({ kind: "setup", message: error.message, stack: error.stack ?? "" });
   else post({ kind: "bug", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });

@@ -97,6 +97,11 @@ function restOf(machine: Machine): Row[] {
     if (isDaemon || status === k.DONE || status === k.DORMANT) continue;
     const address = state.address[thread] as number;
     const kind = k.OPERATION_NAMES[state.kind[thread] as number];
+    if (state.kind[thread] === k.AWAIT) {
+      const what = `waits for ${machine.nameAwait(state.operand[thread] as number)}`;
+      rows.push({ column: actorColumn(machine, thread), text: what });
+      continue;
+    }
     const isOfVector = state.kind[thread] === k.WAIT_INTERRUPT || state.kind[thread] === k.SYNCHRONIZE_IRQ;
     const place = isOfVector ? `${state.operand[thread]}` : machine.nameOf(address);
     const where = state.kind[thread] === k.RELAX || state.kind[thread] === k.DELAY ? "" : ` ${place}`;
@@ -177,6 +182,8 @@ function threadText(machine: Machine, trace: StepTrace, at: number): string {
       return `${k.OPERATION_NAMES[kind]} ${trace.address[at]}`;
     case k.LINE:
       return `${k.OPERATION_NAMES[kind]} ${trace.address[at]} ${trace.value[at] === 0 ? "down" : "up"}`;
+    case k.AWAIT:
+      return `goes on after ${machine.nameAwait(trace.operand[at] as number)}`;
     case k.WAIT_INTERRUPT:
     case k.SYNCHRONIZE_IRQ:
       return `${k.OPERATION_NAMES[kind]} ${trace.operand[at]}`;

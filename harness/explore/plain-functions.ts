@@ -1,29 +1,34 @@
+const PLAIN = "[object Function]";
+const ASYNC = "[object AsyncFunction]";
+
 /**
- * Refuses a set-up or a body that awaits: what it does after its first await is outside of the run, and would look as if
- * it had been explored. A function that is not declared as such may return a promise all the same.
+ * Whether an exploration awaits: it does when its set-up or its body is declared `async`. Nothing is called to find that
+ * out. Throws TypeError for a generator, and for what is no function.
  */
-export class PlainFunctions {
-  #refusal: TypeError | undefined;
-
-  /** Throws for a function that is async, or a generator. */
-  constructor(setup: unknown, body: unknown) {
-    for (const [what, is] of Object.entries({ setup, body })) {
-      if (typeof is === "function" && is.constructor.name === "Function") continue;
-      throw new TypeError(`explore: ${what} is no plain function; one that awaits or yields cannot be explored.`);
-    }
+export function isAsyncExploration(setup: unknown, body: unknown): boolean {
+  let isAsync = false;
+  for (const [what, is] of Object.entries({ setup, body })) {
+    const tag = Object.prototype.toString.call(is);
+    if (tag !== PLAIN && tag !== ASYNC)
+      throw new TypeError(
+        `explore: ${what} is neither a plain nor an async function; one that yields is not explored.`,
+      );
+    isAsync ||= tag === ASYNC;
   }
+  return isAsync;
+}
 
-  /** Hands on what a function has returned. Throws for a promise. */
-  check<Returned>(what: string, returned: Returned): Returned {
-    if (typeof (returned as { then?: unknown } | undefined)?.then !== "function") return returned;
-    // Nobody else will hear of it when it is rejected.
-    Promise.resolve(returned).catch(() => {});
-    this.#refusal = new TypeError(`explore: ${what} returned a promise; what it does later is not explored.`);
-    throw this.#refusal;
+/** A function that is not declared `async` has returned a promise: what it does later would look as if it were explored. */
+export class PromiseReturnedError extends TypeError {
+  constructor(what: string) {
+    super(`explore: ${what} returned a promise, and what it does later is not explored; declare it async.`);
   }
+}
 
-  /** A body's refusal ends its run, not the search: this throws it once more. */
-  throwRefusal(): void {
-    if (this.#refusal !== undefined) throw this.#refusal;
-  }
+/** Hands on what a plain function has returned. Throws {@link PromiseReturnedError} for a promise. */
+export function notPromised<Returned>(what: string, returned: Returned | Promise<Returned>): Returned {
+  if (typeof (returned as { then?: unknown } | undefined)?.then !== "function") return returned as Returned;
+  // Nobody else will hear of it when it is rejected.
+  Promise.resolve(returned).catch(() => {});
+  throw new PromiseReturnedError(what);
 }

@@ -3,7 +3,8 @@ import type { Schedule } from "../../emulator/explore/schedule.ts";
 import { driverLine } from "./code-line.ts";
 import { type Site as Operation, sitesOf as operationsOf, say } from "./cure.ts";
 import { CureTrials } from "./cure-trials.ts";
-import type { PluggedSession } from "./plugged-session.ts";
+import type { DriverSession } from "./driver-session.ts";
+import { settled, type Work } from "./work.ts";
 
 /** A place in the driver's source at which it accesses memory or the device. */
 interface Site {
@@ -16,32 +17,32 @@ interface Site {
  * every line of the driver that the failing run went through, each in a search of its own: one that only happens to
  * change the order of one run is not a cure. Throws {@link CureNotSought} when the failure is too rare for that.
  */
-export function findPluggedCure(
-  session: PluggedSession,
+export function* findPluggedCure(
+  session: DriverSession,
   model: MemoryModel,
   schedule: Schedule,
   foundAtRun: number,
-): string | undefined {
+): Work<string | undefined> {
   // In sequential consistency there is nothing that a barrier could put in order.
   if (model === "sc") return undefined;
-  const trials = new CureTrials(session, model, foundAtRun);
-  const sites = sitesOf(session, model, schedule);
-  const operations = furtherOperations(session, model, schedule);
+  const trials = yield* CureTrials.measured(session, model, foundAtRun);
+  const sites = yield* sitesOf(session, model, schedule);
+  const operations = yield* furtherOperations(session, model, schedule);
   for (const barrier of [DMA_WMB, DMA_RMB, WMB, MB]) {
     for (const site of sites) {
-      if (!holds(session, trials, barrier, site)) continue;
-      if (trials.failsInOrder()) return undefined;
+      if (!(yield* holds(session, trials, barrier, site))) continue;
+      if (yield* trials.failsInOrder()) return undefined;
       return `${OPERATION_NAMES[barrier]} before the ${OPERATION_NAMES[site.kind]} at ${site.line}`;
     }
     for (const operation of operations) {
-      if (!holdsBefore(session, trials, barrier, operation)) continue;
-      return trials.failsInOrder() ? undefined : say(session, barrier, operation);
+      if (!(yield* holdsBefore(session, trials, barrier, operation))) continue;
+      return (yield* trials.failsInOrder()) ? undefined : say(session, barrier, operation);
     }
   }
   return undefined;
 }
 
-function holds(session: PluggedSession, trials: CureTrials, barrier: number, site: Site): boolean {
+function* holds(session: DriverSession, trials: CureTrials, barrier: number, site: Site): Work<boolean> {
   const { cpu } = session.plugged;
   let isInserting = false;
   cpu.onAccess = (kind) => {
@@ -55,34 +56,39 @@ function holds(session: PluggedSession, trials: CureTrials, barrier: number, sit
     }
   };
   try {
-    return trials.holds();
+    return yield* trials.holds();
   } finally {
     cpu.onAccess = undefined;
   }
 }
 
 /** The same in front of an operation of a further CPU, whose lines nobody sees from here. */
-function holdsBefore(session: PluggedSession, trials: CureTrials, barrier: number, operation: Operation): boolean {
+function* holdsBefore(
+  session: DriverSession,
+  trials: CureTrials,
+  barrier: number,
+  operation: Operation,
+): Work<boolean> {
   const { insertion } = session.execution;
   insertion.clear();
   insertion.add(operation.thread, operation.kind, operation.address, barrier);
   try {
-    return trials.holds();
+    return yield* trials.holds();
   } finally {
     insertion.clear();
   }
 }
 
 /** The operations of further CPUs in the failing run. */
-function furtherOperations(session: PluggedSession, model: MemoryModel, schedule: Schedule): Operation[] {
+function* furtherOperations(session: DriverSession, model: MemoryModel, schedule: Schedule): Work<Operation[]> {
   const { plugged, machine } = session;
   if (plugged.furtherCpus.vectors.length === 0) return [];
-  const operations = operationsOf(session, model, schedule);
+  const operations = yield* operationsOf(session, model, schedule);
   return operations.filter(({ thread }) => machine.threads[thread]?.cpu !== plugged.cpu.index).reverse();
 }
 
 /** The lines that the failing run went through, those nearest to its end first: what is missing is rarely far from there. */
-function sitesOf(session: PluggedSession, model: MemoryModel, schedule: Schedule): Site[] {
+function* sitesOf(session: DriverSession, model: MemoryModel, schedule: Schedule): Work<Site[]> {
   const sites = new Map<string, Site>();
   const { cpu } = session.plugged;
   cpu.onAccess = (kind) => {
@@ -93,7 +99,7 @@ function sitesOf(session: PluggedSession, model: MemoryModel, schedule: Schedule
     sites.set(key, { line, kind });
   };
   try {
-    session.replay(model, schedule);
+    yield* settled(session.replay(model, schedule));
   } finally {
     cpu.onAccess = undefined;
   }

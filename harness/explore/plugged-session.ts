@@ -8,32 +8,10 @@ import type { Interrupt, PciFunction } from "../../emulator/pcie/driver-view.ts"
 import type { Finding } from "../../emulator/run/findings.ts";
 import type { LoadedDevice, MachineOptions } from "../../emulator/run/machine.ts";
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
+import type { DriverSession } from "./driver-session.ts";
+import { type ExploredBed, type ExploredWireEnd, QUIESCE_NS } from "./explored-bed.ts";
+import { notPromised } from "./plain-functions.ts";
 import { SearchSession } from "./search-session.ts";
-
-/** Long enough for every timer of a device that is coming to rest. */
-const QUIESCE_NS = 1_000_000_000;
-
-/** What a body under exploration holds in its hands: the testbed of one run. */
-export interface ExploredBed {
-  /** The first function. */
-  readonly pci: PciFunction;
-  readonly functions: readonly PciFunction[];
-  /** The first wire of the first device that has one. */
-  readonly wire: ExploredWireEnd;
-  wireOf(device: number): ExploredWireEnd;
-  /** Directs an interrupt at another CPU (irq_set_affinity), which has to have a handler for it. */
-  direct(interrupt: Interrupt, cpu: number): void;
-  /** Lets the devices come to rest: rings drained, nothing on its way. */
-  quiesce(): void;
-  /** Rules that the driver has broken so far in this run. */
-  readonly violations: readonly Finding[];
-}
-
-/** The outside end of a wire. */
-export interface ExploredWireEnd {
-  send(frame: Uint8Array, options?: { readonly badFcs?: boolean }): void;
-  readonly sent: readonly Uint8Array[];
-}
 
 /** A driver module that runs on a CPU of its own. */
 export interface ModuleCpu<Context> extends ModuleOnCpu {
@@ -53,7 +31,7 @@ export type FurtherCpu<Context> = ModuleCpu<Context> | GeneratorCpu<Context>;
 
 export interface Exploration<Context> {
   /** Brings the driver up. Runs before each schedule in the ordinary order; what it returns goes to the body. */
-  readonly setup: (bed: ExploredBed) => Context;
+  readonly setup: (bed: ExploredBed) => Context | Promise<Context>;
   /**
    * What the driver itself knows when the set-up has ended, and back: with both, the set-up is made once only, and machine
    * and driver are set back to its end before each run. All that the driver keeps must be in it, and
@@ -61,12 +39,12 @@ export interface Exploration<Context> {
    */
   readonly save?: (context: Context) => unknown;
   readonly restore?: (context: Context, state: unknown) => void;
-  /** What is explored: every access in it is a scheduling point. */
-  readonly body: (bed: ExploredBed, context: Context) => void;
+  /** What is explored: every access in it is a scheduling point. What it returns does not matter, but for a promise. */
+  readonly body: (bed: ExploredBed, context: Context) => unknown;
 }
 
-/** A driver and its devices, plugged in once, with what is needed to search and to replay them. */
-export class PluggedSession<Context = unknown> extends SearchSession implements ExploredBed {
+/** A driver of plain functions and its devices, plugged in once, with what is needed to search and to replay them. */
+export class PluggedSession<Context = unknown> extends SearchSession implements DriverSession, ExploredBed {
   readonly plugged: ExploredMachine;
   readonly #exploration: Exploration<Context>;
   #context: Context | undefined;
@@ -95,21 +73,17 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     return this.plugged.execution;
   }
 
-  /** One run from the plugging in to its verdict. Throws what the set-up throws. */
+  /** One run from the plugging in to its verdict. Throws what the set-up throws, and {@link PromiseReturnedError}. */
   run(strategy: Strategy, model: number, seed: number): number {
     const { plugged, execution } = this;
     this.onRun?.();
-    const { workers } = plugged.furtherCpus;
-    for (const worker of workers) worker?.leave();
-    const context = this.#setUp();
-    this.#context = context;
-    for (const [index, cpu] of this.#cpus.entries()) {
-      const worker = workers[index];
-      if (worker !== undefined && "module" in cpu) worker.argument = cpu.argument?.(context);
-    }
+    const { setup, body } = this.#exploration;
+    const kept = this.setBack();
+    const context = kept === undefined ? this.finishSetUp(notPromised("setup", setup(this))) : kept.context;
     execution.begin(strategy, model, seed, () => plugged.explore());
+    let returned: unknown;
     try {
-      this.#exploration.body(this, context);
+      returned = body(this, context);
       execution.finishPlain(plugged.thread);
     } catch (error) {
       execution.failPlain(error);
@@ -117,33 +91,50 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     while (execution.turn()) {
       // The body has returned; what is on its way arrives.
     }
-    const broken = this.violations[0]?.message;
-    if (broken !== undefined) this.#failFor(broken);
+    notPromised("body", returned);
+    this.failForBrokenRules();
     return execution.verdict;
   }
 
-  /** A broken rule fails the run, and stands beside an assertion that failed, as it is often why. */
-  #failFor(broken: string): void {
+  /** A run is about to begin. Returns what the set-up had returned, where it has not to be made again. */
+  setBack(): { readonly context: Context } | undefined {
+    const { plugged } = this;
+    for (const worker of plugged.furtherCpus.workers) worker?.leave();
+    const saved = this.#saved;
+    if (saved === undefined) plugged.reset();
+    else {
+      plugged.restore(saved.machine);
+      this.#exploration.restore?.(saved.context, saved.driver);
+      this.#handOver(saved.context);
+    }
+    return saved;
+  }
+
+  /** The set-up has returned: keeps what it has brought about, where the driver can be set back. */
+  finishSetUp(context: Context): Context {
+    const { save, restore } = this.#exploration;
+    if (save !== undefined && restore !== undefined)
+      this.#saved = { context, machine: this.plugged.save(), driver: save(context) };
+    this.#handOver(context);
+    return context;
+  }
+
+  #handOver(context: Context): void {
+    this.#context = context;
+    for (const [index, cpu] of this.#cpus.entries()) {
+      const worker = this.plugged.furtherCpus.workers[index];
+      if (worker !== undefined && "module" in cpu) worker.argument = cpu.argument?.(context);
+    }
+  }
+
+  /** A broken rule fails the run that has ended, and stands beside an assertion that failed, as it is often why. */
+  failForBrokenRules(): void {
     const { execution, machine } = this;
+    const broken = this.violations[0]?.message;
+    if (broken === undefined) return;
     if (execution.verdict === PASSED) execution.failPlain(new Error(broken));
     else if (execution.verdict === VIOLATION && !machine.violation.includes(broken))
       machine.violation += `; in the same run the driver broke a rule: ${broken}`;
-  }
-
-  /** Brings the driver up, or back to where it was when it had come up. */
-  #setUp(): Context {
-    const { plugged } = this;
-    const { setup, save, restore } = this.#exploration;
-    if (this.#saved !== undefined) {
-      plugged.restore(this.#saved.machine);
-      restore?.(this.#saved.context, this.#saved.driver);
-      return this.#saved.context;
-    }
-    plugged.reset();
-    const context = setup(this);
-    if (save !== undefined && restore !== undefined)
-      this.#saved = { context, machine: plugged.save(), driver: save(context) };
-    return context;
   }
 
   #withContext({ program, handler, name }: GeneratorCpu<Context>): GeneratorOnCpu {
@@ -153,10 +144,6 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
       ...(handler && { handler: (cpu: Cpu, places: Places) => handler(cpu, places, context()) }),
       ...(name !== undefined && { name }),
     };
-  }
-
-  direct(interrupt: Interrupt, cpu: number): void {
-    this.plugged.direct(interrupt, cpu);
   }
 
   /** Ends the threads of the further CPUs. */
@@ -188,6 +175,10 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     return wire;
   }
 
+  direct(interrupt: Interrupt, cpu: number): void {
+    this.plugged.direct(interrupt, cpu);
+  }
+
   quiesce(): void {
     this.plugged.cpu.delay(QUIESCE_NS);
   }
@@ -197,4 +188,22 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
       findings.findings.filter((finding) => finding.kind === "violation"),
     );
   }
+
+  // Nobody else could go on meanwhile.
+  until(): never {
+    refuse("until");
+  }
+  untilSent(): never {
+    refuse("untilSent");
+  }
+  sleep(): never {
+    refuse("sleep");
+  }
+  quiesceAsync(): never {
+    refuse("quiesceAsync");
+  }
+}
+
+function refuse(wait: string): never {
+  throw new TypeError(`explore: bed.${wait} is for a body that awaits; declare set-up or body async`);
 }

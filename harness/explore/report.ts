@@ -1,16 +1,15 @@
-import { basename } from "node:path";
 import type { MemoryModel } from "../../emulator/explore/kinds.ts";
 import { PREEMPT, Schedule } from "../../emulator/explore/schedule.ts";
 import { VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
-import { driverLine } from "./code-line.ts";
 import { findCure } from "./cure.ts";
 import { CureNotSought } from "./cure-trials.ts";
+import { LineNotes } from "./line-notes.ts";
 import { picture } from "./picture.ts";
-import { PluggedSession } from "./plugged-session.ts";
-import type { SearchSession } from "./search-session.ts";
+import type { AnySession } from "./search-session.ts";
 import type { Session } from "./session.ts";
 import { shrink } from "./shrink.ts";
 import { sourceHashOf, writeToken } from "./token.ts";
+import { atOnce, type Work } from "./work.ts";
 
 /** A failure, made small and explained. */
 export interface RaceReport {
@@ -20,6 +19,8 @@ export interface RaceReport {
   readonly verdict: string;
   /** The assertion that did not hold; empty for the other verdicts. */
   readonly violation: string;
+  /** What an async driver was waiting for when nothing could come any more; empty otherwise. */
+  readonly stuck: string;
   /** Run of the search in which it was found, counted from 1. */
   readonly foundAtRun: number;
   /** Deviations from the ordinary order before and after shrinking. */
@@ -50,7 +51,7 @@ export function investigate(session: Session, model: MemoryModel, options: Inves
   const found = session.search(model, options.runs, options.seed);
   if (!found.hasFailed) return undefined;
   const { program } = session;
-  return explainFailure(session, model, {
+  const explained = explainFailure(session, model, {
     program: program.name,
     sourceHash: sourceHashOf(program),
     strategy: "portfolio",
@@ -58,6 +59,7 @@ export function investigate(session: Session, model: MemoryModel, options: Inves
     foundAtRun: found.runs,
     cure: options.cure === false ? undefined : (...failing) => findCure(...failing, found.runs),
   });
+  return atOnce(explained);
 }
 
 /** What a report says besides what the run itself shows. */
@@ -68,7 +70,9 @@ export interface FailureOrigin {
   readonly seed: number;
   readonly foundAtRun: number;
   /** Looks for the barrier that is missing. Undefined: nobody does. */
-  readonly cure: ((session: SearchSession, model: MemoryModel, schedule: Schedule) => string | undefined) | undefined;
+  readonly cure:
+    | ((session: AnySession, model: MemoryModel, schedule: Schedule) => Work<string | undefined>)
+    | undefined;
 }
 
 /** A failure, and what has been found out about it. */
@@ -80,36 +84,36 @@ interface Explained extends Omit<FailureOrigin, "cure"> {
 }
 
 /** Makes the failure of the last run small, and explains it. */
-export function explainFailure(session: SearchSession, model: MemoryModel, origin: FailureOrigin): RaceReport {
+export function* explainFailure(session: AnySession, model: MemoryModel, origin: FailureOrigin): Work<RaceReport> {
   const { execution } = session;
   const failing = new Schedule();
   failing.copyFrom(execution.recorder.schedule);
-  const shrunk = shrink(session, model, failing);
+  const shrunk = yield* shrink(session, model, failing);
   let cure: string | undefined;
   let whyCureUnknown = "";
   let isCureKnown = origin.cure !== undefined;
   try {
-    cure = origin.cure?.(session, shrunk.model, shrunk.schedule);
+    if (origin.cure !== undefined) cure = yield* origin.cure(session, shrunk.model, shrunk.schedule);
   } catch (error) {
     if (!(error instanceof CureNotSought)) throw error;
     isCureKnown = false;
     whyCureUnknown = error.message;
   }
   const explained = { ...origin, cure, isCureKnown, whyCureUnknown, foundWith: failing.count };
-  return reportOf(session, shrunk.model, shrunk.schedule, explained);
+  return yield* reportOf(session, shrunk.model, shrunk.schedule, explained);
 }
 
 /** Replays a schedule that fails, and reports what happens. */
-export function reportOf(
-  session: SearchSession,
+export function* reportOf(
+  session: AnySession,
   model: MemoryModel,
   schedule: Schedule,
   origin: Explained,
-): RaceReport {
+): Work<RaceReport> {
   const { execution, machine } = session;
-  const lines = new Map<string, string>();
+  const notes = new LineNotes();
   execution.trace.isOn = true;
-  const verdict = withLines(session, lines, () => session.replay(model, schedule));
+  const verdict = yield* notes.during(session, () => session.replay(model, schedule));
   execution.trace.isOn = false;
   const { program, sourceHash, strategy, seed, foundAtRun, foundWith, cure, isCureKnown, whyCureUnknown } = origin;
   return {
@@ -125,23 +129,10 @@ export function reportOf(
     cure,
     isCureKnown,
     whyCureUnknown,
-    picture: picture(machine, execution.trace, {
-      noteOf: (actor, ordinal) => lines.get(`${actor}.${ordinal}`) ?? "",
-    }),
+    stuck: session.stuck,
+    picture: picture(machine, execution.trace, { noteOf: notes.noteOf }),
     token: writeToken({ program, sourceHash, model, strategy, seed, schedule }),
   };
-}
-
-/** Notes, while `replay` runs, from which line of a driver each access comes. */
-function withLines(session: SearchSession, lines: Map<string, string>, replay: () => number): number {
-  if (!(session instanceof PluggedSession)) return replay();
-  const { cpu } = session.plugged;
-  cpu.onAccess = () => lines.set(`${cpu.thread}.${session.execution.state.steps[cpu.thread]}`, basename(driverLine()));
-  try {
-    return replay();
-  } finally {
-    cpu.onAccess = undefined;
-  }
 }
 
 function countOf(schedule: Schedule, ofPreemptions: boolean): number {

@@ -3,8 +3,9 @@ import { HOLD, PREEMPT, type Schedule } from "../../emulator/explore/schedule.ts
 import { isFailure, PASSED } from "../../emulator/explore/verdict.ts";
 import { actorName, stepText } from "./picture.ts";
 import { type RaceReport, reportOf } from "./report.ts";
-import type { SearchSession } from "./search-session.ts";
+import type { AnySession } from "./search-session.ts";
 import type { RaceToken } from "./token.ts";
+import type { Work } from "./work.ts";
 
 /** What became of the run that a token describes. */
 export interface RerunReport {
@@ -20,7 +21,7 @@ export interface RerunReport {
 }
 
 /** Replays a token: to the step while the source is as it was, as well as it can be after a change. */
-export function rerunToken(session: SearchSession, token: RaceToken, sourceHash: string): RerunReport {
+export function* rerunToken(session: AnySession, token: RaceToken, sourceHash: string): Work<RerunReport> {
   const { program, model, strategy, seed, schedule } = token;
   const unsought = {
     foundAtRun: 0,
@@ -30,7 +31,7 @@ export function rerunToken(session: SearchSession, token: RaceToken, sourceHash:
     whyCureUnknown: "",
   };
   const origin = { program, sourceHash, strategy, seed, ...unsought };
-  const run = reportOf(session, model, schedule, origin);
+  const run = yield* reportOf(session, model, schedule, origin);
   const { machine, execution } = session;
   const { verdict, trace } = execution;
   const isSourceChanged = sourceHash !== token.sourceHash;
@@ -42,7 +43,7 @@ export function rerunToken(session: SearchSession, token: RaceToken, sourceHash:
 }
 
 /** The first deviation of a schedule that the run did not make. */
-export function divergenceOf({ execution, machine }: SearchSession, schedule: Schedule): string | undefined {
+export function divergenceOf({ execution, machine }: AnySession, schedule: Schedule): string | undefined {
   const made = execution.recorder.schedule;
   for (let at = 0; at < schedule.count; at++) {
     let isMade = false;

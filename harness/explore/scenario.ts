@@ -1,8 +1,10 @@
 import { loadDevice } from "../../emulator/run/machine.ts";
+import { AsyncSession } from "./async-session.ts";
 import { type ExplorationModule, isExploration } from "./exploration.ts";
-import { PluggedSession } from "./plugged-session.ts";
+import { isAsyncExploration } from "./plain-functions.ts";
+import { type Exploration, PluggedSession } from "./plugged-session.ts";
 import type { RaceProgram } from "./race-program.ts";
-import type { SearchSession } from "./search-session.ts";
+import type { AnySession } from "./search-session.ts";
 import { Session } from "./session.ts";
 import { hashOfModule } from "./source-hash.ts";
 import { sourceHashOf } from "./token.ts";
@@ -20,7 +22,7 @@ export interface ScenarioPlace {
 
 /** A scenario that is ready to be searched. */
 export interface Scenario {
-  readonly session: SearchSession;
+  readonly session: AnySession;
   readonly sourceHash: string;
 }
 
@@ -50,7 +52,10 @@ export async function loadScenario(place: ScenarioPlace, onBody: (isBody: boolea
   }
   const module = await loadExploration(place);
   const devices = await Promise.all(module.devices.map(loadDevice));
-  const session = new PluggedSession(devices, watched(module, place.name, onBody), module.machine);
+  const watched = watch(module, onBody);
+  const session = isAsync(place, module)
+    ? new AsyncSession(devices, watched, module.machine)
+    : new PluggedSession(devices, watched, module.machine);
   return { session, sourceHash: hashOfModule(place.url) };
 }
 
@@ -64,12 +69,15 @@ async function loadExploration({ name, url }: ScenarioPlace): Promise<Exploratio
     throw new ScenarioError(
       `${name} is no exploration: it must end in \`export default exploration({ devices: [...], setup, body })\`.`,
     );
-  const { setup, body } = loaded.default;
-  for (const [what, is] of Object.entries({ setup, body })) {
-    if (is.constructor.name === "Function") continue;
-    throw new ScenarioError(`${name}: ${what} is no plain function; one that awaits or yields cannot be explored.`);
-  }
   return loaded.default;
+}
+
+function isAsync({ name }: ScenarioPlace, { setup, body }: ExplorationModule): boolean {
+  try {
+    return isAsyncExploration(setup, body);
+  } catch (error) {
+    throw new ScenarioError(`${name}: ${(error as Error).message.replace(/^explore: /, "")}`);
+  }
 }
 
 async function imported(name: string, url: string): Promise<{ readonly default?: unknown }> {
@@ -82,22 +90,24 @@ async function imported(name: string, url: string): Promise<{ readonly default?:
 }
 
 /** Tells set-up from body, and both from our own mistakes. */
-function watched(module: ExplorationModule, name: string, onBody: (isBody: boolean) => void): ExplorationModule {
+function watch(module: ExplorationModule, onBody: (isBody: boolean) => void): Exploration<unknown> {
+  const failed = (thrown: unknown): never => {
+    throw thrown instanceof SetupError ? thrown : new SetupError(thrown);
+  };
   return {
     ...module,
     setup(bed) {
       onBody(false);
       try {
-        return module.setup(bed);
+        const made = module.setup(bed);
+        return made instanceof Promise ? made.catch(failed) : made;
       } catch (thrown) {
-        throw new SetupError(thrown);
+        return failed(thrown);
       }
     },
     body(bed, context) {
       onBody(true);
-      const returned: unknown = module.body(bed, context);
-      if (typeof (returned as { then?: unknown } | undefined)?.then === "function")
-        throw new Error(`the body of ${name} returned a promise; what it does later is not explored`);
+      return module.body(bed, context);
     },
   };
 }

@@ -20,25 +20,42 @@ export interface SearchResult {
 }
 
 /** Something that can be run under one schedule after the other: a small program, or a driver with its devices. */
-export abstract class SearchSession {
+export interface AnySession {
+  readonly machine: Machine;
+  readonly execution: Execution;
+  /** Called before each run, outside of it. What it throws ends the search. */
+  onRun: (() => void) | undefined;
+  /** What the run that ended last was waiting for, where that is known; empty when it was for nothing. */
+  readonly stuck: string;
+
+  /** One run from the beginning to its verdict. `model` is an index of MEMORY_MODELS. */
+  run(strategy: Strategy, model: number, seed: number): number | Promise<number>;
+
+  /** Runs until one fails, `runs` times at most. */
+  search(model: MemoryModel, runs: number, seed: number, strategy?: Strategy): SearchResult | Promise<SearchResult>;
+
+  /** Runs one schedule; returns the verdict. */
+  replay(model: MemoryModel, schedule: Schedule): number | Promise<number>;
+}
+
+/** A session whose runs come to their end at once, without a turn of the event loop. */
+export abstract class SearchSession implements AnySession {
   abstract readonly machine: Machine;
   abstract readonly execution: Execution;
-  /** Called before each run: by a watchdog that wants to know that there is progress. */
   onRun: (() => void) | undefined;
+  readonly stuck: string = "";
   /** Stops a run that takes too long; without one, whoever calls has to see to that. */
   limit: RunLimit | undefined;
   readonly #replay = new Replay();
 
-  /** One run from the beginning to its verdict. `model` is an index of MEMORY_MODELS. */
   abstract run(strategy: Strategy, model: number, seed: number): number;
 
-  /** Runs until one fails, `runs` times at most. */
   search(model: MemoryModel, runs: number, seed: number, strategy: Strategy = new Portfolio()): SearchResult {
     const modelIndex = MEMORY_MODELS.indexOf(model);
     let unknown = 0;
     let run = 0;
     let hasFailed = false;
-    this.repeat(() => {
+    this.#repeat(() => {
       if (run === runs) return false;
       const verdict = this.run(strategy, modelIndex, deriveSeed(seed, run++));
       hasFailed = isFailure(verdict);
@@ -49,7 +66,7 @@ export abstract class SearchSession {
   }
 
   /** Calls `step`, which makes one run at most, until it returns false. Throws {@link RunLimitError}. */
-  repeat(step: () => boolean): void {
+  #repeat(step: () => boolean): void {
     const { limit } = this;
     if (limit === undefined) {
       while (step()) {
@@ -66,11 +83,10 @@ export abstract class SearchSession {
       });
   }
 
-  /** Runs one schedule; returns the verdict. */
   replay(model: MemoryModel, schedule: Schedule): number {
     this.#replay.schedule.copyFrom(schedule);
     let verdict = PASSED;
-    this.repeat(() => {
+    this.#repeat(() => {
       verdict = this.run(this.#replay, MEMORY_MODELS.indexOf(model), 0);
       return false;
     });

@@ -3,7 +3,8 @@ import { Schedule } from "../../emulator/explore/schedule.ts";
 import { StepTrace } from "../../emulator/explore/trace.ts";
 import { VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
 import { stepText } from "./picture.ts";
-import type { SearchSession } from "./search-session.ts";
+import type { AnySession } from "./search-session.ts";
+import { settled, type Work } from "./work.ts";
 
 const COLUMNS = ["actor", "ordinal", "kind", "address", "byteLength", "value", "result", "versions", "thread"] as const;
 
@@ -14,11 +15,11 @@ const COLUMNS = ["actor", "ordinal", "kind", "address", "byteLength", "value", "
 export class SelfCheck {
   /** Runs that were compared. */
   count = 0;
-  readonly #session: SearchSession;
+  readonly #session: AnySession;
   readonly #first = new StepTrace();
   readonly #schedule = new Schedule();
 
-  constructor(session: SearchSession) {
+  constructor(session: AnySession) {
     this.#session = session;
   }
 
@@ -28,7 +29,7 @@ export class SelfCheck {
   }
 
   /** After it: what differs when it is run again, in a sentence; undefined when nothing does. */
-  compare(model: MemoryModel): string | undefined {
+  *compare(model: MemoryModel): Work<string | undefined> {
     const { execution, machine } = this.#session;
     const { trace, recorder, hash, verdict } = execution;
     const { violation } = machine;
@@ -40,7 +41,7 @@ export class SelfCheck {
     }
     try {
       if (!isComplete) return undefined;
-      this.#session.replay(model, this.#schedule);
+      yield* settled(this.#session.replay(model, this.#schedule));
     } finally {
       trace.isOn = false;
     }
@@ -49,7 +50,7 @@ export class SelfCheck {
   }
 
   /** After a run that failed: what differs when it is run again. One that does not come again cannot be made small. */
-  confirm(model: MemoryModel): string | undefined {
+  *confirm(model: MemoryModel): Work<string | undefined> {
     const { execution, machine } = this.#session;
     const { recorder, hash, verdict, trace } = execution;
     const { violation } = machine;
@@ -57,16 +58,16 @@ export class SelfCheck {
     if (recorder.schedule.isIncomplete) return undefined;
     this.#schedule.copyFrom(recorder.schedule);
     trace.isOn = true;
-    this.#session.replay(model, this.#schedule);
+    yield* settled(this.#session.replay(model, this.#schedule));
     if (execution.verdict === verdict && machine.violation === violation) {
       // What was still on its way when the run failed is in no schedule: the replay is what has to come again then.
-      if (execution.hash !== hash) return this.compare(model);
+      if (execution.hash !== hash) return yield* this.compare(model);
       trace.isOn = false;
       return undefined;
     }
     const second = endText(execution.verdict, machine.violation);
     return (
-      this.compare(model) ??
+      (yield* this.compare(model)) ??
       `a schedule ended with ${endText(verdict, violation)} and, when it was run again, with ${second}`
     );
   }

@@ -1,89 +1,154 @@
+import { promisify } from "node:util";
+
 /** What the timers of a driver are made of during an explored run. */
 export interface TimerHost {
+  /** Whether the caller is part of the run: others in the process keep the real timers and clocks. */
+  isInside(): boolean;
   nowNs(): number;
-  /** Calls `fire` when virtual time has come to `dueNs`; what is returned takes that back. */
-  arm(dueNs: number, fire: () => void, name: string): () => void;
+  /** Calls `fire` when virtual time has come to `dueNs`. */
+  arm(dueNs: number, fire: () => void, name: string): ArmedTimer;
+}
+
+/** `isKept`: whether the run goes on until it has fired although the body has returned. */
+export interface ArmedTimer {
+  keep(isKept: boolean): void;
+  disarm(): void;
 }
 
 const NS_PER_MS = 1e6;
+const UNARMED: ArmedTimer = { keep: () => {}, disarm: () => {} };
 
-/** What `setTimeout` returns: everything that is asked of one of Node's, though nothing here keeps a process alive. */
+/** What `setTimeout` returns: everything that is asked of one of Node's. Its `unref` lets a run end without it. */
 class VirtualTimer {
-  disarm: () => void = () => {};
+  #armed: ArmedTimer = UNARMED;
+  #isKept: boolean;
+  #again: () => void = () => {};
+
+  constructor(isKept: boolean) {
+    this.#isKept = isKept;
+  }
+
+  /** Takes back what it was armed with before. `arm` is called now, and whenever the timer is refreshed. */
+  arm(arm: () => ArmedTimer): void {
+    this.#again = () => {
+      this.#armed.disarm();
+      this.#armed = arm();
+      this.#armed.keep(this.#isKept);
+    };
+    this.#again();
+  }
+
+  disarm(): void {
+    this.#armed.disarm();
+    this.#again = () => {};
+  }
 
   ref(): this {
-    return this;
+    return this.#keep(true);
   }
   unref(): this {
-    return this;
+    return this.#keep(false);
   }
   hasRef(): boolean {
-    return false;
+    return this.#isKept;
+  }
+  refresh(): this {
+    this.#again();
+    return this;
+  }
+  close(): this {
+    this.disarm();
+    return this;
   }
   [Symbol.dispose](): void {
     this.disarm();
   }
+
+  #keep(isKept: boolean): this {
+    this.#isKept = isKept;
+    this.#armed.keep(isKept);
+    return this;
+  }
 }
 
 type Callback = (...parameters: unknown[]) => void;
+type Schedule = (callback: Callback, ...parameters: unknown[]) => unknown;
 
 /**
- * Puts the virtual clock in the place of the process's: `setTimeout`, `setInterval`, `setImmediate` and what clears them,
- * `Date` and `performance.now`. Returns what puts them back. What a module has taken from `node:timers` stays real.
+ * Puts the virtual clock in the place of the process's for whoever is inside of a run: `setTimeout`, `setInterval`,
+ * `setImmediate` and what clears them, `Date` and `performance.now`. Returns what puts them back. What a module has taken
+ * from `node:timers` stays real, and so does `process.hrtime`.
  */
 export function installVirtualTimers(host: TimerHost): () => void {
-  const once = (callback: Callback, delayNs: number, name: string, parameters: unknown[]): VirtualTimer => {
-    const timer = new VirtualTimer();
-    timer.disarm = host.arm(host.nowNs() + delayNs, () => callback(...parameters), name);
+  const delayOf = (delayMs: unknown): number => Math.max(1, Number(delayMs ?? 1) || 1) * NS_PER_MS;
+  const once = (name: string, callback: Callback, delayNs: number, parameters: unknown[]): VirtualTimer => {
+    const timer = new VirtualTimer(true);
+    timer.arm(() => host.arm(host.nowNs() + delayNs, () => callback(...parameters), name));
     return timer;
   };
   const again = (callback: Callback, delayNs: number, parameters: unknown[]): VirtualTimer => {
-    const timer = new VirtualTimer();
-    const arm = (): void => {
-      const dueNs = host.nowNs() + delayNs;
-      timer.disarm = host.arm(
-        dueNs,
-        () => {
-          arm();
-          callback(...parameters);
-        },
-        "setInterval",
-      );
+    // Whatever a driver does every so often is no reason to go on when it has nothing else to do.
+    const timer = new VirtualTimer(false);
+    const fire = (): void => {
+      timer.refresh();
+      callback(...parameters);
     };
-    arm();
+    timer.arm(() => host.arm(host.nowNs() + delayNs, fire, "setInterval"));
     return timer;
   };
-  const clear = (timer: unknown): void => {
-    if (timer instanceof VirtualTimer) timer.disarm();
-  };
-  const delayOf = (delayMs: number | undefined): number => Math.max(1, delayMs ?? 1) * NS_PER_MS;
-  const RealDate = Date;
-  class VirtualDate extends RealDate {
-    constructor(...parameters: readonly unknown[]) {
-      if (parameters.length === 0) super(host.nowNs() / NS_PER_MS);
-      else super(...(parameters as [number]));
-    }
-    static override now(): number {
-      return Math.floor(host.nowNs() / NS_PER_MS);
-    }
-  }
-  const replacements: Readonly<Record<string, unknown>> = {
-    setTimeout: (callback: Callback, delayMs?: number, ...parameters: unknown[]) =>
-      once(callback, delayOf(delayMs), "setTimeout", parameters),
-    setInterval: (callback: Callback, delayMs?: number, ...parameters: unknown[]) =>
-      again(callback, delayOf(delayMs), parameters),
-    setImmediate: (callback: Callback, ...parameters: unknown[]) => once(callback, 0, "setImmediate", parameters),
-    clearTimeout: clear,
-    clearInterval: clear,
-    clearImmediate: clear,
-    Date: VirtualDate,
-  };
   const globals = globalThis as unknown as Record<string, unknown>;
+  const replacements: Record<string, unknown> = { Date: virtualDate(host) };
+  const schedule = (name: string, virtual: Schedule): void => {
+    const real = globals[name] as Schedule;
+    const replacement: Schedule = (...parameters) => (host.isInside() ? virtual : real)(...parameters);
+    const custom: unknown = Reflect.get(real, promisify.custom);
+    if (custom !== undefined)
+      Object.defineProperty(replacement, promisify.custom, {
+        value: (...parameters: unknown[]) => promised(name, replacement, parameters),
+      });
+    replacements[name] = replacement;
+  };
+  const clear = (name: string): void => {
+    const real = globals[name] as (timer: unknown) => void;
+    replacements[name] = (timer: unknown) => {
+      if (timer instanceof VirtualTimer) timer.disarm();
+      else real(timer);
+    };
+  };
+  schedule("setTimeout", (callback, delayMs, ...rest) => once("setTimeout", callback, delayOf(delayMs), rest));
+  schedule("setInterval", (callback, delayMs, ...rest) => again(callback, delayOf(delayMs), rest));
+  schedule("setImmediate", (callback, ...rest) => once("setImmediate", callback, 0, rest));
+  for (const name of ["clearTimeout", "clearInterval", "clearImmediate"]) clear(name);
   const before = Object.fromEntries(Object.keys(replacements).map((name) => [name, globals[name]]));
+  const realNow = performance.now;
   Object.assign(globals, replacements);
-  Object.defineProperty(performance, "now", { configurable: true, value: () => host.nowNs() / NS_PER_MS });
+  Object.defineProperty(performance, "now", {
+    configurable: true,
+    value: () => (host.isInside() ? host.nowNs() / NS_PER_MS : realNow.call(performance)),
+  });
   return () => {
     Object.assign(globals, before);
     Reflect.deleteProperty(performance, "now");
   };
+}
+
+/** `promisify(setTimeout)(delayMs, value)`, `promisify(setImmediate)(value)`. */
+function promised(name: string, schedule: Schedule, parameters: unknown[]): Promise<unknown> {
+  const [delayMs, value] = name === "setTimeout" ? parameters : [undefined, parameters[0]];
+  return new Promise((resolve) => {
+    if (name === "setTimeout") schedule(() => resolve(value), delayMs);
+    else schedule(() => resolve(value));
+  });
+}
+
+/** The same `Date`, for which it is another time. */
+function virtualDate(host: TimerHost): DateConstructor {
+  const RealDate = Date;
+  const nowMs = (): number => (host.isInside() ? Math.floor(host.nowNs() / NS_PER_MS) : RealDate.now());
+  return new Proxy(RealDate, {
+    construct: (target, parameters, newTarget): object =>
+      Reflect.construct(target, parameters.length === 0 ? [nowMs()] : parameters, newTarget) as object,
+    apply: () => new RealDate(nowMs()).toString(),
+    get: (target, name): unknown => (name === "now" ? nowMs : Reflect.get(target, name)),
+  });
 }

@@ -81,6 +81,11 @@ class TracedPort implements DevicePort {
     this.#port.dmaWrite(high, low, memory, offset, byteLength, flagOffset);
   }
 
+  dmaWriteRelaxed(high: number, low: number, memory: MemoryView, offset: number, byteLength: number): void {
+    this.#log.note(event.TRACE_DMA_WRITE, 0, high, low, byteLength, 0);
+    this.#port.dmaWriteRelaxed?.(high, low, memory, offset, byteLength);
+  }
+
   raise(vector: number): void {
     this.#log.note(event.TRACE_MESSAGE, 0, vector, 0, 0, 0);
     this.#port.raise(vector);

@@ -1,21 +1,27 @@
-/** The figures of the explorer: how many runs of a small program, and of a real driver with its set-up, one thread makes. */
+/**
+ * The figures of the explorer: how many runs of a small program, of a real driver with its set-up, and of a driver that
+ * awaits, one thread makes.
+ */
 import { performance } from "node:perf_hooks";
 import { ixgbe } from "../../devices/ixgbe/index.ts";
 import { MEMORY_MODELS } from "../../emulator/explore/kinds.ts";
 import { Portfolio } from "../../emulator/explore/strategies/portfolio.ts";
 import { isFailure } from "../../emulator/explore/verdict.ts";
 import { loadDevice } from "../../emulator/run/machine.ts";
+import { AsyncSession } from "../../harness/explore/async-session.ts";
 import { PluggedSession } from "../../harness/explore/plugged-session.ts";
-import type { SearchSession } from "../../harness/explore/search-session.ts";
+import type { AnySession } from "../../harness/explore/search-session.ts";
 import { Session } from "../../harness/explore/session.ts";
 import { frames } from "../../harness/frames.ts";
 import { IxgbeDriver } from "../../scenarios/drivers/ixgbe.ts";
+import tasks from "../../scenarios/explorations/edu-tasks.ts";
 import { races } from "../../scenarios/races/index.ts";
 import { median } from "./figures.ts";
 
 const SMALL_PROGRAMS = ["store-buffering", "length-before-done", "mask-not-flushed"];
 const SMALL_RUNS = 50_000;
 const DRIVER_RUNS = 3000;
+const TASK_RUNS = 3000;
 const FRAME_COUNT = 3;
 
 /** Runs and steps a second, in each memory model. */
@@ -31,13 +37,15 @@ export async function explorerFigures(rounds: number): Promise<ExplorerFigures[]
   for (const name of SMALL_PROGRAMS) {
     const program = races.find((race) => race.name === name);
     if (program === undefined) throw new Error(`there is no program ${name}`);
-    figures.push(measure(`${name}, mended`, new Session(program, true), SMALL_RUNS, rounds));
+    figures.push(await measure(`${name}, mended`, new Session(program, true), SMALL_RUNS, rounds));
   }
   const device = await loadDevice(ixgbe());
   for (const isSaved of [false, true]) {
     const what = `ixgbe driver, ${FRAME_COUNT} frames each way${isSaved ? ", set-up restored" : ""}`;
-    figures.push(measure(what, driverSession(device, isSaved), DRIVER_RUNS, rounds));
+    figures.push(await measure(what, driverSession(device, isSaved), DRIVER_RUNS, rounds));
   }
+  const taskSession = new AsyncSession(await Promise.all(tasks.devices.map(loadDevice)), tasks);
+  figures.push(await measure("async edu driver, two tasks, a turn a wait", taskSession, TASK_RUNS, rounds));
   return figures;
 }
 
@@ -59,7 +67,7 @@ function driverSession(device: Awaited<ReturnType<typeof loadDevice>>, isSaved: 
   }) as PluggedSession;
 }
 
-function measure(what: string, session: SearchSession, runs: number, rounds: number): ExplorerFigures {
+async function measure(what: string, session: AnySession, runs: number, rounds: number): Promise<ExplorerFigures> {
   const strategy = new Portfolio();
   const runRates: number[] = [];
   const stepRates: number[] = [];
@@ -70,7 +78,9 @@ function measure(what: string, session: SearchSession, runs: number, rounds: num
       let steps = 0;
       const start = performance.now();
       for (let run = 0; run < runs; run++) {
-        if (isFailure(session.run(strategy, model, run)))
+        const ran = session.run(strategy, model, run);
+        // Nothing is awaited where nothing has to be.
+        if (isFailure(typeof ran === "number" ? ran : await ran))
           throw new Error(`${what} fails: ${session.machine.violation}`);
         steps += session.execution.stepCount;
       }

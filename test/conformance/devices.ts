@@ -1,6 +1,6 @@
 import { edu } from "../../devices/edu/index.ts";
+import type { DeviceUnderTest } from "../../harness/conformance/device-under-test.ts";
 import { EduDriver } from "../../scenarios/drivers/edu.ts";
-import type { DeviceUnderTest } from "./device-under-test.ts";
 import { exanicUnderTest } from "./exanic-under-test.ts";
 import { ixgbeUnderTest } from "./ixgbe-under-test.ts";
 

@@ -1,6 +1,6 @@
 import { exanic } from "../../devices/exanic/index.ts";
+import type { DeviceUnderTest } from "../../harness/conformance/device-under-test.ts";
 import { ExanicDriver } from "../../scenarios/drivers/exanic.ts";
-import type { DeviceUnderTest } from "./device-under-test.ts";
 
 /** libexanic, pcie_if.h: register offsets by index, written out here so that a slip in the model's shows. */
 const TX_FEEDBACK_BASE_HI = 0x0014;

@@ -1,14 +1,5 @@
-import { MEMORY_MODELS } from "../../emulator/explore/kinds.ts";
-import { conformance } from "./conformance.ts";
+import { conformance, EXPLORED } from "../../harness/conformance/conformance.ts";
 import { DEVICES_UNDER_TEST } from "./devices.ts";
-import { openExplored } from "./explored-bed.ts";
+import { runChecks } from "./run-checks.ts";
 
-for (const device of DEVICES_UNDER_TEST) {
-  for (const [model, name] of MEMORY_MODELS.entries()) {
-    conformance(device, {
-      name: `explored, ${name}`,
-      options: { run: "folded" },
-      open: (spec) => openExplored(spec, model),
-    });
-  }
-}
+for (const device of DEVICES_UNDER_TEST) runChecks(conformance(device, EXPLORED));

@@ -1,6 +1,5 @@
-import { conformance } from "./conformance.ts";
+import { conformance, FOLDED } from "../../harness/conformance/conformance.ts";
 import { DEVICES_UNDER_TEST } from "./devices.ts";
+import { runChecks } from "./run-checks.ts";
 
-for (const device of DEVICES_UNDER_TEST) {
-  conformance(device, { name: "folded", options: { run: "folded" } });
-}
+for (const device of DEVICES_UNDER_TEST) runChecks(conformance(device, [FOLDED]));

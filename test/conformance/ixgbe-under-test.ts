@@ -1,6 +1,6 @@
 import { ixgbe } from "../../devices/ixgbe/index.ts";
+import type { DeviceUnderTest } from "../../harness/conformance/device-under-test.ts";
 import { IxgbeDriver } from "../../scenarios/drivers/ixgbe.ts";
-import type { DeviceUnderTest } from "./device-under-test.ts";
 
 /** Intel 82599 data sheet 331520: register offsets by section, written out here so that a slip in the model's shows. */
 const TDBAL = 0x06000; // 8.2.3.9.5

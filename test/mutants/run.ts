@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { MEMORY_MODELS, type MemoryModel } from "../../emulator/explore/kinds.ts";
 import { Schedule } from "../../emulator/explore/schedule.ts";
 import { shrink } from "../../harness/explore/shrink.ts";
+import { atOnce } from "../../harness/explore/work.ts";
 import { EduDriver } from "../../scenarios/drivers/edu.ts";
 import { IxgbeDriver } from "../../scenarios/drivers/ixgbe.ts";
 import { EDU_MUTANTS } from "./edu.ts";
@@ -66,7 +67,7 @@ async function judgeIn(mutant: Mutant, model: MemoryModel, drivers: Drivers): Pr
     const failing = new Schedule();
     failing.copyFrom(session.execution.recorder.schedule);
     const { violation } = session.machine;
-    const shrunk = shrink(session, model, failing);
+    const shrunk = atOnce(shrink(session, model, failing));
     text += `, ${shrunk.schedule.count} deviations in ${shrunk.model}: ${violation.slice(0, 70)}`;
   } else if (hasFailed) text += `: ${failure}`;
   const note = hasFailed === isWrong ? (isWrong ? "" : "  (is right here)") : "  NOT AS WRITTEN DOWN";

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
@@ -150,11 +150,12 @@ try {
 /** The same for the compiler: our declarations must not ask the user for types that only this repository has. */
 const smokeTypes = `
 import * as softbar from "softbar";
+import * as conformance from "softbar/conformance";
 import * as devices from "softbar/devices";
 import * as emulator from "softbar/emulator";
 import * as scenarios from "softbar/scenarios";
 
-export const names: string[] = [softbar, devices, emulator, scenarios].flatMap((module) => Object.keys(module));
+export const names: string[] = [softbar, conformance, devices, emulator, scenarios].flatMap((module) => Object.keys(module));
 `;
 
 const nodes = [
@@ -232,6 +233,17 @@ describe.for(nodes)("$label", ({ major, path }) => {
     const sentence = major === "20" ? /Node 20[.\d]+ runs no TypeScript; take Node 22\.18/ : /is no driver module/;
     expect(failed.stderr).toMatch(sentence);
     expect(failed.stderr).toMatch(/^softbar: [^\n]+\.\n$/);
+  });
+
+  test("a device of the user's own is made from what was packed", async ({ skip }) => {
+    const reason = await unavailable();
+    if (reason !== undefined) skip(reason);
+
+    const command = ["npx", "--no", "--", "softbar", "new", "device", `card-${major}`, "--dir", "cards", "--json"];
+    const made: { files: string[] } = JSON.parse(await inProject(path, ...command));
+    expect(made.files.length).toBe(readdirSync(join(root, "templates/device")).length);
+    for (const file of made.files) expect(existsSync(file), file).toBe(true);
+    expect(existsSync(join(project, "node_modules/softbar/docs/write-a-device.md"))).toBe(true);
   });
 
   test("the library can be imported and used", async ({ skip }) => {

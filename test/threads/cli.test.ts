@@ -248,6 +248,9 @@ describe("what the documentation says works from a clone, in which nothing is bu
     const [program = "", ...words] = command
       .replace("session.pcapng.gz", path("whole.pcap.gz"))
       .replace("session.pcap", path("whole.pcap"))
+      .replace("./my-decoder.ts", resolve(import.meta.dirname, "fixtures/counting.decoder.ts"))
+      // What is written stays out of the checkout.
+      .replace(/(events\.txt|ledger\.jsonl)/, (name) => path(`readme-${name}`))
       .split(" ");
     const { code, stderr } = await watch(spawn(program, words, { cwd: root, stdio: ["ignore", "pipe", "pipe"] })).run;
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -271,7 +274,7 @@ describe("the other verbs", () => {
     }
   });
 
-  test.each(["replay", "capture", "explore", "rerun", "devices", "regs"])(
+  test.each(["replay", "capture", "explore", "rerun", "devices", "regs", "new"])(
     "%s --help lists its flags, asked for in any way",
     async (verb) => {
       const run = await softbar(verb, "--help");
@@ -294,7 +297,15 @@ describe("the other verbs", () => {
       ["help", "--json"],
     ]) {
       const { verbs } = JSON.parse((await softbar(...words)).stdout) as { verbs: { name: string }[] };
-      expect(verbs.map(({ name }) => name)).toEqual(["replay", "capture", "explore", "rerun", "devices", "regs"]);
+      expect(verbs.map(({ name }) => name)).toEqual([
+        "replay",
+        "capture",
+        "explore",
+        "rerun",
+        "devices",
+        "regs",
+        "new",
+      ]);
     }
     for (const words of [
       ["regs", "--help", "--json"],

@@ -1,7 +1,5 @@
-import { conformance } from "../conformance/conformance.ts";
+import { conformance, THREADED, THREADED_IN_VIRTUAL_TIME } from "../../harness/conformance/conformance.ts";
 import { DEVICES_UNDER_TEST } from "../conformance/devices.ts";
+import { runChecks } from "../conformance/run-checks.ts";
 
-for (const device of DEVICES_UNDER_TEST) {
-  conformance(device, { name: "threaded", options: { run: "threaded" } });
-  conformance(device, { name: "threaded in virtual time", options: { run: "threaded", clock: "virtual" } });
-}
+for (const device of DEVICES_UNDER_TEST) runChecks(conformance(device, [THREADED, THREADED_IN_VIRTUAL_TIME]));

@@ -206,9 +206,12 @@ describe("whatever a driver does to its thread, the search ends in a verdict", (
       "setup",
       /The set-up threw, before anything was explored: RangeError: no such card\n.*explore-mischief/,
     ],
-    ["remembers", 1, "nondeterministic", /The same schedule was run twice and went two ways: /],
+    ["remembers", 1, "nondeterministic", /The same schedule need not go the same way twice: /],
     ["polls", 3, "livelock", /polls for what nobody will change/],
-    ["promises", 1, "violation", /the body of .* returned a promise; what it does later is not explored/],
+    ["awaits nothing", 3, "deadlock", /1 promise left pending: what the body awaits[\s\S]*waits for something/],
+    ["awaits a file", 1, "nondeterministic", /the driver waits for FSREQPROMISE of .*explore-mischief\.ts:\d+/],
+    ["computes later", 3, "hang", /The body of schedule \d+ has not come to its end for 1 s\./],
+    ["swallows later", 3, "hang", /The body of schedule \d+ has not come to its end for 1 s\..*swallows the exception/],
   ];
 
   test.each(cases)("%s", async (mischief, code, verdict, told) => {
@@ -224,10 +227,29 @@ describe("whatever a driver does to its thread, the search ends in a verdict", (
     expect(JSON.parse(run.stdout)).toMatchObject({ verdict: expect.stringMatching(/^(memory|violation|gone)$/) });
   });
 
-  test("an async body is refused", async () => {
-    const run = await softbar(["explore", MISCHIEF], { env: { SOFTBAR_TEST_MISCHIEF: "awaits" } });
+  test("a promise of a body that is not declared async is refused", async () => {
+    const run = await softbar(["explore", MISCHIEF], { env: { SOFTBAR_TEST_MISCHIEF: "promises" } });
     expect(run).toMatchObject({ code: 2, stdout: "" });
-    expect(run.stderr).toMatch(/body is no plain function; one that awaits or yields cannot be explored/);
+    expect(run.stderr).toMatch(/body returned a promise, and what it does later is not explored; declare it async/);
+  });
+
+  test("a race of an async body is found, shrunk and shown, and its token runs again", async () => {
+    const env = { SOFTBAR_TEST_MISCHIEF: "loses an update" };
+    const run = await softbar(["explore", MISCHIEF, "--json"], { env });
+    expect(run.code).toBe(1);
+    const { verdict, failure } = JSON.parse(run.stdout);
+    expect(verdict).toBe("violation");
+    expect(failure).toMatchObject({ violation: "Error: an update is lost", model: "sc" });
+    expect(failure.deviationCount).toBeLessThanOrEqual(2);
+    expect(failure.picture).toMatch(/goes on after sleep {2}explore-mischief\.ts:\d+/);
+    const again = await softbar(["rerun", failure.token], { env });
+    expect(again.code).toBe(1);
+    expect(again.stdout).toContain("an update is lost");
+  });
+
+  test("the async driver of the scenarios passes", async () => {
+    const run = await softbar(["explore", "scenarios/explorations/edu-tasks.ts", "--runs", "200"]);
+    expect(run).toMatchObject({ code: 0, stdout: expect.stringContaining("✓ passed") });
   });
 
   test.each([

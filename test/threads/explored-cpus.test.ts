@@ -2,8 +2,10 @@ import { expect, test } from "vitest";
 import { edu } from "../../devices/edu/index.ts";
 import type { DmaBuffer } from "../../emulator/pcie/driver-view.ts";
 import { loadDevice } from "../../emulator/run/machine.ts";
-import { explore, InterleavingError } from "../../harness/explore/explore.ts";
-import { type ExploredBed, PluggedSession } from "../../harness/explore/plugged-session.ts";
+import { explore } from "../../harness/explore/explore.ts";
+import { InterleavingError } from "../../harness/explore/explore-errors.ts";
+import type { ExploredBed } from "../../harness/explore/explored-bed.ts";
+import { PluggedSession } from "../../harness/explore/plugged-session.ts";
 import { plugIn } from "../../harness/plug-in.ts";
 import { factorial } from "./fixtures/edu.cpu.ts";
 

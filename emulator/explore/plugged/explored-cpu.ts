@@ -26,6 +26,10 @@ export class ExploredCpu extends DriverCpu {
   readonly vector: number;
   /** Called before each access is published: by whoever wants to know from which line of the driver it comes. */
   onAccess: ((kind: number, address: number) => void) | undefined;
+  /** Called first of all: throws for a caller that is no part of the run under way. */
+  admit: (() => void) | undefined;
+  /** How often handlers have run in explored runs: an async driver may go on after each, as promises are resolved in them. */
+  handlerRuns = 0;
   readonly #seat: CpuSeat;
   readonly #controller: InterruptController;
   #isBehind = false;
@@ -91,6 +95,7 @@ export class ExploredCpu extends DriverCpu {
   /** Publishes one operation, lets everybody else go on until its turn has come, and returns its answer. */
   access(kind: number, address: number, byteLength: number, low: number, high: number): number {
     const { port, thread } = this;
+    if (this.admit !== undefined) this.admit();
     if (this.onAccess !== undefined) this.onAccess(kind, address);
     port.state.publish(thread, kind, address, byteLength, low, high);
     return port.schedulingPoint(thread);
@@ -112,6 +117,7 @@ export class ExploredCpu extends DriverCpu {
   takeInterrupts(): void {
     const interrupted = this.thread;
     this.thread = this.#seat.handlerThread;
+    this.handlerRuns++;
     try {
       super.attend();
     } finally {
@@ -122,6 +128,13 @@ export class ExploredCpu extends DriverCpu {
   /** True when something has arrived at the controller that this CPU has not seen in a given sequence. */
   hasArrived(seenSequence: number): boolean {
     return this.#controller.sequenceOf(this.index) !== seenSequence;
+  }
+
+  /** What follows an interrupt is not executed before it: no load from here on returns what was there before. */
+  override noteTaken(): void {
+    if (!this.isExploring) return;
+    const { floors, timeline } = this.port.state;
+    floors.raise(this.index, timeline.tick);
   }
 
   override relax(): void {

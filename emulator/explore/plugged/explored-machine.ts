@@ -91,6 +91,7 @@ export class ExploredMachine {
     this.explorer = explorer;
     explorer.nameOther = (address) => this.nameOf(address);
     explorer.nameEvent = (context) => EVENT_NAMES[context] ?? "event";
+    explorer.nameAwait = (operand) => this.awaits.nameOf(operand);
     const seat = explorer.plainCpu("driver");
     const vector = explorer.vector();
     const { thread: handlerThread } = explorer.handlePlain(vector, seat.cpu, "handler", () =>

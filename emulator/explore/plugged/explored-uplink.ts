@@ -44,9 +44,16 @@ export class ExploredUplink implements Uplink {
     this.timer();
   }
 
-  write(address: number, memory: MemoryView, offset: number, byteLength: number, flagOffset: number): void {
+  write(
+    address: number,
+    memory: MemoryView,
+    offset: number,
+    byteLength: number,
+    flagOffset: number,
+    isRelaxed: boolean,
+  ): void {
     if (flagOffset < 0) {
-      this.#state.postDmaWrite(this.#device, address, memory.bytes, offset, byteLength, false);
+      this.#state.postDmaWrite(this.#device, address, memory.bytes, offset, byteLength, isRelaxed);
       return;
     }
     // A write-back lands in pieces of 8 bytes, that with the flag last: so cards build them, and so drivers read them.

@@ -7,7 +7,8 @@ import { Replay } from "../../../emulator/explore/strategies/replay.ts";
 import { DEADLOCK, LIVELOCK, PASSED, VIOLATION } from "../../../emulator/explore/verdict.ts";
 import type { Bar, Interrupt } from "../../../emulator/pcie/driver-view.ts";
 import { loadDevice } from "../../../emulator/run/machine.ts";
-import { type AsyncBed, AsyncSession } from "../../../harness/explore/async-session.ts";
+import { AsyncSession } from "../../../harness/explore/async-session.ts";
+import type { ExploredBed } from "../../../harness/explore/explored-bed.ts";
 
 const [FACTORIAL, STATUS, ACKNOWLEDGE] = [0x08, 0x20, 0x64];
 const STATUS_INTERRUPT = 0x80;
@@ -17,14 +18,14 @@ class AsyncEdu {
   readonly bar: Bar;
   readonly interrupt: Interrupt;
 
-  constructor({ pci }: AsyncBed) {
+  constructor({ pci }: ExploredBed) {
     this.bar = pci.bar(0);
     pci.config.setBusMaster(true);
     this.interrupt = pci.interrupts("msi", 1)[0] as Interrupt;
     this.bar.write32(STATUS, STATUS_INTERRUPT);
   }
 
-  async factorial(bed: AsyncBed, n: number): Promise<number> {
+  async factorial(bed: ExploredBed, n: number): Promise<number> {
     this.bar.write32(FACTORIAL, n);
     if (!(await bed.until(this.interrupt))) throw new Error("no interrupt");
     const result = this.bar.read32(FACTORIAL);
@@ -33,7 +34,7 @@ class AsyncEdu {
   }
 }
 
-async function session(body: (bed: AsyncBed, driver: AsyncEdu) => void | Promise<void>) {
+async function session(body: (bed: ExploredBed, driver: AsyncEdu) => void | Promise<void>) {
   return new AsyncSession<AsyncEdu>([await loadDevice(edu())], { setup: async (bed) => new AsyncEdu(bed), body });
 }
 

@@ -1,4 +1,4 @@
-import { InterleavingError } from "../../../harness/explore/explore.ts";
+import { InterleavingError } from "../../../harness/explore/explore-errors.ts";
 
 /** What an exploration that has to fail fails with. */
 export async function failureOf(promise: Promise<unknown>): Promise<InterleavingError> {

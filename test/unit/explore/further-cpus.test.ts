@@ -5,7 +5,7 @@ import type { Places } from "../../../emulator/explore/plugged/further-cpu.ts";
 import type { Actor } from "../../../emulator/explore/state.ts";
 import type { DmaBuffer, Interrupt, PciFunction } from "../../../emulator/pcie/driver-view.ts";
 import { explore } from "../../../harness/explore/explore.ts";
-import type { ExploredBed } from "../../../harness/explore/plugged-session.ts";
+import type { ExploredBed } from "../../../harness/explore/explored-bed.ts";
 import { failureOf } from "./failure-of.ts";
 
 const LIVENESS = 0x04;

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { edu } from "../../../devices/edu/index.ts";
 import { explore } from "../../../harness/explore/explore.ts";
-import type { ExploredBed } from "../../../harness/explore/plugged-session.ts";
+import type { ExploredBed } from "../../../harness/explore/explored-bed.ts";
 import { failureOf } from "./failure-of.ts";
 
 const LIVENESS = 0x04;

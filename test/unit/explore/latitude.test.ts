@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { edu } from "../../../devices/edu/index.ts";
 import { explore } from "../../../harness/explore/explore.ts";
-import type { ExploredBed } from "../../../harness/explore/plugged-session.ts";
+import type { ExploredBed } from "../../../harness/explore/explored-bed.ts";
 import { failureOf } from "./failure-of.ts";
+import { FLAG_OFFSET, GO, RELAXED_FLAG, twoWrites } from "./fixtures/two-writes-device.ts";
 
 const LIVENESS = 0x04;
 const FACTORIAL = 0x08;
@@ -82,4 +83,39 @@ test("a wait may end by its limit although the card would still have come, where
   expect((await explore(edu(), { runs: 200 }, body)).unknown).toBe(0);
   const failure = await failureOf(explore(edu(), { runs: 500, latitude: { earlyTimeoutsMax: 1 } }, body));
   expect(failure.message).toContain("gave up too early");
+});
+
+const DEVICE_CONTROL = 8;
+const ENABLE_RELAXED_ORDERING = 0x10;
+const CAPABILITY_PCI_EXPRESS = 0x10;
+
+/** Lets the device write data and then a flag, and reads them in the other order. */
+function dataBehindFlag(bed: ExploredBed, go: number, isEnabled: boolean): void {
+  const { pci } = bed;
+  pci.config.setBusMaster(true);
+  const control = pci.config.findCapability(CAPABILITY_PCI_EXPRESS) + DEVICE_CONTROL;
+  if (!isEnabled) pci.config.write16(control, pci.config.read16(control) & ~ENABLE_RELAXED_ORDERING);
+  const memory = pci.dma.alloc(128);
+  const bar = pci.bar(0);
+  bar.write32(4, memory.iovaLow);
+  bar.write32(8, memory.iovaHigh);
+  bar.write32(GO, go);
+  while (memory.readAcquire32(FLAG_OFFSET) === 0) pci.cpu.relax();
+  if (memory.readAcquire32(0) !== 1) throw new Error("the flag overtook the data");
+}
+
+test("a relaxed-ordering DMA write passes what was posted before it, unless it is not enabled or the link does not", async () => {
+  const relaxed = (bed: ExploredBed): void => dataBehindFlag(bed, 1 | RELAXED_FLAG, true);
+  const failure = await failureOf(explore(twoWrites(), { runs: 200 }, relaxed));
+  expect(failure.message).toContain("the flag overtook the data");
+  expect(failure.model).toBe("sc");
+  expect(failure.deviationCount).toBe(1);
+  const clean = { runs: 600, unknown: 0 };
+  // Data with the attribute behind which a flag without it comes is the right use of it.
+  expect(await explore(twoWrites(), { runs: 200 }, (bed) => dataBehindFlag(bed, 1, true))).toEqual(clean);
+  expect(await explore(twoWrites(), { runs: 200 }, (bed) => dataBehindFlag(bed, 1 | RELAXED_FLAG, false))).toEqual(
+    clean,
+  );
+  const latitude = { relaxedOrderingProbability: 0 };
+  expect(await explore(twoWrites(), { runs: 200, latitude }, relaxed)).toEqual(clean);
 });

@@ -4,13 +4,14 @@ import { investigate } from "../../../harness/explore/report.ts";
 import { rerunToken } from "../../../harness/explore/rerun-token.ts";
 import { Session } from "../../../harness/explore/session.ts";
 import { hashOfText, readToken, sourceHashOf, writeToken } from "../../../harness/explore/token.ts";
+import { atOnce } from "../../../harness/explore/work.ts";
 import { races } from "../../../scenarios/races/index.ts";
 
 const race = races.find(({ name }) => name === "lost-update") as RaceProgram;
 const token = readToken(investigate(new Session(race), "sc", { runs: 1000, seed: 1 })?.token ?? "");
 
 test("a failure comes again, step by step", () => {
-  const report = rerunToken(new Session(race), token, sourceHashOf(race));
+  const report = atOnce(rerunToken(new Session(race), token, sourceHashOf(race)));
   expect(report).toMatchObject({ outcome: "failed", isSourceChanged: false, divergence: undefined });
   expect(report.run).toMatchObject({ verdict: "violation", deviationCount: token.schedule.count });
   expect(report.steps.length).toBeGreaterThan(3);
@@ -18,11 +19,11 @@ test("a failure comes again, step by step", () => {
 });
 
 test("what was mended passes", () => {
-  const report = rerunToken(new Session(race, true), token, sourceHashOf(race));
+  const report = atOnce(rerunToken(new Session(race, true), token, sourceHashOf(race)));
   expect(["passed", "diverged"]).toContain(report.outcome);
   const other = races.find(({ name }) => name === "lost-interrupt") as RaceProgram;
   const found = readToken(investigate(new Session(other), "sc", { runs: 1000, seed: 1 })?.token ?? "");
-  expect(rerunToken(new Session(other, true), found, sourceHashOf(other))).toMatchObject({ outcome: "passed" });
+  expect(atOnce(rerunToken(new Session(other, true), found, sourceHashOf(other)))).toMatchObject({ outcome: "passed" });
 });
 
 test("where a changed program cannot follow is said", () => {
@@ -34,7 +35,7 @@ test("where a changed program cannot follow is said", () => {
       });
     },
   };
-  const report = rerunToken(new Session(shorter), token, sourceHashOf(shorter));
+  const report = atOnce(rerunToken(new Session(shorter), token, sourceHashOf(shorter)));
   expect(report).toMatchObject({ outcome: "diverged", isSourceChanged: true });
   expect(report.divergence).toMatch(/^step \d+ of \w+, before which \w* was to go$/);
 });

@@ -4,6 +4,7 @@ import { VIOLATION } from "../../../emulator/explore/verdict.ts";
 import type { RaceProgram } from "../../../harness/explore/race-program.ts";
 import { Session } from "../../../harness/explore/session.ts";
 import { shrink } from "../../../harness/explore/shrink.ts";
+import { atOnce } from "../../../harness/explore/work.ts";
 
 /** Fails in one way in the ordinary order, and in another when B comes first. */
 const TWO_BUGS: RaceProgram = {
@@ -33,7 +34,7 @@ function failingOf(session: Session): Schedule {
 
 test("a schedule is not shrunk to that of another failure", () => {
   const session = new Session(TWO_BUGS);
-  const { schedule, model } = shrink(session, "sc", failingOf(session));
+  const { schedule, model } = atOnce(shrink(session, "sc", failingOf(session)));
   expect(schedule.count).toBeGreaterThan(0);
   expect(session.replay(model, schedule)).toBe(VIOLATION);
   expect(session.machine.violation).toContain("A has seen 1");
@@ -45,10 +46,10 @@ test("a schedule that was cut off is refused when it does not fail so", () => {
   failing.isIncomplete = true;
   const cut = new Schedule();
   cut.isIncomplete = true;
-  expect(() => shrink(session, "sc", cut)).toThrow(
+  expect(() => atOnce(shrink(session, "sc", cut))).toThrow(
     /^A run ended with violation \(.*A has seen 1\), but after more than 0 deviations .* too many to replay it/,
   );
   failingOf(session);
   session.replay("sc", failing);
-  expect(shrink(session, "sc", failing).schedule.isIncomplete).toBe(false);
+  expect(atOnce(shrink(session, "sc", failing)).schedule.isIncomplete).toBe(false);
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { edu } from "../../../devices/edu/index.ts";
 import { explore } from "../../../harness/explore/explore.ts";
-import type { ExploredBed } from "../../../harness/explore/plugged-session.ts";
+import type { ExploredBed } from "../../../harness/explore/explored-bed.ts";
 import { EduDriver } from "../../../scenarios/drivers/edu.ts";
 import { failureOf } from "./failure-of.ts";
 

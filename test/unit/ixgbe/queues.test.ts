@@ -61,11 +61,16 @@ test("ready queues take turns: whoever was served last waits for all others", ()
             const order = Array.from({ length: 128 }, (_, step) => (last + 1 + step) % 128);
             const expected = order.find((candidate) => model.has(candidate)) ?? -1;
             expect(ready.next()).toBe(expected);
-            if (expected < 0) continue;
-            ready.tookTurn(expected);
-            last = expected;
+            if (expected >= 0) {
+              ready.tookTurn(expected);
+              last = expected;
+            }
           }
+          expect(ready.isAtMostOne).toBe(model.size <= 1);
         }
+        const restored = new ReadyQueues();
+        restored.restore(ready.snapshot());
+        expect([restored.next(), restored.isAtMostOne]).toEqual([ready.next(), ready.isAtMostOne]);
       },
     ),
   );

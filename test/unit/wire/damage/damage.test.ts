@@ -265,6 +265,8 @@ describe("the ledger says what a correct receiver must report", () => {
             expect(report.firstSequence).toBeUndefined();
             continue;
           }
+          // A heartbeat that says "1 is next" and comes late looks like a sender that has begun again: nobody could tell.
+          if (session.restarts > 0) continue;
           const { early, again } = naiveReceiver(arrivals, report.line);
           expect(session.missing - session.recovered).toBe(members(report.missing).length);
           expect(session.outOfOrder).toBe(report.outOfOrder.length);

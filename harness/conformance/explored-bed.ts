@@ -4,7 +4,7 @@ import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
 import type { PciFunction } from "../../emulator/pcie/driver-view.ts";
 import type { Finding } from "../../emulator/run/findings.ts";
 import { loadDevice } from "../../emulator/run/machine.ts";
-import type { Testbed } from "../../harness/testbed.ts";
+import type { Testbed } from "../testbed.ts";
 
 /** In virtual time, and longer than anything that a device does by itself. */
 const REST_NS = 2_000_000_000;

@@ -1,6 +1,6 @@
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
 import type { DmaBuffer, PciFunction } from "../../emulator/pcie/driver-view.ts";
-import type { PlugInOptions, Testbed } from "../../harness/testbed.ts";
+import type { PlugInOptions, Testbed } from "../testbed.ts";
 
 /** What the conformance suite has to be told of a device: numbers from its data sheet, not from its model. */
 export interface DeviceUnderTest {

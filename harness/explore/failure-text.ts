@@ -1,0 +1,79 @@
+import type { MemoryModel } from "../../emulator/explore/kinds.ts";
+import type { Schedule } from "../../emulator/explore/schedule.ts";
+import { VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
+import { CureNotSought } from "./cure-trials.ts";
+import type { DriverSession } from "./driver-session.ts";
+import { InterleavingError } from "./explore-errors.ts";
+import { LineNotes } from "./line-notes.ts";
+import { picture } from "./picture.ts";
+import type { RunLimitError } from "./run-limit.ts";
+import type { Work } from "./work.ts";
+
+/** Steps of the failing run that are shown. What went before seldom matters, and nobody reads it. */
+const PICTURE_STEPS = 60;
+
+/** What a message says besides what the run itself shows. */
+export interface FailureParts {
+  /** Where it was found: lines of their own. */
+  readonly where: string;
+  /** What is missing: empty, or a sentence that begins with a line break. */
+  readonly cure: string;
+  readonly token: string;
+  readonly workload: unknown;
+}
+
+/** Replays the failing schedule with its trace, and puts everything into words. */
+export function* failureOf(
+  session: DriverSession,
+  model: MemoryModel,
+  schedule: Schedule,
+  { where, cure, token, workload }: FailureParts,
+): Work<InterleavingError> {
+  const { execution, machine } = session;
+  const notes = new LineNotes();
+  execution.trace.isOn = true;
+  const number = yield* notes.during(session, () => session.replay(model, schedule));
+  execution.trace.isOn = false;
+  const verdict = VERDICT_NAMES[number] ?? "";
+  const reason = number === VIOLATION ? machine.violation : verdictText(verdict, session.stuck);
+  const strongest = model === "sc" ? "in every memory model" : `in ${model}; not seen to in a stronger model`;
+  const first = Math.max(0, execution.trace.count - PICTURE_STEPS);
+  const drawn = picture(machine, execution.trace, { first, noteOf: notes.noteOf });
+  const skipped = first > 0 ? `(the ${first} steps before are left out)\n` : "";
+  const message = `${reason}\n${where}\nFails ${strongest}.${cure}\n\n${skipped}${drawn}\n\n${replayText(token)}`;
+  return new InterleavingError(message, { verdict, model, token, deviationCount: schedule.count, workload });
+}
+
+/** The run that was stopped, as far as it had come. It is not run again: that would take as long. */
+export function hangOf(
+  { execution }: DriverSession,
+  model: MemoryModel,
+  { message: what }: RunLimitError,
+  { token, workload }: Pick<FailureParts, "token" | "workload">,
+): InterleavingError {
+  const message =
+    `hang: ${what}, after ${execution.stepCount} steps, in ${model}: set-up or body loop without an access, a ` +
+    `relax() or a wait, so nobody else ever has a turn\n${replayText(token)}`;
+  const deviationCount = execution.recorder.schedule.count;
+  return new InterleavingError(message, { verdict: "hang", model, token, deviationCount, workload });
+}
+
+/** What is missing, where a search for it says so. */
+export function* cureText(find: Work<string | undefined>): Work<string> {
+  try {
+    const cure = yield* find;
+    return cure === undefined ? "" : `\nMissing: ${cure}.`;
+  } catch (error) {
+    if (!(error instanceof CureNotSought)) throw error;
+    return `\nMissing barrier: not sought: ${error.message}.`;
+  }
+}
+
+function replayText(token: string): string {
+  return `Replay it: explore(…, { replay: "${token}" }, …)`;
+}
+
+function verdictText(verdict: string, stuck: string): string {
+  if (verdict !== "deadlock" && verdict !== "livelock") return verdict;
+  return `${verdict}: the driver waits for something that will not come${stuck === "" ? "" : `; ${stuck}`}`;
+}
