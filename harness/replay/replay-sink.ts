@@ -158,8 +158,8 @@ export class ReplaySink {
     }
     if (this.#channel.state !== REPLAY_FINISHED) return false;
     if (this.#channel.outstandingCount !== 0 && !this.#hasRunDry()) return false;
-    // What is missing is asked for, and given up after a number of times: that comes to an end.
-    if (this.#desk?.isSettled() === false) return false;
+    // What is missing is asked for, and given up after a number of times: that comes to an end. Who stops does not wait for it.
+    if (this.#desk?.isSettled() === false && !this.#channel.isStopped) return false;
     this.#channel.over();
     return true;
   }

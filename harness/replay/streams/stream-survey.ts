@@ -1,3 +1,4 @@
+import { FRAME_BAD_FCS } from "../../../emulator/pcie/device-model.ts";
 import { FrameSequence } from "../../../emulator/wire/damage/frame-sequence.ts";
 import { ITCH_FORMAT } from "../../../emulator/wire/feeds/itch-tracker.ts";
 import { MoldUdp64Packet, sessionText } from "../../../emulator/wire/feeds/mold-udp64.ts";
@@ -67,7 +68,11 @@ export async function surveyStreams(options: ReplayOptions, archives: boolean): 
     while (!reader.isDone) {
       // A damaged file is told by the replay itself, which reads as far.
       await reader.fill().catch(() => {});
-      for (; queue.peek(); queue.release()) survey.take(queue.memory.bytes, queue.offset, queue.byteLength);
+      for (; queue.peek(); queue.release()) {
+        // No card lets a frame through whose FCS is wrong.
+        if ((queue.flags & FRAME_BAD_FCS) !== 0) continue;
+        survey.take(queue.memory.bytes, queue.offset, queue.byteLength);
+      }
       queue.acknowledge();
       if (options.signal?.aborted === true) break;
     }
