@@ -100,6 +100,7 @@ export class ReplaySink {
   #shownCount = 0;
   #untilLook = POLLS_PER_LOOK;
   #isHeld = false;
+  #requestCount = 0;
 
   /** `port` is the driver's way out, for replays with recovery, whose requests go through the card. */
   constructor(argument: ReplayDriverArgument, port?: FramePort) {
@@ -155,6 +156,7 @@ export class ReplaySink {
     if (this.#desk !== undefined) {
       this.#desk.pump();
       this.#hold(this.#desk.isOverfull());
+      this.#tellRequests(this.#desk.requestCount());
     }
     if (this.#channel.state !== REPLAY_FINISHED) return false;
     if (this.#channel.outstandingCount !== 0 && !this.#hasRunDry()) return false;
@@ -176,6 +178,12 @@ export class ReplaySink {
       ...(this.#desk === undefined ? {} : { streams: this.#desk.report() }),
       ...(this.#decoder?.report === undefined ? {} : { decoder: told(this.#decoder, this.#decoder.report) }),
     };
+  }
+
+  #tellRequests(count: number): void {
+    if (count === this.#requestCount) return;
+    this.#requestCount = count;
+    this.#channel.requestCount = count;
   }
 
   #hold(isHeld: boolean): void {

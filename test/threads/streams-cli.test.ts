@@ -190,6 +190,18 @@ describe.skipIf(captures.length === 0)(`recorded traffic (in ${captureFolder})`,
     },
   );
 
+  test.each([
+    [
+      "nasdaq-itch50-alltypes-zeroedmold-20230822.pcap",
+      /in session \(zeroed\) a sequence number stands for several messages/,
+    ],
+    ["nasdaq-itch50-mold64-000010059B.pcap", /of session 000010059B the capture itself lacks 19,390,215 messages/],
+  ])("%s cannot be recovered, and it is said why", async (file, sentence) => {
+    const run = await softbar(capture(file), "--recover");
+    expect(run).toMatchObject({ code: 2, stdout: "" });
+    expect(run.stderr).toMatch(sentence);
+  });
+
   test("books of Cboe PITCH", async () => {
     const { streams } = await reportOf(capture("cboe-pitch-realtime.pcap"), "--books");
     expect(streams?.books).toMatchObject([

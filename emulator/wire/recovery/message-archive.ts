@@ -15,6 +15,9 @@ export interface ArchiveTables {
 /** Sequences from first to last: a packet that claims one far away is no message of the session, or a table of gigabytes. */
 const SPAN_LIMIT = 1 << 26;
 
+/** Rows that are looked through for a sequence that comes again, where they are in no order: copies are close together. */
+const SEARCH_ROWS = 4096;
+
 /** The messages of a session that is over, with holes where nobody has seen one. */
 export class MessageArchive implements MessageSource {
   readonly bytes: Uint8Array;
@@ -52,6 +55,10 @@ export class ArchiveBuilder {
   /** Of each message: sequence, offset, length. */
   #rows = new Float64Array(3 << 10);
   #count = 0;
+  #longestByteLength = 0;
+  #isAscending = true;
+  /** Messages that came under a sequence which another one has. */
+  conflictCount = 0;
 
   /** Messages so far, and the bytes that they take. */
   get count(): number {
@@ -66,7 +73,12 @@ export class ArchiveBuilder {
     const { range } = this.#known;
     range[0] = sequence;
     range[1] = sequence + 1;
-    if (this.#known.add() === 0) return;
+    this.#longestByteLength = Math.max(this.#longestByteLength, byteLength);
+    if (this.#known.add() === 0) {
+      if (!this.#isSame(this.#rowOf(sequence), bytes, offset, byteLength)) this.conflictCount++;
+      return;
+    }
+    if (this.#count > 0 && (this.#rows[3 * this.#count - 3] as number) > sequence) this.#isAscending = false;
     if (this.#byteLength + byteLength > this.#bytes.length) {
       const grown = new Uint8Array(2 * (this.#byteLength + byteLength));
       grown.set(this.#bytes.subarray(0, this.#byteLength));
@@ -82,6 +94,40 @@ export class ArchiveBuilder {
     this.#byteLength += byteLength;
   }
 
+  /** Sequences between the first and the last that never came. */
+  get missingCount(): number {
+    const ranges = this.#known.ranges();
+    return (ranges.at(-1)?.[1] ?? 0) - (ranges[0]?.[0] ?? 0) - this.#count;
+  }
+
+  /** The row of a sequence; -1 where it is too far back in an archive that was not filled in order. */
+  #rowOf(sequence: number): number {
+    const rows = this.#rows;
+    if (!this.#isAscending) {
+      const least = Math.max(0, this.#count - SEARCH_ROWS);
+      for (let row = this.#count - 1; row >= least; row--) if (rows[3 * row] === sequence) return row;
+      return -1;
+    }
+    let low = 0;
+    let high = this.#count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((rows[3 * middle] as number) < sequence) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #isSame(row: number, bytes: Uint8Array, offset: number, byteLength: number): boolean {
+    if (row < 0) return true;
+    const start = this.#rows[3 * row + 1] as number;
+    if (this.#rows[3 * row + 2] !== byteLength) return false;
+    for (let index = 0; index < byteLength; index++) {
+      if (this.#bytes[start + index] !== bytes[offset + index]) return false;
+    }
+    return true;
+  }
+
   /** @throws RangeError for a session without messages, and for sequences that are too far apart to be of one session. */
   tables(): ArchiveTables {
     const ranges = this.#known.ranges();
@@ -93,14 +139,18 @@ export class ArchiveBuilder {
     new Uint8Array(bytes).set(this.#bytes.subarray(0, this.#byteLength));
     const offsets = new Float64Array(new SharedArrayBuffer(8 * span));
     const byteLengths = new Int32Array(new SharedArrayBuffer(4 * span)).fill(-1);
-    let longestByteLength = 0;
     for (let row = 0; row < this.#count; row++) {
       const [sequence = 0, offset = 0, byteLength = 0] = this.#rows.subarray(3 * row, 3 * row + 3);
       offsets[sequence - firstSequence] = offset;
       byteLengths[sequence - firstSequence] = byteLength;
-      longestByteLength = Math.max(longestByteLength, byteLength);
     }
     const shared = (array: Float64Array | Int32Array): SharedArrayBuffer => array.buffer as SharedArrayBuffer;
-    return { firstSequence, bytes, offsets: shared(offsets), byteLengths: shared(byteLengths), longestByteLength };
+    return {
+      firstSequence,
+      bytes,
+      offsets: shared(offsets),
+      byteLengths: shared(byteLengths),
+      longestByteLength: this.#longestByteLength,
+    };
   }
 }

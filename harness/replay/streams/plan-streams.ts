@@ -9,6 +9,8 @@ import type { StreamSurvey, SurveyedLine, SurveyedSession } from "./stream-surve
 /** Who asks and who answers: locally administered and documentation addresses (RFC 5737). */
 const CONSUMER = { mac: 0x0200_0000_0001, ip: ipv4Address("192.0.2.1"), port: 40_000 };
 const SERVER = { mac: 0x0200_0000_0055, ip: ipv4Address("192.0.2.55"), port: 18_000 };
+/** Messages that a capture may lack of a session and still be recovered from: each is asked for until it is given up. */
+const MISSING_LIMIT = 65_536;
 const DEFAULT_GAP_LIMIT_NS = 1_000_000;
 
 /** A plan, and what of the options it cannot do, in sentences. */
@@ -128,7 +130,14 @@ function recoveredSessions(
     const group = groups.findIndex((each) => each.lines.some((line) => lines.has(line.name)));
     if (group < 0) continue;
     if (hasRestarted) {
-      notes.push(`session ${name} begins to count anew, so a number names several messages and cannot be asked for`);
+      notes.push(`in session ${name} a sequence number stands for several messages, so none can be asked for`);
+      continue;
+    }
+    if (archive.missingCount > MISSING_LIMIT) {
+      const missing = archive.missingCount.toLocaleString("en-US");
+      notes.push(
+        `of session ${name} the capture itself lacks ${missing} messages, more than a client asks for in vain`,
+      );
       continue;
     }
     let tables: ArchiveTables;

@@ -119,6 +119,15 @@ export class StreamDesk {
     return false;
   }
 
+  /** Requests of all sessions so far. */
+  requestCount(): number {
+    let count = 0;
+    for (let index = 0; index < this.#sessions.length; index++) {
+      count = (count + (this.#sessions[index] as SessionDesk).client.recovery.schedule.requests) | 0;
+    }
+    return count;
+  }
+
   report(): ConsumerStreamsReport {
     const { arbitration, recovery, books } = this.#plan;
     for (const { arbiter } of this.#groups) arbiter?.finish();

@@ -130,7 +130,10 @@ class Survey {
     const isItch = (name: string): boolean => feeds.get(name)?.format === ITCH_FORMAT.name;
     const sessions = [...this.#sessions.values()]
       .filter((session) => [...session.lines].some(isItch))
-      .map((session) => ({ ...session, hasRestarted: hasRestarted(session, feeds) }));
+      .map((session) => ({
+        ...session,
+        hasRestarted: session.archive.conflictCount > 0 || hasRestarted(session, feeds),
+      }));
     return { lines, sessions, isCut: this.#isCut };
   }
 

@@ -11,11 +11,16 @@ test("an archive holds what it was given, in any order, each sequence once, and 
     fc.property(given, (messages) => {
       const builder = new ArchiveBuilder();
       const model = new Map<number, number[]>();
+      let conflictCount = 0;
+      let longest = 0;
       for (const { sequence, bytes } of messages) {
         builder.add(sequence, bytes, 0, bytes.length);
-        if (!model.has(sequence)) model.set(sequence, [...bytes]);
+        const known = model.get(sequence);
+        if (known === undefined) model.set(sequence, [...bytes]);
+        else if (known.join() !== [...bytes].join()) conflictCount++;
+        longest = Math.max(longest, bytes.length);
       }
-      expect(builder.count).toBe(model.size);
+      expect(builder).toMatchObject({ count: model.size, conflictCount });
       const tables = structuredClone(builder.tables());
       const archive = new MessageArchive(tables);
       const sequences = [...model.keys()];
@@ -23,7 +28,8 @@ test("an archive holds what it was given, in any order, each sequence once, and 
         Math.min(...sequences),
         Math.max(...sequences) + 1,
       ]);
-      expect(tables.longestByteLength).toBe(Math.max(...[...model.values()].map(({ length }) => length)));
+      expect(tables.longestByteLength).toBe(longest);
+      expect(builder.missingCount).toBe(archive.nextSequence - archive.firstSequence - model.size);
       for (let sequence = 2 ** 40 - 2; sequence < 2 ** 40 + 63; sequence++) {
         const wanted = model.get(sequence);
         expect(archive.holds(sequence)).toBe(wanted !== undefined);
