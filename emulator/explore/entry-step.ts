@@ -38,6 +38,7 @@ export function stepEntry(run: StepContext, at: number): void {
     case k.DMA_LANDING: {
       const hasPayload = flight.context[at] === HAS_PAYLOAD;
       flight.remove(at);
+      if (state.hooks[queue - k.UP]?.mayLand?.(address, byteLength) === false) return;
       if (hasPayload) state.landPayload(address, low, byteLength);
       else state.timeline.land(address, byteLength, low, high);
       return;

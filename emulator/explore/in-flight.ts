@@ -144,6 +144,19 @@ export class InFlight {
     return false;
   }
 
+  /** True when a store buffer holds every byte of this range, of at most 8. */
+  coversAll(queue: number, address: number, byteLength: number): boolean {
+    let missing = 2 ** byteLength - 1;
+    for (let index = 0; index < this.count; index++) {
+      const at = this.order[index] as number;
+      if (this.queue[at] !== queue || this.kind[at] !== BUFFERED_STORE) continue;
+      const from = Math.max(0, (this.address[at] as number) - address);
+      const to = Math.min(byteLength, (this.address[at] as number) + (this.byteLength[at] as number) - address);
+      for (let byte = from; byte < to; byte++) missing &= ~(1 << byte);
+    }
+    return missing === 0;
+  }
+
   /** True when a store buffer holds a posted write. */
   hasIo(queue: number): boolean {
     if (this.queued[queue] === 0) return false;

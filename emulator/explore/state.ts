@@ -45,6 +45,8 @@ export interface Steps {
 
 /** A device that reacts to what arrives. Without one, registers are plain memory. */
 export interface DeviceHook {
+  /** A DMA write of the device is about to land. False when it hits nothing any more; the hook has said so. */
+  mayLand?(address: number, byteLength: number): boolean;
   /** A posted write arrives. `offset` counts from the start of the device's registers. */
   onWrite?(offset: number, byteLength: number, low: number, high: number): void;
   /** A read arrives; returns the low word. */

@@ -321,7 +321,7 @@ describe("the other verbs", () => {
   test("devices lists them", async () => {
     expect((await softbar("devices")).stdout).toMatch(/^ixgbe +8086:/m);
     const { devices } = JSON.parse((await softbar("devices", "--json")).stdout) as { devices: { name: string }[] };
-    expect(devices.map(({ name }) => name)).toEqual(["ixgbe", "exanic", "edu"]);
+    expect(devices.map(({ name }) => name)).toEqual(["ixgbe", "exanic", "edu", "feed-handler"]);
   });
 
   test("regs prints a register with its fields", async () => {
