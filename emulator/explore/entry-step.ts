@@ -71,6 +71,8 @@ export function stepEntry(run: StepContext, at: number): void {
       const { detail, context } = flight;
       const tag = detail[at] as number;
       const what = context[at] as number;
+      // One that is prompt brings its time along.
+      state.nowNs = Math.max(state.nowNs, flight.dueNs[at] as number);
       flight.remove(at);
       state.hooks[queue - k.EVENTS]?.onEvent?.(tag, what);
     }

@@ -31,6 +31,8 @@ export class InFlight {
   readonly detail: Int32Array = new Int32Array(IN_FLIGHT_LIMIT);
   readonly context: Int32Array = new Int32Array(IN_FLIGHT_LIMIT);
   readonly dueNs: Float64Array = new Float64Array(IN_FLIGHT_LIMIT);
+  /** 1: an event that may come before time has moved to it, because whoever else could go on is slow. */
+  readonly isPrompt: Uint8Array = new Uint8Array(IN_FLIGHT_LIMIT);
   /** 1 while a schedule keeps it back. */
   readonly held: Uint8Array = new Uint8Array(IN_FLIGHT_LIMIT);
   /** The deviation that keeps it back, in a run that is recorded. */

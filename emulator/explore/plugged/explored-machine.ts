@@ -35,6 +35,9 @@ const HOST_MEMORY_BYTES = 1 << 24;
 const IOMMU = { windowBytes: 1 << 25, mappingCount: 256 } as const;
 const WIRE_QUEUE_BYTES = 4096;
 
+/** How often an event of a device overtakes a driver that could go on; see MachineLatitude. */
+const PROMPT_EVENT_PROBABILITY = 0.25;
+
 /** See {@link ExploredMachine.save}. */
 export interface SetUpState {
   readonly checkpoint: Checkpoint;
@@ -96,6 +99,7 @@ export class ExploredMachine {
     const explorer = new Machine(new Uint8Array(tables.arena.memory), DEVICE_SHIFT);
     const { state } = explorer;
     this.explorer = explorer;
+    explorer.allow({ promptEventProbability: PROMPT_EVENT_PROBABILITY });
     explorer.nameOther = (address) => this.nameOf(address);
     explorer.nameEvent = (context) => EVENT_NAMES[context] ?? "event";
     explorer.nameAwait = (operand) => this.awaits.nameOf(operand);

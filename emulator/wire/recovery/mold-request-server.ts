@@ -124,14 +124,19 @@ export class MoldRequestServer implements WireSink {
 
   /**
    * Takes the messages of a downstream packet into the store, as it goes out on the lines. Those it has it leaves as they are.
-   * @throws RangeError for a packet that cannot be read, or begins beyond the next message: the server must see them all; and
-   * where it was given an archive, which has all of them.
+   * @throws RangeError for a packet that cannot be read, is of another session, or begins beyond the next message: the server
+   * must see them all. Nothing of it is taken then; nor where it was given an archive, which has all of them.
    */
   record(bytes: Uint8Array, offset: number, byteLength: number): void {
     const packet = this.#packet;
     const store = this.#store;
     if (store === undefined) throw new RangeError("this server has an archive of the session, and records nothing");
     if (!packet.parse(bytes, offset, byteLength)) throw new RangeError("this is no MoldUDP64 packet to record");
+    if (!this.#isMySession(bytes, packet.sessionOffset)) {
+      throw new RangeError(
+        `a packet of session "${packet.session.trimEnd()}" is recorded, but this server has session "${this.#options.session}"`,
+      );
+    }
     if (packet.messageCount > 0 && packet.sequence > store.nextSequence) {
       throw new RangeError(`a packet from ${packet.sequence} on is recorded, but ${store.nextSequence} comes next`);
     }
