@@ -192,10 +192,15 @@ export class MessageGate {
         if (runStart < 0) runStart = index;
       } else {
         if ((had & bit) !== 0) tally.duplicates++;
-        else if ((had & DECLARED_LOST) !== 0) tally.lateMessages++;
-        else tally.secondMessages++;
+        else if ((had & DECLARED_LOST) === 0) tally.secondMessages++;
         if (runStart >= 0) this.#letThrough(line, sequence, bytes, offset, byteLength, runStart, index - runStart);
         runStart = -1;
+        if ((had & (bit | DECLARED_LOST)) === DECLARED_LOST) {
+          tally.lateMessages++;
+          this.#range[0] = (sequence[0] as number) + index;
+          this.#range[1] = this.#range[0] + 1;
+          this.#sink.late?.(this.streamKey, line, this.#range, bytes, offset, byteLength, index);
+        }
       }
       slot = this.#window.after(slot);
     }
