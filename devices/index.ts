@@ -2,4 +2,5 @@
 
 export { type EduOptions, edu } from "./edu/index.ts";
 export { type ExanicOptions, exanic } from "./exanic/index.ts";
+export { type FeedHandlerOptions, feedHandler } from "./feed-handler/index.ts";
 export { type IxgbeOptions, ixgbe } from "./ixgbe/index.ts";

@@ -192,6 +192,8 @@ export { type CboeClientOptions, type CboeClientReport, CboeGapClient } from "./
 export type { CboeProxyOptions, CboeProxyReport } from "./wire/recovery/cboe-gap-options.ts";
 export { CboeGapProxy } from "./wire/recovery/cboe-gap-proxy.ts";
 export { GapRecovery, type MessageSink, type RecoveryReport } from "./wire/recovery/gap-recovery.ts";
+export { ArchiveBuilder, type ArchiveTables, MessageArchive } from "./wire/recovery/message-archive.ts";
+export type { MessageSource } from "./wire/recovery/message-source.ts";
 export {
   type FramePort,
   type MoldClientOptions,

@@ -73,5 +73,13 @@ export { type ReplayDriverArgument, ReplaySink, type SinkReport } from "./replay
 export { type BurstScaling, type LineSpeed, parseSpeed, type ReplaySpeed } from "./replay/replay-speed.ts";
 export type { DropPlace, ReplayTarget } from "./replay/replay-target.ts";
 export { type Moment, parseMoment, type ReplayWindow } from "./replay/replay-window.ts";
+export type { ArbitrateOptions, RecoverOptions, StreamOptions } from "./replay/streams/stream-plan.ts";
+export type {
+  ArbitratedStream,
+  BookReport,
+  InstrumentReport,
+  RecoveredStream,
+  StreamsReport,
+} from "./replay/streams/stream-report.ts";
 export type { SendOptions, TestWire } from "./test-wire.ts";
 export type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";

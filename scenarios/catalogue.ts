@@ -1,5 +1,6 @@
 import { edu } from "../devices/edu/index.ts";
 import { exanic } from "../devices/exanic/index.ts";
+import { feedHandler } from "../devices/feed-handler/index.ts";
 import { ixgbe } from "../devices/ixgbe/index.ts";
 import type { CatalogueEntry } from "../harness/cli/catalogue.ts";
 import { exanicTarget } from "./replay/exanic-target.ts";
@@ -10,4 +11,5 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   { name: "ixgbe", spec: () => ixgbe(), target: (options) => ixgbeTarget(options) },
   { name: "exanic", spec: () => exanic(), target: (options) => exanicTarget(options) },
   { name: "edu", spec: () => edu() },
+  { name: "feed-handler", spec: () => feedHandler() },
 ];

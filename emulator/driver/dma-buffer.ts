@@ -1,6 +1,6 @@
 import type { DmaBuffer } from "../pcie/driver-view.ts";
 
-/** A spin lock is tried again at least so often, and given up after ten seconds. */
+/** A spin lock is tried again at least so often, and given up when it was taken for ten seconds of naps on end. */
 const LOCK_NAP_MS = 1;
 const LOCK_NAPS = 10_000;
 
@@ -90,10 +90,14 @@ export class MappedBuffer implements DmaBuffer {
   }
 
   lock(offset: number): void {
-    for (let naps = 0; this.compareExchange32(offset, 0, 1) !== 0; naps++) {
+    for (let naps = 0; ; ) {
+      const holder = this.compareExchange32(offset, 0, 1);
+      if (holder === 0) return;
       if (naps === LOCK_NAPS) throw new Error(`${this.#place(offset)}: a lock that nobody gives back`);
-      // Not notified: whoever holds a spin lock holds it for less than a nap.
-      Atomics.wait(this.#signedWords, offset >>> 2, 1, LOCK_NAP_MS);
+      // Not notified: whoever holds a spin lock holds it for less than a nap. A wait that ends at once is no nap: the lock
+      // was given back meanwhile, and another CPU may take it first any number of times.
+      const outcome = Atomics.wait(this.#signedWords, offset >>> 2, holder | 0, LOCK_NAP_MS);
+      naps = outcome === "timed-out" ? naps + 1 : 0;
     }
   }
 

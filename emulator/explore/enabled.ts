@@ -181,7 +181,7 @@ export class EnabledSteps {
       case INTERRUPT:
         return canInterrupt(state, queue - INTERRUPTS);
       case EVENT:
-        return (flight.dueNs[at] as number) <= state.nowNs;
+        return (flight.dueNs[at] as number) <= state.nowNs || flight.isPrompt[at] === 1;
       default:
         // Posted writes, read requests, messages, completions: in order.
         seen[queue] = bits | HAS_ANY;

@@ -38,6 +38,7 @@ export function stepEntry(run: StepContext, at: number): void {
     case k.DMA_LANDING: {
       const hasPayload = flight.context[at] === HAS_PAYLOAD;
       flight.remove(at);
+      if (state.hooks[queue - k.UP]?.mayLand?.(address, byteLength) === false) return;
       if (hasPayload) state.landPayload(address, low, byteLength);
       else state.timeline.land(address, byteLength, low, high);
       return;
@@ -70,6 +71,8 @@ export function stepEntry(run: StepContext, at: number): void {
       const { detail, context } = flight;
       const tag = detail[at] as number;
       const what = context[at] as number;
+      // One that is prompt brings its time along.
+      state.nowNs = Math.max(state.nowNs, flight.dueNs[at] as number);
       flight.remove(at);
       state.hooks[queue - k.EVENTS]?.onEvent?.(tag, what);
     }

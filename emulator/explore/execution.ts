@@ -62,7 +62,12 @@ export class Execution implements AccessPort {
     this.enabled = new EnabledSteps(this.state);
     this.recorder = new Recorder(this.state, this.enabled);
     this.#time = new PassingTime(machine);
-    this.state.honoursRelaxedOrdering = (device, ordinal) => this.#honoursRelaxedOrdering(device, ordinal);
+    const { state } = this;
+    const { latitude } = state;
+    state.honoursRelaxedOrdering = (device, ordinal) =>
+      this.#chance(latitude.relaxedOrderingProbability[device] as number, k.UP + device, ordinal);
+    state.comesPromptly = (device, ordinal) =>
+      this.#chance(latitude.promptEventProbability, k.EVENTS + device, ordinal);
   }
 
   /** One run from the beginning to its verdict. */
@@ -269,14 +274,13 @@ export class Execution implements AccessPort {
     stepThread(this, thread);
   }
 
-  #honoursRelaxedOrdering(device: number, ordinal: number): boolean {
-    const probability = this.state.latitude.relaxedOrderingProbability[device] as number;
+  /** Whether a thing of chance happens, which the ordinary run is without. */
+  #chance(probability: number, actor: number, ordinal: number): boolean {
     if (probability === 0 || probability === 1) return probability === 1;
     if (this.isSettingUp) return false;
-    const actor = k.UP + device;
-    const isHonoured = this.#strategy?.chooseChance?.(this, actor, ordinal) ?? this.#dice.chance(probability);
-    if (isHonoured) this.recorder.chance(actor, ordinal);
-    return isHonoured;
+    const happens = this.#strategy?.chooseChance?.(this, actor, ordinal) ?? this.#dice.chance(probability);
+    if (happens) this.recorder.chance(actor, ordinal);
+    return happens;
   }
 
   #start(thread: number): void {

@@ -31,6 +31,8 @@ export class InFlight {
   readonly detail: Int32Array = new Int32Array(IN_FLIGHT_LIMIT);
   readonly context: Int32Array = new Int32Array(IN_FLIGHT_LIMIT);
   readonly dueNs: Float64Array = new Float64Array(IN_FLIGHT_LIMIT);
+  /** 1: an event that may come before time has moved to it, because whoever else could go on is slow. */
+  readonly isPrompt: Uint8Array = new Uint8Array(IN_FLIGHT_LIMIT);
   /** 1 while a schedule keeps it back. */
   readonly held: Uint8Array = new Uint8Array(IN_FLIGHT_LIMIT);
   /** The deviation that keeps it back, in a run that is recorded. */
@@ -142,6 +144,19 @@ export class InFlight {
         return true;
     }
     return false;
+  }
+
+  /** True when a store buffer holds every byte of this range, of at most 8. */
+  coversAll(queue: number, address: number, byteLength: number): boolean {
+    let missing = 2 ** byteLength - 1;
+    for (let index = 0; index < this.count; index++) {
+      const at = this.order[index] as number;
+      if (this.queue[at] !== queue || this.kind[at] !== BUFFERED_STORE) continue;
+      const from = Math.max(0, (this.address[at] as number) - address);
+      const to = Math.min(byteLength, (this.address[at] as number) + (this.byteLength[at] as number) - address);
+      for (let byte = from; byte < to; byte++) missing &= ~(1 << byte);
+    }
+    return missing === 0;
   }
 
   /** True when a store buffer holds a posted write. */

@@ -14,6 +14,12 @@ export interface MachineLatitude {
   readonly spuriousWakesMax?: number;
   /** Whether an uncached access of a CPU drives its write-combining buffer out first, as x86 does. Default false. */
   readonly uncachedFlushesCombining?: boolean;
+  /**
+   * How likely an event that a device has planned up to a millisecond ahead comes while CPUs could still go on: they were
+   * kept from it. Without it, time moves only when nobody can go on. Decided for each event. Default 0 for small programs,
+   * 0.25 for drivers with their devices.
+   */
+  readonly promptEventProbability?: number;
 }
 
 export interface LinkLatitude {
@@ -33,9 +39,10 @@ export class Latitude {
   earlyTimeoutsLeft = 0;
   spuriousWakesLeft = 0;
   uncachedFlushesCombining = false;
+  promptEventProbability = 0;
   readonly relaxedOrderingProbability: Float64Array = new Float64Array(DEVICE_LIMIT).fill(1);
   readonly intxOvertakesDma: Uint8Array = new Uint8Array(DEVICE_LIMIT).fill(1);
-  /** True when some link leaves relaxed ordering to chance. */
+  /** True when anything is left to chance. */
   hasChances = false;
 
   get allowsEarly(): boolean {
@@ -43,7 +50,12 @@ export class Latitude {
   }
 
   ofMachine(wanted: MachineLatitude): void {
-    const { earlyTimeoutsMax, spuriousWakesMax, uncachedFlushesCombining } = wanted;
+    const { earlyTimeoutsMax, spuriousWakesMax, uncachedFlushesCombining, promptEventProbability } = wanted;
+    if (promptEventProbability !== undefined) {
+      checkProbability("promptEventProbability", promptEventProbability);
+      this.promptEventProbability = promptEventProbability;
+      this.#noteChances();
+    }
     if (earlyTimeoutsMax !== undefined) this.earlyTimeoutsMax = earlyTimeoutsMax;
     if (spuriousWakesMax !== undefined) this.spuriousWakesMax = spuriousWakesMax;
     if (uncachedFlushesCombining !== undefined) this.uncachedFlushesCombining = uncachedFlushesCombining;
@@ -52,12 +64,16 @@ export class Latitude {
   ofLink(device: number, wanted: LinkLatitude): void {
     const { relaxedOrderingProbability: probability, intxOvertakesDma } = wanted;
     if (probability !== undefined) {
-      if (!(probability >= 0 && probability <= 1))
-        throw new RangeError(`relaxedOrderingProbability is from 0 to 1, not ${probability}`);
+      checkProbability("relaxedOrderingProbability", probability);
       this.relaxedOrderingProbability[device] = probability;
     }
     if (intxOvertakesDma !== undefined) this.intxOvertakesDma[device] = intxOvertakesDma ? 1 : 0;
-    this.hasChances = this.relaxedOrderingProbability.some((each) => each > 0 && each < 1);
+    this.#noteChances();
+  }
+
+  #noteChances(): void {
+    const isChance = (each: number): boolean => each > 0 && each < 1;
+    this.hasChances = isChance(this.promptEventProbability) || this.relaxedOrderingProbability.some(isChance);
   }
 
   /** A run begins. */
@@ -65,4 +81,8 @@ export class Latitude {
     this.earlyTimeoutsLeft = this.earlyTimeoutsMax;
     this.spuriousWakesLeft = this.spuriousWakesMax;
   }
+}
+
+function checkProbability(name: string, probability: number): void {
+  if (!(probability >= 0 && probability <= 1)) throw new RangeError(`${name} is from 0 to 1, not ${probability}`);
 }

@@ -45,6 +45,8 @@ export interface Steps {
 
 /** A device that reacts to what arrives. Without one, registers are plain memory. */
 export interface DeviceHook {
+  /** A DMA write of the device is about to land. False when it hits nothing any more; the hook has said so. */
+  mayLand?(address: number, byteLength: number): boolean;
   /** A posted write arrives. `offset` counts from the start of the device's registers. */
   onWrite?(offset: number, byteLength: number, low: number, high: number): void;
   /** A read arrives; returns the low word. */
@@ -67,6 +69,9 @@ export interface DeviceHook {
  * Everything that one explored run changes, in arrays that are set back and never made anew: what a thread wants next,
  * what is on its way, memory, interrupts, time. It decides nothing; the steps in thread-step.ts and entry-step.ts do.
  */
+/** A CPU may be kept from its work for so long at a time, not for ever: an event that is further away does not overtake it. */
+const PROMPT_REACH_NS = 1_000_000;
+
 export class ExplorerState {
   readonly timeline: Timeline;
   readonly flight: InFlight = new InFlight();
@@ -74,6 +79,8 @@ export class ExplorerState {
   readonly latitude: Latitude = new Latitude();
   /** Whether the link lets a write with relaxed ordering, number `ordinal` of its queue, pass the ones before it. */
   honoursRelaxedOrdering: (device: number, ordinal: number) => boolean = () => true;
+  /** Whether an event of a device comes while the CPUs, which could go on, have not: they are slow. */
+  comesPromptly: (device: number, ordinal: number) => boolean = () => false;
   /** SC, TSO or RELAXED. */
   model = 0;
   nowNs = 0;
@@ -287,6 +294,8 @@ export class ExplorerState {
     this.flight.detail[at] = tag;
     this.flight.context[at] = context;
     this.flight.dueNs[at] = this.nowNs + delayNs;
+    const mayBePrompt = delayNs > 0 && delayNs <= PROMPT_REACH_NS;
+    this.flight.isPrompt[at] = mayBePrompt && this.comesPromptly(device, this.flight.ordinal[at] as number) ? 1 : 0;
   }
 
   /** An interrupt reaches its CPU's interrupt controller. It is an edge: a second one before the handler ran is the same. */

@@ -31,7 +31,9 @@ export function stepThread(run: StepContext, thread: number): void {
       store(run, thread, cpu, k.FENCE);
       return;
     case k.UNLOCK:
-      store(run, thread, cpu, k.FENCE_DRAM);
+      // Answers with what the CPU sees there: 0 is a lock that nobody holds.
+      state.loadVisible(cpu, state.address[thread] as number, 4, 0);
+      store(run, thread, cpu, k.FENCE_DRAM, state.timeline.low);
       return;
     case k.LOAD_ATOMIC:
     case k.STORE_ATOMIC:
@@ -146,6 +148,7 @@ function load(run: StepContext, thread: number, cpu: number): void {
     state.loadVisible(cpu, address, byteLength, 0);
     // Forwarded: the CPU's own store is as new as it gets.
     state.watch(thread, address, byteLength, timeline.tick);
+    noteBeside(state, thread, cpu, address, byteLength);
   } else {
     let version = 0;
     if (state.model === k.RELAXED) {
@@ -159,6 +162,16 @@ function load(run: StepContext, thread: number, cpu: number): void {
   const { low, high } = timeline;
   state.answerHigh[thread] = high;
   run.resume(thread, low);
+}
+
+/** Of a load that own stores cover in part only: the other bytes are what is newest in memory, and have been seen. */
+function noteBeside(state: ExplorerState, thread: number, cpu: number, address: number, byteLength: number): void {
+  if (state.model !== k.RELAXED || state.flight.coversAll(k.STORE_BUFFER + cpu, address, byteLength)) return;
+  const { floors, timeline } = state;
+  const tick = timeline.newestTick(address, byteLength);
+  floors.note(cpu, address, byteLength, tick);
+  floors.noteLoad(cpu, tick);
+  if (state.kind[thread] === k.LOAD_ACQUIRE) floors.raise(cpu, tick);
 }
 
 /** Loads a version and remembers what the CPU has now seen; returns when it had landed. */
@@ -203,6 +216,8 @@ function poll(run: StepContext, thread: number, cpu: number): void {
       if (satisfying > 0) version = run.chooseVersion(thread, satisfying + 1);
     }
     noteVersion(state, thread, cpu, address, byteLength, version);
+  } else {
+    noteBeside(state, thread, cpu, address, byteLength);
   }
   const { low, high } = timeline;
   state.answerHigh[thread] = high;
@@ -214,7 +229,7 @@ function fence(state: ExplorerState, cpu: number, kind: number): void {
   if (state.model === k.RELAXED && state.flight.queued[queue] !== 0) state.flight.put(kind, queue, 0, 0, 0, 0);
 }
 
-function store(run: StepContext, thread: number, cpu: number, before: number): void {
+function store(run: StepContext, thread: number, cpu: number, before: number, answer: number = 0): void {
   const { state } = run;
   if (state.model === k.SC) {
     state.timeline.land(
@@ -227,7 +242,7 @@ function store(run: StepContext, thread: number, cpu: number, before: number): v
     if (before !== 0) fence(state, cpu, before);
     put(state, thread, k.BUFFERED_STORE, k.STORE_BUFFER + cpu);
   }
-  run.resume(thread, 0);
+  run.resume(thread, answer);
 }
 
 /** Sequentially consistent: the store buffer is empty, and what is read is the newest. */

@@ -45,6 +45,17 @@ export class FindingLog {
     this.#byRule.clear();
   }
 
+  /** Back to what was found before; nobody is told again. */
+  restore(findings: readonly Finding[]): void {
+    this.clear();
+    for (const finding of findings) {
+      const copy = { ...finding };
+      this.findings.push(copy);
+      const byPlace = this.#byRule.get(copy.rule) ?? new Map<string, Finding>();
+      this.#byRule.set(copy.rule, byPlace.set(copy.place, copy));
+    }
+  }
+
   record(kind: FindingKind, rule: string, place: string, text: () => string): void {
     const known = this.#byRule.get(rule)?.get(place);
     if (known !== undefined) {

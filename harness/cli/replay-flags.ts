@@ -13,6 +13,7 @@ import { type CatalogueEntry, deviceNamed } from "./catalogue.ts";
 import { UsageError } from "./exit-codes.ts";
 import { PREPARATION_FLAGS, preparationOf } from "./preparation-flags.ts";
 import { checkRunsHere } from "./runs-here.ts";
+import { STREAM_FLAGS, STREAM_NOTES, streamsOf } from "./stream-flags.ts";
 import { listText } from "./terminal.ts";
 import { type Arguments, type Flag, wholeNumber } from "./verb.ts";
 
@@ -70,6 +71,7 @@ export const REPLAY_FLAGS: readonly Flag[] = [
     value: "FILE",
     about: "with --clock virtual: write a line for every frame at the card and at the consumer",
   },
+  ...STREAM_FLAGS,
   { name: "device", value: "NAME", about: "the card to replay into (default ixgbe)" },
   { name: "driver", value: "FILE", about: "a driver module of your own instead of the reference driver" },
   {
@@ -101,6 +103,7 @@ export const REPLAY_NOTES: readonly string[] = [
   how far          duplicate-delay=0ns, reorder-window=3 frames at most, reorder-time=10ms at most
   how late         delay=50us, jitter=10us (frames of one rule keep their order)
   for all rules    seed=1, protocol=moldudp64 (or cme-mdp3): how sequence numbers are found`,
+  ...STREAM_NOTES,
 ];
 
 /** What was typed, as options of a replay. Throws UsageError in one sentence for what makes no sense. */
@@ -122,6 +125,7 @@ export function optionsOf(given: Arguments, catalogue: readonly CatalogueEntry[]
     ...paceOf(given),
     ...windowOf(given),
     ...filesOf(given),
+    ...streamsOf(given),
     lossless: given.has("lossless"),
     fcs: fcsOf(given.value("fcs") ?? "auto"),
     ...preparationOf(given),

@@ -3,6 +3,7 @@ import type { ReplayReport, ReplaySourceReport } from "../replay/replay-report.t
 import { speedText } from "../replay/replay-speed.ts";
 import { feedRows, type Row } from "./feed-text.ts";
 import { preparationNotes } from "./preparation-text.ts";
+import { streamNotes, streamRows } from "./stream-text.ts";
 import { bytesText, counted, durationText, grouped, type painter, threeDigits } from "./terminal.ts";
 
 type Paint = ReturnType<typeof painter>;
@@ -24,9 +25,10 @@ export function replayText(report: ReplayReport, paint: Paint): string {
     ...paceRows(report),
     ...damageRows(report),
     ...feedRows(report.feed),
+    ...streamRows(report),
     ...decoderRows(report),
     ["driver", driverText(report, paint)],
-    ...notesOf(report).map((text): Row => ["note", text]),
+    ...[...notesOf(report), ...streamNotes(report)].map((text): Row => ["note", text]),
   ];
   const lines = rows.map(([label, text]) => `  ${paint("dim", label.padEnd(LABEL_WIDTH))} ${text}`);
   return [titleOf(report, paint), ...lines, ...violationLines(report, paint), ""].join("\n");
@@ -38,10 +40,12 @@ function titleOf({ source, device, speed, clock }: ReplayReport, paint: Paint): 
   return `${paint("bold", source.name)}${format} through ${device}, at ${speedText(speed)}${time}`;
 }
 
-function framesText({ sentCount, deliveredCount, droppedCount, balance }: ReplayReport, paint: Paint): string {
+function framesText(report: ReplayReport, paint: Paint): string {
+  const { sentCount, deliveredCount, droppedCount, balance, streams } = report;
+  const answers = streams?.answerFrames ?? 0;
   const dropped = `${grouped(droppedCount)} dropped`;
   return [
-    `${grouped(sentCount)} sent`,
+    answers === 0 ? `${grouped(sentCount)} sent` : `${grouped(sentCount)} sent (${grouped(answers)} answers)`,
     `${grouped(deliveredCount)} delivered`,
     droppedCount > 0 ? paint("yellow", dropped) : dropped,
     balance.holds ? paint("green", "none unaccounted for") : paint("red", "THE BALANCE DOES NOT HOLD"),

@@ -42,6 +42,8 @@ export const replay: Verb = {
     "softbar replay session.pcap --clock virtual --log events.txt",
     "softbar replay session.pcap --damage loss=0.01,duplicate=0.001,seed=7 --ledger ledger.jsonl",
     'softbar replay ab.pcap --damage "line=:15348,sequence=17..19,loss=1; line=:15348,delay=40us,jitter=10us"',
+    "softbar replay ab.pcap --clock virtual --arbitrate",
+    "softbar replay session.pcap --damage loss=0.01 --recover latency=1ms,refuse=0.1 --books",
     "softbar replay session.pcap --limit 3 --trace",
     "tcpdump -w - udp | softbar replay -",
   ],

@@ -9,6 +9,8 @@ export interface Flag {
   readonly name: string;
   /** What its value is called in the help; a flag without one is on or off. */
   readonly value?: string;
+  /** Where the value may be left out: whether the word behind the flag is one. Without a value it is "". */
+  readonly takesValue?: (word: string) => boolean;
   readonly about: string;
 }
 
@@ -53,7 +55,13 @@ export function parseArguments(verb: Verb, words: readonly string[]): Arguments 
   const options: ParseArgsOptionsConfig = Object.fromEntries(
     flags.map((flag) => [flag.name, { type: flag.value === undefined ? "boolean" : "string" }]),
   );
-  const { tokens } = parseArgs({ args: [...words], options, strict: false, allowPositionals: true, tokens: true });
+  const { tokens } = parseArgs({
+    args: withEmptyValues(flags, words),
+    options,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
   const values = new Map<string, string | undefined>();
   const positionals: string[] = [];
   for (const token of tokens) {
@@ -70,6 +78,16 @@ export function parseArguments(verb: Verb, words: readonly string[]): Arguments 
   return { positionals, value: (name) => values.get(name), has: (name) => values.has(name) };
 }
 
+/** Flags that stand without their optional value get an empty one, before the next word is taken for it. */
+function withEmptyValues(flags: readonly Flag[], words: readonly string[]): string[] {
+  return words.map((word, index) => {
+    const flag = flags.find(({ name }) => word === `--${name}`);
+    const next = words[index + 1];
+    if (flag?.takesValue === undefined || (next !== undefined && flag.takesValue(next))) return word;
+    return `${word}=`;
+  });
+}
+
 function checkFlag(flags: readonly Flag[], name: string, rawName: string, value: string | undefined): void {
   const flag = flags.find((known) => known.name === name);
   if (flag === undefined) {
@@ -78,7 +96,7 @@ function checkFlag(flags: readonly Flag[], name: string, rawName: string, value:
     throw new UsageError(`There is no flag ${rawName}${hint}`);
   }
   if (flag.value === undefined && value !== undefined) throw new UsageError(`--${name} takes no value.`);
-  if (flag.value !== undefined && (value === undefined || value === "")) {
+  if (flag.value !== undefined && flag.takesValue === undefined && (value === undefined || value === "")) {
     throw new UsageError(`--${name} needs a value: --${name} ${flag.value}.`);
   }
 }
@@ -86,7 +104,10 @@ function checkFlag(flags: readonly Flag[], name: string, rawName: string, value:
 /** The help of one verb. */
 export function helpOf(verb: Verb): string {
   const flags = [...verb.flags, ...COMMON_FLAGS];
-  const names = flags.map((flag) => (flag.value === undefined ? `--${flag.name}` : `--${flag.name} ${flag.value}`));
+  const names = flags.map(({ name, value, takesValue }) => {
+    if (value === undefined) return `--${name}`;
+    return takesValue === undefined ? `--${name} ${value}` : `--${name} [${value}]`;
+  });
   const width = Math.max(...names.map((name) => name.length));
   const lines = flags.map((flag, index) => `  ${(names[index] ?? "").padEnd(width)}  ${flag.about}`);
   const examples = verb.examples.length === 0 ? [] : ["", "Examples:", ...verb.examples.map((line) => `  ${line}`)];

@@ -119,6 +119,7 @@ export async function explore<Context = undefined, Workload = undefined>(
     session = plain;
   }
   session.execution.mustEnd = mustEnd;
+  for (const worker of session.plugged.furtherCpus.workers) if (worker !== undefined) worker.answerLimitMs = runLimitMs;
   if (options.latitude !== undefined) session.plugged.allow(options.latitude);
   const others = cpus.map((cpu) =>
     "module" in cpu ? hashOfModule(String(cpu.module)) : `${cpu.program}${cpu.handler}`,

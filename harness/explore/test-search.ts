@@ -21,6 +21,8 @@ import { readToken, TokenError, writeToken } from "./token.ts";
 import { atOnce, inTime, settled, type Work } from "./work.ts";
 
 const DEFAULT_RUNS = 1000;
+/** After so many schedules the last one is run twice: what is not repeatable could not be replayed. */
+const RUNS_PER_CHECK = 100;
 /** Schedules that one workload is searched with before the next one is drawn. */
 const RUNS_PER_WORKLOAD = 25;
 const CHANGED = "set-up, body or options are not those that the token was made with";
@@ -85,12 +87,19 @@ export class TestSearch<Context, Workload> {
 
   /** The run at which it failed, or -1. */
   *#searchOnce(): Work<number> {
-    const result = yield* settled(this.#session.search(this.#model, this.#runs, this.#seed));
-    this.#count(result);
-    if (!result.hasFailed) return -1;
-    const difference = yield* this.#check.confirm(this.#model);
-    if (difference !== undefined) throw new NondeterminismError(difference);
-    return result.runs;
+    const strategy = new Portfolio();
+    for (let done = 0; done < this.#runs; ) {
+      const runs = Math.min(RUNS_PER_CHECK, this.#runs - done);
+      const seed = done === 0 ? this.#seed : deriveSeed(this.#seed, done);
+      const result = yield* settled(this.#session.search(this.#model, runs, seed, strategy));
+      this.#count(result);
+      done += result.runs;
+      // The last run is made once more, whether it failed or not.
+      const difference = yield* this.#check.confirm(this.#model);
+      if (difference !== undefined) throw new NondeterminismError(difference);
+      if (result.hasFailed) return done;
+    }
+    return -1;
   }
 
   *#searchWorkloads(arbitrary: fc.Arbitrary<Workload>): Work<number> {

@@ -29,14 +29,16 @@ export async function foldedReplay(data: VirtualBedData, run: VirtualRun): Promi
   try {
     const awaitInput = (): void => void Atomics.wait(INPUT_WORD, 0, 0, INPUT_WAIT_MS);
     const replayer = new Replayer(machine, data.replayer, { log, awaitInput });
-    machine.host.sources.push(replayer);
+    const alarm = new Float64Array([Number.POSITIVE_INFINITY]);
+    // Nothing happens by itself then: a consumer that polls in vain goes there and no further.
+    machine.host.sources.push(...replayer.sources, { poll: () => false, isIdle: () => true, next: alarm });
     const [endpoint] = machine.endpoints;
     const [functionTables] = tables.functions;
     if (endpoint === undefined || functionTables === undefined) throw new TestbedError("no device is plugged in");
     const link = new PollingLink(machine.host, endpoint);
     const pci = new DriverPciFunction(link, tables, functionTables, machine.memory, 0);
     machine.host.settle();
-    const company = { clock, ...(log === undefined ? {} : { log }) };
+    const company = { clock, alarm, ...(log === undefined ? {} : { log }) };
     const result = await drive([pci], { ...argument, company });
     quiesce(machine);
     return {

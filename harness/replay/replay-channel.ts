@@ -25,6 +25,8 @@ const DROPPED = 49;
 const NOTED = 50;
 const DELIVERED = 64;
 const REJECTED = 65;
+const HELD = 66;
+const ASKED = 67;
 const WORD_COUNT = 80;
 
 /** Frames whose arrival is remembered: more than a card and its rings hold. */
@@ -159,6 +161,24 @@ export class ReplayChannel {
 
   set rejectedCount(count: number) {
     Atomics.store(this.#words, REJECTED, count);
+  }
+
+  /** True while the consumer has so much that waits for a missing message that no more shall come at full speed. */
+  get isHeld(): boolean {
+    return Atomics.load(this.#words, HELD) === 1;
+  }
+
+  set isHeld(isHeld: boolean) {
+    Atomics.store(this.#words, HELD, isHeld ? 1 : 0);
+  }
+
+  /** Requests that the consumer has sent: they are movement, too. */
+  get requestCount(): number {
+    return Atomics.load(this.#words, ASKED);
+  }
+
+  set requestCount(count: number) {
+    Atomics.store(this.#words, ASKED, count);
   }
 
   /** Frames that are on their way: injected, and neither dropped by the card nor seen by the sink. */

@@ -7,6 +7,7 @@ import type { ReplayProgress } from "./replay-progress.ts";
 import type { BurstScaling, ReplaySpeed } from "./replay-speed.ts";
 import type { ReplayTarget } from "./replay-target.ts";
 import { checkWindow, type ReplayWindow } from "./replay-window.ts";
+import { checkStreamOptions, type StreamOptions } from "./streams/stream-plan.ts";
 
 /** How long a paced replay is going to take. */
 export interface ReplayExpectation {
@@ -19,7 +20,7 @@ export interface ReplayExpectation {
 }
 
 /** What the command line and the library can ask of a replay. */
-export interface ReplayOptions {
+export interface ReplayOptions extends StreamOptions {
   /** The card and its driver. */
   readonly target: ReplayTarget;
   /** A pcap or pcapng file, plain or in gzip or zstd. Without it a session is made up: {@link ReplayOptions.session}. */
@@ -119,4 +120,13 @@ export function checkReplayOptions(options: ReplayOptions): void {
   if (!Number.isSafeInteger(loopCount) || loopCount < 1) throw new RangeError(`${loopCount} passes make no sense.`);
   if (!(loopGapNs >= 0)) throw new RangeError(`a gap of ${loopGapNs} ns between two passes makes no sense.`);
   if (window !== undefined) checkWindow(window);
+  checkStreamOptions(options);
+  if (loopCount > 1 && asksForStreams(options)) {
+    throw new RangeError("every pass has the same sequence numbers: arbitration, recovery and books take one pass.");
+  }
+}
+
+/** Whether something is to be made of the streams, for which the capture is read beforehand. */
+export function asksForStreams({ arbitrate, recover, books }: StreamOptions): boolean {
+  return arbitrate !== undefined || recover !== undefined || books === true;
 }

@@ -9,6 +9,7 @@ import type { SinkReport } from "./replay-sink.ts";
 import type { BurstScaling, ReplaySpeed } from "./replay-speed.ts";
 import type { DropPlace, ReplayTarget } from "./replay-target.ts";
 import type { ReplayerReport } from "./replayer-options.ts";
+import type { StreamsReport } from "./streams/stream-report.ts";
 
 /** What a replay driver module returns: the sink's report, and what the driver read from the card's counters. */
 export interface ReplayDriverResult extends SinkReport {
@@ -72,6 +73,8 @@ export interface ReplayReport {
   /** What the wire did to the frames; undefined where nothing was asked for. */
   readonly damage: DamageReport | undefined;
   readonly feed: SinkReport["feed"];
+  /** What came of arbitration, recovery and books; undefined where none was asked for. */
+  readonly streams: StreamsReport | undefined;
   /** What the user's decoder returned. */
   readonly decoder: unknown;
   readonly violations: readonly Finding[];
@@ -109,6 +112,19 @@ export interface ReplayCounts {
   readonly driver: ReplayDriverResult;
   /** The device's statistics after the last frame; those before the first are in the replayer's report. */
   readonly after: Readonly<Record<string, number>>;
+}
+
+/** What the consumer made of the streams, with what the servers at the far end say. Undefined where nothing was asked for. */
+export function streamsReport(
+  { driver, replayer }: Pick<ReplayCounts, "driver" | "replayer">,
+  notes: readonly string[],
+): StreamsReport | undefined {
+  if (driver.streams === undefined) return undefined;
+  const recovery = driver.streams.recovery?.flatMap((session, index) => {
+    const server = replayer.servers[index];
+    return server === undefined ? [] : [{ ...session, server }];
+  });
+  return { ...driver.streams, recovery, answerFrames: replayer.answerCount, notes };
 }
 
 /** Where frames were dropped: the card's places, split by register where the driver read them, then the driver's own. */

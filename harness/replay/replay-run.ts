@@ -10,9 +10,17 @@ import type { ReplayChannel } from "./replay-channel.ts";
 import { ReplayDecoderError, ReplayDriverError, ReplayStuckError } from "./replay-errors.ts";
 import { checkFrames, expectationOf, readerError } from "./replay-expectation.ts";
 import { isPaced, type ReplayOptions, speedOf } from "./replay-options.ts";
-import { balanceOf, damageReport, dropsOf, type ReplayDriverResult, type ReplayReport } from "./replay-report.ts";
+import {
+  balanceOf,
+  damageReport,
+  dropsOf,
+  type ReplayDriverResult,
+  type ReplayReport,
+  streamsReport,
+} from "./replay-report.ts";
 import type { ReplayDriverArgument } from "./replay-sink.ts";
 import type { OpenSource } from "./replay-source.ts";
+import type { PlannedStreams } from "./streams/plan-streams.ts";
 import { ReplayWatch } from "./watch.ts";
 
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
@@ -35,6 +43,8 @@ export interface ReplayInput {
   readonly queue: SharedArrayBuffer;
   readonly channel: ReplayChannel;
   readonly damagedWire: Damage | undefined;
+  /** What is to be made of the streams, and what of it cannot be. */
+  readonly streams: PlannedStreams | undefined;
   /** Why the file could not be read to its end. */
   damage: string | undefined;
 }
@@ -87,10 +97,12 @@ export class ReplayRun {
 
   #runDriver(): Promise<unknown> {
     const { target, decoderUrl } = this.#options;
+    const { streams } = this.#input;
     const argument: ReplayDriverArgument = {
       channel: this.#input.channel.tables,
       drainLimitMs: limitUnderDebugger(DRAIN_LIMIT_MS),
       options: target.driverOptions,
+      ...(streams === undefined ? {} : { streams: streams.plan }),
     };
     if (decoderUrl === undefined) return this.#bed.run(target.driverUrl, argument);
     const decoding: DecodingArgument = { ...argument, driverUrl: target.driverUrl, decoderUrl };
@@ -203,6 +215,7 @@ export class ReplayRun {
           ? undefined
           : damageReport(damagedWire.ledger, this.#options.damage ?? {}, interrupted),
       feed: driver.feed,
+      streams: streamsReport(counts, this.#input.streams?.notes ?? []),
       decoder: driver.decoder,
       violations: this.#bed.violations,
       notes: this.#bed.notes,
@@ -224,7 +237,7 @@ export class ReplayRun {
       elapsedMs: nowMs - this.#startedAtMs,
       frameCount: reader.isDone ? queuedCount : isWhole ? source.frameCount : undefined,
       fraction: reader.isDone
-        ? sentCount / Math.max(1, queuedCount)
+        ? Math.min(1, sentCount / Math.max(1, queuedCount))
         : isWhole
           ? source.fractionOf(sentCount, sentBytes)
           : undefined,

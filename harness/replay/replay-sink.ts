@@ -1,5 +1,6 @@
 import type { Clock } from "../../emulator/clock/clock.ts";
 import { WallClock } from "../../emulator/clock/wall-clock.ts";
+import type { FramePort } from "../../emulator/wire/recovery/mold-client.ts";
 import { ArrivalSearch } from "./arrival-log.ts";
 import { FeedMeter, type FeedReport } from "./feed-meter.ts";
 import { ARRIVED_NS, DELIVERED_NS, type FrameDecoder } from "./frame-decoder.ts";
@@ -7,6 +8,9 @@ import type { FrameEventLog } from "./frame-event-log.ts";
 import { LatencyMeter, type LatencyReport } from "./latency.ts";
 import { REPLAY_FINISHED, ReplayChannel, type ReplayChannelTables } from "./replay-channel.ts";
 import { ReplayDecoderError } from "./replay-errors.ts";
+import { StreamDesk } from "./streams/stream-desk.ts";
+import type { StreamPlan } from "./streams/stream-plan.ts";
+import type { ConsumerStreamsReport } from "./streams/stream-report.ts";
 
 /** What a replay driver module is called with: `(functions, argument: ReplayDriverArgument)`. Structured-cloneable. */
 export interface ReplayDriverArgument {
@@ -17,6 +21,8 @@ export interface ReplayDriverArgument {
   readonly options: unknown;
   /** Set in the driver's own thread by what calls the driver module; it goes on to the sink with the rest. */
   readonly company?: SinkCompany;
+  /** What is to be made of the streams in the frames. */
+  readonly streams?: StreamPlan;
 }
 
 /** What a sink has in its thread besides. */
@@ -26,6 +32,8 @@ export interface SinkCompany {
   /** The clock of a driver that runs in virtual time; CLOCK_MONOTONIC otherwise. */
   readonly clock?: Clock;
   readonly log?: FrameEventLog;
+  /** `[0]`: set by the sink to when it wants to be polled again at the latest. */
+  readonly alarm?: Float64Array;
 }
 
 /** What a sink has counted. Plain data: what a replay driver module returns. */
@@ -41,6 +49,8 @@ export interface SinkReport {
   /** Frames without a latency: their arrival was not found. */
   readonly unmeasuredCount: number;
   readonly feed: FeedReport;
+  /** What came of the streams. */
+  readonly streams?: ConsumerStreamsReport;
   /** What the user's decoder returned. */
   readonly decoder?: unknown;
 }
@@ -82,16 +92,22 @@ export class ReplaySink {
   readonly #arrivals: ArrivalSearch;
   readonly #latency = new LatencyMeter();
   readonly #feed = new FeedMeter();
+  readonly #desk: StreamDesk | undefined;
   readonly #drainLimitNs: number;
   readonly #times = new Float64Array(4);
   #deliveredCount = 0;
   #rejectedCount = 0;
   #shownCount = 0;
   #untilLook = POLLS_PER_LOOK;
+  #isHeld = false;
+  #requestCount = 0;
 
-  constructor(argument: ReplayDriverArgument) {
+  /** `port` is the driver's way out, for replays with recovery, whose requests go through the card. */
+  constructor(argument: ReplayDriverArgument, port?: FramePort) {
     this.#channel = new ReplayChannel(argument.channel);
-    const { clock = new WallClock(), decoder, log } = argument.company ?? {};
+    const { clock = new WallClock(), decoder, log, alarm } = argument.company ?? {};
+    const { streams } = argument;
+    if (streams !== undefined) this.#desk = new StreamDesk(streams, clock, port, alarm);
     this.#clock = clock;
     this.#decoder = decoder;
     this.#log = log;
@@ -117,7 +133,9 @@ export class ReplaySink {
     const isFound = this.#arrivals.find(bytes, offset, byteLength);
     if (isFound) this.#latency.record(this.#arrivals.arrivalNs, this.#clock.now);
     this.#log?.driver(bytes, offset, byteLength);
-    this.#feed.count(bytes, offset, byteLength);
+    const arrivedNs = isFound ? this.#arrivals.arrivalNs : this.#clock.now;
+    // What was asked for is no feed, and has gaps wherever nothing was asked.
+    if (this.#desk?.frame(bytes, offset, byteLength, arrivedNs) !== true) this.#feed.count(bytes, offset, byteLength);
     if (this.#decoder !== undefined) this.#decode(this.#decoder, isFound, bytes, offset, byteLength);
   }
 
@@ -135,12 +153,17 @@ export class ReplaySink {
 
   /** True when every frame that was sent has come or is known to be dropped, or will not come any more. */
   isOver(): boolean {
-    if (this.#channel.state !== REPLAY_FINISHED) return false;
-    if (this.#channel.outstandingCount === 0 || this.#hasRunDry()) {
-      this.#channel.over();
-      return true;
+    if (this.#desk !== undefined) {
+      this.#desk.pump();
+      this.#hold(this.#desk.isOverfull());
+      this.#tellRequests(this.#desk.requestCount());
     }
-    return false;
+    if (this.#channel.state !== REPLAY_FINISHED) return false;
+    if (this.#channel.outstandingCount !== 0 && !this.#hasRunDry()) return false;
+    // What is missing is asked for, and given up after a number of times: that comes to an end. Who stops does not wait for it.
+    if (this.#desk?.isSettled() === false && !this.#channel.isStopped) return false;
+    this.#channel.over();
+    return true;
   }
 
   report(): SinkReport {
@@ -152,8 +175,21 @@ export class ReplaySink {
       latency: this.#latency.report(),
       unmeasuredCount: this.#arrivals.missedCount,
       feed: this.#feed.report(),
+      ...(this.#desk === undefined ? {} : { streams: this.#desk.report() }),
       ...(this.#decoder?.report === undefined ? {} : { decoder: told(this.#decoder, this.#decoder.report) }),
     };
+  }
+
+  #tellRequests(count: number): void {
+    if (count === this.#requestCount) return;
+    this.#requestCount = count;
+    this.#channel.requestCount = count;
+  }
+
+  #hold(isHeld: boolean): void {
+    if (isHeld === this.#isHeld) return;
+    this.#isHeld = isHeld;
+    this.#channel.isHeld = isHeld;
   }
 
   #decode(decoder: FrameDecoder, isFound: boolean, bytes: Uint8Array, offset: number, byteLength: number): void {

@@ -13,11 +13,13 @@ import { type ReplayBed, ThreadedReplayBed } from "./replay-bed.ts";
 import { ReplayChannel } from "./replay-channel.ts";
 import { ReplayInputError } from "./replay-errors.ts";
 import { checkFrames, readerError } from "./replay-expectation.ts";
-import { checkReplayOptions, isPaced, type ReplayOptions, speedOf } from "./replay-options.ts";
+import { asksForStreams, checkReplayOptions, isPaced, type ReplayOptions, speedOf } from "./replay-options.ts";
 import type { ReplayReport } from "./replay-report.ts";
 import { type ReplayInput, ReplayRun } from "./replay-run.ts";
 import { type OpenSource, openSource } from "./replay-source.ts";
 import type { ReplayerOptions } from "./replayer-options.ts";
+import { type PlannedStreams, planStreams } from "./streams/plan-streams.ts";
+import { surveyStreams } from "./streams/stream-survey.ts";
 import { VirtualReplayBed } from "./virtual-bed.ts";
 
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
@@ -48,10 +50,11 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   if (options.eventLogPath !== undefined) checkWritable(options.eventLogPath);
   const device = await loadDevice(options.target.device);
   checkWire(device, options.target.port ?? 0);
+  const streams = await plannedStreams(options);
   const source = await openSource(options);
   let reader: FrameReader | undefined;
   try {
-    const input = await readAhead(source, options);
+    const input = await readAhead(source, options, streams);
     ({ reader } = input);
     const { bed, trace } = await plugIn(device, input, options, openedAt);
     try {
@@ -66,7 +69,11 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
 }
 
 /** Fills the queue before anything else starts: bad input is told without a thread, and small captures wait for no disk. */
-async function readAhead(source: OpenSource, options: ReplayOptions): Promise<ReplayInput> {
+async function readAhead(
+  source: OpenSource,
+  options: ReplayOptions,
+  streams: PlannedStreams | undefined,
+): Promise<ReplayInput> {
   const queue = FrameQueue.createBuffer(options.readAheadBytes ?? READ_AHEAD_BYTES);
   const { fcs = "auto", limit = Number.POSITIVE_INFINITY, damage } = options;
   const damagedWire = damage === undefined ? undefined : new Damage(damage, MemoryView.ofSize(4));
@@ -83,6 +90,7 @@ async function readAhead(source: OpenSource, options: ReplayOptions): Promise<Re
     queue,
     channel: new ReplayChannel(ReplayChannel.createTables()),
     damagedWire,
+    streams,
     damage: undefined,
   };
   if (source.isLive) return input;
@@ -97,6 +105,13 @@ async function readAhead(source: OpenSource, options: ReplayOptions): Promise<Re
   }
   checkFrames(source, reader);
   return input;
+}
+
+/** Reads the capture once beforehand, where something is to be made of its streams. */
+async function plannedStreams(options: ReplayOptions): Promise<PlannedStreams | undefined> {
+  if (!asksForStreams(options)) return undefined;
+  const survey = await surveyStreams(options, options.recover !== undefined);
+  return planStreams(survey, options, options.file ?? "the generated session");
 }
 
 /** What the reader has to know of times. */
@@ -126,7 +141,9 @@ async function plugIn(
   openedAt: string,
 ): Promise<{ readonly bed: ReplayBed; readonly trace: LiveTrace | undefined }> {
   const { target, clock = "wall", lossless = false, inFlightLimit = IN_FLIGHT_LIMIT } = options;
-  const tables = createTables([device], { clock, sentFrames: "count" });
+  const recovery = input.streams?.plan.recovery;
+  // Requests are taken from the far end of the wire; nobody wants anything else that a driver sends.
+  const tables = createTables([device], { clock, sentFrames: recovery === undefined ? "count" : "keep" });
   const trace = options.onTrace === undefined ? undefined : new LiveTrace([device], tables);
   const replayer: ReplayerOptions = {
     channel: input.channel.tables,
@@ -137,6 +154,7 @@ async function plugIn(
     lossless,
     inFlightLimit,
     dropCounters: target.drops.map(({ counter }) => counter),
+    ...(recovery === undefined ? {} : { recovery }),
   };
   if (clock === "virtual") {
     const { eventLogPath } = options;

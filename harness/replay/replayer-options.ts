@@ -1,5 +1,7 @@
+import type { MoldServerReport } from "../../emulator/wire/recovery/mold-request-server.ts";
 import type { LatenessReport } from "./latency.ts";
 import type { ReplayChannelTables } from "./replay-channel.ts";
+import type { StreamPlan } from "./streams/stream-plan.ts";
 
 /** What the device thread is given for a replay. Structured-cloneable. */
 export interface ReplayerOptions {
@@ -16,12 +18,18 @@ export interface ReplayerOptions {
   readonly inFlightLimit: number;
   /** Names in the device's statistics whose sum is the frames that it dropped. */
   readonly dropCounters: readonly string[];
+  /** Re-request servers at the far end of the wire. */
+  readonly recovery?: NonNullable<StreamPlan["recovery"]>;
 }
 
 /** What the replayer tells about itself when it is asked. */
 export interface ReplayerReport {
   readonly sentCount: number;
   readonly sentBytes: number;
+  /** Frames that the far end answered with: they are among the sent ones. */
+  readonly answerCount: number;
+  /** By session that is recovered. */
+  readonly servers: readonly MoldServerReport[];
   /** Clock time of the first and of the last frame, in nanoseconds. */
   readonly firstNs: number;
   readonly lastNs: number;

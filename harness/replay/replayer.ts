@@ -1,9 +1,11 @@
 import type { Clock } from "../../emulator/clock/clock.ts";
+import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DeviceModel } from "../../emulator/pcie/device-model.ts";
 import type { EventSource } from "../../emulator/run/device-host.ts";
 import type { AttachedPart } from "../../emulator/run/device-thread.ts";
 import type { Machine } from "../../emulator/run/machine.ts";
 import { FrameQueue } from "../../emulator/wire/frame-queue.ts";
+import type { WireSink } from "../../emulator/wire/wire.ts";
 import { ArrivalLog } from "./arrival-log.ts";
 import { CardDrops } from "./card-drops.ts";
 import type { FrameEventLog } from "./frame-event-log.ts";
@@ -17,6 +19,7 @@ import {
   ReplayChannel,
 } from "./replay-channel.ts";
 import type { ReplayerOptions, ReplayerReport } from "./replayer-options.ts";
+import { FarEnd } from "./streams/far-end.ts";
 
 /** Frames in one turn: a burst, after which doorbells are looked at again. */
 const FRAMES_PER_TURN = 64;
@@ -32,7 +35,7 @@ const DROPS_INTERVAL_NS = 20e6;
 /** The entry of the device thread's {@link Attachment}. */
 export function attach(machine: Machine, options: unknown): AttachedPart {
   const replayer = new Replayer(machine, options as ReplayerOptions);
-  machine.host.sources.push(replayer);
+  machine.host.sources.push(...replayer.sources);
   return replayer;
 }
 
@@ -58,9 +61,11 @@ const TIME_COUNT = 8;
  * from the first one, so nothing drifts; a frame that is due arrives whether the card has room or not, because nobody can
  * hold up multicast. At maximal speed, and losslessly at any speed, the wire waits for the card.
  */
-export class Replayer implements EventSource, AttachedPart {
+export class Replayer implements EventSource, AttachedPart, WireSink {
   /** `[0]`: when the next frame is due, or an empty queue looked at again. */
   readonly next: Float64Array = new Float64Array([Number.POSITIVE_INFINITY]);
+  /** The replayer, and what answers at the far end of the wire. */
+  readonly sources: readonly EventSource[];
   readonly #options: ReplayerOptions;
   readonly #channel: ReplayChannel;
   readonly #queue: FrameQueue;
@@ -74,6 +79,8 @@ export class Replayer implements EventSource, AttachedPart {
   readonly #due: Float64Array = this.#times.subarray(DUE, DUE + 1);
   readonly #lateness = new LatenessMeter();
   readonly #company: ReplayerCompany | undefined;
+  readonly #farEnd: FarEnd | undefined;
+  #answerCount = 0;
   #before: Readonly<Record<string, number>> = {};
   #state = REPLAY_WAITS_FOR_START;
   #sentCount = 0;
@@ -95,6 +102,10 @@ export class Replayer implements EventSource, AttachedPart {
     this.#device = endpoint.device;
     this.#drops = new CardDrops(endpoint.device, options.dropCounters, this.#channel);
     this.#waitsForRoom = options.lossless || !options.isPaced;
+    const { device, port, recovery } = options;
+    const place = { device, port, waitsForRoom: this.#waitsForRoom };
+    this.#farEnd = recovery === undefined ? undefined : new FarEnd(machine, recovery, place, this);
+    this.sources = this.#farEnd === undefined ? [this] : [this, this.#farEnd];
   }
 
   poll(): boolean {
@@ -127,9 +138,27 @@ export class Replayer implements EventSource, AttachedPart {
       lastNs: times[LAST] as number,
       roomWaitCount: this.#roomWaitCount,
       roomWaitNs: times[WAIT_SUM] as number,
+      answerCount: this.#answerCount,
+      servers: this.#farEnd?.report() ?? [],
       lateness: this.#options.isPaced ? this.#lateness.report() : undefined,
       before: this.#before,
     };
+  }
+
+  /** An answer from the far end arrives at the card, between the frames of the feed. */
+  deliver(memory: MemoryView, offset: number, byteLength: number, flags: number): void {
+    const { port } = this.#options;
+    const times = this.#times;
+    this.#company?.log?.wire(memory.bytes, offset, byteLength, flags);
+    if (this.#device.hasRoomForFrame?.(port, byteLength) !== false) {
+      this.#arrivals.note(memory.bytes, offset, byteLength, this.#clock.now);
+    }
+    this.#device.onFrame(port, memory, offset, byteLength, flags);
+    this.#answerCount++;
+    this.#sentCount = (this.#sentCount + 1) | 0;
+    times[COUNT] = (times[COUNT] as number) + 1;
+    times[BYTES] = (times[BYTES] as number) + byteLength;
+    this.#channel.sentCount = this.#sentCount;
   }
 
   #begin(): boolean {
@@ -240,7 +269,10 @@ export class Replayer implements EventSource, AttachedPart {
    */
   #allowance(now: Float64Array): number {
     const { inFlightLimit, isPaced } = this.#options;
-    if (inFlightLimit === 0 || isPaced) return FRAMES_PER_TURN;
+    if (isPaced) return FRAMES_PER_TURN;
+    // What waits for a missing message is in flight too, however long the answer takes.
+    if (this.#channel.isHeld) return 0;
+    if (inFlightLimit === 0) return FRAMES_PER_TURN;
     const settled = (this.#channel.deliveredCount + this.#channel.rejectedCount + this.#channel.droppedCount) | 0;
     if (settled !== this.#settledCount) {
       this.#settledCount = settled;

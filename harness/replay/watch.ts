@@ -15,6 +15,7 @@ export class ReplayWatch {
   readonly #limitMs: number;
   readonly #isVirtual: boolean;
   #movedAtMs: number;
+  #requestCount = 0;
 
   /** In virtual time waiting for a frame's time is no excuse: a driver that polls lets it pass. */
   constructor(channel: ReplayChannel, limitMs: number, nowMs: number, isVirtual = false) {
@@ -32,11 +33,13 @@ export class ReplayWatch {
     const channel = this.#channel;
     const hasSent = this.sent.update(channel.sentCount);
     const hasDelivered = this.delivered.update((channel.deliveredCount + channel.rejectedCount) | 0);
+    const hasAsked = channel.requestCount !== this.#requestCount;
+    this.#requestCount = channel.requestCount;
     const outstanding = channel.outstandingCount;
     // Frames in the card are the driver's turn; with none there, the next frame is the replayer's.
     const isWaiting = channel.state === REPLAY_WAITS_FOR_TIME && !this.#isVirtual;
     const isPaused = (isWaiting || isStarved) && outstanding === 0;
-    if (hasDelivered || isPaused || (hasSent && outstanding === 0)) this.#movedAtMs = nowMs;
+    if (hasDelivered || hasAsked || isPaused || (hasSent && outstanding === 0)) this.#movedAtMs = nowMs;
     if (nowMs - this.#movedAtMs > this.#limitMs) throw new ReplayStuckError(this.#sentence(outstanding));
   }
 

@@ -29,7 +29,10 @@ export default function consume(functions: readonly PciFunction[], argument: Rep
   // Feeds are multicast, which a port takes; replays of other traffic are not addressed to it.
   const driver = ExanicDriver.probe(pci, { promiscuous: true, ...driverOptions });
   try {
-    const sink = new ReplaySink(argument);
+    // Requests for what is missing are few: a view for each may be allocated.
+    const sink = new ReplaySink(argument, {
+      transmit: ({ bytes }, offset, byteLength) => driver.transmit(bytes.subarray(offset, offset + byteLength)),
+    });
     const frame = new Uint8Array(FRAME_BYTES_MAX);
     const account = new Account(driver, sink);
     sink.ready();

@@ -9,6 +9,7 @@ import { type ReplayDriverArgument, ReplaySink } from "../../harness/replay/repl
 import { IxgbeDriver } from "../drivers/ixgbe.ts";
 import type { IxgbeOptions } from "../drivers/ixgbe-options.ts";
 import { END_OF_PACKET, PacketBatch } from "../drivers/packet-pool.ts";
+import { DriverPort } from "../recovery/driver-port.ts";
 
 /** What the consumer can be asked for, as `driverOptions` of its target. */
 export interface IxgbeConsumerOptions {
@@ -34,7 +35,7 @@ export default function consume(functions: readonly PciFunction[], argument: Rep
   const { driver: driverOptions, stallNs = 0 } = (argument.options ?? {}) as IxgbeConsumerOptions;
   const driver = IxgbeDriver.probe(pci, setUp(driverOptions));
   try {
-    const sink = new ReplaySink(argument);
+    const sink = new ReplaySink(argument, new DriverPort(driver));
     const batch = new PacketBatch(BATCH_CAPACITY);
     const waits = driver.options.interrupts === "msix";
     sink.ready();
@@ -57,7 +58,7 @@ export default function consume(functions: readonly PciFunction[], argument: Rep
 /** Fills in what a feed needs. */
 function setUp(options: IxgbeOptions = {}): IxgbeOptions {
   const ringSize = options.ringSize ?? ((options.bufferBytes ?? 0) > 4096 ? JUMBO_RING_SIZE : RING_SIZE);
-  // Feeds are multicast: the card must take what is not addressed to it. Nothing is sent, so the pool is the ring's alone.
+  // Feeds are multicast: the card must take what is not addressed to it. Requests are few, so the pool is the ring's alone.
   return { promiscuous: true, bufferCount: ringSize + SPARE_BUFFER_COUNT, ...options, ringSize };
 }
 

@@ -14,6 +14,7 @@ import { copyFloor } from "./copy-floor.ts";
 import { echo } from "./echo-device.ts";
 import type { ExanicFigures, ExanicJob } from "./exanic.driver.ts";
 import { explorerFigures } from "./explorer.ts";
+import { type FeedHandlerResult, feedHandlerRound } from "./feed-handler.ts";
 import { feedFigures } from "./feeds.ts";
 import { median } from "./figures.ts";
 import type { HeapFigures } from "./heap-watch.ts";
@@ -35,8 +36,8 @@ const FEED_STOCKS = [32, 4096];
 /** Frames of one replay: as many as the reader has in memory before the first one goes. */
 const REPLAY_FRAMES = 1_200_000;
 
-const HELP = `npm run bench -- [--only round-trips|frames|exanic|explorer|feeds|pacing|replay] [--frames N] [--rounds N]
-                 [--capture FILE] [--json]
+const HELP = `npm run bench -- [--only round-trips|frames|exanic|feed-handler|explorer|feeds|pacing|replay]
+                 [--frames N] [--rounds N] [--capture FILE] [--json]
 
 Prints each figure beside its floor, measured by turns in the same run. Two threads spin: on a machine that does something
 else meanwhile the figures say little. --frames: frames of one round (10,000,000), --rounds: rounds of each (5), --capture: what is paced instead of made-up bursts.`;
@@ -62,6 +63,7 @@ if (values.help) {
   if (wants("round-trips")) await roundTrips();
   if (wants("frames")) for (const [direction, access] of FRAME_JOBS) await frameRate(direction, access);
   if (wants("exanic")) await exanicFrames();
+  if (wants("feed-handler")) await feedHandlerMessages();
   if (wants("explorer")) await explorer();
   if (wants("feeds")) for (const stockCount of FEED_STOCKS) await feeds(stockCount);
   if (wants("pacing")) await pacing();
@@ -135,6 +137,19 @@ async function exanicFrames(): Promise<void> {
     say("  times lapped (frames lost)", lapped.join(", "));
     say("  heap of the driver thread", ...results.map(({ heap }) => heapText(heap)));
   }
+}
+
+async function feedHandlerMessages(): Promise<void> {
+  const results: FeedHandlerResult[] = [];
+  for (let round = 0; round < rounds; round++) results.push(await feedHandlerRound(start));
+  figures.feedHandler = results;
+  const rates = results.map(({ messagesPerSecond }) => messagesPerSecond);
+  const of = (name: "floorMessagesPerSecond" | "eventsPerSecond"): string =>
+    millions(median(results.map((result) => result[name])));
+  const text = `${millions(median(rates))} M messages/s (${rates.map(millions).join(", ")})`;
+  say("feed-handler", text, `parser and book alone ${of("floorMessagesPerSecond")} M`);
+  say("  events into the driver", `${of("eventsPerSecond")} M/s`);
+  say("  heap of the driver thread", ...results.map(({ heap }) => heapText(heap)));
 }
 
 async function explorer(): Promise<void> {

@@ -2,6 +2,7 @@ import { edu } from "../../devices/edu/index.ts";
 import type { DeviceUnderTest } from "../../harness/conformance/device-under-test.ts";
 import { EduDriver } from "../../scenarios/drivers/edu.ts";
 import { exanicUnderTest } from "./exanic-under-test.ts";
+import { feedHandlerUnderTest } from "./feed-handler-under-test.ts";
 import { ixgbeUnderTest } from "./ixgbe-under-test.ts";
 
 const eduUnderTest: DeviceUnderTest = {
@@ -48,4 +49,9 @@ const eduUnderTest: DeviceUnderTest = {
 };
 
 /** Every device there is. A new one joins by a line here. */
-export const DEVICES_UNDER_TEST: readonly DeviceUnderTest[] = [eduUnderTest, ixgbeUnderTest, exanicUnderTest];
+export const DEVICES_UNDER_TEST: readonly DeviceUnderTest[] = [
+  eduUnderTest,
+  ixgbeUnderTest,
+  exanicUnderTest,
+  feedHandlerUnderTest,
+];

@@ -10,6 +10,7 @@ import type { SearchSession } from "../../harness/explore/search-session.ts";
 import { Session } from "../../harness/explore/session.ts";
 import { readToken, writeToken } from "../../harness/explore/token.ts";
 import { EduDriver } from "../../scenarios/drivers/edu.ts";
+import { FeedHandlerDriver } from "../../scenarios/drivers/feed-handler.ts";
 import { IxgbeDriver } from "../../scenarios/drivers/ixgbe.ts";
 import { races } from "../../scenarios/races/index.ts";
 import { sessionFor, type WorkloadName } from "../mutants/workloads.ts";
@@ -48,7 +49,7 @@ for (const name of SMALL) {
   }
 }
 for (const name of REAL) {
-  const session = await sessionFor(name, { IxgbeDriver, EduDriver });
+  const session = await sessionFor(name, { IxgbeDriver, EduDriver, FeedHandlerDriver });
   for (const [index, model] of MEMORY_MODELS.entries()) {
     session.run(new Portfolio(), index, REAL_SEED);
     results.push(repeat(name, session, model));

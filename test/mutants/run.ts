@@ -9,8 +9,10 @@ import { Schedule } from "../../emulator/explore/schedule.ts";
 import { shrink } from "../../harness/explore/shrink.ts";
 import { atOnce } from "../../harness/explore/work.ts";
 import { EduDriver } from "../../scenarios/drivers/edu.ts";
+import { FeedHandlerDriver } from "../../scenarios/drivers/feed-handler.ts";
 import { IxgbeDriver } from "../../scenarios/drivers/ixgbe.ts";
 import { EDU_MUTANTS } from "./edu.ts";
+import { FEED_HANDLER_MUTANTS } from "./feed-handler.ts";
 import { IXGBE_MUTANTS } from "./ixgbe.ts";
 import { loadMutant } from "./load.ts";
 import type { Mutant } from "./mutant.ts";
@@ -26,12 +28,12 @@ const { values } = parseArgs({
   },
 });
 const [runs, wholeRuns, seed] = [Number(values.runs), Number(values["whole-runs"]), Number(values.seed)];
-const WHOLE: Drivers = { IxgbeDriver, EduDriver };
+const WHOLE: Drivers = { IxgbeDriver, EduDriver, FeedHandlerDriver };
 let mistakes = 0;
 
 console.log(`seed ${seed}, up to ${runs} schedules a mutant and model; the drivers as they are: ${wholeRuns}\n`);
 if (values.only === undefined || values.only === "whole") await checkWhole();
-for (const mutant of [...IXGBE_MUTANTS, ...EDU_MUTANTS]) {
+for (const mutant of [...IXGBE_MUTANTS, ...EDU_MUTANTS, ...FEED_HANDLER_MUTANTS]) {
   const isWanted = values.workload === undefined || values.workload === mutant.workload;
   if (isWanted && (values.only === undefined || mutant.name.includes(values.only))) await judge(mutant);
 }
@@ -52,9 +54,14 @@ async function checkWhole(): Promise<void> {
 }
 
 async function judge(mutant: Mutant): Promise<void> {
-  const entry = mutant.workload.startsWith("edu") ? "edu.ts" : "ixgbe.ts";
-  const drivers = { ...WHOLE, ...((await loadMutant(entry, mutant)) as Partial<Drivers>) };
+  const drivers = { ...WHOLE, ...((await loadMutant(entryOf(mutant), mutant)) as Partial<Drivers>) };
   for (const model of MEMORY_MODELS) await judgeIn(mutant, model, drivers);
+}
+
+/** The driver whose mutant it is. */
+function entryOf({ workload }: Mutant): string {
+  if (workload.startsWith("edu")) return "edu.ts";
+  return workload.startsWith("feed") ? "feed-handler.ts" : "ixgbe.ts";
 }
 
 async function judgeIn(mutant: Mutant, model: MemoryModel, drivers: Drivers): Promise<void> {

@@ -7,8 +7,10 @@ import type { ExploredBed } from "../../harness/explore/explored-bed.ts";
 import { PluggedSession } from "../../harness/explore/plugged-session.ts";
 import { frames } from "../../harness/frames.ts";
 import type { EduDriver as Edu } from "../../scenarios/drivers/edu.ts";
+import type { FeedHandlerDriver as FeedHandler } from "../../scenarios/drivers/feed-handler.ts";
 import type { IxgbeDriver as Ixgbe } from "../../scenarios/drivers/ixgbe.ts";
 import { PacketBatch } from "../../scenarios/drivers/packet-pool.ts";
+import { FEED_WORKLOADS, type FeedWorkload, feedSession } from "./feed-handler-workloads.ts";
 
 export type WorkloadName =
   | "receive"
@@ -18,12 +20,14 @@ export type WorkloadName =
   | "close"
   | "edu-poll"
   | "edu-msi"
-  | "edu-intx";
+  | "edu-intx"
+  | FeedWorkload;
 
-/** The exports of scenarios/drivers/ixgbe.ts and edu.ts, whole or mutated. */
+/** The exports of scenarios/drivers/ixgbe.ts, edu.ts and feed-handler.ts, whole or mutated. */
 export interface Drivers {
   readonly IxgbeDriver: typeof Ixgbe;
   readonly EduDriver: typeof Edu;
+  readonly FeedHandlerDriver: typeof FeedHandler;
 }
 
 export const WORKLOADS: readonly WorkloadName[] = [
@@ -35,6 +39,7 @@ export const WORKLOADS: readonly WorkloadName[] = [
   "edu-poll",
   "edu-msi",
   "edu-intx",
+  ...FEED_WORKLOADS,
 ];
 
 const EDU_WAITS: Partial<Record<WorkloadName, "poll" | "msi" | "intx">> = {
@@ -52,8 +57,13 @@ const WAIT_MS = 100;
 /** A session that searches one workload with the given drivers. */
 export async function sessionFor(workload: WorkloadName, drivers: Drivers): Promise<PluggedSession> {
   const waitBy = EDU_WAITS[workload];
+  if (isFeedWorkload(workload)) return feedSession(workload, drivers.FeedHandlerDriver);
   if (waitBy !== undefined) return eduSession(await loadDevice(edu()), drivers, waitBy);
   return ixgbeSession(await loadDevice(ixgbe({ linkUpNs: 0 })), drivers, workload);
+}
+
+function isFeedWorkload(workload: WorkloadName): workload is FeedWorkload {
+  return FEED_WORKLOADS.some((each) => each === workload);
 }
 
 function ixgbeSession(device: LoadedDevice, { IxgbeDriver }: Drivers, workload: WorkloadName): PluggedSession {

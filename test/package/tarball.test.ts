@@ -230,9 +230,29 @@ describe.for(nodes)("$label", ({ major, path }) => {
     const command = ["npx", "--no", "--", "softbar", "replay", "--frames", "500", "--driver", "no-driver.ts"];
     const failed = await runInProject(path, command).catch((error: { code: number; stderr: string }) => error);
     expect(failed).toMatchObject({ code: 2 });
-    const sentence = major === "20" ? /Node 20[.\d]+ runs no TypeScript; take Node 22\.18/ : /is no driver module/;
+    const sentence =
+      major === "20"
+        ? /Node 20[.\d]+ runs no TypeScript; take Node 22\.18 or later \(in a project: npm i -D node@24\)/
+        : /is no driver module/;
     expect(failed.stderr).toMatch(sentence);
     expect(failed.stderr).toMatch(/^softbar: [^\n]+\.\n$/);
+  });
+
+  test("the README's driver is searched as a user would", async ({ skip }) => {
+    const reason = await unavailable();
+    if (reason !== undefined) skip(reason);
+
+    const readme = readFileSync(join(project, "node_modules/softbar/README.md"), "utf8");
+    for (const name of ["edu-driver.ts", "my-race.ts"]) {
+      const [, rest = ""] = readme.split(`\`\`\`ts\n// ${name}\n`);
+      writeFileSync(join(project, name), rest.split("```")[0] ?? "");
+    }
+    const words = ["npx", "--no", "--", "softbar", "explore", "my-race.ts", "--runs", "50", "--save", `kept-${major}`];
+    const ended = await runInProject(path, words).catch((error: { stderr: string }) => error);
+    if (major === "20") expect(ended.stderr).toMatch(/^softbar: my-race\.ts: .*npm i -D node@24[^\n]*\n$/);
+    else expect(ended).toMatchObject({ stderr: "", stdout: expect.stringContaining("✓ passed") });
+    // Nothing was found, or nothing was loaded: there is nothing to keep.
+    expect(existsSync(join(project, `kept-${major}`))).toBe(false);
   });
 
   test("a device of the user's own is made from what was packed", async ({ skip }) => {

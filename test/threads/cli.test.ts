@@ -6,6 +6,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PcapWriter } from "../../emulator/wire/capture/write-pcap.ts";
 import { frames } from "../../harness/frames.ts";
+import { writeSession } from "../unit/replay/stream-bench.ts";
 import { type Run, root, start, watch } from "./command-line.ts";
 
 const fixture = (name: string): string => resolve(import.meta.dirname, `fixtures/replay-${name}.driver.ts`);
@@ -20,6 +21,7 @@ beforeAll(() => {
   const whole = new PcapWriter();
   for (const [index, frame] of frames(50, { maxByteLength: 200 }).entries()) whole.append(1, index * 1000, frame);
   writeFileSync(path("whole.pcap"), whole.bytes);
+  writeSession(path("ab.pcap"), 1, 60, 2);
   writeFileSync(path("cut.pcap"), whole.bytes.subarray(0, whole.bytes.length - 5));
   writeFileSync(path("whole.pcap.gz"), gzipSync(whole.bytes));
   writeFileSync(path("cut.pcap.gz"), gzipSync(whole.bytes).subarray(0, -20));
@@ -263,7 +265,8 @@ describe("what the documentation says works from a clone, in which nothing is bu
   test.each(commands)("%s", async (command) => {
     const [program = "", ...words] = command
       .replace("session.pcapng.gz", path("whole.pcap.gz"))
-      .replace("session.pcap", path("whole.pcap"))
+      .replace("session.pcap", path(command.includes("--recover") ? "ab.pcap" : "whole.pcap"))
+      .replace(/ ab\.pcap/, ` ${path("ab.pcap")}`)
       .replace("./my-replay.ts", resolve(import.meta.dirname, "readme-replay.driver.ts"))
       .replace("./my-decoder.ts", resolve(import.meta.dirname, "fixtures/counting.decoder.ts"))
       // What is written stays out of the checkout.
@@ -335,10 +338,10 @@ describe("the other verbs", () => {
   test("devices lists them", async () => {
     expect((await softbar("devices")).stdout).toMatch(/^ixgbe +8086:/m);
     const { devices } = JSON.parse((await softbar("devices", "--json")).stdout) as { devices: { name: string }[] };
-    expect(devices.map(({ name }) => name)).toEqual(["ixgbe", "exanic", "edu"]);
+    expect(devices.map(({ name }) => name)).toEqual(["ixgbe", "exanic", "edu", "feed-handler"]);
   });
 
-  test.each(["ixgbe", "exanic", "edu"])("regs %s fits 100 columns", async (device) => {
+  test.each(["ixgbe", "exanic", "edu", "feed-handler"])("regs %s fits 100 columns", async (device) => {
     const lines = (await softbar("regs", device)).stdout.split("\n");
     expect(lines.length).toBeGreaterThan(10);
     expect(lines.filter((line) => line.length > 100)).toEqual([]);

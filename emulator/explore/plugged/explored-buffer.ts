@@ -92,7 +92,8 @@ export class ExploredBuffer implements DmaBuffer {
 
   unlock(offset: number): void {
     if (!this.#isExplored(offset, 4)) this.#inner.unlock(offset);
-    else this.#cpu.access(k.UNLOCK, this.#base + offset, 4, 0, 0);
+    else if (this.#cpu.access(k.UNLOCK, this.#base + offset, 4, 0, 0) !== 1)
+      throw new Error(`DMA buffer+0x${offset.toString(16)}: unlock of a lock that is not taken`);
   }
 
   /** In words of 8 bytes, which land one by one; between them nobody else has a turn unless the store buffer fills. */

@@ -33,6 +33,7 @@ export class ExploredCpu extends DriverCpu {
   readonly #seat: CpuSeat;
   readonly #controller: InterruptController;
   #isBehind = false;
+  #tookOne = false;
 
   /** `link`: the way of its accesses while nothing is explored. */
   constructor(seat: CpuSeat, link: CpuLink, controller: InterruptController, port: AccessPort) {
@@ -133,8 +134,16 @@ export class ExploredCpu extends DriverCpu {
   /** What follows an interrupt is not executed before it: no load from here on returns what was there before. */
   override noteTaken(): void {
     if (!this.isExploring) return;
+    this.#tookOne = true;
     const { floors, timeline } = this.port.state;
     floors.raise(this.index, timeline.tick);
+  }
+
+  /** Whether {@link noteTaken} was called since the last call: where the engine is in another thread, it asks. */
+  tookOne(): boolean {
+    const tookOne = this.#tookOne;
+    this.#tookOne = false;
+    return tookOne;
   }
 
   override relax(): void {

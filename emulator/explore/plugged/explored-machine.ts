@@ -5,10 +5,12 @@ import { Iommu } from "../../memory/iommu.ts";
 import type { Interrupt, PciFunction } from "../../pcie/driver-view.ts";
 import type { Endpoint } from "../../pcie/endpoint.ts";
 import { NO_REGISTER } from "../../registers/register-map.ts";
+import type { Finding } from "../../run/findings.ts";
 import { FoldedLink } from "../../run/folded-link.ts";
 import {
   createTables,
   declarationOf,
+  type FunctionTables,
   type LoadedDevice,
   type MachineOptions,
   Machine as RunMachine,
@@ -33,12 +35,18 @@ const HOST_MEMORY_BYTES = 1 << 24;
 const IOMMU = { windowBytes: 1 << 25, mappingCount: 256 } as const;
 const WIRE_QUEUE_BYTES = 4096;
 
+/** How often an event of a device overtakes a driver that could go on; see MachineLatitude. */
+const PROMPT_EVENT_PROBABILITY = 0.25;
+
 /** See {@link ExploredMachine.save}. */
 export interface SetUpState {
   readonly checkpoint: Checkpoint;
   readonly seenSequence: number;
   readonly functions: readonly PciFunction[];
   readonly interrupts: readonly (readonly InterruptState[])[];
+  /** By device: the frames that it has sent, and what its driver has done wrong. */
+  readonly sent: readonly (readonly Uint8Array[])[];
+  readonly findings: readonly (readonly Finding[])[];
   readonly labels: ReadonlyMap<number, { readonly label: string; readonly byteLength: number }>;
   readonly memory: readonly { readonly start: number; readonly bytes: Uint8Array }[];
 }
@@ -63,6 +71,8 @@ export class ExploredMachine {
   readonly #folded: FoldedLink[] = [];
   readonly #links: ExploredLink[] = [];
   readonly #uplinks: ExploredUplink[] = [];
+  /** By device: {@link Iommu.generation} when the set-up had ended. */
+  readonly #generations: number[] = [];
   readonly #onLine: ((asserted: boolean) => void)[] = [];
 
   /** CPU 1 and so on. */
@@ -89,6 +99,7 @@ export class ExploredMachine {
     const explorer = new Machine(new Uint8Array(tables.arena.memory), DEVICE_SHIFT);
     const { state } = explorer;
     this.explorer = explorer;
+    explorer.allow({ promptEventProbability: PROMPT_EVENT_PROBABILITY });
     explorer.nameOther = (address) => this.nameOf(address);
     explorer.nameEvent = (context) => EVENT_NAMES[context] ?? "event";
     explorer.nameAwait = (operand) => this.awaits.nameOf(operand);
@@ -167,6 +178,8 @@ export class ExploredMachine {
       seenSequence: this.cpu.seenSequence,
       functions: this.functions,
       interrupts: this.#drivers.map((driver) => driver.save()),
+      sent: this.wires.map((wire) => wire?.sent.slice() ?? []),
+      findings: this.endpoints.map(({ findings }) => findings.findings.slice()),
       labels: new Map(this.labels),
       memory: [...this.labels].map(([start, { byteLength }]) => {
         return { start, bytes: memory.slice(start, start + byteLength) };
@@ -182,7 +195,11 @@ export class ExploredMachine {
     for (const { start, bytes } of state.memory) memory.set(bytes, start);
     this.labels.clear();
     for (const [start, buffer] of state.labels) this.labels.set(start, buffer);
-    for (const wire of this.wires) wire?.reset();
+    for (const [device, wire] of this.wires.entries()) {
+      wire?.reset();
+      wire?.sent.push(...(state.sent[device] ?? []));
+    }
+    for (const [device, { findings }] of this.endpoints.entries()) findings.restore(state.findings[device] ?? []);
     this.cpu.resume(state.seenSequence);
     for (const [index, driver] of this.#drivers.entries()) driver.restore(state.interrupts[index] ?? []);
     this.functions = state.functions;
@@ -196,6 +213,9 @@ export class ExploredMachine {
     for (const [device, endpoint] of this.endpoints.entries()) {
       endpoint.uplink = this.#uplinks[device];
       this.#uplinks[device]?.begin();
+      this.#generations[device] = new Iommu(
+        (this.#machine.tables.functions[device] as FunctionTables).iommu,
+      ).generation;
     }
     this.cpu.explore();
   }
@@ -252,8 +272,22 @@ export class ExploredMachine {
     const sync = (): void => {
       if (clock instanceof VirtualClock) clock.advanceTo(state.nowNs);
     };
+    const iommu = new Iommu((this.#machine.tables.functions[device] as FunctionTables).iommu);
     const hook: DeviceHook = {
       readHigh: 0,
+      mayLand: (address, byteLength) => {
+        // Translated when it was posted: what has been unmapped since is told only where anything has.
+        if (iommu.generation === this.#generations[device] || isMapped(iommu, address, byteLength)) return true;
+        endpoint.record("violation", "dma-after-unmap", `0x${address.toString(16)}`, () => {
+          const name = endpoint.declaration.name;
+          return (
+            `DMA write of ${byteLength} bytes by ${name}, posted before its buffer was unmapped, arrives after: an IOMMU ` +
+            "faults, and without one somebody else's memory is written. Stop the card and read one of its registers before " +
+            "the buffer is freed: the read drives out what is on its way."
+          );
+        });
+        return false;
+      },
       onWrite: (within, byteLength, low, high) => {
         sync();
         const { bar, offset } = addresses.placeAt(device, within);
@@ -296,6 +330,12 @@ export class ExploredMachine {
     };
     return hook;
   }
+}
+
+function isMapped(iommu: Iommu, address: number, byteLength: number): boolean {
+  return iommu
+    .mappings()
+    .some((each) => address >= each.segmentOffset && address + byteLength <= each.segmentOffset + each.byteLength);
 }
 
 function bufferName(label: string, offset: number): string {

@@ -3,7 +3,7 @@ import { HostMemory } from "../../memory/host-memory.ts";
 import type { PciFunction } from "../../pcie/driver-view.ts";
 import { InterruptController } from "../../pcie/interrupt-controller.ts";
 import type { MachineTables } from "../../run/machine.ts";
-import { HANDLES, HOLDS, IS_BEHIND } from "../tokens/token-page.ts";
+import { HANDLES, HOLDS, IS_BEHIND, TOOK } from "../tokens/token-page.ts";
 import type { WorkerCpu } from "../tokens/worker-cpu.ts";
 import { AddressSpace } from "./address-space.ts";
 import { ExploredCpu } from "./explored-cpu.ts";
@@ -36,7 +36,10 @@ export default function wrap(main: DriverMain, data: WorkerDriverData): (cpu: Wo
     worker.state.cpuOf[worker.thread] = index;
     worker.onInterrupt = () => cpu.takeInterrupts();
     worker.interruptsNow = () =>
-      (cpu.handlesInterrupts ? HANDLES : 0) | (cpu.holdsInterrupts ? HOLDS : 0) | (cpu.isBehind() ? IS_BEHIND : 0);
+      (cpu.handlesInterrupts ? HANDLES : 0) |
+      (cpu.holdsInterrupts ? HOLDS : 0) |
+      (cpu.isBehind() ? IS_BEHIND : 0) |
+      (cpu.tookOne() ? TOOK : 0);
     // The state is that of the run before.
     cpu.reset();
     cpu.explore();

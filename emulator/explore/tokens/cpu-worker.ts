@@ -38,6 +38,7 @@ import {
   TEXT_BYTES_MAX,
   THREAD,
   TIMED_OUT,
+  TOOK,
   TokenPage,
   WORKER,
   YES,
@@ -103,6 +104,8 @@ export interface RemoteHandler {
 export class CpuWorker implements Steps {
   /** Threads that had to be stopped because their program did not come back. */
   stoppedCount = 0;
+  /** How long its program may go without an access. */
+  answerLimitMs: number;
   readonly #moduleUrl: string;
   readonly #options: CpuWorkerOptions;
   readonly #endings: Promise<unknown>[] = [];
@@ -122,6 +125,7 @@ export class CpuWorker implements Steps {
   private constructor(moduleUrl: string, options: CpuWorkerOptions) {
     this.#moduleUrl = moduleUrl;
     this.#options = options;
+    this.answerLimitMs = options.answerLimitMs ?? ANSWER_LIMIT_MS;
   }
 
   /** Starts the thread and loads its program. Rejects when the module cannot be loaded. */
@@ -270,7 +274,9 @@ export class CpuWorker implements Steps {
     if (this.#handler === undefined) return;
     const { vector, thread } = this.#handler;
     const what = this.#page.words[INTERRUPTS] as number;
-    state.irqHeld[state.cpuOf[thread] as number] = (what & HOLDS) === 0 ? 0 : 1;
+    const cpu = state.cpuOf[thread] as number;
+    state.irqHeld[cpu] = (what & HOLDS) === 0 ? 0 : 1;
+    if ((what & TOOK) !== 0) state.floors.raise(cpu, state.timeline.tick);
     const isHandled = (what & HANDLES) !== 0;
     state.handlerOf[vector] = isHandled ? thread : -1;
     if (!isHandled) state.cancelInterrupt(vector);
@@ -317,7 +323,7 @@ export class CpuWorker implements Steps {
   }
 
   get #limitMs(): number {
-    return this.#options.answerLimitMs ?? ANSWER_LIMIT_MS;
+    return this.answerLimitMs;
   }
 
   #takeOutcomes(): void {

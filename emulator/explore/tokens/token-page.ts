@@ -61,6 +61,8 @@ export const HANDLES = 1;
 export const HOLDS = 2;
 /** Something has arrived that its handler has not been called for: from before there was one. */
 export const IS_BEHIND = 4;
+/** It has taken one by asking: what it reads from here on is not older. */
+export const TOOK = 8;
 
 // ---- reports --------------------------------------------------------------------------------------------------------
 /** The module is loaded; no program runs. */

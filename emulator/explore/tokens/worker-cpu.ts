@@ -133,6 +133,7 @@ export class WorkerCpu implements AccessPort {
 
   /** On top of an operation that waits for its turn; the handler's own operations pass the token meanwhile. */
   #handle(): void {
+    this.state.nowNs = this.#page.numbers[NOW_NS] as number;
     this.onInterrupt?.();
     this.#page.words[INTERRUPTS] = this.interruptsNow();
     this.#report(HANDLED);

@@ -14,6 +14,9 @@ import { countIfCrossing, hashLevels, isPriceInRange, mixed, toPrice } from "./b
 import { ALREADY_THERE, NO_ENTRY, NO_ROOM, OrderTable } from "./order-table.ts";
 import { ASK, BID, NO_LEVEL, PriceLadders, type PriceLevels } from "./price-ladders.ts";
 
+/** Numbers of one order in a snapshot. */
+const OPEN_ORDER_NUMBERS = 6;
+
 export interface OrderBookOptions {
   /** Instruments, numbered from 0; 65 536 when left out, which is every stock locate that there can be. */
   readonly instrumentCount?: number;
@@ -215,6 +218,42 @@ export class OrderBook {
       sum = (sum + mixed(mixed(hash, Math.floor(price / 2 ** 32)), price | 0)) | 0;
     }
     return mixed(hashLevels(ladders), sum) >>> 0;
+  }
+
+  /**
+   * All open orders, {@link OPEN_ORDER_NUMBERS} numbers each, for {@link restore}: instrument, side, reference high and low,
+   * size, price. Allocates.
+   */
+  snapshot(): Float64Array {
+    const orders = this.#orders;
+    const numbers = new Float64Array(OPEN_ORDER_NUMBERS * orders.count);
+    let at = 0;
+    for (let entry = 0; entry < orders.entryCount && at < numbers.length; entry++) {
+      const level = orders.levelAt(entry);
+      if (level === NO_LEVEL) continue;
+      numbers[at] = this.#ladders.instrumentOf(level);
+      numbers[at + 1] = this.#ladders.sideOf(level);
+      numbers[at + 2] = orders.referenceHighAt(entry);
+      numbers[at + 3] = orders.referenceLowAt(entry);
+      numbers[at + 4] = orders.sizeAt(entry);
+      numbers[at + 5] = this.#ladders.priceOf(level);
+      at += OPEN_ORDER_NUMBERS;
+    }
+    return numbers;
+  }
+
+  /** Makes these the open orders of the book. Counters of faults stay. */
+  restore(numbers: Float64Array): void {
+    if (this.orderCount > 0) this.clearAll();
+    const faults = this.faults.byCode.slice();
+    for (let at = 0; at < numbers.length; at += OPEN_ORDER_NUMBERS) {
+      const [instrument = 0, side = 0, high = 0, low = 0, size = 0, price = 0] = numbers.subarray(at);
+      this.#add(instrument, side, high, low, size, Math.floor(price / 2 ** 32), price | 0);
+    }
+    // Orders of a crossed book cross again on their way in.
+    this.faults.byCode.set(faults);
+    this.touchedInstrument = -1;
+    this.topChanged = false;
   }
 
   /** Finds an order and notes what is touched. */

@@ -50,9 +50,11 @@ export class FrameSequence {
     else this.#readCme(bytes, at, headers.payloadByteLength);
   }
 
-  /** True when the packet carries a sequence from `first` to `last`, both included. */
+  /** True when the packet carries a sequence from `first` to `last`, both included: never for a heartbeat, which carries none. */
   carries(first: number, last: number): boolean {
-    return this.hasSequence && (this.range[0] as number) <= last && (this.range[1] as number) > first;
+    const from = this.range[0] as number;
+    const end = this.range[1] as number;
+    return this.hasSequence && from < end && from <= last && end > first;
   }
 
   #readMold(bytes: Uint8Array, offset: number, byteLength: number): void {

@@ -18,8 +18,21 @@ export interface ArbiterSink {
     messageIndex: number,
     messageCount: number,
   ): void;
-  /** No line brought these in time. None of them will be passed. */
+  /** No line brought these in time. None of them will be passed; what comes later is {@link late}. */
   lose(streamKey: number, range: Float64Array): void;
+  /**
+   * A message, the `messageIndex`-th of a packet, has come after all that was declared lost at `range[0]`: for a sink that has a
+   * use for it. Called again when another line brings it too.
+   */
+  late?(
+    streamKey: number,
+    line: number,
+    range: Float64Array,
+    bytes: Uint8Array,
+    offset: number,
+    byteLength: number,
+    messageIndex: number,
+  ): void;
   /** A new count, or session, begins at `range[0]`: all before it is passed or lost. Not called for the first one. */
   restart?(streamKey: number, range: Float64Array): void;
 }

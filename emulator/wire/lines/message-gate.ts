@@ -95,7 +95,8 @@ export class MessageGate {
   settle(): void {
     const { marks } = this;
     const { flags, timeNs } = this.#window;
-    const latestNs = (this.#now[0] as number) - this.#options.gapLimitNs;
+    const { gapLimitNs } = this.#options;
+    const now = this.#now[0] as number;
     for (;;) {
       this.#advance();
       this.#positions.findLeast();
@@ -103,7 +104,8 @@ export class MessageGate {
       let sequence = marks[FRONTIER] as number;
       let slot = this.#window.slotOf(marks, FRONTIER);
       while (sequence < (marks[KNOWN] as number) && (flags[slot] as number) === 0) {
-        if (sequence >= pastEnd && (timeNs[slot] as number) > latestNs) break;
+        // The sum that `next` is, to the bit: times have fractions, and now - gapLimitNs may be rounded the other way.
+        if (sequence >= pastEnd && (timeNs[slot] as number) + gapLimitNs > now) break;
         flags[slot] = DECLARED_LOST;
         slot = this.#window.after(slot);
         sequence++;
@@ -114,7 +116,7 @@ export class MessageGate {
     }
     const waits = (marks[FRONTIER] as number) < (marks[KNOWN] as number);
     const slot = this.#window.slotOf(marks, FRONTIER);
-    this.next[0] = waits ? (timeNs[slot] as number) + this.#options.gapLimitNs : Number.POSITIVE_INFINITY;
+    this.next[0] = waits ? (timeNs[slot] as number) + gapLimitNs : Number.POSITIVE_INFINITY;
   }
 
   /** Holes from what was known up to `sequence[0]`, as of now. */
@@ -190,10 +192,15 @@ export class MessageGate {
         if (runStart < 0) runStart = index;
       } else {
         if ((had & bit) !== 0) tally.duplicates++;
-        else if ((had & DECLARED_LOST) !== 0) tally.lateMessages++;
-        else tally.secondMessages++;
+        else if ((had & DECLARED_LOST) === 0) tally.secondMessages++;
         if (runStart >= 0) this.#letThrough(line, sequence, bytes, offset, byteLength, runStart, index - runStart);
         runStart = -1;
+        if ((had & (bit | DECLARED_LOST)) === DECLARED_LOST) {
+          tally.lateMessages++;
+          this.#range[0] = (sequence[0] as number) + index;
+          this.#range[1] = this.#range[0] + 1;
+          this.#sink.late?.(this.streamKey, line, this.#range, bytes, offset, byteLength, index);
+        }
       }
       slot = this.#window.after(slot);
     }

@@ -11,7 +11,7 @@ import { MessageGate } from "./message-gate.ts";
  * A hole opens when a packet or a heartbeat shows that sequences are missing. It is declared lost as soon as every line
  * is past it, or `gapLimitNs` after it opened, or when it would leave the window, or (`reliability`) when no more packets
  * can be held. What comes later than that is counted and not passed, so that passed and lost add up to the range. The
- * stream begins at the first packet, of whichever line. Nothing is allocated after construction.
+ * stream begins at the first packet, of whichever line, unless {@link startAt} says where. Nothing is allocated after construction.
  */
 export class StreamArbiter {
   readonly lines: readonly LineTally[];
@@ -104,6 +104,14 @@ export class StreamArbiter {
     if (this.sessionCount === 0) this.#start(0);
     else if (this.#positions.isBehind(line)) this.#positions.follow(line);
     else this.#beginAnew(line);
+  }
+
+  /**
+   * Before the first packet: the stream is known to begin at {@link sequence}, so what no line brings from there on is lost, and
+   * a first packet further on does not make the ones before it old.
+   */
+  startAt(): void {
+    if (this.sessionCount === 0) this.#start(0);
   }
 
   /** Declares lost what has waited too long. For when time has passed and no packet came. */

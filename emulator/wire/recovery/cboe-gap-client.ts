@@ -25,6 +25,8 @@ export interface CboeClientOptions extends RecoveryOptions {
   readonly heartbeatNs?: number;
   /** A proxy silent for so long is given up. Default 5 s. */
   readonly silenceLimitNs?: number;
+  /** A proxy that has not answered the login for so long is given up, however alive it is otherwise. Default 5 s. */
+  readonly loginLimitNs?: number;
 }
 
 export interface CboeClientReport extends RecoveryReport {
@@ -46,8 +48,12 @@ const A = "A".charCodeAt(0);
 
 /**
  * Receives one unit of a Cboe feed from its realtime lines, asks a gap request proxy for what is missing, and hands the
- * messages on in order, each once. Logs in with the first {@link pump}. Where the proxy is gone, refuses the login or has no
- * allocation left for the day, what is missing is reported lost when it would be asked for, and the lines are received on.
+ * messages on in order, each once. Logs in with the first {@link pump}; nothing is asked for before the login is
+ * answered. Where the proxy is gone, refuses or does not answer the login or has no allocation left for the day, what is
+ * missing is reported lost when it would be asked for, and the lines are received on.
+ *
+ * Without a `firstSequence` the lines say where the stream begins. What comes on the gap group before that is the answer to
+ * another client, and is not taken.
  */
 export class CboeGapClient {
   readonly recovery: GapRecovery;
@@ -60,8 +66,8 @@ export class CboeGapClient {
   readonly #assembler = new UnitAssembler();
   readonly #message = new CboeRecoveryMessage();
   readonly #bytes = new Uint8Array(64);
-  // When the next heartbeat to the proxy is due [0], and when the proxy was last heard [1].
-  readonly #times = new Float64Array(2);
+  // When the next heartbeat to the proxy is due [0], when the proxy was last heard [1], when the login is given up [2].
+  readonly #times = new Float64Array(3);
   #state: "new" | "logging in" | "ready" | "failed" = "new";
   #failure: string | undefined;
   readonly #refusals = new Float64Array(256);
@@ -106,7 +112,7 @@ export class CboeGapClient {
   /** When {@link pump} has something to do: as of now, because the proxy may write at any time. */
   dueNs(): number {
     if (this.#state === "new") return this.#clock.now[0] as number;
-    const dueNs = this.#state === "logging in" ? Number.POSITIVE_INFINITY : (this.recovery.due[0] as number);
+    const dueNs = this.#state === "logging in" ? (this.#times[2] as number) : (this.recovery.due[0] as number);
     if (this.#state === "failed") return dueNs;
     return Math.min(dueNs, this.#fromProxy.next[0] as number, this.#times[0] as number, this.#silenceEndNs);
   }
@@ -123,6 +129,9 @@ export class CboeGapClient {
     }
     if (this.#fromProxy.isAtEnd) this.#fail("the proxy has closed the connection");
     else if ((this.#clock.now[0] as number) >= this.#silenceEndNs) this.#fail("the proxy was silent for too long");
+    else if (this.#state === "logging in" && (this.#clock.now[0] as number) >= (this.#times[2] as number)) {
+      this.#fail("the proxy did not answer the login");
+    }
     if (this.#state !== "failed") this.#keepAlive();
     if (this.#state !== "logging in") this.recovery.pump();
   }
@@ -139,6 +148,7 @@ export class CboeGapClient {
     else if (isGapGroup) counts.retransmissions++;
     if (!packet.isSequenced) return;
     const { recovery } = this;
+    if (isGapGroup && !recovery.hasBegun) return;
     if (packet.isHeartbeat && !isGapGroup) {
       recovery.range[0] = packet.sequence;
       recovery.announce();
@@ -157,6 +167,7 @@ export class CboeGapClient {
     else this.#fail("the login could not be sent");
     this.#times[0] = (this.#clock.now[0] as number) + this.#heartbeatNs;
     this.#times[1] = this.#clock.now[0] as number;
+    this.#times[2] = (this.#clock.now[0] as number) + (this.#options.loginLimitNs ?? 5 * NS_PER_SECOND);
   }
 
   #readResponses(): void {
@@ -168,8 +179,9 @@ export class CboeGapClient {
         return;
       }
       if (message.type === CBOE_LOGIN_RESPONSE) {
-        if (message.status === A) this.#state = "ready";
-        else this.#fail(`the proxy refused the login with status ${String.fromCharCode(message.status)}`);
+        if (message.status !== A) {
+          this.#fail(`the proxy refused the login with status ${String.fromCharCode(message.status)}`);
+        } else if (this.#state === "logging in") this.#state = "ready";
       } else if (message.type === CBOE_GAP_RESPONSE && message.unit === this.#options.unit) this.#takeResponse();
     }
   }

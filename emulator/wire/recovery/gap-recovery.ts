@@ -1,5 +1,6 @@
 import type { Clock } from "../../clock/clock.ts";
 import { SequenceGaps } from "../feeds/sequence-gaps.ts";
+import { type LeadReport, LeadTimes } from "../lines/lead-times.ts";
 import { GIVEN_UP, MessageWindow, PRESENT } from "./message-window.ts";
 import { type CheckedRecoveryOptions, checkedRecoveryOptions, type RecoveryOptions } from "./recovery-options.ts";
 import { KNOWN, NEXT, type RequestPort, RequestSchedule } from "./request-schedule.ts";
@@ -32,6 +33,8 @@ export interface RecoveryReport {
   readonly lost: number;
   /** What was lost, as [first, behind the last), in order: the last 1,024 ranges. */
   readonly lostRanges: readonly (readonly [number, number])[];
+  /** By message: from when it was found missing until it came. Undefined when none came, or none had a place in the window. */
+  readonly fillTimes: LeadReport | undefined;
 }
 
 const LOST_RANGE_LIMIT = 1024;
@@ -59,6 +62,7 @@ export class GapRecovery {
   // The next sequence to be delivered, and one behind the highest that is known to exist.
   readonly #marks = new Float64Array(2);
   readonly #lostRanges = new SequenceGaps(LOST_RANGE_LIMIT);
+  readonly #fillTimes = new LeadTimes();
   readonly #counts = { delivered: 0, duplicates: 0, gaps: 0, missing: 0, recovered: 0, beyondWindow: 0, lost: 0 };
 
   /** @throws RangeError for options that cannot be. */
@@ -91,7 +95,7 @@ export class GapRecovery {
   report(): RecoveryReport {
     const { requests, requestedMessages, unansweredRequests, partialAnswers } = this.schedule;
     const asked = { requests, requestedMessages, unansweredRequests, partialAnswers };
-    return { ...this.#counts, ...asked, lostRanges: this.#lostRanges.list() };
+    return { ...this.#counts, ...asked, lostRanges: this.#lostRanges.list(), fillTimes: this.#fillTimes.report() };
   }
 
   /** Everything below `range[0]` exists: a heartbeat or the end of a session says so, or a message that has this sequence. */
@@ -104,11 +108,12 @@ export class GapRecovery {
     }
     const known = marks[KNOWN] as number;
     if (end <= known) return;
-    const { size, dueNs } = this.#window;
+    const { size, dueNs, foundNs } = this.#window;
     const dueAt = (this.#clock.now[0] as number) + this.options.graceNs;
     let slot = this.#window.slotOf(marks, KNOWN);
     for (let left = Math.min(end, (marks[NEXT] as number) + size) - known; left > 0; left--) {
       dueNs[slot] = dueAt;
+      foundNs[slot] = this.#clock.now[0] as number;
       slot = this.#window.after(slot);
     }
     marks[KNOWN] = end;
@@ -141,7 +146,7 @@ export class GapRecovery {
       return;
     }
     this.schedule.arrived(slot);
-    if (!isNew) counts.recovered++;
+    if (!isNew) this.#countRecovered(slot);
     if (sequence > next) {
       window.keep(slot, bytes, offset, byteLength);
       return;
@@ -197,6 +202,14 @@ export class GapRecovery {
     this.schedule.expire();
     this.#deliver();
     this.schedule.ask();
+  }
+
+  #countRecovered(slot: number): void {
+    this.#counts.recovered++;
+    const foundNs = this.#window.foundNs[slot] as number;
+    if (foundNs < 0) return;
+    this.#fillTimes.leadNs[0] = (this.#clock.now[0] as number) - foundNs;
+    this.#fillTimes.record();
   }
 
   /** Delivers what was waiting for a message that has come, or for one that is given up. */

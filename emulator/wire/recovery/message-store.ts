@@ -1,8 +1,10 @@
+import type { MessageSource } from "./message-source.ts";
+
 /**
  * The messages of a session as a server keeps them: numbered from `firstSequence`, the oldest forgotten when there are
  * more than `messageLimit`, or more bytes than `byteLimit`. All memory is taken at once.
  */
-export class MessageStore {
+export class MessageStore implements MessageSource {
   readonly bytes: Uint8Array;
   readonly #offsets: Float64Array;
   readonly #byteLengths: Int32Array;
@@ -46,6 +48,10 @@ export class MessageStore {
     for (let at = 0; at < byteLength; at++) this.bytes[start + at] = bytes[offset + at] as number;
     this.#head = start + taken;
     this.#sequences[1] = (this.#sequences[1] as number) + 1;
+  }
+
+  holds(sequence: number): boolean {
+    return sequence >= (this.#sequences[0] as number) && sequence < (this.#sequences[1] as number);
   }
 
   /** Where in {@link bytes} message `sequence` lies; it must be one that is kept. */

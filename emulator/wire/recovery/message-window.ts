@@ -20,6 +20,8 @@ export class MessageWindow {
   readonly attempts: Uint8Array;
   /** MISSING: when it may be asked for. ASKED: when the answer is too late. */
   readonly dueNs: Float64Array;
+  /** When it was found missing; -1 where it was not, or too far ahead for a slot then. */
+  readonly foundNs: Float64Array;
   /** ASKED: the number of the request. */
   readonly requestNumber: Int32Array;
   readonly byteLength: Int32Array;
@@ -33,6 +35,7 @@ export class MessageWindow {
     this.state = new Uint8Array(windowMessages);
     this.attempts = new Uint8Array(windowMessages);
     this.dueNs = new Float64Array(windowMessages);
+    this.foundNs = new Float64Array(windowMessages).fill(-1);
     this.requestNumber = new Int32Array(windowMessages);
     this.byteLength = new Int32Array(windowMessages);
   }
@@ -60,5 +63,6 @@ export class MessageWindow {
     this.state[slot] = MISSING;
     this.attempts[slot] = 0;
     this.dueNs[slot] = 0;
+    this.foundNs[slot] = -1;
   }
 }

@@ -5,6 +5,7 @@ import { MOLD_SESSION_BYTE_LENGTH, MoldUdp64Packet } from "../feeds/mold-udp64.t
 import { FrameHeaders, IP_PROTOCOL_UDP } from "../frame.ts";
 import type { ArbiterOptions } from "../lines/arbiter-options.ts";
 import type { LineReport } from "../lines/line-tally.ts";
+import type { StreamArbiter } from "../lines/stream-arbiter.ts";
 import { GapRecovery, type MessageSink, type RecoveryReport } from "./gap-recovery.ts";
 import { MoldLines } from "./mold-lines.ts";
 import { MOLD_REQUEST_BYTE_LENGTH, moldSessionBytes, writeMoldHeader } from "./mold-request.ts";
@@ -25,7 +26,10 @@ export interface MoldClientOptions extends RecoveryOptions {
    * Puts an arbiter before the recovery, for two lines or more: what it declares lost is asked for at once, and what may
    * still come on the other line is not asked for before `gapLimitNs`. Without it the lines are merged, and not counted.
    */
-  readonly arbitration?: Pick<ArbiterOptions, "mode" | "gapLimitNs" | "reorderSequences" | "windowSequences">;
+  readonly arbitration?: Pick<
+    ArbiterOptions,
+    "mode" | "gapLimitNs" | "reorderSequences" | "windowSequences" | "packetByteLimit"
+  >;
   /** From this client to the re-request server; the answers come back the other way. */
   readonly requests: UdpFlow;
 }
@@ -91,6 +95,11 @@ export class MoldRecoveryClient {
     return { ...this.recovery.report(), ...this.#counts, lines: this.#lines?.arbiter.report() ?? [] };
   }
 
+  /** What stands before the recovery; undefined without arbitration. */
+  get arbiter(): StreamArbiter | undefined {
+    return this.#lines?.arbiter;
+  }
+
   /** When {@link pump} has something to do; Infinity when nothing is missing. */
   dueNs(): number {
     const dueNs = this.recovery.due[0] as number;
@@ -108,6 +117,11 @@ export class MoldRecoveryClient {
     }
     this.#clock.refresh();
     this.#take(bytes, offset + headers.payloadOffset, headers.payloadByteLength, line);
+  }
+
+  /** No frame of the lines will follow: what they left out is asked for at once. Call {@link pump} until nothing is due. */
+  finish(): void {
+    this.#lines?.arbiter.finish();
   }
 
   /** Asks for what is due, and gives up what was asked for too often. */

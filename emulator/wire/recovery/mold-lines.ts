@@ -15,6 +15,10 @@ export class MoldLines implements ArbiterSink {
   constructor(clock: Clock, recovery: GapRecovery, options: ArbiterOptions) {
     this.#recovery = recovery;
     this.arbiter = new StreamArbiter(clock, this, options);
+    const { firstSequence } = recovery.options;
+    if (firstSequence === undefined) return;
+    this.arbiter.sequence[0] = firstSequence;
+    this.arbiter.startAt();
   }
 
   /** A packet came on `line`, whose payload is `bytes` from `offset` on. */
@@ -40,6 +44,19 @@ export class MoldLines implements ArbiterSink {
       this.#recovery.range[0] = packet.messageSequence;
       this.#recovery.take(bytes, packet.messageOffset, packet.messageByteLength);
     }
+  }
+
+  /** The recovery may still want it: then nobody has to be asked, or the answer comes twice. */
+  late(
+    streamKey: number,
+    line: number,
+    range: Float64Array,
+    bytes: Uint8Array,
+    offset: number,
+    byteLength: number,
+    messageIndex: number,
+  ): void {
+    this.pass(streamKey, line, range, bytes, offset, byteLength, messageIndex, 1);
   }
 
   lose(_streamKey: number, range: Float64Array): void {

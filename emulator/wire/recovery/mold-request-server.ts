@@ -1,9 +1,11 @@
 import type { Clock } from "../../clock/clock.ts";
 import { MemoryView } from "../../memory/memory-view.ts";
 import { UdpFrameTemplate } from "../build-frame.ts";
+import { SequenceSet } from "../damage/sequence-set.ts";
 import { MOLD_HEADER_BYTE_LENGTH, MoldUdp64Packet } from "../feeds/mold-udp64.ts";
 import { FrameHeaders, IP_PROTOCOL_UDP } from "../frame.ts";
 import type { WireSink } from "../wire.ts";
+import type { MessageSource } from "./message-source.ts";
 import { MessageStore } from "./message-store.ts";
 import { MoldRequest, moldSessionBytes, writeMoldHeader } from "./mold-request.ts";
 import { Outbox } from "./outbox.ts";
@@ -27,7 +29,7 @@ export interface MoldServerOptions extends ServiceOptions {
   readonly firstSequence?: number;
 }
 
-/** What a server did with what came. Plain data; every request is in exactly one of the first seven. */
+/** What a server did with what came. Plain data; every request is in exactly one of the first eight. */
 export interface MoldServerReport {
   readonly answered: number;
   readonly refused: number;
@@ -35,6 +37,8 @@ export interface MoldServerReport {
   /** Requests for messages that are forgotten, and for some that do not exist yet. */
   readonly tooOld: number;
   readonly tooNew: number;
+  /** Requests that begin with a message which the server's own record of the session lacks. */
+  readonly absent: number;
   /** Requests for another session, and for no messages. */
   readonly otherSession: number;
   readonly empty: number;
@@ -44,6 +48,8 @@ export interface MoldServerReport {
   /** Answers with fewer messages than were asked for, for whichever reason. */
   readonly partial: number;
   readonly answersDropped: number;
+  /** What refused requests asked for, in order, as [first, behind the last): each sequence once, however often it was refused. */
+  readonly refusedRanges: readonly (readonly [number, number])[];
 }
 
 /** Requesters that are told apart; frames of further ones are foreign. */
@@ -54,12 +60,14 @@ const MAC_OFFSET = 6;
  * A MoldUDP64 re-request server at the far end of a wire: frames in through {@link deliver}, answers out to the wire it was
  * given, each to whoever asked. One answer for each request, with as many messages as fit and the options allow; what it
  * refuses it does not mention, as the protocol has no word for it. The requester's address is taken from its frame: ARP is
- * not modelled. Allocates only for a requester that is new.
+ * not modelled. Allocates only for a requester that is new, and as the list of refused ranges grows.
  */
 export class MoldRequestServer implements WireSink {
-  readonly store: MessageStore;
   /** [0]: when {@link pump} has an answer to send; Infinity when none waits. */
   readonly next: Float64Array;
+  /** What {@link record} fills; undefined where the whole session was given. */
+  readonly #store: MessageStore | undefined;
+  readonly #source: MessageSource;
   readonly #options: MoldServerOptions;
   readonly #clock: Clock;
   readonly #policy: ServicePolicy;
@@ -71,12 +79,14 @@ export class MoldRequestServer implements WireSink {
   readonly #packet = new MoldUdp64Packet();
   readonly #frame: MemoryView;
   readonly #requesters: { readonly ip: number; readonly port: number; readonly template: UdpFrameTemplate }[] = [];
+  readonly #refused = new SequenceSet();
   readonly #counts = {
     answered: 0,
     refused: 0,
     overRate: 0,
     tooOld: 0,
     tooNew: 0,
+    absent: 0,
     otherSession: 0,
     empty: 0,
     foreignFrames: 0,
@@ -84,8 +94,11 @@ export class MoldRequestServer implements WireSink {
     partial: 0,
   };
 
-  /** @throws RangeError for options that cannot be. */
-  constructor(clock: Clock, wire: WireSink, options: MoldServerOptions) {
+  /**
+   * With an `archive` it serves a session that is over, or known before it begins; without one what {@link record} was given.
+   * @throws RangeError for options that cannot be.
+   */
+  constructor(clock: Clock, wire: WireSink, options: MoldServerOptions, archive?: MessageSource) {
     this.#clock = clock;
     this.#options = options;
     this.#policy = new ServicePolicy(clock, options);
@@ -94,32 +107,42 @@ export class MoldRequestServer implements WireSink {
     this.#session = moldSessionBytes(options.session);
     this.#payloadByteLimit = options.payloadByteLimit ?? 1472;
     this.#frame = MemoryView.ofSize(this.#payloadByteLimit + 64);
-    this.store = new MessageStore(
-      options.retentionMessages ?? DEFAULT_RETENTION_MESSAGES,
-      options.retentionBytes ?? DEFAULT_RETENTION_BYTES,
-      options.firstSequence ?? 1,
-    );
+    const { retentionMessages = DEFAULT_RETENTION_MESSAGES, retentionBytes = DEFAULT_RETENTION_BYTES } = options;
+    this.#store =
+      archive === undefined ? new MessageStore(retentionMessages, retentionBytes, options.firstSequence) : undefined;
+    this.#source = archive ?? (this.#store as MessageStore);
+  }
+
+  /** What answers are taken from. */
+  get store(): MessageSource {
+    return this.#source;
   }
 
   report(): MoldServerReport {
-    return { ...this.#counts, answersDropped: this.#outbox.droppedCount };
+    return { ...this.#counts, answersDropped: this.#outbox.droppedCount, refusedRanges: this.#refused.ranges() };
   }
 
   /**
    * Takes the messages of a downstream packet into the store, as it goes out on the lines. Those it has it leaves as they are.
-   * @throws RangeError for a packet that cannot be read, or begins beyond the next message: the server must see them all.
+   * @throws RangeError for a packet that cannot be read, is of another session, or begins beyond the next message: the server
+   * must see them all. Nothing of it is taken then; nor where it was given an archive, which has all of them.
    */
   record(bytes: Uint8Array, offset: number, byteLength: number): void {
     const packet = this.#packet;
+    const store = this.#store;
+    if (store === undefined) throw new RangeError("this server has an archive of the session, and records nothing");
     if (!packet.parse(bytes, offset, byteLength)) throw new RangeError("this is no MoldUDP64 packet to record");
-    if (packet.messageCount > 0 && packet.sequence > this.store.nextSequence) {
+    if (!this.#isMySession(bytes, packet.sessionOffset)) {
       throw new RangeError(
-        `a packet from ${packet.sequence} on is recorded, but ${this.store.nextSequence} comes next`,
+        `a packet of session "${packet.session.trimEnd()}" is recorded, but this server has session "${this.#options.session}"`,
       );
     }
+    if (packet.messageCount > 0 && packet.sequence > store.nextSequence) {
+      throw new RangeError(`a packet from ${packet.sequence} on is recorded, but ${store.nextSequence} comes next`);
+    }
     while (packet.nextMessage()) {
-      if (packet.messageSequence < this.store.nextSequence) continue;
-      this.store.add(bytes, packet.messageOffset, packet.messageByteLength);
+      if (packet.messageSequence < store.nextSequence) continue;
+      store.add(bytes, packet.messageOffset, packet.messageByteLength);
     }
   }
 
@@ -152,27 +175,37 @@ export class MoldRequestServer implements WireSink {
   }
 
   #serve(template: UdpFrameTemplate): void {
-    const { store } = this;
+    const store = this.#source;
     const counts = this.#counts;
     const { sequence, messageCount } = this.#request;
     const first = sequence[0] as number;
     if (messageCount === 0) counts.empty++;
     else if (first < store.firstSequence) counts.tooOld++;
     else if (first >= store.nextSequence) counts.tooNew++;
+    else if (!store.holds(first)) counts.absent++;
     else if (!this.#policy.admit()) counts.overRate++;
-    else if (this.#policy.refuses()) counts.refused++;
+    else if (this.#policy.refuses()) this.#refuse();
     else this.#answer(template, this.#policy.portion(Math.min(messageCount, store.nextSequence - first)));
   }
 
+  #refuse(): void {
+    const { sequence, messageCount } = this.#request;
+    const { range } = this.#refused;
+    this.#counts.refused++;
+    range[0] = sequence[0] as number;
+    range[1] = range[0] + messageCount;
+    this.#refused.add();
+  }
+
   #answer(template: UdpFrameTemplate, most: number): void {
-    const { store } = this;
+    const store = this.#source;
     const { bytes } = this.#frame;
     const first = this.#request.sequence[0] as number;
     const start = template.headerByteLength;
     const end = start + this.#payloadByteLimit;
     let at = start + MOLD_HEADER_BYTE_LENGTH;
     let count = 0;
-    for (; count < most; count++) {
+    for (; count < most && store.holds(first + count); count++) {
       const byteLength = store.byteLengthOf(first + count);
       if (at + 2 + byteLength > end) break;
       bytes[at] = byteLength >>> 8;

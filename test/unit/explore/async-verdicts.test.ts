@@ -301,6 +301,7 @@ test("what the set-up throws is thrown on, awaited or not", async () => {
 test("timers are those of Node but for the time", async () => {
   const seen: unknown[] = [];
   await explore(edu(), { runs: 1, models: ["sc"] }, async () => {
+    seen.length = 0;
     const wait = promisify(setTimeout);
     const startMs = performance.now();
     seen.push(await wait(1000, "promised"), await promisify(setImmediate)("at once"));

@@ -119,3 +119,20 @@ test("a relaxed-ordering DMA write passes what was posted before it, unless it i
   const latitude = { relaxedOrderingProbability: 0 };
   expect(await explore(twoWrites(), { runs: 200, latitude }, relaxed)).toEqual(clean);
 });
+
+test("what a device does after a while comes between any two accesses of a driver, unless that is switched off", async () => {
+  const run = async (promptEventProbability?: number): Promise<string[]> => {
+    const seen = new Set<string>();
+    const latitude = promptEventProbability === undefined ? {} : { promptEventProbability };
+    await explore(edu(), { runs: 300, latitude }, (bed) => {
+      const bar = bed.pci.bar(0);
+      bar.write32(FACTORIAL, 3);
+      seen.add([1, 2, 3].map(() => bar.read32(STATUS) & 1).join(""));
+    });
+    return [...seen].sort();
+  };
+  // Three looks while it computes, and the end of it between any two of them: it takes 10 µs in the ordinary order.
+  expect(await run()).toEqual(["000", "100", "110", "111"]);
+  expect(await run(0)).toEqual(["111"]);
+  await expect(run(2)).rejects.toThrow("promptEventProbability is from 0 to 1, not 2");
+});

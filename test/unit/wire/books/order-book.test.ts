@@ -146,6 +146,28 @@ describe("a book of orders", () => {
     );
   });
 
+  test("a snapshot, put into a book that has something else in it, gives the same book, and no faults", () => {
+    const some = fc.array(operations, { maxLength: 60 });
+    fc.assert(
+      fc.property(some, some, some, (sequence, others, further) => {
+        const [book, other] = [1, 2].map(() => new OrderBook({ instrumentCount: INSTRUMENTS, orderCapacity: 32 }));
+        const [model, otherModel] = [new ModelBook(INSTRUMENTS), new ModelBook(INSTRUMENTS)];
+        if (book === undefined || other === undefined) throw new Error("no books");
+        for (const operation of sequence) apply(book, model, operation);
+        for (const operation of others) apply(other, otherModel, operation);
+        const faults = other.faults.toObject();
+        other.restore(structuredClone(book.snapshot()));
+        expect(other.faults.toObject()).toEqual(faults);
+        expect(other.stateHash()).toBe(book.stateHash());
+        for (const operation of further) {
+          const [outcome] = apply(other, new ModelBook(INSTRUMENTS), operation);
+          expect(outcome).toBe(apply(book, model, operation)[0]);
+        }
+        expect(other.stateHash()).toBe(book.stateHash());
+      }),
+    );
+  });
+
   test("equal states have equal hashes on whatever way they were reached; any difference gives another", () => {
     fc.assert(
       fc.property(fc.array(operations, { maxLength: 80 }), fc.nat(), (sequence, which) => {

@@ -139,3 +139,46 @@ test("32-bit sequences that wrap give the same as 64-bit ones that do not", () =
     { numRuns: 300 },
   );
 });
+
+test("at the time that it names, the oldest hole is lost: for times with fractions as well, on both sides of powers of two", () => {
+  const script = fc.record({
+    // Packets come around 2^exponent, where the grid of doubles becomes twice as wide.
+    exponent: fc.integer({ min: 10, max: 50 }),
+    before: fc.integer({ min: 0, max: 40 }),
+    stepNs: fc.constantFrom(51.2, 6.4, 1 / 3, 672 / 25, 0.1),
+    gapLimitNs: fc.constantFrom(0, 0.7, 100, 1_000 / 3, 1_000_000),
+    holes: fc.array(fc.boolean(), { minLength: 20, maxLength: 60 }),
+    mode: fc.constantFrom("latency" as const, "reliability" as const),
+  });
+  fc.assert(
+    fc.property(script, ({ exponent, before, stepNs, gapLimitNs, holes, mode }) => {
+      const shared = { mode, lineCount: 2, gapLimitNs, reorderSequences: 0, windowSequences: 256, heldPacketLimit: 64 };
+      const bench = new ArbiterBench(shared);
+      const model = new ArbiterModel(shared);
+      const startNs = Math.max(2 ** exponent - before * stepNs, 0);
+      const { next } = bench.arbiter;
+      // The limit of the oldest hole may pass while packets come: whoever drives the arbiter comes then.
+      const expireUntil = (untilNs: number) => {
+        while ((next[0] as number) <= untilNs) {
+          const dueNs = next[0] as number;
+          bench.at(dueNs).arbiter.expire();
+          model.expire(dueNs);
+          expect(next[0]).toBeGreaterThan(dueNs);
+          expect(bench.events).toEqual(model.events);
+        }
+      };
+      for (const [index, isHole] of [false, ...holes].entries()) {
+        const timeNs = startNs + index * stepNs;
+        expireUntil(timeNs);
+        if (isHole) continue;
+        bench.at(timeNs).offer(0, 1 + index);
+        model.offer({ line: 0, first: 1 + index, count: 1, timeNs });
+        expect(next[0]).toBeGreaterThan(timeNs);
+      }
+      expireUntil(Number.MAX_VALUE);
+      expect(bench.events).toEqual(model.events);
+      expect(bench.lost).toHaveLength(holes.slice(0, holes.lastIndexOf(false) + 1).filter((isHole) => isHole).length);
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -4,10 +4,9 @@ import { Rng } from "../../../../emulator/run/rng.ts";
 import { buildUdpFrame, ipv4Address } from "../../../../emulator/wire/build-frame.ts";
 import { writeCboeUnitHeader } from "../../../../emulator/wire/feeds/cboe-unit.ts";
 import { ByteStream } from "../../../../emulator/wire/recovery/byte-stream.ts";
-import { CboeGapClient } from "../../../../emulator/wire/recovery/cboe-gap-client.ts";
+import { type CboeClientOptions, CboeGapClient } from "../../../../emulator/wire/recovery/cboe-gap-client.ts";
 import type { CboeProxyOptions } from "../../../../emulator/wire/recovery/cboe-gap-options.ts";
 import { CboeGapProxy } from "../../../../emulator/wire/recovery/cboe-gap-proxy.ts";
-import type { RecoveryOptions } from "../../../../emulator/wire/recovery/recovery-options.ts";
 
 export const UNIT: number = 1;
 export const LOGIN: { readonly sessionSubId: string; readonly username: string; readonly password: string } = {
@@ -15,8 +14,16 @@ export const LOGIN: { readonly sessionSubId: string; readonly username: string; 
   username: "SOFT",
   password: "bar",
 };
-const REALTIME = { group: ipv4Address("239.39.62.190"), port: 32_001 };
-const GAP = { group: ipv4Address("239.39.62.191"), port: 32_001 };
+/** A multicast group and its port. */
+interface Place {
+  readonly group: number;
+  readonly port: number;
+}
+const REALTIME: Place = { group: ipv4Address("239.39.62.190"), port: 32_001 };
+export const GAP: Place = {
+  group: ipv4Address("239.39.62.191"),
+  port: 32_001,
+};
 
 /** Message `sequence`: length, a type that no feed has, its number, and as many further bytes as it is long. */
 export function message(sequence: number): Uint8Array {
@@ -39,7 +46,9 @@ export function unitBytes(unit: number, first: number, messages: readonly Uint8A
 }
 
 export interface CboeBenchOptions {
-  readonly client?: RecoveryOptions & { readonly login?: typeof LOGIN; readonly unit?: number };
+  readonly client?: Partial<CboeClientOptions>;
+  /** The client does not know where the stream begins. Otherwise it wants it from 1 on. */
+  readonly joinsLate?: boolean;
   readonly proxy?: Partial<CboeProxyOptions>;
   readonly seed?: number;
   /** Probability that a frame of the gap-response group gets lost. */
@@ -63,6 +72,7 @@ export class CboeBench {
 
   constructor({
     client = {},
+    joinsLate = false,
     proxy = {},
     seed = 1,
     lossProbability = 0,
@@ -88,7 +98,8 @@ export class CboeBench {
     };
     const gapGroup = { sourceMac: 2, sourceIp: 3, destinationIp: GAP.group, sourcePort: 4, destinationPort: GAP.port };
     this.client = new CboeGapClient(this.clock, sink, this.toProxy, this.fromProxy, {
-      ...{ unit: UNIT, login: LOGIN, firstSequence: 1, lines: [REALTIME], gapGroup: GAP },
+      ...{ unit: UNIT, login: LOGIN, lines: [REALTIME], gapGroup: GAP },
+      ...(joinsLate ? {} : { firstSequence: 1 }),
       ...client,
     });
     this.proxy = new CboeGapProxy(this.clock, this.toProxy, this.fromProxy, wire, {
@@ -108,8 +119,8 @@ export class CboeBench {
     if (arrives) this.receive(content);
   }
 
-  receive(payload: Uint8Array): void {
-    const { group, port } = REALTIME;
+  /** A frame of the realtime group, unless another one is named. */
+  receive(payload: Uint8Array, { group, port }: Place = REALTIME): void {
     const frame = new Uint8Array(payload.length + 64);
     const flow = { sourceMac: 2, sourceIp: 3, destinationIp: group, sourcePort: 4, destinationPort: port };
     const byteLength = buildUdpFrame(frame, 0, flow, payload);

@@ -4,11 +4,13 @@ import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../../../emulator/clock/clock.ts";
 import { Rng } from "../../../../emulator/run/rng.ts";
 import { openCapture } from "../../../../emulator/wire/capture/open-capture.ts";
+import { writeCboeLoginResponse } from "../../../../emulator/wire/feeds/cboe-recovery.ts";
+import { CBOE_UNIT_HEADER_BYTE_LENGTH, writeCboeUnitHeader } from "../../../../emulator/wire/feeds/cboe-unit.ts";
 import { FrameHeaders } from "../../../../emulator/wire/frame.ts";
 import { ByteStream } from "../../../../emulator/wire/recovery/byte-stream.ts";
 import { UnitAssembler } from "../../../../emulator/wire/recovery/unit-assembler.ts";
 import { captureFolder, readCaptureIndex } from "../real-captures.ts";
-import { CboeBench, LOGIN, message, UNIT, unitBytes } from "./cboe-bench.ts";
+import { CboeBench, GAP, LOGIN, message, UNIT, unitBytes } from "./cboe-bench.ts";
 
 const range = (first: number, end: number): number[] =>
   Array.from({ length: end - first }, (_, index) => first + index);
@@ -168,6 +170,90 @@ describe("what the proxy says", () => {
     const session = missing({ client: { login: { ...LOGIN, sessionSubId: "0007" } } });
     expect(session.client.report().failure).toBe("the proxy refused the login with status S");
     expect(session.proxy.report()).toMatchObject({ logins: { S: 1 }, closedBecause: "the login was refused" });
+  });
+});
+
+test("the stream begins where the line does, and not with what another client asked for", () => {
+  const unit = (first: number, count: number) => unitBytes(UNIT, first, range(first, first + count).map(message));
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ first: fc.integer({ min: 1, max: 200 }), count: fc.nat(4) }), {
+        minLength: 1,
+        maxLength: 8,
+      }),
+      fc.nat(3),
+      (foreign, count) => {
+        const bench = new CboeBench({ joinsLate: true });
+        for (const answer of foreign) bench.receive(unit(answer.first, answer.count), GAP);
+        expect(bench.client.recovery.hasBegun).toBe(false);
+        bench.proxy.record(unit(1, 99), 0, unit(1, 99).length);
+        // Count 0: a heartbeat, which begins the stream as well.
+        bench.send(100, count);
+        for (const answer of foreign.filter(({ first }) => first < 100 - 4)) {
+          bench.receive(unit(answer.first, answer.count), GAP);
+        }
+        bench.settle();
+        expect(bench.events).toEqual(range(100, 100 + count));
+        const retransmissions = bench.client.report().retransmissions;
+        expect(retransmissions).toBeGreaterThanOrEqual(foreign.filter((answer) => answer.count > 0).length);
+        expect(bench.client.report()).toMatchObject({ missing: 0, requests: 0, lost: 0 });
+      },
+    ),
+  );
+});
+
+/** A proxy that lives, but never sees the login. */
+function withoutLogin(client: ConstructorParameters<typeof CboeBench>[0] = {}): CboeBench {
+  const bench = new CboeBench(client);
+  const write = bench.toProxy.write.bind(bench.toProxy);
+  bench.toProxy.write = (bytes, offset, byteLength) => byteLength > 8 || write(bytes, offset, byteLength);
+  return bench;
+}
+
+describe("a login", () => {
+  test("that is not answered is given up, whatever else the proxy says: what waited is delivered, what is missing lost, and the line goes on", () => {
+    const bench = withoutLogin();
+    bench.run(1_000_000);
+    bench.send(1, 1);
+    bench.send(2, 8, false);
+    bench.send(10, 1);
+    bench.run(4.99e9);
+    expect(bench.events).toEqual([1]);
+    expect(bench.client.report()).toMatchObject({ failure: undefined, lost: 0 });
+    bench.run(5.01e9);
+    expect(bench.events).toEqual([1, "lost 2–9", 10]);
+    expect(bench.client.report()).toMatchObject({ requests: 0, failure: "the proxy did not answer the login" });
+    bench.send(11, 2, false);
+    bench.send(13, 1);
+    bench.settle();
+    expect(bench.events.slice(3)).toEqual(["lost 11–12", 13]);
+    expect(bench.proxy.report()).toMatchObject({ logins: { A: 0 }, closedBecause: "the client has closed" });
+  });
+
+  test("has the time that it is given, and no less", () => {
+    const late = withoutLogin({ client: { loginLimitNs: 2e9 } });
+    late.run(2e9 - 1);
+    expect(late.client.report().failure).toBeUndefined();
+    late.run(2e9);
+    expect(late.client.report().failure).toBe("the proxy did not answer the login");
+    // The answer takes 40 µs over the connection.
+    const answered = missing({ client: { loginLimitNs: 40_001 } });
+    expect(answered.events).toEqual(range(1, 11));
+    expect(answered.client.report().failure).toBeUndefined();
+  });
+
+  test("that is refused is not made good by what comes behind: the client has nothing left to do", () => {
+    const bench = withoutLogin();
+    bench.client.pump();
+    const answer = new Uint8Array(64);
+    let end = CBOE_UNIT_HEADER_BYTE_LENGTH;
+    for (const status of ["N", "A"]) end += writeCboeLoginResponse(answer, end, status);
+    writeCboeUnitHeader(answer, 0, end, 2, 0, 0);
+    bench.fromProxy.write(answer, 0, end);
+    // As soon as it has come, and before the proxy sees that the client has closed.
+    bench.run(20_000);
+    expect(bench.client.report().failure).toBe("the proxy refused the login with status N");
+    expect(bench.client.dueNs()).toBe(Number.POSITIVE_INFINITY);
   });
 });
 

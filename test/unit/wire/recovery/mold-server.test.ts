@@ -205,3 +205,19 @@ test("a session that is not recorded from its beginning, or not whole, is an err
   record(moldPacket("S", 300, []))();
   expect(server.store.nextSequence).toBe(202);
 });
+
+test("a packet of another session is an error of the caller, and nothing of it is served", () => {
+  const bench = new ServerBench();
+  const { server } = bench;
+  const record = (payload: Uint8Array) => () => server.record(payload, 0, payload.length);
+  const refusal = 'a packet of session "T" is recorded, but this server has session "S"';
+  for (const payload of [moldPacket("T", 201, messages(201, 2)), moldPacket("T", 201, []), moldPacket("T", 9, [])]) {
+    expect(record(payload)).toThrow(refusal);
+  }
+  expect(server.store.nextSequence).toBe(201);
+  bench.ask(201, 1).settle();
+  expect(bench.report).toMatchObject({ tooNew: 1, answered: 0 });
+  record(moldPacket("S", 201, messages(201, 2)))();
+  bench.ask(201, 2).settle();
+  expect(got(bench)).toEqual([[201, 2]]);
+});
