@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 const config: ViteUserConfig = defineConfig({
@@ -25,6 +26,8 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: "threads",
           include: ["test/threads/**/*.test.ts", "templates/**/*.test.ts"],
+          // Most of what a command line does in a test is to load: with what Node has compiled at hand it takes half the time.
+          env: { NODE_COMPILE_CACHE: fileURLToPath(new URL("node_modules/.cache/softbar-tests", import.meta.url)) },
           pool: "forks",
           maxWorkers: 1,
           testTimeout: 20_000,
