@@ -7,7 +7,7 @@ const FRUITLESS_LIMIT = 1000;
 /** What a look takes at first. It doubles, so that loops that look at the clock come to their limit. */
 const FRUITLESS_NS = 1000;
 
-/** How time passes in a run: only when nobody can go on without. */
+/** How time passes in a run when nobody can go on without. An event that is prompt brings its time along by itself. */
 export class PassingTime {
   readonly #machine: Machine;
   #fruitlessCount = 0;
