@@ -5,6 +5,10 @@ import type { Finding } from "../emulator/run/findings.ts";
 import { FoldedLink } from "../emulator/run/folded-link.ts";
 import { createTables, type LoadedDevice, Machine, type MachineOptions } from "../emulator/run/machine.ts";
 import { TestbedError } from "../emulator/run/testbed-error.ts";
+import { type DriverWatch, watchesOf } from "../emulator/sanitize/driver-watch.ts";
+import { isWatching } from "../emulator/sanitize/rule.ts";
+import { watchedFunctions } from "../emulator/sanitize/watched-function.ts";
+import { findingLine } from "./explore/code-line.ts";
 import { TestWire } from "./test-wire.ts";
 import type { Testbed, TestbedCpu } from "./testbed.ts";
 
@@ -19,10 +23,13 @@ export class FoldedTestbed implements Testbed {
   readonly functions: readonly PciFunction[];
   readonly #machine: Machine;
   readonly #wires = new Map<string, TestWire>();
+  readonly #watches: readonly DriverWatch[];
+  #isClosed = false;
 
   constructor(devices: readonly LoadedDevice[], options: MachineOptions = {}) {
     const tables = createTables(devices, { clock: "virtual", ...options });
     this.#machine = new Machine(devices, tables);
+    for (const { findings } of this.#machine.endpoints) findings.lineOf = findingLine;
     const functions: DriverPciFunction[] = [];
     for (const [index, functionTables] of tables.functions.entries()) {
       const endpoint = this.#machine.endpoints[index];
@@ -31,7 +38,8 @@ export class FoldedTestbed implements Testbed {
       const cpu = functions[0]?.cpu ?? 0;
       functions.push(new DriverPciFunction(link, tables, functionTables, this.#machine.memory, cpu));
     }
-    this.functions = functions;
+    this.#watches = isWatching(options.sanitize) ? watchesOf(this.#machine) : [];
+    this.functions = watchedFunctions(functions, this.#watches);
     this.#machine.host.settle();
   }
 
@@ -109,9 +117,15 @@ export class FoldedTestbed implements Testbed {
     host.settle();
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const watch of this.#watches) watch.end();
+  }
 
-  async [Symbol.asyncDispose](): Promise<void> {}
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
 
   #findings(kind: Finding["kind"]): Finding[] {
     return this.#machine.endpoints.flatMap((endpoint) =>

@@ -8,6 +8,7 @@ import type { Interrupt, PciFunction } from "../../emulator/pcie/driver-view.ts"
 import type { Finding } from "../../emulator/run/findings.ts";
 import type { LoadedDevice, MachineOptions } from "../../emulator/run/machine.ts";
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
+import { findingLine } from "./code-line.ts";
 import type { DriverSession } from "./driver-session.ts";
 import { type ExploredBed, type ExploredWireEnd, QUIESCE_NS } from "./explored-bed.ts";
 import { notPromised } from "./plain-functions.ts";
@@ -73,6 +74,9 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     const programs = cpus.map((cpu) => ("module" in cpu ? cpu : this.#withContext(cpu)));
     this.plugged = new ExploredMachine(devices, options, awaitCount, programs);
     this.#exploration = exploration;
+    // A stack for each note of each run would be most of what a search does; violations end one.
+    for (const { findings } of this.plugged.endpoints)
+      findings.lineOf = (kind) => (kind === "violation" ? findingLine() : "");
   }
 
   get machine(): ExploredMachine["explorer"] {
@@ -140,6 +144,7 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   /** A broken rule fails the run that has ended, and stands beside an assertion that failed, as it is often why. */
   failForBrokenRules(): void {
     const { execution, machine } = this;
+    for (const watch of this.plugged.watches) watch.end();
     const broken = this.violations[0]?.message;
     if (broken === undefined) return;
     if (execution.verdict === PASSED) execution.failPlain(new Error(broken));
