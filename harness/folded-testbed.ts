@@ -36,7 +36,7 @@ export class FoldedTestbed implements Testbed {
       if (endpoint === undefined) throw new TestbedError(`function ${index} has no endpoint`);
       const link = new FoldedLink(this.#machine.host, endpoint);
       const cpu = functions[0]?.cpu ?? 0;
-      functions.push(new DriverPciFunction(link, tables, functionTables, this.#machine.memory, cpu));
+      functions.push(new DriverPciFunction(link, tables, functionTables, this.#machine.memory, cpu, endpoint));
     }
     this.#watches = isWatching(options.sanitize) ? watchesOf(this.#machine) : [];
     this.functions = watchedFunctions(functions, this.#watches);

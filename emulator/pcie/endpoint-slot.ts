@@ -33,6 +33,8 @@ export interface EndpointSlot {
 export interface EndpointWatch {
   /** A write to a BAR has arrived and the device has taken it. */
   arrived(bar: number, offset: number): void;
+  /** The device raises an MSI-X vector, masked or not. */
+  raised(vector: number): void;
   /** A message interrupt leaves the function. */
   message(data: number): void;
 }

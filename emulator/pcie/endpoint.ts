@@ -251,6 +251,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   }
 
   raise(vector: number): void {
+    this.watch?.raised(vector);
     if (!this.msix?.raise(vector))
       report.recordVector(this, this.declaration.name, vector, this.msix?.vectorCount ?? 0);
   }

@@ -8,7 +8,7 @@ import { COMMAND, COMMAND_BUS_MASTER, COMMAND_MEMORY_SPACE } from "../pcie/confi
 import type { DeviceDeclaration, DeviceModel, DeviceModule, DevicePort, DeviceSpec } from "../pcie/device-model.ts";
 import { Endpoint } from "../pcie/endpoint.ts";
 import { InterruptController } from "../pcie/interrupt-controller.ts";
-import { type SanitizeOptions, silencedRules } from "../sanitize/rule.ts";
+import { checkRuleNames, type SanitizeOptions, silencedRules } from "../sanitize/rule.ts";
 import { allRules } from "../sanitize/rules.ts";
 import { type FrameQueue, FrameQueue as Queue } from "../wire/frame-queue.ts";
 import { OpenWire, WireLane, type WireSink } from "../wire/wire.ts";
@@ -114,7 +114,7 @@ export function createTables(devices: readonly LoadedDevice[], options: MachineO
     throw new RangeError(`${devices.length} devices: a testbed takes ${FUNCTION_LIMIT}`);
   const functions = devices.map((device, index) => functionTables(declarationOf(device), index, options));
   checkCables(functions, options);
-  silencedRules(options.sanitize, allRules(devices.map(declarationOf)));
+  checkRuleNames(options.sanitize, allRules(devices.map(declarationOf)));
   const arena = Arena.create(options.hostMemoryBytes ?? 64 << 20);
   return {
     options,
@@ -194,7 +194,7 @@ export class Machine {
   readonly #outbound: { readonly device: number; readonly wire: OpenWire }[] = [];
 
   constructor(devices: readonly LoadedDevice[], tables: MachineTables, wrap: DeviceWrapper = identity) {
-    this.#silenced = silencedRules(tables.options.sanitize, allRules(devices.map(declarationOf)));
+    this.#silenced = silencedRules(tables.options.sanitize);
     const clock: Clock = clockFor(tables);
     this.host = new DeviceHost(clock);
     this.tables = tables;

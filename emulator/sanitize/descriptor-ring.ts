@@ -101,8 +101,8 @@ export class DescriptorRing implements Holder, WatchedRing {
     if (this.#base >= 0) this.headSeen(-1);
   }
 
-  /** The driver is about to store into these bytes. */
-  beforeStore(iova: number, byteLength: number, allocation: Allocation): void {
+  /** The driver has just stored into these bytes. */
+  stored(iova: number, byteLength: number, allocation: Allocation): void {
     if (!this.covers(iova, byteLength)) return;
     if (!this.isLive()) {
       this.forget();
@@ -235,9 +235,13 @@ export class DescriptorRing implements Holder, WatchedRing {
     view.decode(this.#words);
     const isDone = ((this.#words[view.doneOffset() >> 2] as number) & 1) !== 0;
     const isFirst = this.#wasHeld[slot] === 0;
-    if (!wasStored && !isDone && (view.use === "writes" || isFirst)) report.recordNotWritten(findings, this, slot);
+    if (!wasStored && !isDone && (view.use === "writes" || isFirst)) {
+      // What is in it is no buffer of anybody's, and that it is written now is no second mistake.
+      report.recordNotWritten(findings, this, slot);
+      return;
+    }
     // What a device writes to, it complains of itself when it fetches it.
-    else if (isDone && view.use === "reads" && view.reports) report.recordHandedOverDone(findings, this, slot);
+    if (isDone && view.use === "reads" && view.reports) report.recordHandedOverDone(findings, this, slot);
     this.#held[slot] = 1;
     this.#wasHeld[slot] = 1;
     this.#reports[slot] = view.reports ? 1 : 0;

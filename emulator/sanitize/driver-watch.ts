@@ -53,6 +53,10 @@ export class DriverWatch implements EndpointWatch {
     this.memory.ownership?.onWrite(bar, offset);
   }
 
+  raised(vector: number): void {
+    this.interrupts.raised(vector);
+  }
+
   message(data: number): void {
     this.interrupts.arrived(data);
   }
@@ -75,7 +79,7 @@ export class DriverWatch implements EndpointWatch {
     const lint = this.#lints[bar];
     lint?.read(offset, value);
     const role = lint?.roleAt(offset);
-    if (role === "cause" || role === "acknowledge") this.interrupts.looked();
+    if (role === "cause" || role === "acknowledge") this.interrupts.causeRead();
     this.memory.ownership?.onRead(bar, offset, value);
   }
 

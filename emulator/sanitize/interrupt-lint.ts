@@ -20,6 +20,7 @@ export class InterruptLint {
   #inHandler = false;
   /** By number at the controller. */
   readonly #unserved = new Map<number, { readonly name: string; count: number }>();
+  #vectorCount = 0;
   readonly #runs = new Map<number, number>();
 
   constructor(findings: FindingRecorder) {
@@ -29,6 +30,20 @@ export class InterruptLint {
   /** An interrupt was handed out. */
   handedOut(irq: number, name: string): void {
     this.#unserved.set(irq, { name, count: 0 });
+  }
+
+  /** The driver has set up so many vectors. */
+  vectorsSetUp(count: number): void {
+    this.#vectorCount = count;
+  }
+
+  /** The device raises a vector, whether it is masked or not. */
+  raised(vector: number): void {
+    const count = this.#vectorCount;
+    if (count === 0 || vector < count) return;
+    this.#findings.record("violation", "vector-not-set-up", `MSI-X vector ${vector}`, () => {
+      return `MSI-X vector ${vector} was raised, but the driver has set up vectors 0 to ${count - 1} only. The entry of the table is still masked: the card sets its pending bit, and no interrupt ever comes. Assign causes to vectors that are set up (on the 82599: IVAR, IVAR_MISC).`;
+    });
   }
 
   /** A message has left for the CPU. */
@@ -49,10 +64,16 @@ export class InterruptLint {
     this.#hasLooked = false;
   }
 
-  /** The driver has read memory that the device writes, or a cause register. */
+  /** The driver has read memory. */
   looked(): void {
     this.#last = NOTHING;
     this.#hasLooked = true;
+  }
+
+  /** It has read a register that shows causes: what it acknowledges is what it has seen, and a look at what came since. */
+  causeRead(): void {
+    this.#last = NOTHING;
+    this.#hasLooked = false;
   }
 
   acknowledged(place: string): void {
@@ -98,6 +119,7 @@ export class InterruptLint {
     this.#hasLooked = false;
     this.#inHandler = false;
     this.#unserved.clear();
+    this.#vectorCount = 0;
     this.#runs.clear();
   }
 

@@ -92,7 +92,11 @@ export class MemoryWatch implements Handover {
     for (const ring of this.#rings) ring.dropMemory(allocation.iova, allocation.byteLength);
   }
 
-  beforeLoad(allocation: Allocation, offset: number, byteLength: number): void {
+  /**
+   * The driver has just loaded these bytes. Looked at then, and not before: in explored runs others go on until an access has
+   * its turn.
+   */
+  checkLoad(allocation: Allocation, offset: number, byteLength: number): void {
     if (allocation.isRaw) return;
     const iova = allocation.iova + offset;
     const hold = this.holds.find(iova, byteLength);
@@ -101,7 +105,7 @@ export class MemoryWatch implements Handover {
     this.#drop(hold);
   }
 
-  /** Up to 8 bytes were loaded. */
+  /** What up to 8 of them were. */
   loaded(allocation: Allocation, offset: number, byteLength: number, low: number, high: number): void {
     if (allocation.isRaw) return;
     for (const ring of this.#rings) ring.loaded(allocation.iova + offset, byteLength, low, high);
@@ -113,11 +117,12 @@ export class MemoryWatch implements Handover {
     for (let at = 0; at < byteLength; at++) this.loaded(allocation, offset + at, 1, target[targetOffset + at] ?? 0, 0);
   }
 
-  beforeStore(allocation: Allocation, offset: number, byteLength: number): void {
+  /** The driver has just stored to these bytes. */
+  stored(allocation: Allocation, offset: number, byteLength: number): void {
     allocation.noteStore(offset, byteLength);
     if (allocation.isRaw) return;
     const iova = allocation.iova + offset;
-    for (const ring of this.#rings) ring.beforeStore(iova, byteLength, allocation);
+    for (const ring of this.#rings) ring.stored(iova, byteLength, allocation);
     const hold = this.holds.find(iova, byteLength);
     if (hold === undefined) return;
     report.recordStore(this.findings, hold, allocation.nameAt(iova), byteLength);

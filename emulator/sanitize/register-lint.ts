@@ -73,8 +73,7 @@ export class RegisterLint {
     if (ordinal !== NO_REGISTER && ordinal === this.#lastWrite) this.#readBack = ordinal;
     this.#lastWrite = NONE;
     this.#lastRead = ordinal;
-    const clears = ordinal === NO_REGISTER ? 0 : this.#masksOf(ordinal).clearedByRead;
-    this.#taken = value & clears;
+    this.#taken = ordinal === NO_REGISTER ? 0 : value & this.#clearedByRead(ordinal);
   }
 
   roleAt(offset: number): InterruptRole | undefined {
@@ -94,7 +93,7 @@ export class RegisterLint {
   #repeated(ordinal: number, offset: number, value: number): void {
     this.#readCount++;
     const place = registerPlace(this.#map, offset & ~3);
-    if (this.#taken !== 0 && (value & this.#masksOf(ordinal).clearedByRead) === 0) {
+    if (this.#taken !== 0 && (value & this.#clearedByRead(ordinal)) === 0) {
       const taken = this.#taken;
       this.#findings.record("note", "read-to-clear-twice", place, () => {
         return `${place} was read twice in a row: the first read gave ${hex(taken >>> 0, 8)} and cleared it, the second gave ${hex(value >>> 0, 8)}. The card gives each event away once. Read it once, and keep the value; add counters up in memory.`;
@@ -123,10 +122,18 @@ export class RegisterLint {
     return this.#map.masks[this.#map.familyOf[ordinal] as number] as AccessMasks;
   }
 
+  /** Causes that are taken back by writing to them are by reading them, too, where the card's mode says so. */
+  #clearedByRead(ordinal: number): number {
+    const { clearedByRead, readsAsZero } = this.#masksOf(ordinal);
+    return this.#map.registerOf(ordinal).interrupt === "acknowledge" ? ~readsAsZero : clearedByRead;
+  }
+
   /** Every bit is what the driver wrote last. */
   #isDriversAlone(ordinal: number): boolean {
     const register = this.#map.registerOf(ordinal);
     const { stored, reserved, readsAsZero, writable, clearedByRead, setByRead } = this.#masksOf(ordinal);
+    // A doorbell is asked for by nobody who waits.
+    if (register.mirror === "doorbell") return false;
     if (register.owner !== "driver" || register.modelled === "not-modelled" || register.access.includes("sc"))
       return false;
     if (Object.values(register.fields).some(({ access }) => access !== undefined && access.includes("sc")))

@@ -45,14 +45,16 @@ export function isWatching(options: SanitizeOptions | undefined): boolean {
   return options !== false;
 }
 
-/** The rules that are switched off. Throws RangeError for one that no device of the testbed knows. */
-export function silencedRules(options: SanitizeOptions | undefined, known: readonly Rule[]): ReadonlySet<string> {
-  const silenced = new Set<string>();
-  if (typeof options !== "object") return silenced;
-  for (const [name, isOn] of Object.entries(options)) {
+/** The rules that are switched off. */
+export function silencedRules(options: SanitizeOptions | undefined): ReadonlySet<string> {
+  if (typeof options !== "object") return new Set();
+  return new Set(Object.keys(options).filter((name) => options[name] === false));
+}
+
+/** Throws RangeError for a rule that nobody has: its name is misspelt, and nothing would be switched off. */
+export function checkRuleNames(options: SanitizeOptions | undefined, known: readonly Rule[]): void {
+  if (typeof options !== "object") return;
+  for (const name of Object.keys(options))
     if (!known.some((rule) => rule.name === name))
       throw new RangeError(`sanitize: there is no rule "${name}"; "softbar rules" lists them`);
-    if (!isOn) silenced.add(name);
-  }
-  return silenced;
 }

@@ -201,6 +201,11 @@ const INTERRUPTS: readonly Rule[] = [
   ...ruleTable(
     "violation",
     {
+      "vector-not-set-up": [
+        "Assigns a cause to an MSI-X vector that it has not set up.",
+        "The entry is masked: its pending bit is set, and no interrupt ever comes.",
+        "Assign causes to vectors that are set up.",
+      ],
       "interrupt-storm": [
         "Handles an interrupt without clearing its cause.",
         "The line stays up and the CPU does nothing else.",

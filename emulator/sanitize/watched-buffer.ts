@@ -29,56 +29,54 @@ export class WatchedBuffer implements DmaBuffer {
   }
 
   read8(offset: number): number {
-    this.#load(offset, 1);
     const value = this.inner.read8(offset);
-    this.#watch.memory.loaded(this.#allocation, offset, 1, value, 0);
+    this.#loaded(offset, 1, value);
     return value;
   }
 
   read16(offset: number): number {
-    this.#load(offset, 2);
     const value = this.inner.read16(offset);
-    this.#watch.memory.loaded(this.#allocation, offset, 2, value, 0);
+    this.#loaded(offset, 2, value);
     return value;
   }
 
   read32(offset: number): number {
-    this.#load(offset, 4);
     const value = this.inner.read32(offset);
-    this.#watch.memory.loaded(this.#allocation, offset, 4, value, 0);
+    this.#loaded(offset, 4, value);
     return value;
   }
 
   write8(offset: number, value: number): void {
-    this.#store(offset, 1);
     this.inner.write8(offset, value);
+    this.#stored(offset, 1);
   }
 
   write16(offset: number, value: number): void {
-    this.#store(offset, 2);
     this.inner.write16(offset, value);
+    this.#stored(offset, 2);
   }
 
   write32(offset: number, value: number): void {
-    this.#store(offset, 4);
     this.inner.write32(offset, value);
+    this.#stored(offset, 4);
   }
 
   readAcquire32(offset: number): number {
-    this.#load(offset, 4);
     const value = this.inner.readAcquire32(offset);
-    this.#watch.memory.loaded(this.#allocation, offset, 4, value, 0);
+    this.#loaded(offset, 4, value);
     return value;
   }
 
   writeRelease32(offset: number, value: number): void {
-    this.#store(offset, 4);
     this.inner.writeRelease32(offset, value);
+    this.#stored(offset, 4);
   }
 
   compareExchange32(offset: number, expected: number, value: number): number {
-    this.#store(offset, 4);
-    return this.inner.compareExchange32(offset, expected, value);
+    const before = this.inner.compareExchange32(offset, expected, value);
+    this.#loaded(offset, 4, before);
+    if (before === expected >>> 0) this.#stored(offset, 4);
+    return before;
   }
 
   lock(offset: number): void {
@@ -90,13 +88,15 @@ export class WatchedBuffer implements DmaBuffer {
   }
 
   copyFrom(offset: number, source: Uint8Array, sourceOffset: number, byteLength: number): void {
-    if (byteLength > 0) this.#store(offset, byteLength);
     this.inner.copyFrom(offset, source, sourceOffset, byteLength);
+    if (byteLength > 0) this.#stored(offset, byteLength);
   }
 
   copyTo(offset: number, target: Uint8Array, targetOffset: number, byteLength: number): void {
-    if (byteLength > 0) this.#load(offset, byteLength);
     this.inner.copyTo(offset, target, targetOffset, byteLength);
+    if (byteLength === 0) return;
+    this.#watch.looked();
+    this.#watch.memory.checkLoad(this.#allocation, offset, byteLength);
     this.#watch.memory.copied(this.#allocation, offset, target, targetOffset, byteLength);
   }
 
@@ -105,13 +105,15 @@ export class WatchedBuffer implements DmaBuffer {
     this.inner.free();
   }
 
-  #load(offset: number, byteLength: number): void {
+  #loaded(offset: number, byteLength: number, value: number): void {
+    const { memory } = this.#watch;
     this.#watch.looked();
-    this.#watch.memory.beforeLoad(this.#allocation, offset, byteLength);
+    memory.checkLoad(this.#allocation, offset, byteLength);
+    memory.loaded(this.#allocation, offset, byteLength, value, 0);
   }
 
-  #store(offset: number, byteLength: number): void {
+  #stored(offset: number, byteLength: number): void {
     this.#watch.stored();
-    this.#watch.memory.beforeStore(this.#allocation, offset, byteLength);
+    this.#watch.memory.stored(this.#allocation, offset, byteLength);
   }
 }

@@ -44,7 +44,11 @@ function watchedFunction(inner: PciFunction, cpu: Cpu, watch: DriverWatch): PciF
       bars[index] ??= new WatchedBar(inner.bar(index), watch);
       return bars[index];
     },
-    interrupts: (kind, count) => inner.interrupts(kind, count).map((interrupt) => watchedInterrupt(interrupt, watch)),
+    interrupts: (kind, count) => {
+      const interrupts = inner.interrupts(kind, count);
+      watch.interrupts.vectorsSetUp(kind === "msix" ? count : 0);
+      return interrupts.map((interrupt) => watchedInterrupt(interrupt, watch));
+    },
   };
 }
 

@@ -3,7 +3,7 @@ import { ExploredMachine, type SetUpState } from "../../emulator/explore/plugged
 import type { GeneratorOnCpu, ModuleOnCpu, Places } from "../../emulator/explore/plugged/further-cpu.ts";
 import type { Actor } from "../../emulator/explore/state.ts";
 import type { Strategy } from "../../emulator/explore/strategy.ts";
-import { PASSED, VIOLATION } from "../../emulator/explore/verdict.ts";
+import { isFailure, PASSED, VIOLATION } from "../../emulator/explore/verdict.ts";
 import type { Interrupt, PciFunction } from "../../emulator/pcie/driver-view.ts";
 import type { Finding } from "../../emulator/run/findings.ts";
 import type { LoadedDevice, MachineOptions } from "../../emulator/run/machine.ts";
@@ -113,6 +113,7 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   /** A run is about to begin. Returns what the set-up had returned, where it has not to be made again. */
   setBack(): { readonly context: Context } | undefined {
     const { plugged } = this;
+    this.stuck = "";
     for (const worker of plugged.furtherCpus.workers) worker?.leave();
     const saved = this.#saved;
     if (saved === undefined) plugged.reset();
@@ -145,11 +146,14 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   failForBrokenRules(): void {
     const { execution, machine } = this;
     for (const watch of this.plugged.watches) watch.end();
-    const broken = this.violations[0]?.message;
-    if (broken === undefined) return;
+    const [first] = this.violations;
+    if (first === undefined) return;
+    const broken = first.line === undefined ? first.message : `${first.message} At ${first.line}.`;
+    const beside = `in the same run the driver broke a rule: ${broken}`;
     if (execution.verdict === PASSED) execution.failPlain(new Error(broken));
-    else if (execution.verdict === VIOLATION && !machine.violation.includes(broken))
-      machine.violation += `; in the same run the driver broke a rule: ${broken}`;
+    else if (execution.verdict === VIOLATION && !machine.violation.includes(first.message))
+      machine.violation += `; ${beside}`;
+    else if (isFailure(execution.verdict)) this.stuck = this.stuck === "" ? beside : `${this.stuck}; ${beside}`;
   }
 
   #withContext({ program, handler, name }: GeneratorCpu<Context>): GeneratorOnCpu {

@@ -167,7 +167,8 @@ export class ExploredMachine {
     for (const wire of this.wires) wire?.reset();
     const { tables, memory } = this.#machine;
     this.#drivers = tables.functions.map((functionTables, index) => {
-      return new DriverPciFunction(this.#links[index] as ExploredLink, tables, functionTables, memory, this.cpu);
+      const link = this.#links[index] as ExploredLink;
+      return new DriverPciFunction(link, tables, functionTables, memory, this.cpu, this.endpoints[index]);
     });
     for (const watch of this.watches) watch.clear();
     const functions = this.#drivers.map((driver) =>
