@@ -15,11 +15,12 @@ import { withOwnDevices } from "./own-devices.ts";
 import { regs } from "./regs.ts";
 import { replay } from "./replay.ts";
 import { rerun } from "./rerun.ts";
+import { rules } from "./rules.ts";
 import { suggestion } from "./suggest.ts";
 import { helpData, helpOf, parseArguments, type Verb } from "./verb.ts";
 import { version } from "./version.ts";
 
-const VERBS: readonly Verb[] = [replay, capture, explore, rerun, devices, regs, newVerb];
+const VERBS: readonly Verb[] = [replay, capture, explore, rerun, devices, regs, rules, newVerb];
 const USAGE_ERRORS = [UsageError, CaptureError, ReplayInputError, DriverModuleError, StoreError, TokenError] as const;
 
 /**
