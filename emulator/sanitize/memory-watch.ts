@@ -15,6 +15,9 @@ import type {
 } from "./ownership.ts";
 import { Transfer } from "./transfer.ts";
 
+/** What one load can take. */
+const WORD_BYTES = 8;
+
 /** See {@link MemoryWatch.save}. */
 interface MemoryState {
   readonly allocations: readonly (readonly [Allocation, unknown])[];
@@ -101,6 +104,11 @@ export class MemoryWatch implements Handover {
     const iova = allocation.iova + offset;
     const hold = this.holds.find(iova, byteLength);
     if (hold === undefined || hold.use === "reads") return;
+    if (hold.holder instanceof Transfer && byteLength <= WORD_BYTES) {
+      // Without a descriptor, the last word of what arrives is as good a flag as any: this may be the look for it.
+      hold.holder.seen();
+      return;
+    }
     report.recordLoad(this.findings, hold, allocation.nameAt(iova), byteLength);
     this.#drop(hold);
   }

@@ -111,7 +111,7 @@ const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     "buffer-read-in-flight",
     transfer((bed, bar, buffer, isWrong) => {
       if (!isWrong) wait(bed, bar, DMA_COMMAND);
-      buffer.read32(0);
+      buffer.copyTo(0, new Uint8Array(COPY_BYTES), 0, COPY_BYTES);
       wait(bed, bar, DMA_COMMAND);
     }, START | TO_HOST),
     FOLDED_AND_EXPLORED,
@@ -123,7 +123,7 @@ const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     transfer((bed, bar, buffer, isWrong) => {
       if (isWrong) bed.pci.cpu.delay(1_000_000);
       else wait(bed, bar, DMA_COMMAND);
-      buffer.read32(0);
+      buffer.copyTo(0, new Uint8Array(COPY_BYTES), 0, COPY_BYTES);
     }, START | TO_HOST),
     FOLDED_AND_EXPLORED,
   ],
