@@ -48,10 +48,7 @@ export class Initramfs {
     // magic, inode, mode, uid, gid, links, mtime, file size, device and rdevice (major, minor each), name size, check
     const fields = [this.#inode++, mode, 0, 0, 1, 0, content.length, 0, 0, 0, 0, name.length, 0];
     const header = `070701${fields.map((field) => field.toString(16).padStart(8, "0")).join("")}`;
-    this.#parts.push(
-      padded(Buffer.concat([new TextEncoder().encode(header), name])),
-      padded(content),
-    );
+    this.#parts.push(padded(Buffer.concat([new TextEncoder().encode(header), name])), padded(content));
   }
 }
 

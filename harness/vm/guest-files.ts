@@ -28,7 +28,11 @@ export interface GuestFiles {
 /** Where the unpacked packages are kept: `$XDG_CACHE_HOME/softbar/vm`, or below `~/.cache`. */
 export function guestCacheFolder(): string {
   const { XDG_CACHE_HOME } = process.env;
-  return join(XDG_CACHE_HOME === undefined || XDG_CACHE_HOME === "" ? join(homedir(), ".cache") : XDG_CACHE_HOME, "softbar", "vm");
+  return join(
+    XDG_CACHE_HOME === undefined || XDG_CACHE_HOME === "" ? join(homedir(), ".cache") : XDG_CACHE_HOME,
+    "softbar",
+    "vm",
+  );
 }
 
 /** The files that {@link fetchGuest} brought. @throws GuestError that says how to get them when they are not there. */
@@ -113,7 +117,9 @@ class PrivateApt {
   async dependencies(name: string, wanted: (name: string) => boolean): Promise<string[]> {
     const text = await command("apt-cache", [...this.#options, "show", "--no-all-versions", name]);
     const fields = [...text.matchAll(/^(?:Pre-)?Depends: (.*)$/gm)].map(([, list = ""]) => list);
-    const names = fields.flatMap((list) => list.split(",")).map((each) => /^\s*([a-z0-9][a-z0-9+.-]*)/.exec(each)?.[1] ?? "");
+    const names = fields
+      .flatMap((list) => list.split(","))
+      .map((each) => /^\s*([a-z0-9][a-z0-9+.-]*)/.exec(each)?.[1] ?? "");
     return [...new Set(names.filter(wanted))];
   }
 

@@ -1,6 +1,6 @@
+import { Iommu } from "../../emulator/memory/iommu.ts";
 import type { Endpoint } from "../../emulator/pcie/endpoint.ts";
 import type { DeviceHost } from "../../emulator/run/device-host.ts";
-import { Iommu } from "../../emulator/memory/iommu.ts";
 import type { Machine } from "../../emulator/run/machine.ts";
 import type { GuestCpu } from "./v86-internals.ts";
 
@@ -10,7 +10,7 @@ const CONFIG_BYTES = 256;
 const FIRST_BAR = 0x10;
 const BEHIND_BARS = 0x28;
 /** The emulator dispatches memory-mapped I/O by blocks of 128 KiB. */
-export const BLOCK_BYTES = 128 << 10;
+export const BLOCK_BYTES: number = 128 << 10;
 /** Words of the emulator's local APIC: interrupt requests, and behind those in service their trigger modes, one bit a vector. */
 const APIC_REQUESTS = 16;
 const APIC_TRIGGER_MODES = 32;
@@ -141,7 +141,8 @@ export class GuestFunction {
 
   #copySpace(): void {
     const space = this.#space;
-    for (let offset = 0; offset < CONFIG_BYTES; offset += 4) space[offset >> 2] = this.#endpoint.configRead(offset, 4) | 0;
+    for (let offset = 0; offset < CONFIG_BYTES; offset += 4)
+      space[offset >> 2] = this.#endpoint.configRead(offset, 4) | 0;
   }
 
   // ---- registers ---------------------------------------------------------------------------------------------------
@@ -203,4 +204,3 @@ export class GuestFunction {
     this.#iommu.map(GUEST_SEGMENT, memoryAt, byteLength, { iova: 0, label: "guest memory" });
   }
 }
-

@@ -114,7 +114,9 @@ function dependenciesOf(elf: ElfFile): string[] {
 
 /** "pre: mdio_devres": what is to be loaded before, if there is such a thing. */
 function softDependenciesOf(elf: ElfFile): string[] {
-  return elf.moduleInfo("softdep").flatMap((text) => /pre:\s*(.*?)(?:post:|$)/.exec(text)?.[1]?.split(/\s+/).filter(Boolean) ?? []);
+  return elf
+    .moduleInfo("softdep")
+    .flatMap((text) => /pre:\s*(.*?)(?:post:|$)/.exec(text)?.[1]?.split(/\s+/).filter(Boolean) ?? []);
 }
 
 function moduleName(path: string): string {

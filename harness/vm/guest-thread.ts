@@ -49,13 +49,11 @@ const OUTPUT_BYTES = 4096;
 /** Control plane of a guest. */
 export class GuestThread {
   readonly #machine: Machine;
-  readonly #emulator: Emulator;
   readonly #peer: WirePeer | undefined;
   #replayer: Replayer | undefined;
 
-  private constructor(machine: Machine, emulator: Emulator, peer: WirePeer | undefined) {
+  private constructor(machine: Machine, peer: WirePeer | undefined) {
     this.#machine = machine;
-    this.#emulator = emulator;
     this.#peer = peer;
   }
 
@@ -81,7 +79,7 @@ export class GuestThread {
     cpu.run_hardware_timers = (isAcpiEnabled, nowMs) =>
       Math.min(timers.call(cpu, isAcpiEnabled, nowMs), guest.advance());
     await emulator.run();
-    return new GuestThread(machine, emulator, peer);
+    return new GuestThread(machine, peer);
   }
 
   /** Lets a capture arrive at the guest's wire, from the queue that the reader fills. */

@@ -45,6 +45,8 @@ export interface GuestResult {
 const DEFAULT_MEMORY_BYTES = 192 << 20;
 const DEFAULT_BOOT_LIMIT_MS = 120_000;
 const DEFAULT_COMMAND_LIMIT_MS = 60_000;
+/** Ctrl-], as telnet has it. */
+const LEAVE = 0x1d;
 const OUTPUT_KEPT = 64 << 10;
 
 /**
@@ -103,8 +105,9 @@ export class LinuxGuest {
       biosPath: join(guest.root, "usr/share/seabios/bios.bin"),
       vgaBiosPath: join(guest.root, "usr/share/seabios/vgabios-stdvga.bin"),
       archive: root.archive,
-      // Nobody attacks this guest, and an emulated processor pays for each mitigation.
-      commandLine: `console=ttyS0 panic=-1 mitigations=off ${options.kernelWords ?? ""}`.trim(),
+      // Nobody attacks this guest, and an emulated processor pays for each mitigation. Without ACPI the kernel finds the
+      // interrupt controllers in the BIOS's MP table, and MSI-X with them; by ACPI it finds no device but the first.
+      commandLine: `console=ttyS0 panic=-1 mitigations=off acpi=off ${options.kernelWords ?? ""}`.trim(),
       memoryBytes: options.memoryBytes ?? DEFAULT_MEMORY_BYTES,
       peerAddress: options.peerAddress ?? [10, 0, 0, 1],
       port: channel.port2,
@@ -156,14 +159,19 @@ export class LinuxGuest {
     for (const path of this.modulePaths) await this.mustRun(`insmod ${path}`);
   }
 
-  /** Hands the shell to a terminal: bytes go through as they are. Ends when `input` does, or the guest. */
+  /** Hands the shell to a terminal: bytes go through as they are. Ends with Ctrl-], with `input`, or with the guest. */
   async attach(input: NodeJS.ReadableStream, output: NodeJS.WritableStream): Promise<void> {
     this.#onShellBytes = (bytes) => void output.write(bytes);
     this.#send("stty -F /dev/ttyS1 sane; exec sh -i </dev/ttyS1 >/dev/ttyS1 2>&1\n");
     const forward = (bytes: Buffer | string): void => this.#post(Buffer.from(bytes));
-    input.on("data", forward);
-    await Promise.race([once(input, "end"), once(this.#worker, "exit")]);
-    input.off("data", forward);
+    const left = new Promise<void>((resolve) => {
+      input.on("data", (bytes: Buffer | string) => {
+        if (Buffer.from(bytes).includes(LEAVE)) resolve();
+        else forward(bytes);
+      });
+    });
+    await Promise.race([left, once(input, "end"), once(this.#worker, "exit")]);
+    input.removeAllListeners("data");
     this.#onShellBytes = undefined;
   }
 

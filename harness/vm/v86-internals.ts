@@ -5,7 +5,7 @@
 
 /** The emulated processor and its buses. */
 export interface GuestCpu {
-  readonly wasm_memory: WebAssembly.Memory;
+  readonly wasm_memory: { readonly buffer: ArrayBuffer };
   /** A view of the guest's physical memory inside {@link wasm_memory}. */
   readonly mem8: Uint8Array;
   /** `[0]`: bytes of guest memory. */

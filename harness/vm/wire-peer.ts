@@ -1,6 +1,6 @@
+import { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { Endpoint } from "../../emulator/pcie/endpoint.ts";
 import type { EventSource } from "../../emulator/run/device-host.ts";
-import { MemoryView } from "../../emulator/memory/memory-view.ts";
 import { checksumOf, onesComplementSum } from "../../emulator/wire/checksum.ts";
 import { FrameQueue } from "../../emulator/wire/frame-queue.ts";
 
