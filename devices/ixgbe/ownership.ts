@@ -16,6 +16,9 @@ import * as reg from "./registers.ts";
 
 const TWO_TO_32 = 2 ** 32;
 const { BSIZEPACKET, DESCTYPE } = reg.SRRCTL.fields;
+/** Word of an advanced write-back with the length of what arrived (7.1.6.2). */
+const LENGTH_OFFSET = 12;
+const LENGTH_MASK = 0xffff;
 const MASTER_ENABLE = reg.STATUS.fields.MASTER_ENABLE.mask;
 
 /** One queue's ring, for the sanitizers. */
@@ -67,6 +70,11 @@ abstract class QueueRing implements DescriptorRingView {
   }
 
   abstract doneOffset(): number;
+
+  doneBits(wordOffset: number): number {
+    return wordOffset === this.doneOffset() ? 1 : 0;
+  }
+
   abstract decode(words: Int32Array): void;
 
   protected takeAddress(words: Int32Array): void {
@@ -81,6 +89,11 @@ class ReceiveRing extends QueueRing {
   doneOffset(): number {
     const type = fieldOf(this.registers.get(reg.SRRCTL, this.queue), DESCTYPE);
     return type === bits.DESCTYPE_LEGACY ? bits.RX_LEGACY_FLAG_OFFSET : bits.RX_FLAG_OFFSET;
+  }
+
+  /** Some drivers go by the length of a write-back, where they have written 0. */
+  override doneBits(wordOffset: number): number {
+    return wordOffset === LENGTH_OFFSET ? LENGTH_MASK : super.doneBits(wordOffset);
   }
 
   decode(words: Int32Array): void {

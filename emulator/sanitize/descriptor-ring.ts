@@ -7,6 +7,11 @@ import type { DescriptorRingView, WatchedRing } from "./ownership.ts";
 /** So often a driver looks for the completion of a descriptor that will have none. */
 const VAIN_LOOKS = 16;
 
+/** What a load of a descriptor shows. */
+const NO_SIGN = 0;
+const NOT_DONE = 1;
+const DONE = 2;
+
 /** See {@link DescriptorRing.save}. */
 interface RingState {
   readonly base: number;
@@ -122,12 +127,13 @@ export class DescriptorRing implements Holder, WatchedRing {
     if (!this.covers(iova, byteLength)) return;
     const { descriptorBytes } = this.view;
     const slot = Math.floor((iova - this.#base) / descriptorBytes);
-    const at = this.#base + slot * descriptorBytes + this.view.doneOffset() - iova;
-    if (at < 0 || at >= byteLength || this.#held[slot] !== 1) return;
-    const byte = at < 4 ? low >>> (8 * at) : high >>> (8 * (at - 4));
+    if (this.#held[slot] !== 1) return;
+    const first = iova - this.#base - slot * descriptorBytes;
+    const shown = this.#shown(first, byteLength, low, high);
+    if (shown === NO_SIGN) return;
     // A bit that is left over from the lap before shows nothing.
     if (this.isBusy(slot)) return;
-    if ((byte & 1) === 0) {
+    if (shown === NOT_DONE) {
       if (this.#reports[slot] === 0 && ++this.#vainLooks === VAIN_LOOKS)
         report.recordNeverReported(this.#memory.findings, this, slot);
       return;
@@ -138,6 +144,22 @@ export class DescriptorRing implements Holder, WatchedRing {
       this.#releaseOldest();
       if (isLast) break;
     }
+  }
+
+  /** What was loaded from byte `first` of a descriptor on says of it. */
+  #shown(first: number, byteLength: number, low: number, high: number): number {
+    let shown = NO_SIGN;
+    for (let word = first & ~3; word < first + byteLength; word += 4) {
+      let bits = this.view.doneBits(word);
+      for (let byte = 0; bits !== 0; byte++, bits >>>= 8) {
+        const at = word + byte - first;
+        if (at < 0 || at >= byteLength || (bits & 0xff) === 0) continue;
+        const loaded = at < 4 ? low >>> (8 * at) : high >>> (8 * (at - 4));
+        if ((loaded & bits & 0xff) !== 0) return DONE;
+        shown = NOT_DONE;
+      }
+    }
+    return shown;
   }
 
   /** A descriptor in these bytes that the device is not done with; -1 for none. */

@@ -27,6 +27,8 @@ export interface DescriptorRingView {
   tail(): number;
   /** Byte of a descriptor whose bit 0 the device sets when it is done. */
   doneOffset(): number;
+  /** Bits of the word at this offset in a descriptor any of which shows a driver, when it is set, that the device is done. */
+  doneBits(wordOffset: number): number;
   /** Takes a descriptor apart: {@link bufferIova}, {@link bufferBytes} (0 for none), {@link reports}. */
   decode(words: Int32Array): void;
   readonly bufferIova: number;

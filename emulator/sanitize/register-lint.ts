@@ -136,8 +136,7 @@ export class RegisterLint {
     if (register.mirror === "doorbell") return false;
     if (register.owner !== "driver" || register.modelled === "not-modelled" || register.access.includes("sc"))
       return false;
-    if (Object.values(register.fields).some(({ access }) => access?.includes("sc") === true))
-      return false;
+    if (Object.values(register.fields).some(({ access }) => access?.includes("sc") === true)) return false;
     const isPlain =
       writable === stored && (stored | reserved) === -1 && (clearedByRead | setByRead | readsAsZero) === 0;
     return isPlain && stored !== 0;
