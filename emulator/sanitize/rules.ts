@@ -243,7 +243,7 @@ const INTERRUPTS: readonly Rule[] = [
   ),
 ];
 
-export const MACHINE_RULES: readonly Rule[] = [...BUS, ...REGISTERS, ...MEMORY, ...INTERRUPTS];
+const MACHINE_RULES: readonly Rule[] = [...BUS, ...REGISTERS, ...MEMORY, ...INTERRUPTS];
 
 /** The rules of the machine and of some devices, each once, by name. */
 export function allRules(devices: Iterable<{ readonly rules?: readonly Rule[] }>): readonly Rule[] {
