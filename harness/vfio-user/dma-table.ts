@@ -15,7 +15,7 @@ export interface DmaRange {
 }
 
 /** Ranges that a client may have mapped at once: what the protocol takes for granted. */
-export const MAX_RANGES = 65_535;
+const MAX_RANGES = 65_535;
 
 /** What a client let the device into, by address. */
 export class DmaTable {
@@ -85,6 +85,6 @@ export class DmaTable {
 }
 
 /** "0x1000–0x1fff". */
-export function rangeName({ address, byteLength }: Pick<DmaRange, "address" | "byteLength">): string {
+function rangeName({ address, byteLength }: Pick<DmaRange, "address" | "byteLength">): string {
   return `0x${address.toString(16)}–0x${(address + byteLength - 1).toString(16)}`;
 }

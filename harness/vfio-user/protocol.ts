@@ -10,7 +10,7 @@ export const DMA_MAP = 2;
 export const DMA_UNMAP = 3;
 export const DEVICE_GET_INFO = 4;
 export const DEVICE_GET_REGION_INFO = 5;
-export const DEVICE_GET_REGION_IO_FDS = 6;
+const DEVICE_GET_REGION_IO_FDS = 6;
 export const DEVICE_GET_IRQ_INFO = 7;
 export const DEVICE_SET_IRQS = 8;
 export const REGION_READ = 9;
@@ -82,7 +82,7 @@ export const SET_ACTION_TRIGGER = 0x20;
 /** Largest payload of one DMA or region message that is offered: the protocol's default. */
 export const MAX_DATA_BYTES: number = 1 << 20;
 /** Longest message that is taken: the largest payload behind the longest fixed part. */
-export const MAX_MESSAGE_BYTES: number = MAX_DATA_BYTES + 64;
+const MAX_MESSAGE_BYTES: number = MAX_DATA_BYTES + 64;
 
 /** One message. The payload is a view of what was received, good until the handler returns. */
 export interface Message {

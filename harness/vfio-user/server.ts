@@ -1,12 +1,19 @@
 import { existsSync, lstatSync, rmSync } from "node:fs";
-import { createServer, type Server, type Socket } from "node:net";
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
+import { Libc } from "../native/libc.ts";
+import { ClientDescriptors } from "./client-descriptors.ts";
+import { type Connection, type Listener, listenByLibc, listenByNode } from "./connection.ts";
 import { ProtocolError } from "./protocol.ts";
 import { ServedDevice } from "./served-device.ts";
-import { Session } from "./session.ts";
+import { type DescriptorUse, Session } from "./session.ts";
 
 /** What happens at a server, for whoever watches. */
-export interface ServerEvents {
+export interface ServerOptions {
+  /**
+   * Whether file descriptors of clients are used, for MSI-X and for memory in place. Default "auto": where the package
+   * koffi is installed. "never": by Node alone.
+   */
+  readonly descriptors?: "auto" | "never";
   onConnect?(): void;
   /** `reason` is why the server ended it; undefined when the client did. */
   onDisconnect?(reason: string | undefined): void;
@@ -22,33 +29,38 @@ const UNREAD_LIMIT_BYTES = 64 << 20;
 export class VfioUserServer {
   readonly device: ServedDevice;
   readonly path: string;
-  readonly #server: Server;
-  readonly #events: ServerEvents;
-  readonly #waiting: Socket[] = [];
-  #current: Socket | undefined;
+  /** Whether descriptors are used: MSI-X and memory in place; else MSI, and DMA by messages. */
+  readonly hasDescriptors: boolean;
+  readonly #options: ServerOptions;
+  readonly #use: DescriptorUse | undefined;
+  readonly #waiting: Connection[] = [];
+  #listener: Listener | undefined;
+  #current: Connection | undefined;
 
-  private constructor(device: ServedDevice, path: string, events: ServerEvents) {
+  private constructor(device: ServedDevice, path: string, options: ServerOptions, use: DescriptorUse | undefined) {
     this.device = device;
     this.path = path;
-    this.#events = events;
-    this.#server = createServer({ pauseOnConnect: true }, (socket) => this.#accept(socket));
+    this.hasDescriptors = use !== undefined;
+    this.#options = options;
+    this.#use = use;
   }
 
   /** Listens at `path`. Rejects with Error when there is a file that is no socket, or nothing can be made there. */
-  static async listen(spec: DeviceSpec, path: string, events: ServerEvents = {}): Promise<VfioUserServer> {
+  static async listen(spec: DeviceSpec, path: string, options: ServerOptions = {}): Promise<VfioUserServer> {
     removeStale(path);
-    const server = new VfioUserServer(await ServedDevice.load(spec, false), path, events);
-    await new Promise<void>((resolve, reject) => {
-      server.#server.once("error", reject);
-      server.#server.listen(path, resolve);
-    });
+    const libc = options.descriptors === "never" ? undefined : await Libc.load();
+    const use = libc === undefined ? undefined : new ClientDescriptors(libc);
+    const device = await ServedDevice.load(spec, use !== undefined);
+    const server = new VfioUserServer(device, path, options, use);
+    const accept = (connection: Connection): void => server.#accept(connection);
+    server.#listener = libc === undefined ? await listenByNode(path, accept) : listenByLibc(libc, path, accept);
     return server;
   }
 
   async close(): Promise<void> {
-    for (const socket of this.#waiting.splice(0)) socket.destroy();
+    for (const connection of this.#waiting.splice(0)) connection.destroy();
     this.#current?.destroy();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    await this.#listener?.close();
     this.device.close();
     rmSync(this.path, { force: true });
   }
@@ -57,49 +69,47 @@ export class VfioUserServer {
     return this.close();
   }
 
-  #accept(socket: Socket): void {
-    // Nobody listens to it yet, and an error without a listener would end the process.
-    socket.on("error", () => socket.destroy());
-    if (this.#current !== undefined) {
-      this.#waiting.push(socket);
-      return;
-    }
-    this.#serve(socket);
+  #accept(connection: Connection): void {
+    if (this.#current === undefined) this.#serve(connection);
+    else this.#waiting.push(connection);
   }
 
-  #serve(socket: Socket): void {
-    this.#current = socket;
+  #serve(connection: Connection): void {
+    this.#current = connection;
     let reason: string | undefined;
-    const session = new Session(this.device, (message) => {
-      if (socket.destroyed) return;
-      socket.write(message);
-      if (socket.writableLength <= UNREAD_LIMIT_BYTES) return;
+    const write = (message: Buffer): void => {
+      connection.write(message);
+      if (connection.unsentBytes <= UNREAD_LIMIT_BYTES) return;
       reason = `it left ${UNREAD_LIMIT_BYTES >> 20} MiB of ours unread`;
-      socket.destroy();
+      connection.destroy();
+    };
+    const session = new Session(this.device, write, this.#use);
+    this.#options.onConnect?.();
+    connection.start({
+      onData: (bytes, descriptors) => {
+        try {
+          session.receive(bytes, descriptors);
+        } catch (error) {
+          if (!(error instanceof ProtocolError)) throw error;
+          reason = error.message;
+          connection.destroy();
+        }
+      },
+      onClose: () => {
+        session.close();
+        this.#current = undefined;
+        this.#options.onDisconnect?.(reason);
+        const next = this.#nextWaiting();
+        if (next !== undefined) this.#serve(next);
+      },
     });
-    socket.on("data", (bytes: Buffer) => {
-      if (socket.destroyed) return;
-      try {
-        session.receive(bytes);
-      } catch (error) {
-        if (!(error instanceof ProtocolError)) throw error;
-        reason = error.message;
-        socket.destroy();
-      }
-    });
-    socket.once("close", () => {
-      session.close();
-      this.#current = undefined;
-      this.#events.onDisconnect?.(reason);
-      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-        if (next.destroyed) continue;
-        this.#serve(next);
-        return;
-      }
-    });
-    socket.once("end", () => socket.destroy());
-    this.#events.onConnect?.();
-    socket.resume();
+  }
+
+  #nextWaiting(): Connection | undefined {
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      if (!next.isClosed) return next;
+    }
+    return undefined;
   }
 }
 

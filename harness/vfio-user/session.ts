@@ -314,7 +314,7 @@ export class Session {
 }
 
 /** Descriptors in one message: an MSI-X table of 64 vectors in one go, and QEMU sends fewer. */
-export const MAX_DESCRIPTORS = 64;
+const MAX_DESCRIPTORS = 64;
 /** Larger files are reached by messages: offsets in a mapping are int32. */
 const MAX_MAPPED_BYTES = 2 ** 31;
 
