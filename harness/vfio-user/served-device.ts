@@ -118,12 +118,15 @@ export class ServedDevice {
   }
 }
 
+/** With MSI alone, which is a memory write and needs no descriptor. */
 function withoutMsix(device: LoadedDevice): LoadedDevice {
   const { msix, ...declaration } = declarationOf(device);
   const bars = declaration.bars.filter(
     ({ index }) => index !== msix?.bar || declaration.registerMaps[index] !== undefined,
   );
-  return { ...device, module: { ...device.module, declaration: { ...declaration, bars } } };
+  // Nor can INTx be signalled: without a pin nobody waits for it.
+  const identity = { ...declaration.identity, interruptPin: 0 as const };
+  return { ...device, module: { ...device.module, declaration: { ...declaration, identity, bars } } };
 }
 
 function nothing(): void {

@@ -313,8 +313,8 @@ export class Session {
   }
 }
 
-/** Descriptors in one message: an MSI-X table of 64 vectors in one go, and QEMU sends fewer. */
-const MAX_DESCRIPTORS = 64;
+/** Descriptors in one message: as many as QEMU can send; it splits up a larger table. */
+const MAX_DESCRIPTORS = 16;
 /** Larger files are reached by messages: offsets in a mapping are int32. */
 const MAX_MAPPED_BYTES = 2 ** 31;
 

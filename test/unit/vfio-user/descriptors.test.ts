@@ -35,7 +35,7 @@ test("DMA goes into the client's memory in place, without a message", async ({ s
   const device = await ServedDevice.load(edu(), true);
   const client = new Client(device, new ClientDescriptors(libc));
   const capabilities = client.negotiate();
-  expect(capabilities).toMatchObject({ capabilities: { max_msg_fds: 64 } });
+  expect(capabilities).toMatchObject({ capabilities: { max_msg_fds: 16 } });
   client.write32(p.REGION_CONFIG, 0x04, 0x0006, 2);
   const file = sharedFile(MEMORY_BYTES);
   const sent = Uint8Array.from({ length: 100 }, (_, index) => index * 7);

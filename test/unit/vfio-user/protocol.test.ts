@@ -73,6 +73,8 @@ describe("negotiation", () => {
       capabilities.push(other.read32(p.REGION_CONFIG, at) & 0xff);
     }
     expect(capabilities).toEqual([0x01, 0x05, 0x10]);
+    // No pin: nobody could hear INTx.
+    expect((other.read32(p.REGION_CONFIG, 0x3c) >>> 8) & 0xff).toBe(0);
     other.session.close();
     card.close();
   });
