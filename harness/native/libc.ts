@@ -45,7 +45,10 @@ const CONTROL_AT = 128;
 const CONTROL_BYTES = 1024;
 const DATA_AT: number = CONTROL_AT + CONTROL_BYTES;
 const DATA_BYTES = 256 << 10;
-const SCRATCH_BYTES: number = DATA_AT + DATA_BYTES;
+/** Requests of poll(2) stay where they are while a thread waits in the kernel: no memory of the engine's does. */
+const POLL_AT: number = DATA_AT + DATA_BYTES;
+const POLL_SLOTS = 64;
+const SCRATCH_BYTES: number = POLL_AT + 8 * POLL_SLOTS;
 
 /** What came over a socket. */
 export interface ReceivedBytes {
@@ -59,6 +62,7 @@ export class Libc {
   readonly #scratch: DataView;
   readonly #scratchAddress: bigint;
   readonly #scratchBytes: Buffer;
+  readonly #freeSlots: number[] = Array.from({ length: POLL_SLOTS }, (_, slot) => slot);
 
   private constructor(koffi: Koffi) {
     this.#koffi = koffi;
@@ -70,7 +74,7 @@ export class Libc {
       bind: "int bind(int fd, void *addr, uint32_t length)",
       listen: "int listen(int fd, int backlog)",
       accept4: "int accept4(int fd, void *addr, void *length, int flags)",
-      poll: "int poll(void *fds, uint64_t count, int timeoutMs)",
+      poll: "int poll(uintptr_t fds, uint64_t count, int timeoutMs)",
       recvmsg: "int64_t recvmsg(int fd, uintptr_t message, int flags)",
       send: "int64_t send(int fd, void *bytes, size_t length, int flags)",
       write: "int64_t write(int fd, void *bytes, size_t length)",
@@ -154,10 +158,16 @@ export class Libc {
    * {@link hangUp} frees it.
    */
   whenReadable(descriptor: number, callback: () => void): void {
-    const request = Buffer.alloc(8);
-    request.writeInt32LE(descriptor, 0);
-    request.writeInt16LE(POLLIN, 4);
-    (this.#calls.poll as ForeignFunction).async(request, 1, -1, callback);
+    const slot = this.#freeSlots.pop();
+    if (slot === undefined) throw new Error(`${POLL_SLOTS} descriptors are waited for at once`);
+    const at = POLL_AT + 8 * slot;
+    this.#scratch.setInt32(at, descriptor, true);
+    this.#scratch.setInt32(at + 4, POLLIN, true);
+    const poll = this.#calls.poll as ForeignFunction;
+    poll.async(this.#scratchAddress + BigInt(at), 1, -1, () => {
+      this.#freeSlots.push(slot);
+      callback();
+    });
   }
 
   /** What is there to read; undefined when nothing is, "end" when the peer is gone. */
