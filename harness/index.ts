@@ -83,6 +83,7 @@ export type {
 } from "./replay/streams/stream-report.ts";
 export type { SendOptions, TestWire } from "./test-wire.ts";
 export type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
+export { type ServerOptions, VfioUserServer } from "./vfio-user/server.ts";
 export type { GuestFile } from "./vm/guest-root.ts";
 export type { GuestResult } from "./vm/guest-shell.ts";
 export type { GuestStatistics } from "./vm/guest-thread.ts";

@@ -145,7 +145,9 @@ async function trial(qemu: string, guest: GuestFiles, descriptors: "auto" | "nev
 const qemu = fetchQemu();
 const guest = await fetchKernel();
 let isGood = true;
-for (const form of (process.argv[3] === undefined ? (["never", "auto"] as const) : ([process.argv[3]] as ("never" | "auto")[]))) {
+for (const form of process.argv[3] === undefined
+  ? (["never", "auto"] as const)
+  : ([process.argv[3]] as ("never" | "auto")[])) {
   say(form === "never" ? "By Node alone: MSI, DMA by messages" : "With descriptors: MSI-X, DMA in place");
   isGood = (await trial(qemu, guest, form)) && isGood;
 }
