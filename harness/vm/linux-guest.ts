@@ -147,7 +147,7 @@ export class LinuxGuest {
   /** Hands the shell to a terminal: bytes go through as they are. Ends with Ctrl-], with `input`, or with the guest. */
   async attach(input: NodeJS.ReadableStream, output: NodeJS.WritableStream): Promise<void> {
     this.#onShellBytes = (bytes) => void output.write(bytes);
-    this.#post(Buffer.from("stty -F /dev/ttyS1 sane; exec sh -i </dev/ttyS1 >/dev/ttyS1 2>&1\n"));
+    this.#post(new TextEncoder().encode("stty -F /dev/ttyS1 sane; exec sh -i </dev/ttyS1 >/dev/ttyS1 2>&1\n"));
     const forward = (bytes: Buffer | string): void => this.#post(Buffer.from(bytes));
     const left = new Promise<void>((resolve) => {
       input.on("data", (bytes: Buffer | string) => {

@@ -81,7 +81,7 @@ function spoiled(rng: Rng): Buffer {
 test(`${MESSAGE_COUNT} spoiled messages: each is refused or served, and the next client finds the device as ever`, {
   timeout: 120_000,
 }, async () => {
-  const seed = Math.floor(Math.random() * 2 ** 31);
+  const [seed = 1] = fc.sample(fc.nat(), 1);
   console.log(`hostile vfio-user messages, seed ${seed}`);
   const rng = new Rng(seed);
   const device = await ServedDevice.load(edu(), false);
