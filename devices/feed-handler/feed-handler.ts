@@ -40,7 +40,7 @@ const CONTROL: number = reg.FEED_HANDLER_REGISTER_MAP.ordinal(reg.CONTROL);
 /** Events that a lossless source leaves room for: more than the messages of a packet with whatever they set off. */
 const ROOM_FOR_EVENTS = 128;
 const { ENABLE, RESET, CLEAR_BOOK } = reg.CONTROL.fields;
-const { BUSY, STALLED } = reg.STATUS.fields;
+const { BUSY, GAP, STALLED } = reg.STATUS.fields;
 
 class FeedHandler implements DeviceModel {
   readHigh = 0;
@@ -135,8 +135,10 @@ class FeedHandler implements DeviceModel {
     }
     if ((value & CLEAR_BOOK.mask) !== 0) {
       this.#registers.set(reg.CONTROL, value & ~CLEAR_BOOK.mask);
-      this.#pipeline.clear();
+      this.#pipeline.startAnew();
       this.#table.clear();
+      // In the same step: one that was cleared before it would let triggers fire on the old book, one after it hide the next gap.
+      this.#registers.set(reg.STATUS, this.#registers.get(reg.STATUS) & ~GAP.mask);
     }
   }
 
@@ -196,7 +198,7 @@ class FeedHandler implements DeviceModel {
   /** All kinds of reset alike; the counters for people go on. */
   #reset(): void {
     this.#registers.reset();
-    this.#pipeline.clear();
+    this.#pipeline.reset();
     this.#channels.reset();
     this.#orders.reset();
     this.#table.reset();
