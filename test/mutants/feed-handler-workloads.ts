@@ -142,10 +142,12 @@ const BODIES: Readonly<Record<FeedWorkload, (bed: ExploredBed, driver: Driver) =
       bed.pci.cpu.relax();
     }
     bed.quiesce();
+    // The read brings along whatever was written before it.
+    const cardHasGap = driver.hasGap();
     take();
-    if (driver.hasGap() !== hasGap && last === frames.length)
-      throw new Error("the card and its events differ in the gap");
-    if (last !== frames.length && !driver.hasGap()) throw new Error(`the last event is that of message ${last}`);
+    // Behind a gap the book has nothing that the next ticks could change.
+    if (last !== frames.length && !cardHasGap) throw new Error(`the last event is that of message ${last}`);
+    if (hasGap && !cardHasGap) throw new Error("an event is behind a gap that the card does not know of");
   },
 
   "feed-interrupts": (bed, driver) => {
