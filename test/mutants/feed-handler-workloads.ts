@@ -1,5 +1,6 @@
 /** What the feed handler's driver and its mutants are put through: a few ticks each, with what must hold whatever the order. */
 import { feedHandler } from "../../devices/feed-handler/index.ts";
+import { BOOK_FAULTS } from "../../devices/feed-handler/registers.ts";
 import { loadDevice } from "../../emulator/run/machine.ts";
 import { ItchBook } from "../../emulator/wire/books/itch-book.ts";
 import { ASK, BID, NO_LEVEL } from "../../emulator/wire/books/price-ladders.ts";
@@ -147,6 +148,8 @@ const BODIES: Readonly<Record<FeedWorkload, (bed: ExploredBed, driver: Driver) =
     take();
     // Behind a gap the book has nothing that the next ticks could change.
     if (last !== frames.length && !cardHasGap) throw new Error(`the last event is that of message ${last}`);
+    const faults = driver.bar.read32(BOOK_FAULTS.at());
+    if (faults > 0 && !cardHasGap) throw new Error(`${faults} ticks did not fit the book: one was applied twice`);
     if (hasGap && !cardHasGap) throw new Error("an event is behind a gap that the card does not know of");
   },
 
