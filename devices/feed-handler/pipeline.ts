@@ -141,9 +141,9 @@ export class Pipeline implements MessageSink {
     } else this.run();
   }
 
-  /** Messages, decisions and orders are on their way. */
+  /** Messages, decisions and orders are on their way, or packets wait behind a hole. */
   get isBusy(): boolean {
-    return this.#packets.count + this.#messages.count + this.pendingOrders > 0;
+    return this.#packets.count + this.arbiter.heldCount + this.#messages.count + this.pendingOrders > 0;
   }
 
   get pendingOrders(): number {

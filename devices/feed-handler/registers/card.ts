@@ -56,7 +56,7 @@ export const STATUS: FieldedRegister<"BUSY" | "GAP" | "STALLED"> = register("STA
   offset: 0x000c,
   access: "ro",
   fields: {
-    BUSY: bit(0, "ro", "Something is in the pipeline."),
+    BUSY: bit(0, "ro", "Something is in the pipeline, or waits behind a hole in the sequence."),
     GAP: bit(1, "w1c", "Messages were lost for good: the book is not to be trusted, and no trigger fires."),
     STALLED: bit(2, "ro", "A channel with STALL is full and holds the pipeline."),
   },
