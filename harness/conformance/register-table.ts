@@ -14,16 +14,17 @@ const someAccesses = fc.array(anyAccess, { minLength: 1, maxLength: 8 });
 
 /**
  * What every register table owes: each element of each register does under any accesses what its declaration says, bit by
- * bit after a truth table of the access modes, and nothing to any other. `page` is the module that exports the registers.
+ * bit after a truth table of the access modes, and nothing to any other. `page` has the entries of the module that exports the
+ * registers.
  *
  * ```ts
- * for (const check of registerTable("tally", TALLY_REGISTER_MAP, page)) test(check.name, check.run);
+ * for (const check of registerTable("tally", page.REGISTERS, Object.entries(page))) test(check.name, check.run);
  * ```
  */
 export function registerTable(
   name: string,
   map: RegisterMap,
-  page: Readonly<Record<string, unknown>> = {},
+  page: readonly (readonly [name: string, value: unknown])[] = [],
 ): readonly ConformanceCheck[] {
   const checks: (readonly [string, () => void])[] = map.registers.map((register) => [
     `${register.name} does what its declaration says, and to no other`,
@@ -85,8 +86,8 @@ function checkMirrors(map: RegisterMap): void {
   }
 }
 
-function checkPage(map: RegisterMap, page: Readonly<Record<string, unknown>>): void {
-  const exported = Object.entries(page).filter((entry): entry is [string, Register] => isRegister(entry[1]));
+function checkPage(map: RegisterMap, page: readonly (readonly [string, unknown])[]): void {
+  const exported = page.filter((entry): entry is readonly [string, Register] => isRegister(entry[1]));
   for (const [name, register] of exported) {
     assert.equal(register.name, name);
     assert.ok(map.registers.includes(register), `${name} is exported and not in the table`);

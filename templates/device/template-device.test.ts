@@ -115,6 +115,6 @@ const underTest: DeviceUnderTest = {
 };
 
 describe("keeps what a device owes its driver", { timeout: 30_000 }, () => {
-  const table = registerTable("template-device", page.REGISTERS, page);
+  const table = registerTable("template-device", page.REGISTERS, Object.entries(page));
   for (const check of [...conformance(underTest), ...determinism(underTest), ...table]) test(check.name, check.run);
 });

@@ -6,6 +6,6 @@ import { registerTable } from "../../harness/conformance/register-table.ts";
 import { runChecks } from "./run-checks.ts";
 
 runChecks(registerTable("edu", EDU_REGISTERS));
-runChecks(registerTable("ixgbe", ixgbe.IXGBE_REGISTER_MAP, ixgbe));
-runChecks(registerTable("exanic", exanic.EXANIC_REGISTER_MAP, exanic));
-runChecks(registerTable("feed-handler", feedHandler.FEED_HANDLER_REGISTER_MAP, feedHandler));
+runChecks(registerTable("ixgbe", ixgbe.IXGBE_REGISTER_MAP, Object.entries(ixgbe)));
+runChecks(registerTable("exanic", exanic.EXANIC_REGISTER_MAP, Object.entries(exanic)));
+runChecks(registerTable("feed-handler", feedHandler.FEED_HANDLER_REGISTER_MAP, Object.entries(feedHandler)));
