@@ -65,9 +65,7 @@ export class DriverWatch implements EndpointWatch {
 
   barWritten(bar: number, offset: number, value: number): void {
     this.interrupts.active();
-    const lint = this.#lints[bar];
-    lint?.written(offset, value);
-    const role = lint?.roleAt(offset);
+    const role = this.#lints[bar]?.written(offset, value);
     if (role === undefined || value === 0) return;
     const place = registerPlace(this.#maps[bar] as RegisterMap, offset);
     if (role === "enable") this.interrupts.unmasked(place);
@@ -76,9 +74,7 @@ export class DriverWatch implements EndpointWatch {
 
   barRead(bar: number, offset: number, value: number): void {
     this.interrupts.active();
-    const lint = this.#lints[bar];
-    lint?.read(offset, value);
-    const role = lint?.roleAt(offset);
+    const role = this.#lints[bar]?.read(offset, value);
     if (role === "cause" || role === "acknowledge") this.interrupts.causeRead();
     this.memory.ownership?.onRead(bar, offset, value);
   }
