@@ -48,8 +48,12 @@ export const REPLAY_FLAGS: readonly Flag[] = [
     about: "leave out what is before: 1.5s after the first frame, 2023-08-22T13:30:00Z, @1692711000.5",
   },
   { name: "to", value: "MOMENT", about: "leave out what is at that moment or after" },
-  { name: "from-sequence", value: "N", about: "only packets with MoldUDP64 sequence numbers from N on" },
-  { name: "to-sequence", value: "N", about: "only packets with MoldUDP64 sequence numbers up to N" },
+  {
+    name: "from-sequence",
+    value: "N",
+    about: "only packets with sequence numbers from N on, of whatever feed each line carries",
+  },
+  { name: "to-sequence", value: "N", about: "only packets with sequence numbers up to N" },
   { name: "loop", value: "N", about: "replay it N times; the sequence numbers stay as they are" },
   {
     name: "loop-gap",
@@ -102,7 +106,7 @@ export const REPLAY_NOTES: readonly string[] = [
   bursts           burst-loss=0.001 begins one, burst-length=8 frames long on average, burst-density=1 of them lost
   how far          duplicate-delay=0ns, reorder-window=3 frames at most, reorder-time=10ms at most
   how late         delay=50us, jitter=10us (frames of one rule keep their order)
-  for all rules    seed=1, protocol=moldudp64 (or cme-mdp3): how sequence numbers are found`,
+  for all rules    seed=1; protocol=moldudp64 or cme-mdp3 where a line is not to be read as what it shows to carry`,
   ...STREAM_NOTES,
 ];
 
