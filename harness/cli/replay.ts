@@ -116,7 +116,10 @@ function beginningText(options: ReplayOptions, { durationNs, certainty }: Replay
   return `${options.file ?? "a generated session"} at ${speedText(speedOf(options))}: will take ${words}${durationText(durationNs)}${clock}\n`;
 }
 
-/** The balance of our own card is our bug; frames that a driver loses, and rules that it breaks, are the driver's. */
+/**
+ * The balance of our own card is our bug; frames that a driver loses, and rules that it breaks, are the driver's. Whoever
+ * asks for recovery wants every message: one that was given up is no success.
+ */
 function exitCodeOf(report: ReplayReport, given: Arguments): number {
   const { balance, violations, source, interrupted } = report;
   const isOurCard = !isPath(given.value("device") ?? "");
@@ -131,5 +134,6 @@ function exitCodeOf(report: ReplayReport, given: Arguments): number {
   if (interrupted) return EXIT_INTERRUPTED;
   if (violations.length > 0 || source.damage !== undefined) return EXIT_INCORRECT;
   if (balance.lostInCard !== 0 || balance.lostInDriver !== 0) return EXIT_INCORRECT;
+  if (report.streams?.recovery?.some(({ client }) => client.lost > 0) === true) return EXIT_INCORRECT;
   return EXIT_PASSED;
 }
