@@ -112,16 +112,17 @@ export const REPLAY_NOTES: readonly string[] = [
 
 /** What was typed, as options of a replay. Throws UsageError in one sentence for what makes no sense. */
 export function optionsOf(given: Arguments, catalogue: readonly CatalogueEntry[]): ReplayOptions {
-  const [file] = given.positionals;
+  const files = given.positionals.map((file) => (file === "-" ? "/dev/stdin" : file));
+  const isPiped = given.positionals.includes("-");
   const limit = wholeNumber(given, "limit", 1);
   const frameCount = wholeNumber(given, "frames", 6);
   const seed = wholeNumber(given, "seed", 0);
   const timeout = wholeNumber(given, "timeout", 1);
-  if (file !== undefined && (frameCount ?? seed) !== undefined) {
+  if (files.length > 0 && (frameCount ?? seed) !== undefined) {
     throw new UsageError("--frames and --seed describe the made-up session; with a FILE there is none.");
   }
   const loopCount = wholeNumber(given, "loop", 1);
-  if (file === "-" && (loopCount ?? 1) > 1) {
+  if (isPiped && (loopCount ?? 1) > 1) {
     throw new UsageError("--loop reads the capture anew for every pass, and standard input can be read once.");
   }
   const options: ReplayOptions = {
@@ -134,7 +135,7 @@ export function optionsOf(given: Arguments, catalogue: readonly CatalogueEntry[]
     fcs: fcsOf(given.value("fcs") ?? "auto"),
     ...preparationOf(given),
     // As everywhere: a dash is standard input.
-    ...(file === undefined ? {} : { file: file === "-" ? "/dev/stdin" : file }),
+    ...(files.length === 0 ? {} : { file: files }),
     ...(limit === undefined ? {} : { limit }),
     ...(loopCount === undefined ? {} : { loopCount }),
     ...(timeout === undefined ? {} : { limitMs: timeout * 1000 }),

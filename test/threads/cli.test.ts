@@ -113,7 +113,12 @@ describe("what cannot be replayed is said in one sentence, with exit code 2", ()
     ["an unknown flag", ["replay", "--sped", "max"], /no flag --sped, did you mean --speed\?/],
     ["a flag without its value", ["replay", "--speed"], /--speed needs a value/],
     ["a value for a switch", ["replay", "--json=yes"], /--json takes no value/],
-    ["two files", ["replay", "@whole.pcap", "@whole.pcap"], /one word too many/],
+    ["a pipe among files", ["replay", "@whole.pcap", "-"], /\/dev\/stdin: several captures are merged by time/],
+    [
+      "several files of which one is none",
+      ["replay", "@whole.pcap", "@none.pcap"],
+      /none\.pcap: there is no such file/,
+    ],
     ["an unknown verb", ["repaly"], /no verb "repaly", did you mean "replay"\?/],
     ["an unknown global flag", ["--verison"], /no flag "--verison"/],
     ["no device to print registers of", ["regs"], /softbar regs ixgbe/],
