@@ -297,6 +297,23 @@ describe("the connection", () => {
     );
   });
 
+  test("takes as many bytes as can be under way, in pieces however small, and not one more", () => {
+    const clock = new VirtualClock();
+    const stream = new ByteStream(clock, { pieceByteLimit: 1, byteLimit: 64, latencyNs: 100 });
+    const bytes = Uint8Array.from({ length: 64 }, (_, index) => index);
+    expect([stream.write(bytes, 0, 40), stream.write(bytes, 40, 25), stream.write(bytes, 40, 24)]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    expect(stream.write(bytes, 0, 1)).toBe(false);
+    clock.advanceBy(100);
+    const got: number[] = [];
+    while (stream.read()) got.push(...stream.bytes.subarray(stream.offset, stream.offset + stream.byteLength));
+    expect(got).toEqual([...bytes]);
+    expect(stream.write(bytes, 0, 64)).toBe(true);
+  });
+
   test("hands over all bytes in order, in pieces of its own, after its latency", () => {
     fc.assert(
       fc.property(
