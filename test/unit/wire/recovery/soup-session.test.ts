@@ -90,8 +90,9 @@ class SoupBench {
 
   /** The connection is gone, in the middle of a packet or not: what is under way arrives no more, and a silence tells. */
   tear(): this {
-    Object.assign(this.#toClient as ByteStream, { read: () => false });
     this.server.connect(new ByteStream(this.clock), new ByteStream(this.clock));
+    const unheard = { read: () => false, next: Float64Array.of(Number.POSITIVE_INFINITY) };
+    Object.assign(this.#toClient as ByteStream, unheard);
     while (this.client.state !== "disconnected") this.run(1_000_000);
     return this;
   }
