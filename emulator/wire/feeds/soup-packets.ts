@@ -7,7 +7,7 @@ const BLANK = code(" ");
 const ZERO = code("0");
 
 export const SOUP_LOGIN_REQUEST: number = code("L");
-export const SOUP_LOGIN_ACCEPTED: number = code("A");
+const SOUP_LOGIN_ACCEPTED = code("A");
 export const SOUP_LOGIN_REJECTED: number = code("J");
 export const SOUP_SEQUENCED: number = code("S");
 export const SOUP_UNSEQUENCED: number = code("U");
@@ -21,7 +21,7 @@ export const SOUP_HEADER_BYTE_LENGTH = 3;
 const SESSION_BYTE_LENGTH = 10;
 const SEQUENCE_BYTE_LENGTH = 20;
 /** Data of a login request. */
-export const SOUP_LOGIN_BYTE_LENGTH: number = 6 + 10 + SESSION_BYTE_LENGTH + SEQUENCE_BYTE_LENGTH;
+const SOUP_LOGIN_BYTE_LENGTH = 6 + 10 + SESSION_BYTE_LENGTH + SEQUENCE_BYTE_LENGTH;
 
 /** Who logs in. User of up to 6 characters, password of up to 10. */
 export interface SoupLogin {
