@@ -209,7 +209,7 @@ export class PriceLadders implements PriceLevels {
     if (this.#ladders[record + BEST] === level) {
       this.#ladders[record + BEST] = count === 0 ? NO_LEVEL : this.#levelIn(start + count - 1);
     } else {
-      this.price[0] = this.priceOf(level);
+      this.price[0] = this.#levelNumbers[level * LEVEL_NUMBERS] as number;
       for (let slot = start + this.#placeOf(ladder); slot < start + count; slot++) this.#copySlot(slot + 1, slot);
     }
     this.#freeThe(level);
