@@ -329,6 +329,8 @@ describe("the other verbs", () => {
         "rerun",
         "devices",
         "regs",
+        "vm",
+        "serve",
         "new",
       ]);
     }
