@@ -5,6 +5,7 @@ import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
 import { StoreError } from "../explore/failure-store.ts";
 import { TokenError } from "../explore/token.ts";
 import { ReplayDecoderError, ReplayDriverError, ReplayInputError, ReplayStuckError } from "../replay/replay-errors.ts";
+import { WasmProgramError } from "../wasm/wasm-errors.ts";
 import { capture } from "./capture.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
 import { devices } from "./devices.ts";
@@ -15,12 +16,21 @@ import { withOwnDevices } from "./own-devices.ts";
 import { regs } from "./regs.ts";
 import { replay } from "./replay.ts";
 import { rerun } from "./rerun.ts";
+import { run } from "./run.ts";
 import { suggestion } from "./suggest.ts";
 import { helpData, helpOf, parseArguments, type Verb } from "./verb.ts";
 import { version } from "./version.ts";
 
-const VERBS: readonly Verb[] = [replay, capture, explore, rerun, devices, regs, newVerb];
-const USAGE_ERRORS = [UsageError, CaptureError, ReplayInputError, DriverModuleError, StoreError, TokenError] as const;
+const VERBS: readonly Verb[] = [replay, capture, run, explore, rerun, devices, regs, newVerb];
+const USAGE_ERRORS = [
+  UsageError,
+  CaptureError,
+  ReplayInputError,
+  DriverModuleError,
+  WasmProgramError,
+  StoreError,
+  TokenError,
+] as const;
 
 /**
  * Does what the words say, with the devices of the catalogue and the scenarios of a module. Resolves with the exit code; errors are told

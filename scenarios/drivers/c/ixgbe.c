@@ -8,9 +8,9 @@
 
 #include "ixgbe-registers.h"
 
-/* Far longer than the card takes for a bit that it sets or clears by itself. */
-#define ANSWER_LIMIT_NS 100000000ull
-#define LINK_LIMIT_NS 1000000000ull
+/* Far longer than the card takes for a bit that it sets or clears by itself: a simulated one may have to wait for a processor. */
+#define ANSWER_LIMIT_NS 2000000000ull
+#define LINK_LIMIT_NS 5000000000ull
 /* Without a link, frames that wait are never sent. */
 #define DRAIN_LIMIT_NS 10000000ull
 /* Frames that one write-back may stand for. */
