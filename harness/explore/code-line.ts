@@ -1,6 +1,6 @@
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { placeText, wasmPlace } from "../wasm/wasm-frames.ts";
+import { announcedPlace, placeText, wasmPlace } from "../wasm/wasm-frames.ts";
 
 /** Frames of a stack that are looked through: a driver's own layers included. */
 const STACK_DEPTH = 30;
@@ -12,6 +12,7 @@ const PLACE = /\(?((?:file:\/\/)?\/[^()]+?|[A-Za-z]:\\[^()]+?):(\d+):\d+\)?$/;
 
 /** The line of the driver, or of the test, that makes the access under way: "drivers/ixgbe.ts:287"; empty when none is found. */
 export function driverLine(): string {
+  if (announcedPlace() !== "") return announcedPlace();
   const before = Error.stackTraceLimit;
   Error.stackTraceLimit = STACK_DEPTH;
   const { stack = "" } = new Error();

@@ -1,5 +1,6 @@
 import type { LinearMemory } from "./linear-memory.ts";
 import type { WasmAccesses } from "./wasm-accesses.ts";
+import { atPlace, callerPlace } from "./wasm-frames.ts";
 
 /**
  * Plain loads and stores of a driver that knows nothing of softbar. The compiler has put a call in front of each of them,
@@ -13,19 +14,23 @@ export class TraceWindow {
   readonly #accesses: WasmAccesses;
   /** False where a device in another thread, or none at all, looks at DMA memory: then it is memory, and only registers are accesses. */
   readonly #tracesMemory: boolean;
+  readonly #wantsPlaces: () => boolean;
   readonly #before = new Uint8Array(16);
   readonly #laid = new Uint8Array(16);
   /** A store that was announced: where, and how many bytes; 0 for none. */
   #storeAt = 0;
   #storeBytes = 0;
+  #storePlace = "";
   /** What a load was given in place of what is there; 0 bytes for nothing. */
   #loadAt = 0;
   #loadBytes = 0;
 
-  constructor(memory: LinearMemory, accesses: WasmAccesses, tracesMemory: boolean) {
+  /** `wantsPlaces`: whether somebody asks from which line of the driver its accesses come. */
+  constructor(memory: LinearMemory, accesses: WasmAccesses, tracesMemory: boolean, wantsPlaces: () => boolean) {
     this.#memory = memory;
     this.#accesses = accesses;
     this.#tracesMemory = tracesMemory;
+    this.#wantsPlaces = wantsPlaces;
   }
 
   load(at: number, byteLength: number): void {
@@ -54,12 +59,15 @@ export class TraceWindow {
     for (let byte = 0; byte < byteLength; byte++) this.#before[byte] = this.#memory.bytes[address + byte] as number;
     this.#storeAt = address;
     this.#storeBytes = byteLength;
+    this.#storePlace = this.#wantsPlaces() ? callerPlace() : "";
   }
 
   /** The instruction that was announced last has been executed: makes its store, or takes back what its load was given. */
   settle(): void {
     if (this.#loadBytes > 0) this.#takeBack();
-    if (this.#storeBytes > 0) this.#makeStore();
+    if (this.#storeBytes === 0) return;
+    if (this.#storePlace === "") this.#makeStore();
+    else atPlace(this.#storePlace, () => this.#makeStore());
   }
 
   /** The run has ended in the midst of an access: nothing is to be made of what was announced. */

@@ -37,13 +37,19 @@ export class WasmDriver {
     const buffer = program.ownMemory.buffer;
     this.#program = program;
     this.#memory = new LinearMemory(buffer, data.heapBase, data.heapBytes, pci);
-    const isSearched = pci.cpu instanceof ExploredCpu;
+    const { cpu } = pci;
+    const isSearched = cpu instanceof ExploredCpu;
     if (isSearched && !program.isTraced)
       throw new WasmProgramError(
         `${name} reaches DMA memory by plain instructions, for which no order could be chosen: build it with -DSB_TRACED, or with -fsanitize-coverage=edge,trace-loads,trace-stores and softbar-trace.c.`,
       );
     const accesses = new WasmAccesses(this.#memory, pci);
-    this.#window = new TraceWindow(this.#memory, accesses, isSearched);
+    this.#window = new TraceWindow(
+      this.#memory,
+      accesses,
+      isSearched,
+      () => cpu instanceof ExploredCpu && cpu.onAccess !== undefined,
+    );
     const functions = wasmImports({
       pci,
       memory: this.#memory,

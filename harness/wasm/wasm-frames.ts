@@ -16,6 +16,9 @@ export interface WasmPlace {
 /** Where to look up the frames of the driver that is running: of one thread there is one at a time. */
 let current: { readonly lines: DebugLines; readonly codeOffset: number } | undefined;
 
+/** The place of an access that is made later than the instruction; empty when there is none. */
+let announced = "";
+
 /** Names the driver that is about to run in this thread. */
 export function enterWasm(lines: DebugLines, codeOffset: number): void {
   current = { lines, codeOffset };
@@ -34,6 +37,30 @@ export function wasmPlace(frame: string): WasmPlace | undefined {
 /** "nic.c:123", or what is known of it. */
 export function placeText({ functionName, source }: WasmPlace): string {
   return source === undefined ? functionName : `${source.file}:${source.line}`;
+}
+
+/** The place in the driver that has made the call under way, or empty. */
+export function callerPlace(): string {
+  for (const frame of (new Error().stack ?? "").split("\n")) {
+    const place = wasmPlace(frame);
+    if (place !== undefined) return placeText(place);
+  }
+  return "";
+}
+
+/** Does some work whose accesses belong to an earlier place. */
+export function atPlace(place: string, work: () => void): void {
+  announced = place;
+  try {
+    work();
+  } finally {
+    announced = "";
+  }
+}
+
+/** See {@link atPlace}. */
+export function announcedPlace(): string {
+  return announced;
 }
 
 /** "nic_rx (nic.c:123), called by sb_main (main.c:20)"; empty when the stack shows no WebAssembly. */
