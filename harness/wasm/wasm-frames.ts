@@ -3,7 +3,7 @@ import type { DebugLines, SourceLine } from "./debug-lines.ts";
 /** "at nic_rx (wasm://wasm/nic-3f2a:wasm-function[12]:0x2f3)": the number is an offset in the file. */
 const FRAME = /^at (?:(.+) \()?wasm:\/\/wasm\/[^()]*:wasm-function\[(\d+)\]:0x([0-9a-f]+)\)?$/;
 /** softbar's own side of an access, compiled into the driver: see include/. */
-const OWN_FILE = /(^|[\\/])softbar(-trace)?\.[ch]$/;
+const OWN_FILE = /(^|[\\/])softbar(-trace)?\.(c|h|rs)$/;
 const OWN_FUNCTION = /^__sanitizer_cov_/;
 
 /** A place in a driver's code. */
@@ -31,7 +31,21 @@ export function wasmPlace(frame: string): WasmPlace | undefined {
   const [, name = "", index = "", offset = ""] = found;
   const source = current?.lines.at(Number.parseInt(offset, 16) - current.codeOffset);
   if (OWN_FUNCTION.test(name) || OWN_FILE.test(source?.file ?? "")) return undefined;
-  return { functionName: name === "" ? `function ${index}` : name, source };
+  return { functionName: name === "" ? `function ${index}` : demangled(name), source };
+}
+
+/** "core::panicking::panic_fmt" for what Rust makes of it; other names are as they are. */
+function demangled(name: string): string {
+  const [, inner] = /^_ZN(.+)17h[0-9a-f]{16}E$/.exec(name) ?? [];
+  if (inner === undefined) return name;
+  const parts: string[] = [];
+  for (let rest = inner; rest !== ""; ) {
+    const digits = /^\d+/.exec(rest)?.[0];
+    if (digits === undefined) return name;
+    parts.push(rest.slice(digits.length, digits.length + Number(digits)));
+    rest = rest.slice(digits.length + Number(digits));
+  }
+  return parts.join("::");
 }
 
 /** "nic.c:123", or what is known of it. */

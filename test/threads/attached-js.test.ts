@@ -15,7 +15,7 @@ const sleepMs = (durationMs: number): Promise<void> => new Promise((resolve) => 
 test.each([
   ["mapped", "stays: raw memory is not cleared by a read"],
   ["trapped", "is cleared by the read"],
-] as const)("an unmodified driver runs on a %s BAR in place of its native addon; a counter %s", async (access) => {
+] as const)("an unmodified driver runs on a %s BAR in place of its native addon; a counter %s", async (access, _counter) => {
   vi.spyOn(console, "warn").mockImplementation(() => {});
   await using bed = await plugIn(ixgbe());
   const ready = new Int32Array(new SharedArrayBuffer(4));
