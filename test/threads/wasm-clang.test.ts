@@ -1,0 +1,152 @@
+import { execFile, execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ixgbe } from "../../devices/ixgbe/index.ts";
+import { type ExploreResult, explore } from "../../harness/explore/explore.ts";
+import { InterleavingError } from "../../harness/explore/explore-errors.ts";
+import { frames } from "../../harness/frames.ts";
+import { plugIn } from "../../harness/plug-in.ts";
+import { WasmProgram } from "../../harness/wasm/wasm-program.ts";
+import { root } from "./command-line.ts";
+
+/** What needs a compiler: that the built drivers are those of the sources, and searches of drivers with and without a barrier. */
+
+const run = promisify(execFile);
+/** The version that the checked-in drivers were built with. */
+const BUILT_WITH = 14;
+const version = clangVersion();
+const missing = "clang and lld are not installed (Debian: clang lld make)";
+let folder = "";
+
+function clangVersion(): number {
+  try {
+    execFileSync("wasm-ld", ["--version"], { stdio: "ignore" });
+    execFileSync("make", ["--version"], { stdio: "ignore" });
+    const text = execFileSync("clang", ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    return Number(/version (\d+)/.exec(text)?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+async function make(sources: string, words: readonly string[]): Promise<void> {
+  await run("make", ["-C", join(root, sources), ...words], { timeout: 15_000 });
+}
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "softbar-c-"));
+});
+
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test("the checked-in drivers are what the sources make, to the byte", async ({ skip }) => {
+  if (version === 0) skip(missing);
+  if (version !== BUILT_WITH) skip(`clang ${version} makes other bytes than clang ${BUILT_WITH}`);
+  await make("scenarios/drivers/c", [`BUILD=${folder}`]);
+  for (const name of ["ixgbe", "ixgbe-mapped", "ixgbe-traced"]) {
+    const path = join(root, "scenarios/drivers/c", `${name}.wasm`);
+    expect(readFileSync(join(folder, `${name}.wasm`)).equals(readFileSync(path)), name).toBe(true);
+  }
+});
+
+describe("the driver in C is searched", () => {
+  const numbered = (number: number): Uint8Array => {
+    const frame = new Uint8Array(60 + 4 * number);
+    frame.fill(0xff, 0, 6);
+    frame.set([0x88, 0xb5, 0, 0, number], 12);
+    return frame;
+  };
+  const search = async (file: string): Promise<ExploreResult> => {
+    const nic = await WasmProgram.load(file);
+    const setup = (bed: Parameters<Parameters<typeof explore>[2]>[0]): ReturnType<WasmProgram["attach"]> => {
+      const driver = nic.attach(bed.pci);
+      driver.call("nic_open", 8, 0, 3);
+      return driver;
+    };
+    const options = { runs: 400, seed: 1, models: ["relaxed"] as const, machine: { ownMemory: nic.ownMemory } };
+    return explore(ixgbe({ linkUpNs: 0 }), { ...options, setup }, (bed, driver) => {
+      for (let number = 0; number < 3; number++) bed.wire.send(numbered(number));
+      driver.call("nic_send", 3);
+      driver.call("nic_receive", 3);
+      bed.quiesce();
+    });
+  };
+
+  test("with its barriers nothing is found", async () => {
+    expect(await search(join(root, "scenarios/drivers/c/ixgbe-traced.wasm"))).toMatchObject({ unknown: 0 });
+  });
+
+  test("without dma_rmb it is found, and named with the line of the read that overtakes", async ({ skip }) => {
+    if (version === 0) skip(missing);
+    const built = join(folder, "without");
+    await run("mkdir", ["-p", built]);
+    await make("scenarios/drivers/c", [`BUILD=${built}`, "EXTRA=-DIXGBE_WITHOUT_DMA_RMB", `${built}/ixgbe-traced.wasm`]);
+    const failure = await search(join(built, "ixgbe-traced.wasm")).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(InterleavingError);
+    const line = lineOf("scenarios/drivers/c/ixgbe.c", "sb_load32(descriptor + RXD_LENGTH)");
+    expect((failure as Error).message).toContain(`Missing: dmaRmb before the read at ixgbe.c:${line}.`);
+  });
+});
+
+describe("a driver that knows nothing of softbar, covered by the compiler", () => {
+  const FRAMES = frames(3, { minByteLength: 60, maxByteLength: 80 });
+
+  const load = async (name: string): Promise<WasmProgram> => WasmProgram.load(join(folder, `${name}.wasm`));
+  const search = async (name: string): Promise<ExploreResult> => {
+    const nic = await load(name);
+    const setup = (bed: Parameters<Parameters<typeof explore>[2]>[0]): ReturnType<WasmProgram["attach"]> => {
+      const driver = nic.attach(bed.pci);
+      driver.call("open");
+      return driver;
+    };
+    const options = { runs: 400, seed: 1, models: ["relaxed"] as const, machine: { ownMemory: nic.ownMemory } };
+    return explore(ixgbe({ linkUpNs: 0 }), { ...options, setup }, (bed, driver) => {
+      for (const frame of FRAMES) bed.wire.send(frame);
+      for (const frame of FRAMES) {
+        const byteLength = driver.call("receive");
+        expect(Buffer.from(driver.bytes(driver.call("frame_at"), byteLength))).toEqual(Buffer.from(frame));
+      }
+    });
+  };
+
+  beforeAll(async () => {
+    if (version > 0) await make("test/fixtures/c", [`BUILD=${folder}`]);
+  });
+
+  test.each(["folded", "threaded"] as const)("%s: its loads and stores of registers are exact, and it receives", async (way) => {
+    if (version === 0) return;
+    const nic = await load("plain");
+    await using bed = await plugIn(ixgbe({ linkUpNs: 0 }), { ownMemory: nic.ownMemory, run: way });
+    const driver = nic.attach(bed.pci);
+    driver.call("open");
+    for (const frame of FRAMES) {
+      bed.wire.send(frame);
+      const byteLength = driver.call("receive");
+      expect(Buffer.from(driver.bytes(driver.call("frame_at"), byteLength))).toEqual(Buffer.from(frame));
+    }
+    // A counter that the read clears: the first of two loads has taken it.
+    expect([driver.call("counted"), driver.call("counted")]).toEqual([FRAMES.length, 0]);
+    expect(driver.call("interrupted")).toBe(1);
+    expect(bed.violations).toEqual([]);
+    expect(() => driver.call("trap")).toThrow(`plain.wasm: trapped: unreachable, in trap (glue.c:${lineOf("test/fixtures/c/glue.c", "__builtin_trap")})`);
+  });
+
+  test("with its fences nothing is found, without one it is, with its line", async ({ skip }) => {
+    if (version === 0) skip(missing);
+    expect(await search("plain")).toMatchObject({ unknown: 0 });
+    const failure = await search("plain-without-fence").catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(InterleavingError);
+    const line = lineOf("test/fixtures/c/plain.c", ".done.length");
+    expect((failure as Error).message).toContain(`Missing: dmaRmb before the read at plain.c:${line}.`);
+  });
+});
+
+/** The line of a source, from 1, that contains a text. */
+function lineOf(path: string, text: string): number {
+  return readFileSync(join(root, path), "utf8").split("\n").findIndex((line) => line.includes(text)) + 1;
+}
