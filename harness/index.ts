@@ -25,10 +25,10 @@ export type { DamageEvent, DamagePlan, DamageRule } from "../emulator/wire/damag
 export { parseDamage } from "../emulator/wire/damage/damage-text.ts";
 export type { DamageLedger, LedgerCounts, LedgerEntry } from "../emulator/wire/damage/ledger.ts";
 export type { LedgerLine } from "../emulator/wire/damage/line-account.ts";
-export { type CaptureInfo, type CaptureInfoOptions, captureInfo } from "./capture/capture-info.ts";
 export { requireWithAddon } from "./attach/require-with-addon.ts";
 export { trappedWords } from "./attach/trapped-words.ts";
 export { UserspaceAddon, type UserspaceAddonOptions } from "./attach/userspace-addon.ts";
+export { type CaptureInfo, type CaptureInfoOptions, captureInfo } from "./capture/capture-info.ts";
 export type { TargetOptions } from "./cli/catalogue.ts";
 export {
   type CampaignEnd,

@@ -46,7 +46,9 @@ export class Arena {
     const pageCount = Math.floor(memory.byteLength / ARENA_PAGE_BYTES);
     const reserved = Math.ceil(reservedBytes / ARENA_PAGE_BYTES);
     if (reserved >= pageCount)
-      throw new RangeError(`memory of ${memory.byteLength} bytes, of which ${reservedBytes} are taken: no page is left`);
+      throw new RangeError(
+        `memory of ${memory.byteLength} bytes, of which ${reservedBytes} are taken: no page is left`,
+      );
     const pages = new SharedArrayBuffer((HEAD_WORDS + pageCount) * 4);
     if (reserved > 0) {
       const words = new Int32Array(pages);

@@ -97,7 +97,8 @@ export class UserspaceAddon {
   #functionAt(address: string): PciFunction {
     const index = this.#addresses.length === 0 || address === "" ? 0 : this.#addresses.indexOf(address);
     const pci = this.#functions[index];
-    if (pci === undefined) throw new RangeError(`there is no PCI function at ${address}; there is ${this.#addresses.join(", ")}`);
+    if (pci === undefined)
+      throw new RangeError(`there is no PCI function at ${address}; there is ${this.#addresses.join(", ")}`);
     return pci;
   }
 }

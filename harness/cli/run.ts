@@ -18,9 +18,17 @@ export const run: Verb = {
   operands: "DRIVER.wasm",
   operandLimit: 1,
   flags: [
-    { name: "device", value: "NAME", about: `the card: a name of \`softbar devices\`, or a path (default ${DEFAULT_DEVICE})` },
+    {
+      name: "device",
+      value: "NAME",
+      about: `the card: a name of \`softbar devices\`, or a path (default ${DEFAULT_DEVICE})`,
+    },
     { name: "set", value: "NAME=N,…", about: "numbers for the driver, which it asks for by sb_option" },
-    { name: "entry", value: "NAME", about: "the exported function that is run; it returns 0 when all is well (default sb_main)" },
+    {
+      name: "entry",
+      value: "NAME",
+      about: "the exported function that is run; it returns 0 when all is well (default sb_main)",
+    },
     { name: "loopback", about: "a plug that joins the card's wire to itself: what it sends comes back" },
     { name: "traffic", value: "N", about: "frames that come from outside each second" },
     { name: "clock", value: "CLOCK", about: "wall (default) or virtual" },
@@ -108,8 +116,17 @@ function textOf(report: WasmRunReport, paint: ReturnType<typeof painter>): strin
     ["wire", `${counted(report.framesIn, "frame")} came from outside, ${grouped(report.framesOut)} left`],
     ...(counters.length === 0 ? [] : [["card", counters.slice(0, 12).join(", ")] as const]),
     ["rules", violations.length === 0 ? "none broken" : `${counted(violations.length, "rule")} broken`],
-    ...violations.slice(0, FINDING_LIMIT).map(({ message, count }) => ["", `${message} (${counted(count, "time")})`] as const),
-    ...(notes.length === 0 ? [] : [["notes", `${grouped(notes.length)}, in --json: registers that are not modelled, accesses without effect`] as const]),
+    ...violations
+      .slice(0, FINDING_LIMIT)
+      .map(({ message, count }) => ["", `${message} (${counted(count, "time")})`] as const),
+    ...(notes.length === 0
+      ? []
+      : [
+          [
+            "notes",
+            `${grouped(notes.length)}, in --json: registers that are not modelled, accesses without effect`,
+          ] as const,
+        ]),
   ];
   const lines = rows.map(([label, text]) => `  ${paint("dim", label.padEnd(9))} ${text}`);
   return [`${paint("bold", driver)} (${access}) on ${device}`, ...lines, ""].join("\n");

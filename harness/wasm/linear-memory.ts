@@ -114,7 +114,8 @@ export class LinearMemory {
     if (address === 0) return "";
     const from = address >>> 0;
     const end = this.bytes.indexOf(0, from);
-    if (end < 0 || end - from > LONGEST_TEXT_BYTES) throw new WasmDriverError(`a text at ${hex(address)} without an end`);
+    if (end < 0 || end - from > LONGEST_TEXT_BYTES)
+      throw new WasmDriverError(`a text at ${hex(address)} without an end`);
     // A decoder takes no shared memory.
     return new TextDecoder().decode(this.bytes.slice(from, end));
   }

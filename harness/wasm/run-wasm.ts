@@ -63,7 +63,16 @@ export async function runWasm(options: WasmRunOptions): Promise<WasmRunReport> {
   await using bed = await plugIn(device, {
     ownMemory: program.ownMemory,
     ...(options.clock === undefined ? {} : { clock: options.clock }),
-    ...(options.isLoopback === true ? { cables: [[[0, 0], [0, 0]]] as const } : {}),
+    ...(options.isLoopback === true
+      ? {
+          cables: [
+            [
+              [0, 0],
+              [0, 0],
+            ],
+          ] as const,
+        }
+      : {}),
     sentFrames: "count",
   });
   const traffic = new Traffic(bed, options.trafficPerSecond ?? 0);

@@ -159,7 +159,8 @@ export class WasmAccesses {
     const owner = this.#memory.ownerOf(at);
     const index = -1 - owner;
     const bar = owner < 0 ? this.#bars[index] : undefined;
-    if (bar === undefined) throw new WasmDriverError(`a register access at ${hex(at)}, where no BAR is: ${this.#places()}`);
+    if (bar === undefined)
+      throw new WasmDriverError(`a register access at ${hex(at)}, where no BAR is: ${this.#places()}`);
     this.#offset = (at >>> 0) - (this.#memory.barStarts[index] as number);
     return bar;
   }
@@ -169,7 +170,9 @@ export class WasmAccesses {
     if (owner === 0) return undefined;
     const buffer = this.#memory.buffers[owner - 1];
     if (buffer === undefined)
-      throw new WasmDriverError(`a memory access at ${hex(at)}, which is in a BAR: registers have accessors of their own`);
+      throw new WasmDriverError(
+        `a memory access at ${hex(at)}, which is in a BAR: registers have accessors of their own`,
+      );
     this.#offset = (at >>> 0) - buffer.bytes.byteOffset;
     return buffer;
   }

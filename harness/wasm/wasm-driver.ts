@@ -136,7 +136,7 @@ export class WasmDriver {
 /** The instruction that was announced before has been executed when the driver calls anything. */
 function settlingFirst(functions: WasmImports, window: TraceWindow): WasmImports {
   const settling = Object.entries(functions).map(([name, work]) => {
-    const settled = (...words: number[]): number | void => {
+    const settled = (...words: number[]): unknown => {
       window.settle();
       return work(...words);
     };

@@ -6,7 +6,7 @@ import type { WasmAccesses } from "./wasm-accesses.ts";
 import { WasmDriverError } from "./wasm-errors.ts";
 
 /** What a driver imports from the module "softbar": the functions that softbar.h declares. */
-export type WasmImports = Readonly<Record<string, (...words: number[]) => number | void>>;
+export type WasmImports = Readonly<Record<string, (...words: number[]) => unknown>>;
 
 /** Calls a function of the driver by its place in its table. */
 export type CallTable = (index: number, argument: number) => void;

@@ -84,7 +84,10 @@ export class WasmProgram {
 
   /** True when accesses of DMA memory are calls, as a search needs them: by SB_TRACED, or by the compiler's coverage. */
   get isTraced(): boolean {
-    return this.isCovered || ["load32", "load_acquire32", "store32", "store_release32"].some((name) => this.imports.has(name));
+    return (
+      this.isCovered ||
+      ["load32", "load_acquire32", "store32", "store_release32"].some((name) => this.imports.has(name))
+    );
   }
 
   /** True when the compiler has put a call in front of every load and store: see softbar-trace.c. */
@@ -144,7 +147,9 @@ function checkImports(module: WasmModule, name: string): void {
 function memoryShape(bytes: Uint8Array, name: string): { initial: number; maximum: number; shared: true } {
   const { memory } = wasmSections(bytes);
   if (memory === undefined)
-    throw new WasmProgramError(`${name} has a memory of its own, which no card can reach: link it with -Wl,--import-memory.`);
+    throw new WasmProgramError(
+      `${name} has a memory of its own, which no card can reach: link it with -Wl,--import-memory.`,
+    );
   const { initialPages, maximumPages, isShared } = memory;
   if (!isShared || maximumPages === undefined)
     throw new WasmProgramError(

@@ -15,38 +15,41 @@ const sleepMs = (durationMs: number): Promise<void> => new Promise((resolve) => 
 test.each([
   ["mapped", "stays: raw memory is not cleared by a read"],
   ["trapped", "is cleared by the read"],
-] as const)("an unmodified driver runs on a %s BAR in place of its native addon; a counter %s", async (access, _counter) => {
-  vi.spyOn(console, "warn").mockImplementation(() => {});
-  await using bed = await plugIn(ixgbe());
-  const ready = new Int32Array(new SharedArrayBuffer(4));
-  const argument: AddonArgument = { access, count: FRAME_COUNT, ready: ready.buffer };
-  const result = bed.cpu(1).run<[number, number]>(new URL("./fixtures/addon.driver.ts", import.meta.url), argument);
-  let failure: unknown;
-  result.catch((error: unknown) => (failure = error));
-  const until = async (isSo: () => boolean, what: () => string): Promise<void> => {
-    for (const endMs = performance.now() + SILENCE_LIMIT_MS; !isSo(); await sleepMs(1)) {
-      if (failure !== undefined) throw failure;
-      if (performance.now() > endMs) expect.fail(what());
-    }
-  };
-  await until(
-    () => Atomics.load(ready, 0) === 1,
-    () => "the driver does not come up",
-  );
-  const traffic = frames(FRAME_COUNT, { minByteLength: 60, maxByteLength: 1514 });
-  const back: Uint8Array[] = [];
-  for (let sent = 0; back.length < FRAME_COUNT; ) {
-    while (sent < FRAME_COUNT && sent - back.length < WINDOW) bed.wire.send(traffic[sent++] as Uint8Array);
-    const before = back.length;
+] as const)(
+  "an unmodified driver runs on a %s BAR in place of its native addon; a counter %s",
+  async (access, _counter) => {
+    vi.spyOn(console, "warn").mockImplementation(() => {});
+    await using bed = await plugIn(ixgbe());
+    const ready = new Int32Array(new SharedArrayBuffer(4));
+    const argument: AddonArgument = { access, count: FRAME_COUNT, ready: ready.buffer };
+    const result = bed.cpu(1).run<[number, number]>(new URL("./fixtures/addon.driver.ts", import.meta.url), argument);
+    let failure: unknown;
+    result.catch((error: unknown) => (failure = error));
+    const until = async (isSo: () => boolean, what: () => string): Promise<void> => {
+      for (const endMs = performance.now() + SILENCE_LIMIT_MS; !isSo(); await sleepMs(1)) {
+        if (failure !== undefined) throw failure;
+        if (performance.now() > endMs) expect.fail(what());
+      }
+    };
     await until(
-      () => back.push(...bed.wire.takeSent()) > before,
-      () => `${back.length} of ${sent} frames came back, then none`,
+      () => Atomics.load(ready, 0) === 1,
+      () => "the driver does not come up",
     );
-  }
-  expect(back).toEqual(traffic);
-  expect(await result).toEqual(access === "trapped" ? [FRAME_COUNT, 0] : [FRAME_COUNT, FRAME_COUNT]);
-  expect(bed.violations).toEqual([]);
-});
+    const traffic = frames(FRAME_COUNT, { minByteLength: 60, maxByteLength: 1514 });
+    const back: Uint8Array[] = [];
+    for (let sent = 0; back.length < FRAME_COUNT; ) {
+      while (sent < FRAME_COUNT && sent - back.length < WINDOW) bed.wire.send(traffic[sent++] as Uint8Array);
+      const before = back.length;
+      await until(
+        () => back.push(...bed.wire.takeSent()) > before,
+        () => `${back.length} of ${sent} frames came back, then none`,
+      );
+    }
+    expect(back).toEqual(traffic);
+    expect(await result).toEqual(access === "trapped" ? [FRAME_COUNT, 0] : [FRAME_COUNT, FRAME_COUNT]);
+    expect(bed.violations).toEqual([]);
+  },
+);
 
 test("memory that was not allocated for DMA has no address, and other PCI addresses no function", async () => {
   await using bed = await plugIn(ixgbe(), { run: "folded" });

@@ -17,7 +17,12 @@ test("trapped: frames that the driver sends come back to it, in order, by MSI-X"
 test("mapped: the same driver over raw memory, and what that cannot do is said once", async () => {
   const words = ["run", c("ixgbe-mapped"), "--loopback", "--set", "frames=2000", "--json"];
   const { code, stdout, stderr } = await start(words).run;
-  expect(JSON.parse(stdout)).toMatchObject({ driver: "ixgbe-mapped.wasm", device: "ixgbe", access: "mapped", outcome: "passed" });
+  expect(JSON.parse(stdout)).toMatchObject({
+    driver: "ixgbe-mapped.wasm",
+    device: "ixgbe",
+    access: "mapped",
+    outcome: "passed",
+  });
   expect(code).toBe(0);
   expect(stderr.match(/ixgbe BAR0 is mapped as raw memory/g)).toHaveLength(1);
   expect(stderr).toContain("ixgbe-mapped.wasm: 2000 frames in ");
@@ -31,7 +36,9 @@ test("a driver in Rust computes and copies", async () => {
 test("a driver that gives up fails; one that waits for what never comes is stuck, and stopped", async () => {
   const failed = await runWasm({ file: c("ixgbe"), device: edu() });
   expect(failed).toMatchObject({ outcome: "failed", result: null });
-  expect(failed.error).toMatch(/^ixgbe\.wasm: CTRL\.CTRL_LRST \| CTRL_RST did not go; the register reads 0x010000ed, in .*ixgbe\.c:\d+/);
+  expect(failed.error).toMatch(
+    /^ixgbe\.wasm: CTRL\.CTRL_LRST \| CTRL_RST did not go; the register reads 0x010000ed, in .*ixgbe\.c:\d+/,
+  );
   const options = { mode: 2, frames: 1 };
   const stuck = await runWasm({ file: c("ixgbe"), device: ixgbe(), limitMs: 700, options });
   expect(stuck).toMatchObject({ outcome: "stuck", error: "it has not returned within 0.7 s" });
@@ -39,5 +46,8 @@ test("a driver that gives up fails; one that waits for what never comes is stuck
 
 test("the verb says what it cannot do, with the exit codes of the others", async () => {
   const { code, stderr } = await start(["run", join(root, "README.md")]).run;
-  expect([code, stderr]).toEqual([2, expect.stringMatching(/^softbar: README\.md is no WebAssembly module: expected magic word/)]);
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringMatching(/^softbar: README\.md is no WebAssembly module: expected magic word/),
+  ]);
 });

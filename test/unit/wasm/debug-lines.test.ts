@@ -17,7 +17,10 @@ interface Row {
 function dumped(): Row[] | undefined {
   let text: string;
   try {
-    text = execFileSync("llvm-dwarfdump", ["--debug-line", DRIVER], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    text = execFileSync("llvm-dwarfdump", ["--debug-line", DRIVER], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
   } catch {
     return undefined;
   }
@@ -44,5 +47,6 @@ test("every line of the driver is where LLVM's reader finds it", ({ skip }) => {
 test("without line tables, and with one that is cut short, no line is known and nothing is thrown", () => {
   expect(new DebugLines(new Map()).at(10)).toBeUndefined();
   const table = wasmSections(new Uint8Array(readFileSync(DRIVER))).custom.get(".debug_line") ?? expect.fail("no table");
-  for (const end of [3, 11, 40]) expect(new DebugLines(new Map([[".debug_line", table.slice(0, end)]])).at(10)).toBeUndefined();
+  for (const end of [3, 11, 40])
+    expect(new DebugLines(new Map([[".debug_line", table.slice(0, end)]])).at(10)).toBeUndefined();
 });

@@ -16,25 +16,36 @@ function messageOf(work: () => unknown): string {
   return "nothing was thrown";
 }
 
-const LOOPBACK = [[[0, 0], [0, 0]]] as const;
+const LOOPBACK = [
+  [
+    [0, 0],
+    [0, 0],
+  ],
+] as const;
 
 describe("the driver in C, folded", () => {
   test.each([
     ["ixgbe", "polls", { frames: 700, ring: 64 }],
     ["ixgbe", "waits for MSI-X", { frames: 700, ring: 64, interrupts: 1 }],
     ["ixgbe-traced", "waits for MSI-X", { frames: 200, ring: 8, interrupts: 1 }],
-  ])("%s %s: what it sends comes back in order, no rule is broken, and all memory is given back", async (name, _, options) => {
-    const nic = await WasmProgram.load(built(name));
-    await using bed = await plugIn(ixgbe(), { ownMemory: nic.ownMemory, run: "folded", cables: LOOPBACK });
-    const lines: string[] = [];
-    const driver = nic.attach(bed.pci, { options, log: (line) => lines.push(line) });
-    expect(driver.call("sb_main")).toBe(0);
-    await bed.quiesce();
-    expect(bed.violations).toEqual([]);
-    expect(bed.pci.dma.mappingCount).toBe(0);
-    expect((await bed.statistics())[0]?.counters).toMatchObject({ txFrames: options.frames, rxDelivered: options.frames });
-    expect(lines[0]).toBe(`up: 02:00:00:82:59:90, rings of ${options.ring}`);
-  });
+  ])(
+    "%s %s: what it sends comes back in order, no rule is broken, and all memory is given back",
+    async (name, _, options) => {
+      const nic = await WasmProgram.load(built(name));
+      await using bed = await plugIn(ixgbe(), { ownMemory: nic.ownMemory, run: "folded", cables: LOOPBACK });
+      const lines: string[] = [];
+      const driver = nic.attach(bed.pci, { options, log: (line) => lines.push(line) });
+      expect(driver.call("sb_main")).toBe(0);
+      await bed.quiesce();
+      expect(bed.violations).toEqual([]);
+      expect(bed.pci.dma.mappingCount).toBe(0);
+      expect((await bed.statistics())[0]?.counters).toMatchObject({
+        txFrames: options.frames,
+        rxDelivered: options.frames,
+      });
+      expect(lines[0]).toBe(`up: 02:00:00:82:59:90, rings of ${options.ring}`);
+    },
+  );
 
   test("an address in its memory is the address for the card, below 4 GiB", async () => {
     const nic = await WasmProgram.load(built("ixgbe"));
@@ -61,7 +72,8 @@ describe("the driver in C, folded", () => {
     const driver = nic.attach(bed.pci, { options: { frames: 4 }, log: () => {} });
     const message = messageOf(() => driver.call("sb_main"));
     const [, line = ""] =
-      /^ixgbe\.wasm: frame 0 never came back: has .*\?, in sb_main \(main\.c:(\d+)\)$/.exec(message) ?? expect.fail(message);
+      /^ixgbe\.wasm: frame 0 never came back: has .*\?, in sb_main \(main\.c:(\d+)\)$/.exec(message) ??
+      expect.fail(message);
     const source = readFileSync(new URL("../../../scenarios/drivers/c/main.c", import.meta.url), "utf8");
     expect(source.split("\n")[Number(line) - 1]).toContain('sb_panic("frame %u never came back');
   });
@@ -80,5 +92,7 @@ test("a search refuses a build whose accesses of memory it would not see", async
     { runs: 1, machine: { ownMemory: nic.ownMemory }, setup: (bed) => nic.attach(bed.pci) },
     () => {},
   );
-  await expect(searching).rejects.toThrow(/ixgbe\.wasm reaches DMA memory by plain instructions.*-DSB_TRACED.*trace-loads/s);
+  await expect(searching).rejects.toThrow(
+    /ixgbe\.wasm reaches DMA memory by plain instructions.*-DSB_TRACED.*trace-loads/s,
+  );
 });

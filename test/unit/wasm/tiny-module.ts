@@ -1,7 +1,12 @@
 /** WebAssembly modules by hand: an import section, a memory, exports and custom sections, and no code worth running. */
 export interface TinyModule {
   /** The imported memory; none when absent. */
-  readonly memory?: { readonly module?: string; readonly initial: number; readonly maximum?: number; readonly shared?: boolean };
+  readonly memory?: {
+    readonly module?: string;
+    readonly initial: number;
+    readonly maximum?: number;
+    readonly shared?: boolean;
+  };
   /** Functions without parameters and results that are imported: "softbar.relax". */
   readonly imports?: readonly string[];
   /** An exported global `__heap_base` with this value; none when absent. */
@@ -13,7 +18,8 @@ export interface TinyModule {
 const text = (word: string): number[] => [word.length, ...new TextEncoder().encode(word)];
 const leb = (value: number): number[] => (value < 128 ? [value] : [(value & 127) | 128, ...leb(value >>> 7)]);
 /** Signed: a value below 2^27 needs at most four bytes, and one more bit for its sign. */
-const signedLeb = (value: number): number[] => (value < 64 ? [value] : [(value & 127) | 128, ...signedLeb(value >>> 7)]);
+const signedLeb = (value: number): number[] =>
+  value < 64 ? [value] : [(value & 127) | 128, ...signedLeb(value >>> 7)];
 const section = (id: number, ...items: readonly number[][]): number[] => {
   const content = [...leb(items.length), ...items.flat()];
   return items.length === 0 ? [] : [id, ...leb(content.length), ...content];

@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { edu } from "../../../devices/edu/index.ts";
 import { plugIn } from "../../../harness/plug-in.ts";
 import { WasmProgramError } from "../../../harness/wasm/wasm-errors.ts";
-import { wasmImports } from "../../../harness/wasm/wasm-imports.ts";
 import { IMPORT_NAMES } from "../../../harness/wasm/wasm-import-names.ts";
+import { wasmImports } from "../../../harness/wasm/wasm-imports.ts";
 import { WasmProgram } from "../../../harness/wasm/wasm-program.ts";
 import { type TinyModule, tinyModule } from "./tiny-module.ts";
 
@@ -54,7 +54,9 @@ describe("what is no driver is told why", () => {
   test("a file that is none, and bytes that are no WebAssembly", async () => {
     await expect(WasmProgram.load("no-such.wasm")).rejects.toThrow("no-such.wasm cannot be read (ENOENT).");
     const png = Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]);
-    await expect(WasmProgram.load(png, { name: "x" })).rejects.toThrow(/^x is no WebAssembly module: expected magic word/);
+    await expect(WasmProgram.load(png, { name: "x" })).rejects.toThrow(
+      /^x is no WebAssembly module: expected magic word/,
+    );
   });
 });
 
@@ -72,7 +74,9 @@ test("every function that softbar.h, softbar-trace.c and softbar-fences.h import
 });
 
 test("a function that is not exported is named with those that are; a trap with the function that it is in", async () => {
-  const program = await WasmProgram.load(tinyModule({ memory: SHARED, heapBase: 65536, run: UNREACHABLE }), { name: "t.wasm" });
+  const program = await WasmProgram.load(tinyModule({ memory: SHARED, heapBase: 65536, run: UNREACHABLE }), {
+    name: "t.wasm",
+  });
   await using bed = await plugIn(edu(), { ownMemory: program.ownMemory, run: "folded" });
   const driver = program.attach(bed.pci);
   expect(() => driver.call("start")).toThrow("t.wasm exports no function start; it exports run.");
@@ -82,5 +86,7 @@ test("a function that is not exported is named with those that are; a trap with 
 test("a testbed that has memory of its own is refused, and told how to get the driver's", async () => {
   const program = await WasmProgram.load(tinyModule({ memory: SHARED, heapBase: 65536 }));
   await using bed = await plugIn(edu(), { run: "folded" });
-  expect(() => program.attach(bed.pci)).toThrow("edu was plugged into a testbed with memory of its own: plug it in with { ownMemory: program.ownMemory }");
+  expect(() => program.attach(bed.pci)).toThrow(
+    "edu was plugged into a testbed with memory of its own: plug it in with { ownMemory: program.ownMemory }",
+  );
 });
