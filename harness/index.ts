@@ -86,6 +86,11 @@ export type {
 } from "./replay/streams/stream-report.ts";
 export type { SendOptions, TestWire } from "./test-wire.ts";
 export type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
+export type { GuestFile } from "./vm/guest-root.ts";
+export type { GuestStatistics } from "./vm/guest-thread.ts";
+export { type GuestResult, LinuxGuest, type LinuxGuestOptions } from "./vm/linux-guest.ts";
+export { type LinuxTrialOptions, type LinuxTrialReport, linuxTrial } from "./vm/linux-trial.ts";
+export { GuestError, GuestStuckError } from "./vm/vm-error.ts";
 export { runWasm, type WasmRunOptions, type WasmRunReport } from "./wasm/run-wasm.ts";
 export type { WasmDriver, WasmDriverOptions, WasmDriverState } from "./wasm/wasm-driver.ts";
 export { WasmDriverError, WasmProgramError } from "./wasm/wasm-errors.ts";

@@ -5,6 +5,7 @@ import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
 import { StoreError } from "../explore/failure-store.ts";
 import { TokenError } from "../explore/token.ts";
 import { ReplayDecoderError, ReplayDriverError, ReplayInputError, ReplayStuckError } from "../replay/replay-errors.ts";
+import { GuestError, GuestStuckError } from "../vm/vm-error.ts";
 import { WasmProgramError } from "../wasm/wasm-errors.ts";
 import { capture } from "./capture.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
@@ -20,8 +21,9 @@ import { run } from "./run.ts";
 import { suggestion } from "./suggest.ts";
 import { helpData, helpOf, parseArguments, type Verb } from "./verb.ts";
 import { version } from "./version.ts";
+import { vm } from "./vm.ts";
 
-const VERBS: readonly Verb[] = [replay, capture, run, explore, rerun, devices, regs, newVerb];
+const VERBS: readonly Verb[] = [replay, capture, run, explore, rerun, devices, regs, vm, newVerb];
 const USAGE_ERRORS = [
   UsageError,
   CaptureError,
@@ -30,6 +32,7 @@ const USAGE_ERRORS = [
   WasmProgramError,
   StoreError,
   TokenError,
+  GuestError,
 ] as const;
 
 /**
@@ -108,7 +111,7 @@ function tell(error: unknown): number {
     console.error(`softbar: ${(error as Error).message}`);
     return EXIT_USAGE;
   }
-  if (error instanceof ReplayStuckError || error instanceof DeviceStuckError) {
+  if (error instanceof ReplayStuckError || error instanceof DeviceStuckError || error instanceof GuestStuckError) {
     console.error(`softbar: ${error.message}`);
     return EXIT_STUCK;
   }
