@@ -38,7 +38,13 @@ export async function wasmFigures(rounds: number, frameCount: number): Promise<W
       errors += sequence.errorCount;
     }
     const what = `${direction}, C as WebAssembly, ${access}`;
-    figures.push({ what, framesPerSecond: rates, floorFramesPerSecond: floors, frameCount: frames, errorCount: errors });
+    figures.push({
+      what,
+      framesPerSecond: rates,
+      floorFramesPerSecond: floors,
+      frameCount: frames,
+      errorCount: errors,
+    });
   }
   return figures;
 }
