@@ -4,7 +4,7 @@ import type { Finding } from "../../emulator/run/findings.ts";
 import { frames } from "../frames.ts";
 import { plugIn } from "../plug-in.ts";
 import type { Testbed } from "../testbed.ts";
-import { WasmDriverError, WasmProgramError } from "./wasm-errors.ts";
+import { WasmProgramError } from "./wasm-errors.ts";
 import { runOnCpu } from "./wasm-job.ts";
 import { WasmProgram } from "./wasm-program.ts";
 
@@ -129,7 +129,7 @@ function returned(result: number): RunEnd {
 /** What a driver does wrong is its run's end. What the testbed throws is thrown on. */
 function failed(error: Error): RunEnd {
   if (error.name === "WasmProgramError") throw new WasmProgramError(error.message, { cause: error });
-  if (error.name !== WasmDriverError.name && !(error instanceof RangeError) && error.name !== "RangeError") throw error;
+  if (error.name !== "WasmDriverError") throw error;
   return { outcome: "failed", result: null, error: error.message };
 }
 

@@ -70,8 +70,8 @@ export class WasmDriver {
   }
 
   /**
-   * Calls an exported function. Throws WasmDriverError, with the place in the driver's source, when it traps or gives up;
-   * what the testbed throws comes through as it is.
+   * Calls an exported function. Throws WasmDriverError, with the place in the driver's source, when it traps, gives up or
+   * makes an access that cannot be; what else the testbed throws comes through as it is.
    */
   call(name: string, ...words: number[]): number {
     const callee = this.#instance.exports[name];
@@ -125,10 +125,13 @@ export class WasmDriver {
   }
 
   #explained(error: unknown, name: string): unknown {
-    if (!(error instanceof engine.RuntimeError) && !(error instanceof WasmDriverError)) return error;
+    const isTrap = error instanceof engine.RuntimeError;
+    // A RangeError is an access that a BAR or a buffer refuses, or recursion without an end.
+    if (!isTrap && !(error instanceof WasmDriverError) && !(error instanceof RangeError)) return error;
     const chain = callChain(error.stack ?? "");
     const where = chain === "" ? name : chain;
-    const what = error instanceof WasmDriverError ? error.message : `trapped: ${error.message}`;
+    const { message } = error as Error;
+    const what = isTrap ? `trapped: ${message}` : message;
     return new WasmDriverError(`${this.#program.name}: ${what}, in ${where}`, { cause: error });
   }
 }

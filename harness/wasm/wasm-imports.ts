@@ -41,29 +41,27 @@ export function wasmImports(parts: ImportParts): WasmImports {
     ...registerImports(parts),
     ...interruptImports(parts),
 
-    alloc: (byteLength) => memory.alloc(byteLength as number),
-    free: (address) => memory.free(address as number),
-    dma_alloc: (byteLength, align, label) =>
-      memory.dmaAlloc(byteLength as number, align as number, memory.text(label as number)),
-    dma_free: (address) => memory.dmaFree(address as number),
+    alloc: (byteLength) => memory.alloc(byteLength),
+    free: (address) => memory.free(address),
+    dma_alloc: (byteLength, align, label) => memory.dmaAlloc(byteLength, align, memory.text(label)),
+    dma_free: (address) => memory.dmaFree(address),
 
-    load8: (at) => accesses.load8(at as number),
-    load16: (at) => accesses.load16(at as number),
-    load32: (at) => accesses.load32(at as number),
-    store8: (at, value) => accesses.store8(at as number, value as number),
-    store16: (at, value) => accesses.store16(at as number, value as number),
-    store32: (at, value) => accesses.store32(at as number, value as number),
-    load_acquire32: (at) => accesses.loadAcquire32(at as number),
-    store_release32: (at, value) => accesses.storeRelease32(at as number, value as number),
-    compare_exchange32: (at, expected, value) =>
-      accesses.compareExchange32(at as number, expected as number, value as number),
-    copy_to_dma: (to, from, byteLength) => accesses.copy(to as number, from as number, byteLength as number),
-    copy_from_dma: (to, from, byteLength) => accesses.copy(to as number, from as number, byteLength as number),
+    load8: (at) => accesses.load8(at),
+    load16: (at) => accesses.load16(at),
+    load32: (at) => accesses.load32(at),
+    store8: (at, value) => accesses.store8(at, value),
+    store16: (at, value) => accesses.store16(at, value),
+    store32: (at, value) => accesses.store32(at, value),
+    load_acquire32: (at) => accesses.loadAcquire32(at),
+    store_release32: (at, value) => accesses.storeRelease32(at, value),
+    compare_exchange32: (at, expected, value) => accesses.compareExchange32(at, expected, value),
+    copy_to_dma: (to, from, byteLength) => accesses.copy(to, from, byteLength),
+    copy_from_dma: (to, from, byteLength) => accesses.copy(to, from, byteLength),
 
-    trace_load: (at, byteLength) => window.load(at as number, byteLength as number),
-    trace_store: (at, byteLength) => window.store(at as number, byteLength as number),
-    trace_copy: (to, from, byteLength) => accesses.copy(to as number, from as number, byteLength as number),
-    trace_fill: (at, value, byteLength) => accesses.fill(at as number, value as number, byteLength as number),
+    trace_load: (at, byteLength) => window.load(at, byteLength),
+    trace_store: (at, byteLength) => window.store(at, byteLength),
+    trace_copy: (to, from, byteLength) => accesses.copy(to, from, byteLength),
+    trace_fill: (at, value, byteLength) => accesses.fill(at, value, byteLength),
 
     mb: () => cpu.mb(),
     rmb: () => cpu.rmb(),
@@ -71,26 +69,26 @@ export function wasmImports(parts: ImportParts): WasmImports {
     dma_rmb: () => cpu.dmaRmb(),
     dma_wmb: () => cpu.dmaWmb(),
     relax: () => cpu.relax(),
-    delay_us: (durationUs) => cpu.delay(((durationUs as number) >>> 0) * NS_PER_US),
+    delay_us: (durationUs) => cpu.delay((durationUs >>> 0) * NS_PER_US),
     now_ns: () => cpu.nowNs(),
     irq_save: () => Number(cpu.irqSave()),
     irq_restore: (wereHeld) => cpu.irqRestore(wereHeld !== 0),
 
-    config_read8: (offset) => config.read8(offset as number),
-    config_read16: (offset) => config.read16(offset as number),
-    config_read32: (offset) => config.read32(offset as number),
-    config_write8: (offset, value) => config.write8(offset as number, value as number),
-    config_write16: (offset, value) => config.write16(offset as number, value as number),
-    config_write32: (offset, value) => config.write32(offset as number, value as number),
-    find_capability: (id) => config.findCapability(id as number),
+    config_read8: (offset) => config.read8(offset),
+    config_read16: (offset) => config.read16(offset),
+    config_read32: (offset) => config.read32(offset),
+    config_write8: (offset, value) => config.write8(offset, value),
+    config_write16: (offset, value) => config.write16(offset, value),
+    config_write32: (offset, value) => config.write32(offset, value),
+    find_capability: (id) => config.findCapability(id),
     set_bus_master: (enabled) => config.setBusMaster(enabled !== 0),
     function_reset: () => config.functionLevelReset(),
 
-    log: (format, parameters) => parts.log(formatted(memory, format as number, parameters as number)),
+    log: (format, parameters) => parts.log(formatted(memory, format, parameters)),
     panic: (format, parameters) => {
-      throw new WasmDriverError(formatted(memory, format as number, parameters as number));
+      throw new WasmDriverError(formatted(memory, format, parameters));
     },
-    option: (name, otherwise) => parts.options[memory.text(name as number)] ?? (otherwise as number),
+    option: (name, otherwise) => parts.options[memory.text(name)] ?? otherwise,
   };
 }
 
@@ -101,24 +99,24 @@ function registerImports({ pci, memory, accesses, isCovered }: ImportParts): Was
     return start;
   };
   return {
-    bar: (index) => barAt(index as number),
+    bar: (index) => barAt(index),
     map_bar(index) {
-      const start = barAt(index as number);
-      if (!isCovered) pci.bar(index as number).map();
+      const start = barAt(index);
+      if (!isCovered) pci.bar(index).map();
       return start;
     },
     bar_bytes: (index) => {
-      barAt(index as number);
-      return pci.bar(index as number).byteLength;
+      barAt(index);
+      return pci.bar(index).byteLength;
     },
-    read8: (at) => accesses.read8(at as number),
-    read16: (at) => accesses.read16(at as number),
-    read32: (at) => accesses.read32(at as number),
-    write8: (at, value) => accesses.write8(at as number, value as number),
-    write16: (at, value) => accesses.write16(at as number, value as number),
-    write32: (at, value) => accesses.write32(at as number, value as number),
-    write_relaxed32: (at, value) => accesses.writeRelaxed32(at as number, value as number),
-    write_combining32: (at, value) => accesses.writeCombining32(at as number, value as number),
+    read8: (at) => accesses.read8(at),
+    read16: (at) => accesses.read16(at),
+    read32: (at) => accesses.read32(at),
+    write8: (at, value) => accesses.write8(at, value),
+    write16: (at, value) => accesses.write16(at, value),
+    write32: (at, value) => accesses.write32(at, value),
+    write_relaxed32: (at, value) => accesses.writeRelaxed32(at, value),
+    write_combining32: (at, value) => accesses.writeCombining32(at, value),
   };
 }
 
@@ -131,20 +129,20 @@ function interruptImports({ pci, held, callTable, window }: ImportParts): WasmIm
   };
   return {
     interrupts(kind, count) {
-      const name = KINDS[kind as number];
+      const name = KINDS[kind];
       if (name === undefined) throw new WasmDriverError(`sb_interrupts: there is no kind ${kind}`);
-      held.interrupts = pci.interrupts(name, count as number);
+      held.interrupts = pci.interrupts(name, count);
     },
-    wait_interrupt: (vector, limitUs) => Number(at(vector as number).wait(((limitUs as number) >>> 0) / US_PER_MS)),
-    poll_interrupt: (vector) => Number(at(vector as number).poll()),
-    mask_interrupt: (vector) => at(vector as number).mask(),
-    unmask_interrupt: (vector) => at(vector as number).unmask(),
+    wait_interrupt: (vector, limitUs) => Number(at(vector).wait((limitUs >>> 0) / US_PER_MS)),
+    poll_interrupt: (vector) => Number(at(vector).poll()),
+    mask_interrupt: (vector) => at(vector).mask(),
+    unmask_interrupt: (vector) => at(vector).unmask(),
     handle_interrupt(vector, handler, context) {
-      const interrupt = at(vector as number);
+      const interrupt = at(vector);
       if (handler === 0) interrupt.handle(undefined);
       else
         interrupt.handle(() => {
-          callTable(handler as number, context as number);
+          callTable(handler, context);
           window.settle();
         });
     },
