@@ -39,7 +39,7 @@ export class WasmDriver {
     this.#memory = new LinearMemory(buffer, data.heapBase, data.heapBytes, pci);
     const { cpu } = pci;
     const isSearched = cpu instanceof ExploredCpu;
-    if (isSearched && !program.isTraced)
+    if (isSearched && !program.canBeSearched)
       throw new WasmProgramError(
         `${name} reaches DMA memory by plain instructions, for which no order could be chosen: build it with -DSB_TRACED, or with -fsanitize-coverage=edge,trace-loads,trace-stores and softbar-trace.c.`,
       );

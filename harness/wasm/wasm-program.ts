@@ -90,6 +90,11 @@ export class WasmProgram {
     );
   }
 
+  /** True when no access of it would be missed by a search: it is traced, or it has no DMA memory at all. */
+  get canBeSearched(): boolean {
+    return this.isTraced || !this.imports.has("dma_alloc");
+  }
+
   /** True when the compiler has put a call in front of every load and store: see softbar-trace.c. */
   get isCovered(): boolean {
     return this.imports.has("trace_load") || this.imports.has("trace_store");
