@@ -141,10 +141,10 @@ export class WasmAccesses {
     return byteLength === 4 ? this.load32(at) : byteLength === 2 ? this.load16(at) : this.load8(at);
   }
 
-  /** 1, 2 or 4 bytes, aligned. */
+  /** 1, 2 or 4 bytes, aligned. A plain store to a register is ordered behind nothing: a barrier has to do that. */
   put(at: number, byteLength: number, value: number): void {
     if (this.#memory.ownerOf(at) < 0) {
-      if (byteLength === 4) this.write32(at, value);
+      if (byteLength === 4) this.writeRelaxed32(at, value);
       else if (byteLength === 2) this.write16(at, value);
       else this.write8(at, value);
     } else if (byteLength === 4) this.store32(at, value);
