@@ -191,7 +191,9 @@ describe.for(nodes)("$label", ({ major, path }) => {
     expect(seen).toEqual({ sent: 60, isSent: true, received: 60, isReceived: true, violations: [] });
   });
 
-  test("a driver in C, as WebAssembly, comes along to be tried without a compiler, and is searched", async ({ skip }) => {
+  test("a driver in C, as WebAssembly, comes along to be tried without a compiler, and is searched", async ({
+    skip,
+  }) => {
     const reason = await unavailable();
     if (reason !== undefined) skip(reason);
 

@@ -9,7 +9,10 @@ test("a driver in WebAssembly that a module loads is a part of its source; anoth
   const folder = mkdtempSync(join(tmpdir(), "softbar-hash-"));
   try {
     const module = pathToFileURL(join(folder, "race.ts")).href;
-    writeFileSync(join(folder, "race.ts"), 'await WasmProgram.load(new URL("./nic.wasm", import.meta.url)); // a comment\n');
+    writeFileSync(
+      join(folder, "race.ts"),
+      'await WasmProgram.load(new URL("./nic.wasm", import.meta.url)); // a comment\n',
+    );
     const hashWith = (file: string, byte: number): string => {
       writeFileSync(join(folder, file), Uint8Array.from([0, 0x61, 0x73, 0x6d, byte]));
       return hashOfModule(module);

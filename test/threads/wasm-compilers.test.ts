@@ -1,9 +1,10 @@
 import { execFile, execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { edu } from "../../devices/edu/index.ts";
 import { ixgbe } from "../../devices/ixgbe/index.ts";
 import { loadDevice } from "../../emulator/run/machine.ts";
 import { type CampaignResult, runCampaign } from "../../harness/explore/campaign.ts";
@@ -11,6 +12,7 @@ import type { ExploredBed } from "../../harness/explore/explored-bed.ts";
 import { PluggedSession } from "../../harness/explore/plugged-session.ts";
 import { frames } from "../../harness/frames.ts";
 import { plugIn } from "../../harness/plug-in.ts";
+import { runWasm } from "../../harness/wasm/run-wasm.ts";
 import type { WasmDriver, WasmDriverState } from "../../harness/wasm/wasm-driver.ts";
 import { WasmProgram } from "../../harness/wasm/wasm-program.ts";
 import { root } from "./command-line.ts";
@@ -18,6 +20,9 @@ import { root } from "./command-line.ts";
 /** What needs a compiler: that the built drivers are those of the sources, and searches of drivers with and without a barrier. */
 
 const run = promisify(execFile);
+/** A compiler and a search take seconds, on a machine that does nothing else. */
+const LIMIT_MS = 60_000;
+vi.setConfig({ testTimeout: LIMIT_MS });
 /** The version that the checked-in drivers were built with. */
 const BUILT_WITH = 14;
 const version = clangVersion();
@@ -36,7 +41,7 @@ function clangVersion(): number {
 }
 
 async function make(sources: string, words: readonly string[]): Promise<void> {
-  await run("make", ["-C", join(root, sources), ...words], { timeout: 15_000 });
+  await run("make", ["-C", join(root, sources), ...words], { timeout: LIMIT_MS });
 }
 
 /** 400 schedules of the weakest model, the set-up restored before each. */
@@ -136,13 +141,12 @@ describe("a driver that knows nothing of softbar, covered by the compiler", () =
 
   beforeAll(async () => {
     if (version > 0) await make("test/fixtures/c", [`BUILD=${folder}`]);
-  });
+  }, LIMIT_MS);
 
-  test.each(["folded", "threaded"] as const)(
+  test.for(["folded", "threaded"] as const)(
     "%s: its loads and stores of registers are exact, and it receives",
-    async (way) => {
-      // Skipped below, where a test can say why.
-      if (version === 0) return;
+    async (way, { skip }) => {
+      if (version === 0) skip(missing);
       const nic = await load("plain");
       await using bed = await plugIn(ixgbe({ linkUpNs: 0 }), { ownMemory: nic.ownMemory, run: way });
       const driver = nic.attach(bed.pci);
@@ -169,6 +173,15 @@ describe("a driver that knows nothing of softbar, covered by the compiler", () =
     const line = lineOf("test/fixtures/c/plain.c", ".done.length");
     expect(failure).toMatchObject({ model: "relaxed", cure: `dmaRmb before the read at plain.c:${line}` });
   });
+});
+
+test("the driver in Rust is built by Debian's rustc, and computes and copies", async ({ skip }) => {
+  const rustc = "/usr/bin/rustc";
+  if (version === 0 || !existsSync(rustc) || !existsSync("/usr/lib/rustlib/wasm32-unknown-unknown"))
+    skip("rustc for wasm32 is not installed (Debian: rustc libstd-rust-dev-wasm32 lld)");
+  await make("scenarios/drivers/rust", [`BUILD=${folder}`, `RUSTC=${rustc}`]);
+  const report = await runWasm({ file: join(folder, "edu.wasm"), device: edu() });
+  expect(report).toMatchObject({ outcome: "passed", counters: { factorials: 1, transfers: 2 }, violations: [] });
 });
 
 /** The line of a source, from 1, that contains a text. */
