@@ -324,6 +324,8 @@ describe("the other verbs", () => {
         "rerun",
         "devices",
         "regs",
+        "vm",
+        "serve",
         "new",
       ]);
     }
