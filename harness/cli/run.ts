@@ -35,7 +35,7 @@ export const run: Verb = {
     { name: "limit", value: "SECONDS", about: `how long the driver may take (default ${LIMIT_S})` },
   ],
   notes: [
-    "A driver includes softbar.h and is built with clang; a traced build (-DSB_TRACED) can be searched, by a module around it: see README.md, C drivers.",
+    "A driver includes softbar.h and is built with clang; a traced build (-DSB_TRACED) can be searched, by a module around it: docs/foreign-drivers.md shows both.",
     "Exit codes: 0 the driver returned 0 and broke no rule, 1 it returned something else, trapped, gave up or broke a rule, 2 it is no driver, 3 it did not return.",
   ],
   examples: [
