@@ -8,6 +8,16 @@ export function painter(stream: { readonly isTTY?: boolean }): (style: Style, te
   return (style, text) => (isColoured ? styleText(style, text, { validateStream: false }) : text);
 }
 
+const PLAIN_WIDTH = 100;
+const NARROWEST = 60;
+const WIDEST = 140;
+
+/** Columns of a line: the terminal's, within what can be read, or 100 where there is none. */
+export function lineWidth(stream: { readonly isTTY?: boolean; readonly columns?: number }): number {
+  if (stream.isTTY !== true || stream.columns === undefined) return PLAIN_WIDTH;
+  return Math.min(WIDEST, Math.max(NARROWEST, stream.columns));
+}
+
 /** "1,234,567". */
 export function grouped(count: number): string {
   return Math.round(count).toLocaleString("en-US");
