@@ -14,12 +14,13 @@ import { newVerb } from "./new.ts";
 import { withOwnDevices } from "./own-devices.ts";
 import { regs } from "./regs.ts";
 import { replay } from "./replay.ts";
+import { report } from "./report.ts";
 import { rerun } from "./rerun.ts";
 import { suggestion } from "./suggest.ts";
 import { helpData, helpOf, parseArguments, type Verb } from "./verb.ts";
 import { version } from "./version.ts";
 
-const VERBS: readonly Verb[] = [replay, capture, explore, rerun, devices, regs, newVerb];
+const VERBS: readonly Verb[] = [replay, capture, explore, rerun, report, devices, regs, newVerb];
 const USAGE_ERRORS = [UsageError, CaptureError, ReplayInputError, DriverModuleError, StoreError, TokenError] as const;
 
 /**

@@ -2,6 +2,8 @@ import { closeSync, openSync, writeFileSync } from "node:fs";
 import type { DamagePlan } from "../../emulator/wire/damage/damage-plan.ts";
 import type { DamageLedger } from "../../emulator/wire/damage/ledger.ts";
 import { ledgerLines } from "../../emulator/wire/damage/ledger-text.ts";
+import { replayContents } from "../page/report/report-contents.ts";
+import { reportPage } from "../page/report/report-page.ts";
 import { replay as runReplay } from "../replay/replay.ts";
 import { type ReplayExpectation, type ReplayOptions, speedOf } from "../replay/replay-options.ts";
 import type { ReplayReport } from "../replay/replay-report.ts";
@@ -10,6 +12,7 @@ import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_PASSED, UsageErro
 import { onInterrupt } from "./interrupt.ts";
 import { isPath } from "./own-devices.ts";
 import { COMMAND, EXPLORE_COMMAND, PACKAGE_FOLDER, REPLAY_COMMAND } from "./own-name.ts";
+import { checkOut, writeOut } from "./page-flags.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { optionsOf, REPLAY_FLAGS, REPLAY_NOTES } from "./replay-flags.ts";
 import { replayText } from "./replay-text.ts";
@@ -51,6 +54,8 @@ export const replay: Verb = {
     const isJson = given.has("json");
     const options = optionsOf(given, catalogue);
     const ledgerPath = given.value("ledger");
+    const page = given.value("report");
+    if (page !== undefined) checkOut(page, given);
     const ledger = ledgerPath === undefined ? undefined : new LedgerFile(ledgerPath, options.damage ?? {});
     const progress = new ProgressLine(process.stderr);
     const interrupt = onInterrupt();
@@ -73,6 +78,13 @@ export const replay: Verb = {
     }
     if (isJson) console.log(JSON.stringify(report));
     else process.stdout.write(replayText(report, painter(process.stdout)));
+    if (page !== undefined) {
+      writeOut(
+        page,
+        reportPage(replayContents(report)).text,
+        isJson ? () => {} : (line) => console.log(`  report    ${line}`),
+      );
+    }
     if (!isJson && options.file === undefined && !report.interrupted) {
       // Whoever asks for nothing in particular is shown what there is.
       const isTour = replay.flags.every(({ name }) => !given.has(name));

@@ -37,9 +37,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 
 /** Text for element content and quoted attributes. Control characters, which HTML forbids, become a visible stand-in. */
 export function escaped(text: string): string {
-  return text
-    .replace(/[&<>"']/g, (letter) => ENTITIES[letter] ?? "")
-    .replace(/[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/g, "\ufffd");
+  return text.replace(/[&<>"']/g, (letter) => ENTITIES[letter] ?? "").replace(/[^\P{Cc}\t\n\r]/gu, "\ufffd");
 }
 
 /** Data for a `<script type="application/json">`: nothing in it can end the element or begin a comment. */

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, writeFileSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, unlinkSync, writeFileSync } from "node:fs";
 import { PAGE_MARK } from "./page.ts";
 
 /** A page cannot be put where it was asked for. The message says why and what to do. */
@@ -18,8 +18,9 @@ export function checkPageFile(path: string, force: boolean): void {
   try {
     file = openSync(path, "r+");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return checkFolder(path);
-    throw unwritable(path, error);
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw unwritable(path, error);
+    checkFolder(path);
+    return;
   }
   try {
     const { size } = fstatSync(file);
@@ -45,10 +46,11 @@ export function writePage(path: string, text: string): void {
   }
 }
 
-/** A file that is not there yet can be made: found out by making it, empty. */
+/** Whether a file that is not there yet can be made: found out by making it, for a moment. */
 function checkFolder(path: string): void {
   try {
-    closeSync(openSync(path, "a"));
+    closeSync(openSync(path, "ax"));
+    unlinkSync(path);
   } catch (error) {
     throw unwritable(path, error);
   }

@@ -3,12 +3,25 @@ export function bySelector<Kind extends HTMLElement = HTMLElement>(
   selector: string,
   within: ParentNode = document,
 ): Kind {
-  const element = within.querySelector<Kind>(selector);
-  if (element === null) throw new Error(`this page has no ${selector}`);
-  return element;
+  const found = within.querySelector<Kind>(selector);
+  if (found === null) throw new Error(`this page has no ${selector}`);
+  return found;
 }
 
-/** "1 register", "1,234 registers". */
-export function labelled(count: number, singular: string): string {
-  return `${count.toLocaleString("en-US")} ${singular}${count === 1 ? "" : "s"}`;
+/** A new element. Strings become text, never markup. */
+export function element(
+  name: string,
+  attributes: Readonly<Record<string, string>> = {},
+  children: readonly (Node | string)[] = [],
+): HTMLElement {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+/** What stands in `<script type="application/json" id="…">`; undefined where the page has none. */
+export function dataOf<Data>(id: string): Data | undefined {
+  const text = document.getElementById(id)?.textContent;
+  return text === undefined || text === null ? undefined : (JSON.parse(text) as Data);
 }

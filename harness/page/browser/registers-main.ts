@@ -1,4 +1,5 @@
-import { bySelector, labelled } from "./dom.ts";
+import { counted } from "../../cli/quantities.ts";
+import { bySelector } from "./dom.ts";
 
 /** The register page: the filter, offsets as anchors, and which register is in sight. */
 
@@ -10,9 +11,7 @@ interface Filtered {
 }
 
 const cards = [...document.querySelectorAll<HTMLElement>(".register")];
-const entries = new Map(
-  [...document.querySelectorAll<HTMLElement>(".map li")].map((item) => [item.dataset["for"], item]),
-);
+const entries = new Map([...document.querySelectorAll<HTMLElement>(".map li")].map((item) => [item.dataset.for, item]));
 const listed: readonly Filtered[] = cards.map((card) => ({
   card,
   entry: entries.get(card.id),
@@ -27,7 +26,7 @@ const selects = {
 
 /** Whether one of the places "offset,count,stride" of a register holds the byte at `offset`. */
 function holds(card: HTMLElement, offset: number): boolean {
-  return (card.dataset["at"] ?? "").split(" ").some((place) => {
+  return (card.dataset.at ?? "").split(" ").some((place) => {
     const [start = 0, count = 0, stride = 4] = place.split(",").map(Number);
     const distance = offset - start;
     return distance >= 0 && Math.floor(distance / stride) < count && distance % stride < 4;
@@ -36,9 +35,9 @@ function holds(card: HTMLElement, offset: number): boolean {
 
 function fits({ card, text }: Filtered, words: readonly string[]): boolean {
   const { model, access, mirror } = selects;
-  if (model.value !== "" && card.dataset["model"] !== model.value) return false;
-  if (mirror.value !== "" && card.dataset["mirror"] !== mirror.value) return false;
-  if (access.value !== "" && !(card.dataset["access"] ?? "").split(" ").includes(access.value)) return false;
+  if (model.value !== "" && card.dataset.model !== model.value) return false;
+  if (mirror.value !== "" && card.dataset.mirror !== mirror.value) return false;
+  if (access.value !== "" && !(card.dataset.access ?? "").split(" ").includes(access.value)) return false;
   return words.every((word) => (/^0x[0-9a-f]+$/.test(word) && holds(card, Number(word))) || text.includes(word));
 }
 
@@ -58,7 +57,7 @@ function applyFilter(): void {
     section.hidden = section.querySelector(".register:not([hidden])") === null;
   }
   bySelector("#found").textContent =
-    count === listed.length ? labelled(count, "register") : `${count} of ${labelled(listed.length, "register")}`;
+    count === listed.length ? counted(count, "register") : `${count} of ${counted(listed.length, "register")}`;
   bySelector(".nothing").hidden = count > 0;
 }
 

@@ -24,7 +24,7 @@ export const REGISTER_STYLE = `
 .swatches li { display: flex; align-items: center; gap: 0.6rem; padding: 0.15rem 0; }
 .swatch { width: 1.9rem; height: 1.1rem; border: 1px solid var(--strong-line); background: var(--raised); flex: none; }
 main section > h2 { margin: 1.5rem 0 0.25rem; }
-.register { padding: 1.4rem 0 1.5rem; border-top: 1px solid var(--line); content-visibility: auto; contain-intrinsic-size: auto 360px; }
+.register { scroll-margin-top: 5.5rem; padding: 1.4rem 0 1.5rem; border-top: 1px solid var(--line); content-visibility: auto; contain-intrinsic-size: auto 360px; }
 .register > header { display: flex; flex-wrap: wrap; gap: 0.25rem 0.75rem; align-items: baseline; }
 .register h3 { font: 650 1.1rem/1.4 var(--mono); letter-spacing: -0.01em; }
 .register h3 a { color: inherit; text-decoration: none; }
@@ -71,7 +71,7 @@ main section > h2 { margin: 1.5rem 0 0.25rem; }
   .map ol { columns: 15rem; column-gap: 0; }
 }
 @media (max-width: 48rem) {
-  html { scroll-padding-top: 0.5rem; }
+  .register { scroll-margin-top: 0; }
   .filter { position: static; }
   .filter label:not(.find) { flex: 1 1 5rem; }
   .filter select { width: 100%; }
