@@ -1,5 +1,5 @@
 import { basename, extname } from "node:path";
-import type { ReportContents } from "../page/report/report-contents.ts";
+import { type ReportContents, replayTitle } from "../page/report/report-contents.ts";
 import { reportPage } from "../page/report/report-page.ts";
 import type { TraceContents } from "../page/report/trace-contents.ts";
 import type { ReplayReport } from "../replay/replay-report.ts";
@@ -100,7 +100,7 @@ async function ofFiles(
         `${path} is another ${input.kind === "trace" ? "trace" : "result of a replay"}: a report is of one run.`,
       );
   }
-  const title = trace?.header.title ?? (replay === undefined ? "" : `${replay.source.name} through ${replay.device}`);
+  const title = trace?.header.title ?? (replay === undefined ? "" : replayTitle(replay));
   return {
     title,
     declarations: await declarationsOf(trace, catalogue),

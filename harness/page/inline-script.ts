@@ -19,8 +19,12 @@ const TOP_LEVEL_NAME = /^(?:async )?(?:function|const|let|class) (\w+)/gm;
 
 /** `entry` is the name of a module in browser/, without its extension. Throws Error for a module that cannot be joined. */
 export function inlineScript(entry: string): string {
-  const folder = new URL("./browser/", import.meta.url);
-  return joinModules(new URL(`./${entry}${EXTENSION}`, folder).href, (url) => javaScriptOf(fileURLToPath(url)));
+  return scriptOf(new URL(`./browser/${entry}${EXTENSION}`, import.meta.url).href);
+}
+
+/** The same for a module anywhere, by its URL: for tests that run something in a page. */
+export function scriptOf(url: string): string {
+  return joinModules(url, (each) => javaScriptOf(fileURLToPath(each)));
 }
 
 /** The module at `entryUrl` and what it imports as one script. `read` gives the JavaScript of a module. */
@@ -38,6 +42,8 @@ export function joinModules(entryUrl: string, read: (url: string) => string): st
     const script = source.replace(IMPORT, "").replace(EXPORT, "");
     const left = /^(?:import|export)\b.*/m.exec(script);
     if (left !== null) throw new Error(`${url}: "${left[0]}" cannot be put into a page; write import { … } from "./…"`);
+    if (/<\/script|<!--/i.test(script))
+      throw new Error(`${url} holds </script or <!--, which would end the page's script`);
     for (const [, name = ""] of script.matchAll(TOP_LEVEL_NAME)) {
       const owner = ownerOf.get(name);
       if (owner !== undefined) throw new Error(`${url} and ${owner} both declare ${name}: one page, one name`);

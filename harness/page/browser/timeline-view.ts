@@ -56,6 +56,10 @@ export class TimelineView {
     this.#grid.setAttribute("aria-rowcount", `${rowCount + 1}`);
     for (const row of this.#rows.values()) row.remove();
     this.#rows.clear();
+    // Where it lay it would keep the list as long as it was.
+    this.#svg.replaceChildren();
+    this.#svg.style.transform = "";
+    this.#svg.setAttribute("height", "0");
     if (this.#selected >= 0 && this.#model.isShown(this.#selected)) this.#reveal(this.#selected);
     this.#layOut();
   }
@@ -121,8 +125,9 @@ export class TimelineView {
     const { rowCount } = this.#model;
     const inSight = Math.ceil(this.#grid.clientHeight / ROW_HEIGHT);
     const top = Math.floor(this.#grid.scrollTop / ROW_HEIGHT);
-    const first = Math.max(0, top - OVERSCAN);
     const end = Math.min(rowCount, top + inSight + OVERSCAN);
+    // Between a filter that leaves little and the browser's own scrolling back, what is in sight lies behind the end.
+    const first = Math.min(end, Math.max(0, top - OVERSCAN));
     const wanted = new Set<number>();
     for (let row = first; row < end; row++) wanted.add(this.#model.entryAt(row));
     for (const [index, row] of this.#rows) {

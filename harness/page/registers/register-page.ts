@@ -117,7 +117,7 @@ function accessesOf(registers: readonly Register[]): AccessMode[] {
 /** What the words mean that the page uses. */
 function legend(registers: readonly Register[]): Html {
   const list = (title: string, entries: readonly (readonly [string, string])[]): Html =>
-    html`<div><h3>${title}</h3><dl>${entries.map(([word, meaning]) => html`<div><dt><code>${word}</code></dt><dd>${meaning}</dd></div>`)}</dl></div>
+    html`<div><h2>${title}</h2><dl>${entries.map(([word, meaning]) => html`<div><dt><code>${word}</code></dt><dd>${meaning}</dd></div>`)}</dl></div>
 `;
   const states = Object.entries(MODELLED_MEANINGS).map(
     ([state, meaning]) => [state.replace("-", " "), meaning] as const,
@@ -133,6 +133,6 @@ function legend(registers: readonly Register[]): Html {
 ${list(
   "Access",
   accessesOf(registers).map((mode) => [mode, ACCESS_MEANINGS[mode]]),
-)}${list("Mapped access", Object.entries(MIRROR_MEANINGS))}${list("Model", states)}<div><h3>Boxes</h3><ul class="swatches">${boxes.map(([style, meaning]) => html`<li><span class="swatch ${style}"></span>${meaning}</li>`)}</ul></div>
+)}${list("Mapped access", Object.entries(MIRROR_MEANINGS))}${list("Model", states)}<div><h2>Boxes</h2><ul class="swatches">${boxes.map(([style, meaning]) => html`<li><span class="swatch ${style}"></span>${meaning}</li>`)}</ul></div>
 </div></details>`;
 }

@@ -22,6 +22,7 @@ export interface ChartFrame {
   readonly title: string;
   /** What the picture says, in sentences, for whoever does not see it. */
   readonly description: string;
+  /** What the height of the picture stands for. */
   readonly topLabel: string;
   /** From left to right, evenly spaced. */
   readonly axisLabels: readonly string[];
@@ -91,8 +92,8 @@ function chart(
   shapes: Html,
   labels: readonly Html[],
 ): Html {
-  return html`<figure class="chart"><figcaption>${title}</figcaption>
-<div class="plot"><span class="top">${topLabel}</span><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-labelledby="${id}-title ${id}-desc"><title id="${id}-title">${title}</title><desc id="${id}-desc">${description}</desc>${shapes}</svg>${labels}</div>
+  return html`<figure class="chart"><figcaption>${title} <small>${topLabel}</small></figcaption>
+<div class="plot"><svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-labelledby="${id}-title ${id}-desc"><title id="${id}-title">${title}</title><desc id="${id}-desc">${description}</desc>${shapes}</svg>${labels}</div>
 <div class="axis" aria-hidden="true">${axisLabels.map((label) => html`<span>${label}</span>`)}</div></figure>
 `;
 }
@@ -105,7 +106,8 @@ function markerLabels(markers: readonly Marker[], percentAt: (at: number) => num
     const percent = percentAt(at);
     if (percent - last < 6) continue;
     last = percent;
-    shown.push(html`<span class="label" style="left:${round(percent)}%" aria-hidden="true">${label}</span>`);
+    const side = percent < 4 ? " first" : percent > 96 ? " last" : "";
+    shown.push(html`<span class="label${side}" style="left:${round(percent)}%" aria-hidden="true">${label}</span>`);
   }
   return shown;
 }

@@ -1,5 +1,6 @@
 import { counted } from "../../cli/quantities.ts";
 import { shortPicture } from "../../cli/short-picture.ts";
+import { VERDICT_MEANINGS } from "../../cli/verdict-meanings.ts";
 import type { RaceReport } from "../../explore/report.ts";
 import { type Html, html } from "../html.ts";
 import type { ExploredContents, ReportContents } from "./report-contents.ts";
@@ -40,7 +41,8 @@ export function claimOf({ failure, rerun }: ExploredContents): string {
   if (rerun !== undefined && rerun.outcome !== "failed") return outcomeText(rerun.outcome, rerun.divergence);
   const { verdict, violation, stuck } = failure;
   if (violation !== "") return violation;
-  return stuck === "" ? verdict : `${verdict}: ${stuck}`;
+  const meaning = VERDICT_MEANINGS[verdict] ?? verdict;
+  return stuck === "" ? `${meaning}.` : `${meaning}: ${stuck}.`;
 }
 
 function outcomeText(outcome: string, divergence: string | undefined): string {

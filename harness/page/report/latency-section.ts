@@ -7,6 +7,9 @@ import { type DelayTable, edgeDelays } from "./edge-delays.ts";
 import type { ReportContents } from "./report-contents.ts";
 import { numeric, type Section, table } from "./section.ts";
 
+/** Fewer bars make no picture. */
+const BARS_MIN = 3;
+
 const PERCENTILES = [
   ["min", "minNs"],
   ["p50", "p50Ns"],
@@ -33,14 +36,18 @@ function frameLatency(latency: LatencyReport, isFlatOut: boolean): Html {
   const queueing = isFlatOut ? " At full speed most of it is queueing." : "";
   const rows = PERCENTILES.map(([name, key]) => [name, durationText(latency[key])]);
   return html`<p>From the wire at the card to the consumer, ${counted(sampleCount, "frame")}.${warmUp}${queueing}</p>
-<div class="beside">${histogram(
-    "frames",
-    "Frames by latency",
-    buckets,
-    PERCENTILES.slice(1).map(([name, key]) => ({ name, ns: latency[key] })),
-  )}
+<div class="beside">${
+    buckets.length < BARS_MIN
+      ? html`<p>So alike that there is nothing to draw.</p>`
+      : histogram(
+          "frames",
+          "Frames by latency",
+          buckets,
+          PERCENTILES.slice(1).map(([name, key]) => ({ name, ns: latency[key] })),
+        )
+  }
 ${table("Percentiles of the latency", ["", numeric("Latency")], [...rows, ["mean", durationText(meanNs)]])}</div>
-${bucketTable("Frames by latency", buckets)}`;
+${buckets.length >= BARS_MIN && bucketTable("Frames by latency", buckets)}`;
 }
 
 function edgeLatency(delays: readonly DelayTable[]): Html {
@@ -90,7 +97,7 @@ function histogram(
     id: `chart-${id}`,
     title,
     description: `Histogram from ${durationText(first)} to ${durationText(last)}. Most, ${grouped(most.count)}, took ${durationText(most.fromNs)} to ${durationText(most.toNs)}. ${percentiles.map(({ name, ns }) => `${name} ${durationText(ns)}`).join(", ")}.`,
-    topLabel: grouped(most.count),
+    topLabel: `highest bar: ${grouped(most.count)}`,
     axisLabels: [durationText(first), durationText(middle), durationText(last)],
   };
   const markers = percentiles.map(({ name, ns }) => ({ at: Math.min(scale(ns), scale(last)), label: name }));

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import type { DeviceDeclaration } from "../../../emulator/pcie/device-model.ts";
 import type { RaceReport } from "../../explore/report.ts";
 import type { RerunReport } from "../../explore/rerun-token.ts";
@@ -25,5 +26,10 @@ export interface ReportContents {
 
 /** The report of a replay alone. */
 export function replayContents(replay: ReplayReport): ReportContents {
-  return { title: `${replay.source.name} through ${replay.device}`, replay, declarations: new Map() };
+  return { title: replayTitle(replay), replay, declarations: new Map() };
+}
+
+/** "session.pcap through ixgbe". */
+export function replayTitle({ source, device }: ReplayReport): string {
+  return `${source.kind === "capture" ? basename(source.name) : source.name} through ${device}`;
 }

@@ -63,9 +63,9 @@ function figureOf({ name, size, steps }: Ring, index: number, endNs: number): Re
   const start = steps[0]?.at ?? 0;
   const frame = {
     id: `chart-ring-${index}`,
-    title: `${name}, ${counted(size, "descriptor")}`,
-    description: `Occupancy from ${durationText(start)} to ${durationText(endNs)}: between ${least} and ${most}, ${mean.toFixed(1)} on average.`,
-    topLabel: grouped(size),
+    title: name,
+    description: `Occupancy of ${size} descriptors from ${durationText(start)} to ${durationText(endNs)}: between ${least} and ${most}, ${mean.toFixed(1)} on average.`,
+    topLabel: `of ${counted(size, "descriptor")}`,
     axisLabels: [durationText(start), durationText((start + endNs) / 2), durationText(endNs)],
   };
   return stepChart(frame, thinned(steps, endNs, COLUMNS), endNs, size);

@@ -40,9 +40,9 @@ export function table(
 `;
 }
 
-/** Facts with their names. */
-export function facts(entries: readonly (readonly [string, HtmlPart])[]): Html {
-  return html`<dl class="facts">${entries.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+/** Facts with their names; the `figures` among them are set large. */
+export function facts(entries: readonly (readonly [string, HtmlPart])[], look: "" | "figures" = ""): Html {
+  return html`<dl class="facts ${look}">${entries.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 `;
 }
 

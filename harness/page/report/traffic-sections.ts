@@ -12,20 +12,30 @@ const RANGE_LIMIT = 12;
 export function trafficSection({ replay }: ReportContents): Section | undefined {
   if (replay === undefined) return undefined;
   const { source, device, clock, speed, sentCount, deliveredCount, droppedCount, balance, deliveredBytes } = replay;
-  const { elapsedNs, framesPerSecond, gigabitsPerSecond, lateness, plannedNs, sentNs } = replay;
+  const { elapsedNs, framesPerSecond, gigabitsPerSecond, lateness, plannedNs, sentNs, latency } = replay;
   const unaccounted = balance.lostInCard + balance.lostInDriver;
-  const body = html`${facts([
+  const megabits = gigabitsPerSecond * 1000;
+  const rate = framesPerSecond < 100 ? threeDigits(framesPerSecond) : grouped(framesPerSecond);
+  const figures = [
+    ["Sent", grouped(sentCount)],
+    ["Delivered", grouped(deliveredCount)],
+    ["Dropped", grouped(droppedCount)],
+    ["Unaccounted for", balance.holds ? "none" : html`<span class="bad">${grouped(unaccounted)}</span>`],
+    ["Frames a second", rate],
+    ...(latency === undefined
+      ? []
+      : ([
+          ["Latency, p50", durationText(latency.p50Ns)],
+          ["p99", durationText(latency.p99Ns)],
+        ] as const)),
+  ] as const;
+  const body = html`${facts(figures, "figures")}${facts([
     ["Source", source.kind === "capture" ? `${source.name} (${source.format})` : source.name],
     ["Device", device],
     ["Speed", `${speedText(speed)}${clock === "virtual" ? ", virtual time" : ""}`],
-    ["Sent", counted(sentCount, "frame")],
-    ["Delivered", grouped(deliveredCount)],
-    ["Dropped", grouped(droppedCount)],
-    ["Unaccounted for", balance.holds ? "none" : grouped(unaccounted)],
     ["Bytes", bytesText(deliveredBytes)],
+    ["Rate", megabits < 100 ? `${threeDigits(megabits)} Mbit/s` : `${threeDigits(gigabitsPerSecond)} Gbit/s`],
     ["Took", durationText(elapsedNs)],
-    ["Rate", `${grouped(framesPerSecond)} frames/s`],
-    ["", `${threeDigits(gigabitsPerSecond)} Gbit/s`],
     ...(plannedNs === undefined
       ? []
       : [["Planned, on the wire", `${durationText(plannedNs)}, took ${durationText(sentNs)}`] as const]),

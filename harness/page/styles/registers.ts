@@ -18,7 +18,7 @@ export const REGISTER_STYLE = `
 .filter output { padding-bottom: 0.35rem; color: var(--soft); font-variant-numeric: tabular-nums; }
 .legend { margin-top: 1rem; color: var(--soft); font-size: 0.9rem; }
 .legend-columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(19rem, 1fr)); gap: 1.25rem 2.5rem; padding: 0.75rem 0 0.5rem; }
-.legend h3 { color: var(--ink); font-size: 0.9rem; margin-bottom: 0.25rem; }
+.legend h2 { color: var(--ink); font-size: 0.9rem; margin-bottom: 0.25rem; }
 .legend dl div { display: grid; grid-template-columns: 7.5rem 1fr; padding: 0.1rem 0; }
 .legend dt { color: var(--ink); }
 .swatches li { display: flex; align-items: center; gap: 0.6rem; padding: 0.15rem 0; }
@@ -37,13 +37,13 @@ main section > h2 { margin: 1.5rem 0 0.25rem; }
 .formula small { margin-left: 0.6rem; }
 .remark, .runs-title, .upper { color: var(--soft); font-size: 0.88rem; margin-top: 0.6rem; }
 .runs { display: flex; flex-wrap: wrap; gap: 0.1rem 1.5rem; }
-.bits { display: grid; grid-template-columns: repeat(32, minmax(0, 1fr)); margin: 0.9rem 0 0.8rem; font: 0.72rem/1.2 var(--mono); }
+.bits { display: grid; grid-template-columns: repeat(32, minmax(0, 1fr)); margin: 0.9rem 0 0.8rem; font: 0.75rem/1.2 var(--mono); }
 .box { grid-column: var(--from) / span var(--span); grid-row: 1; min-width: 0; display: grid; grid-template-rows: auto minmax(2rem, 1fr) auto; text-align: center; }
-.box i { font-style: normal; color: var(--soft); display: flex; justify-content: space-between; padding: 0 0.15em 0.15em; font-size: 0.9em; }
+.box i { font-style: normal; color: var(--soft); display: flex; justify-content: space-between; padding: 0 0.15em 0.15em; font-size: 0.92em; }
 .box.single i { justify-content: center; padding-inline: 0; }
 .box b { font-weight: 500; border: 1px solid var(--strong-line); border-left-width: 0; background: var(--raised); display: flex; align-items: center; justify-content: center; padding: 0.35rem 0.1rem; overflow: hidden; }
 .box[style*="--from:1;"] b { border-left-width: 1px; }
-.box em { min-height: 1.5em; font-style: normal; color: var(--soft); padding-top: 0.15em; overflow: hidden; text-overflow: clip; white-space: nowrap; font-size: 0.9em; }
+.box em { min-height: 1.5em; font-style: normal; color: var(--soft); padding-top: 0.15em; overflow: hidden; text-overflow: clip; white-space: nowrap; font-size: 0.92em; }
 .box.tall b { writing-mode: vertical-rl; transform: rotate(180deg); border-left-width: 1px; border-right-width: 0; white-space: nowrap; }
 .box.tall[style*="--from:1;"] b { border-right-width: 1px; }
 .box.ro b, .swatch.ro { background: var(--sunken); }

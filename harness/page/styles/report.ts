@@ -36,6 +36,7 @@ details > summary { padding: 0.2rem 0; color: var(--accent); width: fit-content;
 .picture { overflow: auto; max-height: 30rem; margin: 0.5rem 0 0; padding: 0.75rem 1rem; background: var(--sunken); border: 1px solid var(--line); border-radius: 5px; font-size: 0.82rem; line-height: 1.45; max-width: 100%; }
 .beside { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 2.5rem; align-items: start; margin-top: 0.75rem; }
 .beside .scroll { margin: 0; }
+.beside .plot { height: 12rem; }
 .beside .scroll table { min-width: 11rem; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 1.5rem 2.25rem; margin-top: 1rem; }
 .gallery.wide { grid-template-columns: repeat(auto-fill, minmax(min(100%, 32rem), 1fr)); }
@@ -45,8 +46,13 @@ details > summary { padding: 0.2rem 0; color: var(--accent); width: fit-content;
 .plot rect { fill: var(--bar); }
 .plot .area { fill: var(--accent-back); stroke: var(--bar); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 .plot .marker { stroke: var(--ink); stroke-width: 1; stroke-dasharray: 3 3; vector-effect: non-scaling-stroke; }
-.plot .top { position: absolute; left: 0.35rem; top: -1.25rem; font-size: 0.75rem; color: var(--soft); }
 .plot .label { position: absolute; top: -1.25rem; transform: translateX(-50%); font-size: 0.75rem; color: var(--ink); white-space: nowrap; background: var(--paper); padding: 0 0.2rem; }
+.plot .label.first { transform: translateX(0); }
+.plot .label.last { transform: translateX(-100%); }
+.chart small { font-weight: 400; margin-left: 0.5rem; }
+.facts.figures { gap: 0.75rem 2.5rem; margin-bottom: 1.1rem; }
+.figures dd { font-size: 1.45rem; line-height: 1.3; font-weight: 600; letter-spacing: -0.01em; }
+.figures .bad { color: var(--bad); }
 .axis { display: flex; justify-content: space-between; font-size: 0.75rem; color: var(--soft); padding-top: 0.2rem; font-variant-numeric: tabular-nums; }
 .value { border-top: 1px solid var(--line); }
 .value > summary { width: auto; padding: 0.35rem 0; color: var(--ink); overflow-wrap: anywhere; }
