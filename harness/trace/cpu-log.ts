@@ -106,8 +106,9 @@ export class CpuLog {
     this.noteText(ring.WAIT, device, 0, WAIT_KINDS.indexOf(what), 0, 0, 0, text);
   }
 
-  wake(what: WaitKind, device: number, isTimedOut: boolean, text: string): void {
-    this.noteText(ring.WAKE, device, 0, WAIT_KINDS.indexOf(what), isTimedOut ? 1 : 0, 0, 0, text);
+  /** `vector` is that of an interrupt that was waited for. */
+  wake(what: WaitKind, device: number, isTimedOut: boolean, text: string, vector: number = 0): void {
+    this.noteText(ring.WAKE, device, 0, WAIT_KINDS.indexOf(what), isTimedOut ? 1 : 0, vector, 0, text);
   }
 
   enterHandler(device: number, vector: number): void {

@@ -13,6 +13,8 @@ export interface TraceChannel {
   readonly waits: boolean;
 }
 
+/** A power of two less one. */
+const ASIDE_MASK = 0xfff;
 const NOTHING = new Uint8Array(0);
 
 /** Writes down what one thread sees. */
@@ -21,6 +23,9 @@ export class TraceLog {
   readonly detail: TraceDetail;
   /** Ticket of the event whose handler runs at the moment. */
   cause: number = NO_CAUSE;
+  /** Called once in a few thousand events: where this thread is also the one that reads. */
+  aside: (() => void) | undefined;
+  #count = 0;
   readonly #tickets: Int32Array;
   readonly #clock: Clock;
 
@@ -68,6 +73,7 @@ export class TraceLog {
     text: string,
   ): number {
     const { ring } = this;
+    if ((++this.#count & ASIDE_MASK) === 0) this.aside?.();
     if (!ring.reserve(dataBytes, text)) return NO_CAUSE;
     // The ticket orders the threads' events: taken before what is noted can be seen elsewhere, or after it was seen here.
     const ticket = Atomics.add(this.#tickets, 0, 1);

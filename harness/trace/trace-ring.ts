@@ -67,7 +67,7 @@ const DEFAULT_BYTES = 1 << 22;
  * | configuration | – | offset | value | – |
  * | memory read, write | address | address | value | order in bits 1–0; repeats above |
  * | memory update | address | address | value | result; the operation is the text |
- * | barrier, wait, wake | which | 1 when the limit was over | – | – |
+ * | barrier, wait, wake | which | 1 when the limit was over | vector | – |
  * | map, unmap | address | address | – | – |
  * | handler, taken | vector | – | – | – |
  * | DMA read | address | address | tag | context |

@@ -189,7 +189,7 @@ class TracedInterrupt implements Interrupt {
     const what = `interrupt ${this.vector}`;
     this.#log.wait("interrupt", this.#device, what);
     const hasCome = this.#interrupt.wait(limitMs);
-    this.#log.wake("interrupt", this.#device, !hasCome, what);
+    this.#log.wake("interrupt", this.#device, !hasCome, what, this.vector);
     return hasCome;
   }
 
