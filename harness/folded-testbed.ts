@@ -6,7 +6,9 @@ import { FoldedLink } from "../emulator/run/folded-link.ts";
 import { createTables, type LoadedDevice, Machine, type MachineOptions } from "../emulator/run/machine.ts";
 import { TestbedError } from "../emulator/run/testbed-error.ts";
 import { TestWire } from "./test-wire.ts";
-import type { Testbed, TestbedCpu } from "./testbed.ts";
+import type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
+import type { RunTrace } from "./trace/run-trace.ts";
+import { TestbedTracing } from "./trace/testbed-tracing.ts";
 
 /** Planned events that `quiesce` follows before it says that the device never rests. */
 const QUIESCE_EVENT_LIMIT = 100_000;
@@ -19,10 +21,14 @@ export class FoldedTestbed implements Testbed {
   readonly functions: readonly PciFunction[];
   readonly #machine: Machine;
   readonly #wires = new Map<string, TestWire>();
+  readonly #tracing: TestbedTracing | undefined;
 
-  constructor(devices: readonly LoadedDevice[], options: MachineOptions = {}) {
-    const tables = createTables(devices, { clock: "virtual", ...options });
-    this.#machine = new Machine(devices, tables);
+  constructor(devices: readonly LoadedDevice[], options: MachineOptions & Pick<PlugInOptions, "trace"> = {}) {
+    const { trace = false, ...machineOptions } = options;
+    const tables = createTables(devices, { clock: "virtual", ...machineOptions });
+    if (trace !== false) this.#tracing = new TestbedTracing(devices, tables, "folded", trace === true ? {} : trace);
+    this.#machine = new Machine(devices, tables, this.#tracing?.wrap);
+    this.#tracing?.plugged(this.#machine);
     const functions: DriverPciFunction[] = [];
     for (const [index, functionTables] of tables.functions.entries()) {
       const endpoint = this.#machine.endpoints[index];
@@ -31,7 +37,7 @@ export class FoldedTestbed implements Testbed {
       const cpu = functions[0]?.cpu ?? 0;
       functions.push(new DriverPciFunction(link, tables, functionTables, this.#machine.memory, cpu));
     }
-    this.functions = functions;
+    this.functions = this.#tracing?.functions(functions) ?? functions;
     this.#machine.host.settle();
   }
 
@@ -109,9 +115,18 @@ export class FoldedTestbed implements Testbed {
     host.settle();
   }
 
-  async close(): Promise<void> {}
+  trace(): RunTrace {
+    if (this.#tracing === undefined) throw new TestbedError("nothing is recorded: plug in with { trace: true }");
+    return this.#tracing.trace;
+  }
 
-  async [Symbol.asyncDispose](): Promise<void> {}
+  async close(): Promise<void> {
+    this.#tracing?.end("complete", "");
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
 
   #findings(kind: Finding["kind"]): Finding[] {
     return this.#machine.endpoints.flatMap((endpoint) =>

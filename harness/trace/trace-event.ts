@@ -33,7 +33,8 @@ import type { ActorRecord, LostRecord, TraceEnd, TraceHeader } from "./trace-hea
  * | `land` | a DMA write, a message | it lands in memory, at the interrupt controller |
  * | `reads` | whatever wrote a word of memory | the load or the DMA read that returned it |
  * | `raise` | an interrupt | its handler begins, a wait ends, a poll takes it |
- * | `doorbell` | the write of a tail register | the first fetch that it sets off |
+ * | `doorbell` | the write of a doorbell register arrives | what the device does within it: the first fetch |
+ * | `effect` | anything else that reaches a device | what it does within that: a DMA write, a frame, an interrupt |
  * | `timer` | a timer is armed | it runs out |
  * | `wire` | a frame is sent | it arrives at the device |
  */
@@ -46,6 +47,7 @@ export type EdgeReason =
   | "reads"
   | "raise"
   | "doorbell"
+  | "effect"
   | "timer"
   | "wire";
 
@@ -117,6 +119,12 @@ export interface RegisterReadEvent extends EventBase, RegisterPlace {
   readonly fields?: FieldValues;
 }
 
+/** In small explored programs: a device looks at a register of its own, or changes it. Nothing crosses the bus. */
+export interface OwnRegisterEvent extends EventBase, RegisterPlace {
+  readonly kind: "register-look" | "register-change";
+  readonly value: string;
+}
+
 /** A configuration access as the CPU makes it; non-posted, so that it is over within the event. */
 export interface ConfigEvent extends EventBase {
   readonly kind: "config-read" | "config-write";
@@ -136,10 +144,13 @@ interface MemoryPlace {
   readonly bufferOffset?: number;
 }
 
-/** A CPU loads from host memory. */
+/** A CPU loads from host memory. Loads that go on returning the same are one event. */
 export interface MemoryReadEvent extends EventBase, MemoryPlace {
   readonly kind: "memory-read";
-  readonly value: string;
+  /** Absent for a copy of more than 8 bytes. */
+  readonly value?: string;
+  /** How often the load before, which is in the trace, was made again with the same outcome; up to this event's time. */
+  readonly repeats?: number;
   readonly order: "plain" | "acquire" | "atomic";
   /** How many newer values there were: a load of a weak memory model. Absent for the newest. */
   readonly staleness?: number;
@@ -148,7 +159,8 @@ export interface MemoryReadEvent extends EventBase, MemoryPlace {
 /** A CPU stores to host memory; visible to others with the {@link DrainEvent} behind it, where there is one. */
 export interface MemoryWriteEvent extends EventBase, MemoryPlace {
   readonly kind: "memory-write";
-  readonly value: string;
+  /** Absent for a copy of more than 8 bytes. */
+  readonly value?: string;
   readonly order: "plain" | "release" | "atomic";
 }
 
@@ -296,7 +308,7 @@ export interface ResetEvent extends EventBase {
   readonly reset: "power-on" | "function-level";
 }
 
-/** The pointers of a descriptor ring have moved, as the device sees them. */
+/** The pointers of a ring have moved, as the device sees them. */
 export interface RingEvent extends EventBase {
   readonly kind: "ring";
   readonly device: number;
@@ -304,7 +316,7 @@ export interface RingEvent extends EventBase {
   readonly ring: string;
   readonly head: number;
   readonly tail: number;
-  /** Descriptors that belong to the device. */
+  /** Entries between head and tail: of a descriptor ring those that are the device's. */
   readonly occupied: number;
   readonly size: number;
 }
@@ -318,7 +330,7 @@ export interface FindingEvent extends EventBase {
   readonly message: string;
 }
 
-/** Something else, in words: the device's own step in a small program, an event of an explored run without a better name. */
+/** Something else that an explored run does, in words. */
 export interface StepEvent extends EventBase {
   readonly kind: "step";
   readonly text: string;
@@ -330,6 +342,7 @@ export type TraceEvent =
   | MmioAnswerEvent
   | RegisterWriteEvent
   | RegisterReadEvent
+  | OwnRegisterEvent
   | ConfigEvent
   | MemoryReadEvent
   | MemoryWriteEvent

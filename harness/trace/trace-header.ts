@@ -35,11 +35,11 @@ export interface TracedDevice {
   readonly gigabitsPerSecond?: number;
   /** Message-signalled vectors that the device has; 0 for one that has none. */
   readonly vectorCount: number;
-  /** Its descriptor rings, where it declares them: what a {@link RingEvent} names. */
+  /** Its rings, where it declares them: what events of kind "ring" name. */
   readonly rings: readonly TracedRing[];
 }
 
-/** A family of descriptor rings: "transmit queue n". */
+/** A family of rings: "transmit queue" stands for "transmit queue 0" and so on. */
 export interface TracedRing {
   readonly name: string;
   readonly count: number;
