@@ -69,7 +69,7 @@ export const REPLAY_FLAGS: readonly Flag[] = [
   {
     name: "report",
     value: "FILE",
-    about: "write the result as an HTML page: traffic, latency, drops, feeds, violations",
+    about: "write the result as an HTML page; with --clock virtual, or --trace, the last 100,000 events too",
   },
   { name: "force", about: "of --report: replace a file although it is no page that softbar has written" },
   {

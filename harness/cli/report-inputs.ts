@@ -9,6 +9,9 @@ import { UsageError } from "./exit-codes.ts";
 /** Of a file's beginning, so much tells a trace from the result of a replay. */
 const HEAD_LENGTH = 400;
 
+/** Events of a trace that a page shows unasked, the last ones: a browser has them in about a second. */
+export const EVENT_LIMIT = 100_000;
+
 /** What a file given to `softbar report` turned out to be. */
 export type ReportInput =
   | { readonly kind: "trace"; readonly trace: TraceContents }

@@ -6,12 +6,10 @@ import type { ReplayReport } from "../replay/replay-report.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
 import { EXIT_PASSED, UsageError } from "./exit-codes.ts";
 import { checkOut, PAGE_FLAGS, writeOut } from "./page-flags.ts";
-import { declarationsOf, readInput } from "./report-inputs.ts";
+import { declarationsOf, EVENT_LIMIT, readInput } from "./report-inputs.ts";
 import { rerunForReport } from "./report-token.ts";
 import { type Arguments, type Verb, wholeNumber } from "./verb.ts";
 
-/** Events of a trace that a page shows unasked, the last ones: a browser has them in a second or two. */
-const EVENT_LIMIT = 250_000;
 const HANG_LIMIT_S = 5;
 const MS_PER_S = 1000;
 
@@ -23,7 +21,7 @@ export const report: Verb = {
   operandLimit: 2,
   flags: [
     ...PAGE_FLAGS,
-    { name: "events", value: "N", about: "events that the page shows at most, the last ones (default 250,000)" },
+    { name: "events", value: "N", about: "events that the page shows at most, the last ones (default 100,000)" },
     { name: "title", value: "TEXT", about: "what stands above it" },
     { name: "fixed", about: "of a token: the run in the scenario's twin, in which the bug is mended" },
     { name: "hang", value: "SECONDS", about: `of a token: a run that takes longer hangs (default ${HANG_LIMIT_S})` },

@@ -36,7 +36,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 /** Text for element content and quoted attributes. Control characters, which HTML forbids, become a visible stand-in. */
-export function escaped(text: string): string {
+function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (letter) => ENTITIES[letter] ?? "").replace(/[^\P{Cc}\t\n\r]/gu, "\ufffd");
 }
 

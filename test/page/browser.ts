@@ -8,7 +8,7 @@ import { scriptOf } from "../../harness/page/inline-script.ts";
 const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
 /** The browser of this machine; these tests install none. SOFTBAR_CHROMIUM can name one. */
-export const chromiumPath: string | undefined = [process.env["SOFTBAR_CHROMIUM"], ...PLACES].find(
+export const chromiumPath: string | undefined = [process.env.SOFTBAR_CHROMIUM, ...PLACES].find(
   (path) => path !== undefined && existsSync(path),
 );
 

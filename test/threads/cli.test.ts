@@ -294,7 +294,7 @@ describe("the other verbs", () => {
     }
   });
 
-  test.each(["replay", "capture", "explore", "rerun", "devices", "regs", "new"])(
+  test.each(["replay", "capture", "explore", "rerun", "report", "devices", "regs", "new"])(
     "%s --help lists its flags, asked for in any way",
     async (verb) => {
       const run = await softbar(verb, "--help");
@@ -322,6 +322,7 @@ describe("the other verbs", () => {
         "capture",
         "explore",
         "rerun",
+        "report",
         "devices",
         "regs",
         "new",

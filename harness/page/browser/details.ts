@@ -15,7 +15,8 @@ const WHY: Readonly<Record<Edge["why"], readonly [into: string, outOf: string]>>
   land: ["was sent by", "lands as"],
   reads: ["reads what came from", "is read by"],
   raise: ["was set off by", "sets off"],
-  doorbell: ["follows the doorbell", "starts the fetch"],
+  doorbell: ["follows the doorbell", "starts"],
+  effect: ["is an effect of", "has the effect"],
   timer: ["was armed by", "runs out as"],
   wire: ["was sent by", "arrives as"],
 };

@@ -45,6 +45,8 @@ const GROUP_OF: Readonly<Partial<Record<TraceEventKind | "lost", Group>>> = {
   "mmio-answer": "access",
   "register-write": "access",
   "register-read": "access",
+  "register-look": "access",
+  "register-change": "access",
   "config-read": "access",
   "config-write": "access",
   "memory-read": "memory",

@@ -1,6 +1,6 @@
 import { fieldOf, type Register } from "../../../emulator/registers/declare.ts";
 import { type Html, html } from "../html.ts";
-import { accessText, bitsText, fieldHex, fieldsFromTop } from "./register-facts.ts";
+import { accessText, fieldHex, fieldsFromTop } from "./register-facts.ts";
 
 /** A box of a diagram: a field, or bits between fields. */
 interface Box {
@@ -86,10 +86,4 @@ function maskOf(high: number, low: number): number {
 /** Names of small letters that a box of so many bits holds beside each other; longer ones are turned upright. */
 function nameFits(name: string | undefined, span: number): boolean {
   return name === undefined || name.length <= span * 3;
-}
-
-/** What the diagram shows, in one sentence. */
-export function diagramText(register: Register): string {
-  const fields = fieldsFromTop(register).map(([name, field]) => `${name} bits ${bitsText(field)}`);
-  return fields.length === 0 ? `${register.name}: 32 bits without fields.` : `${register.name}: ${fields.join(", ")}.`;
 }

@@ -24,7 +24,8 @@ const NAMES: Readonly<Record<EdgeReason, readonly [name: string, about: string]>
   land: ["Landing", "from the device's write or message until it is there"],
   reads: ["Hand-over", "from the write of a word to the load that returned it"],
   raise: ["Interrupt", "from the message to its handler, or to the end of the wait"],
-  doorbell: ["Doorbell", "from the write of the tail to the first fetch"],
+  doorbell: ["Doorbell", "from its arrival to what the device does at once: the first fetch"],
+  effect: ["Effect", "from what reaches the device to what it does within that"],
   timer: ["Timer", "from arming it until it runs out"],
   wire: ["Wire", "from sending a frame to its arrival"],
 };

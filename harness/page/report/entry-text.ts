@@ -1,7 +1,10 @@
 import type { FieldValues } from "../../trace/trace-event.ts";
 import type { TimelineEntry } from "./timeline-entry.ts";
 
-/** An entry in one line: what was accessed, and the value. Who did it stands beside it, in its column. */
+/**
+ * An entry in one line: what was accessed, and the value. Who did it stands beside it, in its column, and all else in the
+ * details: it is shorter than the text of trace/event-text.ts, which stands alone on its line.
+ */
 export function entryText(entry: TimelineEntry): string {
   switch (entry.kind) {
     case "mmio-write":
@@ -14,22 +17,26 @@ export function entryText(entry: TimelineEntry): string {
       return `${entry.register} ← ${entry.value}  ${entry.doorbell === true ? "doorbell" : "arrives"}${fieldsText(entry.fields)}`;
     case "register-read":
       return `${entry.register} → ${entry.value}  is read`;
+    case "register-look":
+      return `looks at ${entry.register} → ${entry.value}`;
+    case "register-change":
+      return `${entry.register} becomes ${entry.value}`;
     case "config-read":
       return `config ${entry.register ?? hexText(entry.offset)} → ${entry.value}`;
     case "config-write":
       return `config ${entry.register ?? hexText(entry.offset)} ← ${entry.value}`;
     case "memory-read":
-      return `${placeText(entry)} → ${entry.value}${words(entry.order === "plain" ? undefined : entry.order)}${entry.staleness === undefined ? "" : "  older"}`;
+      return `${placeText(entry)} → ${entry.value ?? bytes(entry.byteLength)}${orderText(entry.order)}${entry.staleness === undefined ? "" : "  older"}${repeatsText(entry.repeats)}`;
     case "memory-write":
-      return `${placeText(entry)} ← ${entry.value}${words(entry.order === "plain" ? undefined : entry.order)}`;
+      return `${placeText(entry)} ← ${entry.value ?? bytes(entry.byteLength)}${orderText(entry.order)}`;
     case "memory-update":
       return `${placeText(entry)}: ${entry.operation} ${entry.value}${entry.result === undefined ? "" : `, was ${entry.result}`}`;
     case "barrier":
       return entry.barrier;
     case "wait":
-      return `waits for ${entry.what}`;
+      return `waits for ${entry.what === "" ? entry.for : entry.what}`;
     case "wake":
-      return `${entry.timedOut === true ? "gives up on" : "goes on after"} ${entry.what}`;
+      return `${entry.timedOut === true ? "gives up on" : "goes on after"} ${entry.what === "" ? entry.for : entry.what}`;
     case "dma-map":
       return `maps ${entry.buffer}, ${bytes(entry.byteLength)} at ${hexText(entry.iova)}`;
     case "dma-unmap":
@@ -73,7 +80,7 @@ export function entryText(entry: TimelineEntry): string {
     case "reset":
       return `${entry.reset} reset`;
     case "ring":
-      return `${entry.ring}: head ${entry.head}, tail ${entry.tail}, ${entry.occupied} of ${entry.size} the device's`;
+      return `${entry.ring}: head ${entry.head}, tail ${entry.tail}, ${entry.occupied} of ${entry.size}`;
     case "finding":
       return `${entry.severity}: ${entry.rule}: ${entry.message}`;
     case "step":
@@ -87,8 +94,10 @@ export function entryText(entry: TimelineEntry): string {
 }
 
 /** "LINK_UP=1 SPEED=3", with two blanks before. */
-export function fieldsText(fields: FieldValues | undefined): string {
-  const shown = Object.entries(fields ?? {}).map(([name, value]) => `${name}=${value < 10 ? value : hexText(value)}`);
+function fieldsText(fields: FieldValues | undefined): string {
+  const shown = Object.entries(fields ?? {}).map(
+    ([name, value]) => `${name}=${typeof value === "string" || value < 10 ? value : hexText(value)}`,
+  );
   return shown.length === 0 ? "" : `  ${shown.join(" ")}`;
 }
 
@@ -99,6 +108,14 @@ export function hexText(value: number): string {
 
 function words(text: string | undefined): string {
   return text === undefined ? "" : `  ${text}`;
+}
+
+function orderText(order: string): string {
+  return words(order === "plain" ? undefined : order);
+}
+
+function repeatsText(repeats: number | undefined): string {
+  return repeats === undefined ? "" : `  (${repeats} times more)`;
 }
 
 function bytes(count: number): string {

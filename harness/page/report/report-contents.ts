@@ -24,11 +24,6 @@ export interface ReportContents {
   readonly declarations: ReadonlyMap<string, DeviceDeclaration>;
 }
 
-/** The report of a replay alone. */
-export function replayContents(replay: ReplayReport): ReportContents {
-  return { title: replayTitle(replay), replay, declarations: new Map() };
-}
-
 /** "session.pcap through ixgbe". */
 export function replayTitle({ source, device }: ReplayReport): string {
   return `${source.kind === "capture" ? basename(source.name) : source.name} through ${device}`;

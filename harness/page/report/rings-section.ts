@@ -16,7 +16,7 @@ interface Ring {
   readonly steps: Step[];
 }
 
-/** How many descriptors of each ring are the device's, over time. */
+/** How full each ring is, over time. */
 export function ringsSection({ trace }: ReportContents): Section | undefined {
   if (trace === undefined) return undefined;
   const rings = ringsOf(
@@ -40,7 +40,7 @@ export function ringsSection({ trace }: ReportContents): Section | undefined {
     ];
   });
   const hidden = rings.length - drawn.length;
-  const body = html`<p>Descriptors that belong to the device: those that the driver has handed over and the device has not given back.${hidden > 0 && ` The ${DRAWN_LIMIT} rings with the most changes are drawn.`}</p>
+  const body = html`<p>Entries between head and tail: of a ring of descriptors, those that the driver has handed over and the device has not given back.${hidden > 0 && ` The ${DRAWN_LIMIT} rings with the most changes are drawn.`}</p>
 <div class="gallery wide">${figures}</div>
 ${table("Occupancy of the rings", ["Ring", numeric("Size"), numeric("Least"), numeric("Mean"), numeric("Most"), numeric("Full for"), numeric("Empty for")], rows)}`;
   return { id: "rings", title: "Rings", body };
@@ -64,8 +64,8 @@ function figureOf({ name, size, steps }: Ring, index: number, endNs: number): Re
   const frame = {
     id: `chart-ring-${index}`,
     title: name,
-    description: `Occupancy of ${size} descriptors from ${durationText(start)} to ${durationText(endNs)}: between ${least} and ${most}, ${mean.toFixed(1)} on average.`,
-    topLabel: `of ${counted(size, "descriptor")}`,
+    description: `Occupancy of ${size} entries from ${durationText(start)} to ${durationText(endNs)}: between ${least} and ${most}, ${mean.toFixed(1)} on average.`,
+    topLabel: `of ${counted(size, "entry", "entries")}`,
     axisLabels: [durationText(start), durationText((start + endNs) / 2), durationText(endNs)],
   };
   return stepChart(frame, thinned(steps, endNs, COLUMNS), endNs, size);

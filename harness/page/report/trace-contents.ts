@@ -19,41 +19,69 @@ export class TraceFormatError extends Error {
   override readonly name = "TraceFormatError";
 }
 
+/** Takes the records of a trace one by one, from its header on, and keeps the last `limit` entries. */
+export class TraceCollector {
+  readonly #limit: number;
+  readonly #actors: TraceActor[] = [];
+  readonly #entries: TimelineEntry[] = [];
+  #leftOutCount = 0;
+  #header: TraceHeader | undefined;
+  #end: TraceEnd | undefined;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  readonly take = (record: TraceRecord): void => {
+    if (record.kind === "header") {
+      this.#header = record;
+      this.#actors.push(...record.actors);
+    } else if (record.kind === "actor") this.#actors.push(record.actor);
+    else if (record.kind === "end") this.#end = record;
+    else {
+      this.#entries.push(record);
+      // Now and then, as taking one off the front each time would move all of them each time.
+      if (this.#entries.length >= 2 * this.#limit) this.#cut();
+    }
+  };
+
+  /** What was taken; undefined before the header. */
+  contents(): TraceContents | undefined {
+    if (this.#header === undefined) return undefined;
+    if (this.#entries.length > this.#limit) this.#cut();
+    const [header, actors, entries] = [this.#header, this.#actors, this.#entries];
+    return { header, actors, entries, leftOutCount: this.#leftOutCount, end: this.#end };
+  }
+
+  #cut(): void {
+    this.#leftOutCount += this.#entries.splice(0, this.#entries.length - this.#limit).length;
+  }
+}
+
 /**
  * Reads the lines of a trace and keeps the last `limit` entries. Throws TraceFormatError for what is no trace, for another
  * version and for a line that cannot be read; a last line that was cut in the middle ends it, as a missing end does.
  */
 export function traceContents(lines: Iterable<string>, limit: number): TraceContents {
-  let header: TraceHeader | undefined;
-  let end: TraceEnd | undefined;
-  const actors: TraceActor[] = [];
-  const entries: TimelineEntry[] = [];
-  let leftOutCount = 0;
+  const collector = new TraceCollector(limit);
   let number = 0;
+  let hasHeader = false;
   let broken: string | undefined;
   for (const line of lines) {
     number++;
     if (line === "") continue;
     if (broken !== undefined) throw new TraceFormatError(broken);
     const record = recordOf(line);
-    if (record === undefined) {
-      broken = `line ${number} is no JSON object with a kind`;
-      continue;
-    }
-    if (header === undefined) {
-      header = headerOf(record, number);
-      actors.push(...header.actors);
-    } else if (record.kind === "actor") actors.push(record.actor);
-    else if (record.kind === "end") end = record;
-    else if (record.kind !== "header") {
-      entries.push(record);
-      // Now and then, as taking one off the front each time would move all of them each time.
-      if (entries.length >= 2 * limit) leftOutCount += entries.splice(0, entries.length - limit).length;
+    if (record === undefined) broken = `line ${number} is no JSON object with a kind`;
+    else {
+      if (!hasHeader) checkHeader(record, number);
+      hasHeader = true;
+      collector.take(record);
     }
   }
-  if (header === undefined) throw new TraceFormatError(broken ?? "it is empty");
-  if (entries.length > limit) leftOutCount += entries.splice(0, entries.length - limit).length;
-  return { header, actors, entries, leftOutCount, end };
+  const contents = collector.contents();
+  if (contents === undefined) throw new TraceFormatError(broken ?? "it is empty");
+  return contents;
 }
 
 function recordOf(line: string): TraceRecord | undefined {
@@ -65,10 +93,10 @@ function recordOf(line: string): TraceRecord | undefined {
   }
 }
 
-function headerOf(record: TraceRecord, line: number): TraceHeader {
+function checkHeader(record: TraceRecord, line: number): void {
   if (record.kind !== "header")
     throw new TraceFormatError(`line ${line} is no header of a trace, as the first must be`);
-  if (record.softbarTrace === TRACE_VERSION) return record;
+  if (record.softbarTrace === TRACE_VERSION) return;
   throw new TraceFormatError(
     `it is a trace of version ${record.softbarTrace}, and this softbar reads version ${TRACE_VERSION}`,
   );
