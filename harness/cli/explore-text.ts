@@ -147,6 +147,7 @@ function otherText(outcome: Exclude<ExploreOutcome, { kind: "searched" }>): stri
     case "interrupted":
       return [`Interrupted in schedule ${outcome.runs}.`];
     case "rerun":
+    case "traced":
       return [];
     default:
       return [outcome.message];

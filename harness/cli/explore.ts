@@ -56,6 +56,7 @@ export const explore: Verb = {
     }
     const place = await placeOf(word, racesUrl, given.has("fixed"));
     const options = optionsOf(given);
+    const hangLimitMs = (wholeNumber(given, "hang", 1) ?? HANG_LIMIT_S) * MS_PER_S;
     const page = given.value("report");
     if (page !== undefined) checkOut(page, given);
     const store = storeOf(given.value("save"));
@@ -69,7 +70,7 @@ export const explore: Verb = {
         place,
         { kind: "search", options, saved: saved.failures },
         {
-          hangLimitMs: (wholeNumber(given, "hang", 1) ?? HANG_LIMIT_S) * MS_PER_S,
+          hangLimitMs,
           signal: interrupt.signal,
           onProgress: (state) => progress.search(state, options.timeLimitMs),
         },
@@ -85,7 +86,7 @@ export const explore: Verb = {
     if (isJson) console.log(JSON.stringify(exploreData(told)));
     else process.stdout.write(exploreText(told, painter(process.stdout)));
     if (page !== undefined && failure !== undefined) {
-      const { text } = reportPage(failureContents(failure, place.isFixed));
+      const { text } = reportPage(await failureContents(failure, place, hangLimitMs));
       writeOut(page, text, isJson ? () => {} : (line) => console.log(`Report: ${line}`));
     }
     return code;

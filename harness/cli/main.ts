@@ -5,6 +5,7 @@ import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
 import { StoreError } from "../explore/failure-store.ts";
 import { TokenError } from "../explore/token.ts";
 import { ReplayDecoderError, ReplayDriverError, ReplayInputError, ReplayStuckError } from "../replay/replay-errors.ts";
+import { TraceFormatError } from "../trace/trace-reader.ts";
 import { capture } from "./capture.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
 import { devices } from "./devices.ts";
@@ -17,11 +18,20 @@ import { replay } from "./replay.ts";
 import { report } from "./report.ts";
 import { rerun } from "./rerun.ts";
 import { suggestion } from "./suggest.ts";
+import { trace } from "./trace.ts";
 import { helpData, helpOf, parseArguments, type Verb } from "./verb.ts";
 import { version } from "./version.ts";
 
-const VERBS: readonly Verb[] = [replay, capture, explore, rerun, report, devices, regs, newVerb];
-const USAGE_ERRORS = [UsageError, CaptureError, ReplayInputError, DriverModuleError, StoreError, TokenError] as const;
+const VERBS: readonly Verb[] = [replay, capture, explore, rerun, report, trace, devices, regs, newVerb];
+const USAGE_ERRORS = [
+  UsageError,
+  CaptureError,
+  ReplayInputError,
+  DriverModuleError,
+  StoreError,
+  TokenError,
+  TraceFormatError,
+] as const;
 
 /**
  * Does what the words say, with the devices of the catalogue and the scenarios of a module. Resolves with the exit code; errors are told

@@ -97,7 +97,12 @@ export const REPLAY_FLAGS: readonly Flag[] = [
   ...PREPARATION_FLAGS,
   { name: "frames", value: "N", about: "frames in the made-up session (default 200,000)" },
   { name: "seed", value: "N", about: "which session is made up (default 1)" },
-  { name: "trace", about: "print every register and DMA access by name while it happens" },
+  { name: "trace", about: "print every register and DMA access by name while it happens; softbar trace does more" },
+  {
+    name: "trace-only",
+    value: "FILTER",
+    about: "with --trace: these events alone, register=RDT*+TDT*,kind=dma-*,time=1ms..2ms: see softbar trace --help",
+  },
 ];
 
 export const REPLAY_NOTES: readonly string[] = [

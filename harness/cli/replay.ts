@@ -9,6 +9,8 @@ import { replay as runReplay } from "../replay/replay.ts";
 import { type ReplayExpectation, type ReplayOptions, speedOf } from "../replay/replay-options.ts";
 import type { ReplayReport } from "../replay/replay-report.ts";
 import { speedText } from "../replay/replay-speed.ts";
+import type { TraceFilterOptions } from "../trace/trace-filter.ts";
+import { parseTraceFilter } from "../trace/trace-filter-text.ts";
 import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_PASSED, UsageError } from "./exit-codes.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { isPath } from "./own-devices.ts";
@@ -55,6 +57,7 @@ export const replay: Verb = {
   async run(given, catalogue, racesUrl) {
     const isJson = given.has("json");
     const options = optionsOf(given, catalogue);
+    const traceFilter = traceFilterOf(given);
     const ledgerPath = given.value("ledger");
     const page = given.value("report");
     if (page !== undefined) checkOut(page, given);
@@ -75,6 +78,7 @@ export const replay: Verb = {
         ...(collector === undefined ? {} : { onTraceRecord: collector.take }),
         ...(ledger === undefined ? {} : { onLedger: (book: DamageLedger) => ledger.write(book) }),
         ...(given.has("trace") ? { onTrace: (lines: string) => void out.write(lines) } : {}),
+        ...(traceFilter === undefined ? {} : { traceOptions: { filter: traceFilter } }),
         ...(given.has("trace") ? {} : { onProgress: (state) => progress.show(state) }),
       });
     } finally {
@@ -100,6 +104,18 @@ export const replay: Verb = {
     return exitCodeOf(report, given);
   },
 };
+
+/** What --trace-only leaves of a trace. */
+function traceFilterOf(given: Arguments): TraceFilterOptions | undefined {
+  const text = given.value("trace-only");
+  if (text === undefined) return undefined;
+  if (!given.has("trace")) throw new UsageError("--trace-only says what of a trace is shown: it needs --trace.");
+  try {
+    return parseTraceFilter(text);
+  } catch (error) {
+    throw error instanceof RangeError ? new UsageError(`--trace-only: ${error.message}`) : error;
+  }
+}
 
 /** A file for the ledger, opened before anything else begins: a place that cannot be written is told at once. */
 class LedgerFile {

@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import type { DeviceDeclaration } from "../../emulator/pcie/device-model.ts";
 import type { ReportContents } from "../page/report/report-contents.ts";
-import { linesOf, type TraceContents, TraceFormatError, traceContents } from "../page/report/trace-contents.ts";
+import { TraceCollector, type TraceContents } from "../page/report/trace-contents.ts";
 import type { ReplayReport } from "../replay/replay-report.ts";
+import { TraceReader } from "../trace/trace-reader.ts";
 import { type CatalogueEntry, declarationOfEntry } from "./catalogue.ts";
 import { UsageError } from "./exit-codes.ts";
 
@@ -17,31 +18,38 @@ export type ReportInput =
   | { readonly kind: "trace"; readonly trace: TraceContents }
   | { readonly kind: "replay"; readonly replay: ReplayReport };
 
-/** Reads a trace, or what `softbar replay --json` printed; told by content. Throws UsageError for anything else. */
-export function readInput(path: string, eventLimit: number): ReportInput {
-  const text = textOf(path);
-  if (text.trim() === "")
-    throw new UsageError(`${path} is empty: want a trace, or what softbar replay --json printed.`);
-  if (text.slice(0, HEAD_LENGTH).includes('"softbarTrace"')) {
-    try {
-      return { kind: "trace", trace: traceContents(linesOf(text), eventLimit) };
-    } catch (error) {
-      throw error instanceof TraceFormatError ? new UsageError(`${path}: ${error.message}.`) : error;
-    }
+/**
+ * Reads a trace, or what `softbar replay --json` printed; told by content. Throws UsageError for anything else, and
+ * TraceFormatError for a trace that is none.
+ */
+export async function readInput(path: string, eventLimit: number): Promise<ReportInput> {
+  // What comes through a pipe cannot be looked at twice, and is taken for a trace.
+  if (path !== "-" && !headOf(path).includes('"softbarTrace"')) {
+    return { kind: "replay", replay: replayOf(path, readFileSync(path, "utf8")) };
   }
-  return { kind: "replay", replay: replayOf(path, text) };
+  const collector = new TraceCollector(eventLimit);
+  for await (const record of new TraceReader(path).records()) collector.take(record);
+  return { kind: "trace", trace: collector.contents() as TraceContents };
 }
 
-function textOf(path: string): string {
+/** The beginning of a file. */
+function headOf(path: string): string {
   try {
-    return readFileSync(path === "-" ? 0 : path, "utf8");
+    const file = openSync(path, "r");
+    try {
+      const bytes = Buffer.alloc(HEAD_LENGTH);
+      return bytes.toString("utf8", 0, readSync(file, bytes, 0, HEAD_LENGTH, 0));
+    } finally {
+      closeSync(file);
+    }
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new UsageError(`${path} cannot be read (${code ?? message}).`);
+    throw new UsageError(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? error}).`);
   }
 }
 
 function replayOf(path: string, text: string): ReplayReport {
+  if (text.trim() === "")
+    throw new UsageError(`${path} is empty: want a trace, or what softbar replay --json printed.`);
   let result: Partial<ReplayReport> | null;
   try {
     result = JSON.parse(text) as Partial<ReplayReport> | null;

@@ -49,7 +49,7 @@ export const report: Verb = {
 };
 
 /** Writes the page, and says what is in it. */
-export function finishReport(out: string, contents: ReportContents, given: Arguments): number {
+function finishReport(out: string, contents: ReportContents, given: Arguments): number {
   const title = given.value("title") ?? contents.title;
   const { text, sections } = reportPage({ ...contents, title });
   const say = given.has("json") || out === "-" ? () => {} : (line: string) => console.log(line);
@@ -90,7 +90,7 @@ async function ofFiles(
   let trace: TraceContents | undefined;
   let replay: ReplayReport | undefined;
   for (const path of paths) {
-    const input = readInput(path, eventLimit);
+    const input = await readInput(path, eventLimit);
     if (input.kind === "trace" && trace === undefined) trace = input.trace;
     else if (input.kind === "replay" && replay === undefined) replay = input.replay;
     else

@@ -86,7 +86,7 @@ export interface ReplayOptions extends StreamOptions {
    */
   readonly onTraceRecord?: (record: TraceRecord) => void;
   /** What is recorded of it. */
-  readonly traceOptions?: Pick<TraceOptions, "frameBytes" | "dmaBytes" | "keep">;
+  readonly traceOptions?: Pick<TraceOptions, "frameBytes" | "dmaBytes" | "filter">;
   /** Called about ten times a second. */
   readonly onProgress?: (progress: ReplayProgress) => void;
   /** Ends the replay early: what was sent is still delivered, and the report says so. */

@@ -1,7 +1,7 @@
 import type { AttachmentSpec } from "../../emulator/run/device-thread.ts";
 import type { LoadedDevice, MachineTables } from "../../emulator/run/machine.ts";
-import { isEvent } from "./run-trace.ts";
-import type { TraceEvent, TraceRecord } from "./trace-event.ts";
+import type { TraceRecord } from "./trace-event.ts";
+import { TraceFilter } from "./trace-filter.ts";
 import type { TraceEnd } from "./trace-header.ts";
 import type { TraceChannel } from "./trace-log.ts";
 import { detailOf, type TraceOptions } from "./trace-options.ts";
@@ -12,7 +12,7 @@ import { TraceText } from "./trace-text.ts";
 /** Events in one go, so that the thread that takes them does other things in between. */
 const EVENTS_PER_DRAIN = 10_000;
 
-export interface LiveTraceOptions extends Pick<TraceOptions, "frameBytes" | "dmaBytes" | "keep"> {
+export interface LiveTraceOptions extends Pick<TraceOptions, "frameBytes" | "dmaBytes" | "filter"> {
   readonly title: string;
   /** Card and driver share a thread in virtual time: nothing is lost, as they wait. */
   readonly isVirtual: boolean;
@@ -31,11 +31,13 @@ export class LiveTrace {
   readonly #recorder: TraceRecorder;
   readonly #options: LiveTraceOptions;
   readonly #output = new TextOutput();
+  readonly #filter: TraceFilter;
   readonly #text = new TraceText(this.#output, { numbers: false });
 
   constructor(devices: readonly LoadedDevice[], tables: MachineTables, options: LiveTraceOptions) {
     const { title, isVirtual, onRecord } = options;
     this.#options = options;
+    this.#filter = new TraceFilter(options.filter ?? {});
     const run = isVirtual ? "folded" : "threaded";
     const detail = { ...detailOf(options), memory: onRecord !== undefined };
     this.#recorder = new TraceRecorder(devices, tables, { run, title, detail, waits: isVirtual }, (record) =>
@@ -62,10 +64,11 @@ export class LiveTrace {
   }
 
   #take(record: TraceRecord): void {
-    const { keep, onRecord, onText } = this.#options;
-    if (keep !== undefined && isEvent(record) && !keep(record satisfies TraceEvent)) return;
-    onRecord?.(record);
-    if (onText !== undefined) this.#text.write(record);
+    const { onRecord, onText } = this.#options;
+    const left = this.#filter.filtered(record);
+    if (left === undefined) return;
+    onRecord?.(left);
+    if (onText !== undefined) this.#text.write(left);
   }
 
   #tell(): void {

@@ -1,5 +1,7 @@
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
-import type { TraceEvent, TraceRecord } from "./trace-event.ts";
+import { type TraceFormat, writeTrace } from "./convert-trace.ts";
+import { isEvent, type TraceEvent, type TraceRecord } from "./trace-event.ts";
+import { TraceFilter } from "./trace-filter.ts";
 import type { TraceEnd, TraceHeader } from "./trace-header.ts";
 import type { TraceOptions } from "./trace-options.ts";
 import { FileOutput, TextOutput } from "./trace-output.ts";
@@ -16,26 +18,27 @@ export class RunTrace {
   readonly #file: FileOutput | undefined;
   readonly #path: string | undefined;
   readonly #writer: JsonLinesWriter | undefined;
-  readonly #keep: (event: TraceEvent) => boolean;
+  readonly #filter: TraceFilter;
   readonly #records: TraceRecord[] = [];
   readonly #source: () => Source | undefined;
   #lostCount = 0;
 
   /** Throws what the file system throws, where the trace goes to a file. `source` is asked late. */
-  constructor({ file, keep = () => true }: TraceOptions, source: () => Source | undefined) {
+  constructor({ file, filter = {} }: TraceOptions, source: () => Source | undefined) {
     this.#path = file;
     this.#file = file === undefined ? undefined : new FileOutput(file);
     this.#writer = this.#file === undefined ? undefined : new JsonLinesWriter(this.#file);
-    this.#keep = keep;
+    this.#filter = new TraceFilter(filter);
     this.#source = source;
   }
 
   /** Called with each record as it comes. */
   readonly take = (record: TraceRecord): void => {
     if (record.kind === "lost") this.#lostCount += record.count;
-    if (isEvent(record) && !this.#keep(record)) return;
-    if (this.#writer === undefined) this.#records.push(record);
-    else this.#writer.write(record);
+    const left = this.#filter.filtered(record);
+    if (left === undefined) return;
+    if (this.#writer === undefined) this.#records.push(left);
+    else this.#writer.write(left);
     if (record.kind === "end") this.#file?.closeNow();
   };
 
@@ -69,13 +72,11 @@ export class RunTrace {
     return output.text;
   }
 
-  /** Writes what there is up to now as JSON lines, with an end: for `softbar trace`, and for other tools through it. */
-  save(path: string): void {
+  /** Writes what there is up to now: as JSON lines, for `softbar trace`, or for another tool. Throws what the file system throws. */
+  save(path: string, format: TraceFormat = "jsonl"): void {
     const { records } = this;
     const file = new FileOutput(path);
-    const writer = new JsonLinesWriter(file);
-    for (const record of records) writer.write(record);
-    if (records.at(-1)?.kind !== "end") writer.write(this.#endSoFar());
+    writeTrace(records.at(-1)?.kind === "end" ? records : [...records, this.#endSoFar()], format, file);
     file.closeNow();
   }
 
@@ -83,9 +84,4 @@ export class RunTrace {
     const eventCount = (this.events.at(-1)?.seq ?? -1) + 1;
     return { kind: "end", eventCount, lostCount: this.#lostCount, reason: "complete", message: "" };
   }
-}
-
-/** False for what stands around the events. */
-export function isEvent(record: TraceRecord): record is TraceEvent {
-  return "seq" in record;
 }

@@ -203,10 +203,10 @@ export interface DmaMapEvent extends EventBase {
   readonly buffer: string;
 }
 
-/** A handler begins or ends. The actor is the handler. */
+/** A handler begins or ends. The actor is the handler. Explored runs do not tell its end, nor whose vector it is. */
 export interface HandlerEvent extends EventBase {
   readonly kind: "handler-enter" | "handler-exit";
-  readonly device: number;
+  readonly device?: number;
   readonly vector: number;
 }
 
@@ -220,6 +220,7 @@ export interface InterruptTakenEvent extends EventBase {
 /** What DMA was about, where device and driver say. */
 interface DmaPlace extends MemoryPlace {
   readonly device: number;
+  /** As the device names it; in an explored run the address in the memory of the run. */
   readonly iova: number;
   /** "descriptors 4–7 of transmit queue 0". */
   readonly purpose?: string;
@@ -370,3 +371,8 @@ export type TraceEventKind = TraceEvent["kind"];
 
 /** Any line of a trace. */
 export type TraceRecord = TraceHeader | ActorRecord | LostRecord | TraceEnd | TraceEvent;
+
+/** False for what stands around the events. */
+export function isEvent(record: TraceRecord): record is TraceEvent {
+  return "seq" in record;
+}

@@ -1,4 +1,4 @@
-import type { TraceEvent } from "./trace-event.ts";
+import type { TraceFilterOptions } from "./trace-filter.ts";
 import type { TraceDetail } from "./trace-header.ts";
 
 /** A frame whole, as far as a record holds it. */
@@ -13,8 +13,8 @@ export interface TraceOptions {
   readonly frameBytes?: number;
   /** How much of each DMA transfer and of each copy by the driver is kept. Default 64: descriptors, and the begin of frames. */
   readonly dmaBytes?: number;
-  /** What is kept; everything without it. Events are numbered as if all were. */
-  readonly keep?: (event: TraceEvent) => boolean;
+  /** Which events are kept; all of them without it. They are numbered as if all were. */
+  readonly filter?: TraceFilterOptions;
   /** For people. Default: the devices' names. */
   readonly title?: string;
   /** Shared memory for each thread that is traced, a power of two from 1 MiB on. Default 4 MiB, some 80,000 events. */

@@ -68,7 +68,8 @@ export class StreamOutput implements TraceOutput {
       return;
     }
     this.#writeOut();
-    this.#stream.write(chunk);
+    // The writer goes on to use its memory.
+    this.#stream.write(Buffer.from(chunk));
   }
 
   async flush(): Promise<void> {

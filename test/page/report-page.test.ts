@@ -6,7 +6,7 @@ import { replay } from "../../harness/index.ts";
 import { entryText } from "../../harness/page/report/entry-text.ts";
 import type { ReportContents } from "../../harness/page/report/report-contents.ts";
 import { reportPage } from "../../harness/page/report/report-page.ts";
-import { traceContents } from "../../harness/page/report/trace-contents.ts";
+import { TraceCollector, type TraceContents } from "../../harness/page/report/trace-contents.ts";
 import { ixgbeTarget } from "../../scenarios/index.ts";
 import { chromiumPath, overflowOf, problemsOf, TestBrowser, tabWalk } from "./browser.ts";
 import { SyntheticTrace } from "./synthetic-trace.ts";
@@ -15,9 +15,12 @@ import { SyntheticTrace } from "./synthetic-trace.ts";
 async function traced(eventCount: number): Promise<{ trace: SyntheticTrace; contents: ReportContents }> {
   const trace = new SyntheticTrace(eventCount, 1);
   const declaration = declarationOf(await loadDevice(ixgbe()));
+  const collector = new TraceCollector(eventCount);
+  for (const record of trace.records()) collector.take(record);
+  const traceContents = collector.contents() as TraceContents;
   const contents = {
     title: trace.header.title,
-    trace: traceContents(trace.lines(), eventCount),
+    trace: traceContents,
     declarations: new Map([["ixgbe", declaration]]),
   };
   return { trace, contents };

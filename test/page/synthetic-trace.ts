@@ -1,5 +1,5 @@
 import { Rng } from "../../emulator/run/rng.ts";
-import type { EdgeReason, TraceEvent } from "../../harness/trace/trace-event.ts";
+import type { EdgeReason, TraceEvent, TraceRecord } from "../../harness/trace/trace-event.ts";
 import { TRACE_VERSION, type TraceEnd, type TraceHeader } from "../../harness/trace/trace-header.ts";
 
 const RING_SIZE = 256;
@@ -55,9 +55,13 @@ export class SyntheticTrace {
     return { kind: "end", eventCount: this.events.length, lostCount: 0, reason: "complete", message: "" };
   }
 
+  records(): TraceRecord[] {
+    return [this.header, ...this.events, this.end];
+  }
+
   /** As the lines of a file. */
   lines(): string[] {
-    return [this.header, ...this.events, this.end].map((record) => JSON.stringify(record));
+    return this.records().map((record) => JSON.stringify(record));
   }
 
   #frame(round: number): void {

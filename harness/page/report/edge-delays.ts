@@ -1,5 +1,5 @@
-import type { EdgeReason } from "../../trace/trace-event.ts";
-import { isEvent, type TimelineEntry } from "./timeline-entry.ts";
+import { type EdgeReason, isEvent } from "../../trace/trace-event.ts";
+import type { TimelineEntry } from "./timeline-entry.ts";
 
 /** How long it took from causes to effects of one kind. */
 export interface DelayTable {

@@ -1,5 +1,5 @@
-import type { EdgeReason, TraceEdge } from "../../trace/trace-event.ts";
-import { isEvent, type TimelineEntry } from "./timeline-entry.ts";
+import { type EdgeReason, isEvent, type TraceEdge } from "../../trace/trace-event.ts";
+import type { TimelineEntry } from "./timeline-entry.ts";
 
 /**
  * The entries of a timeline as a page carries them: one list of numbers, and each text once. A trace repeats itself; as

@@ -3,8 +3,3 @@ import type { LostRecord } from "../../trace/trace-header.ts";
 
 /** A line of a report's interleaving: an event, or the place where some are missing. */
 export type TimelineEntry = TraceEvent | LostRecord;
-
-/** Whether it is an event, with a number and an actor. */
-export function isEvent(entry: TimelineEntry): entry is TraceEvent {
-  return entry.kind !== "lost";
-}
