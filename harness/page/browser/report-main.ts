@@ -1,7 +1,8 @@
+import { GROUPS, type Group } from "../report/entry-groups.ts";
 import { showDetails } from "./details.ts";
 import { bySelector, dataOf } from "./dom.ts";
 import { OverviewStrip } from "./overview-strip.ts";
-import { GROUPS, type Group, type TimelineData, TimelineModel } from "./timeline-model.ts";
+import { type TimelineData, TimelineModel } from "./timeline-model.ts";
 import { shownText, TimelineView } from "./timeline-view.ts";
 
 /** The report's page: its interleaving comes to life. All else stands in the page as it is. */

@@ -1,4 +1,5 @@
-import type { Edge, Group, TimelineModel } from "./timeline-model.ts";
+import type { Group } from "../report/entry-groups.ts";
+import type { Edge, TimelineModel } from "./timeline-model.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -50,7 +51,7 @@ export function drawArrows(
       return;
     drawn.add(key);
     const isChosen = each.from === selected || each.to === selected;
-    parts.push(arrow(each, from, to, y(model.rowNear(each.from)), y(model.rowNear(each.to)), isChosen));
+    parts.push(...arrow(each, from, to, y(model.rowNear(each.from)), y(model.rowNear(each.to)), isChosen));
   };
   for (let row = first; row < end; row++) {
     const index = model.entryAt(row);
@@ -74,11 +75,15 @@ function arrow(
   fromY: number,
   toY: number,
   isChosen: boolean,
-): SVGElement {
+)): SVGElement[] {
   const track = Math.min(fromX, toX) - (TRACKS[from % TRACKS.length] ?? 7);
   const tip = toX - MARK_RADIUS - 2;
-  const path = `M${fromX} ${fromY}H${track}V${toY}H${tip}m-5 -3.5l5 3.5l-5 3.5`;
-  return shape("path", { class: `edge why-${why}${isChosen ? " chosen" : ""}`, d: path });
+  const chosen = isChosen ? " chosen" : "";
+  return [
+    shape("path", { class: `edge why-${why}${chosen}`, d: `M${fromX} ${fromY}H${track}V${toY}H${tip}` }),
+    // Whatever the shaft is dashed like, its head is whole.
+    shape("path", { class: `edge${chosen}`, d: `M${tip - 5} ${toY - 3.5}l5 3.5l-5 3.5` }),
+  ];
 }
 
 /** A shape for each group, so that nothing is told by colour alone. */

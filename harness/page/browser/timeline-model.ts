@@ -1,4 +1,5 @@
-import type { EdgeReason, TraceEventKind } from "../../trace/trace-event.ts";
+import type { EdgeReason } from "../../trace/trace-event.ts";
+import { GROUPS, type Group, groupOf } from "../report/entry-groups.ts";
 import { entryText } from "../report/entry-text.ts";
 import { type PackedEntries, UnpackedEntries } from "../report/packed-entries.ts";
 import type { TimelineEntry } from "../report/timeline-entry.ts";
@@ -23,62 +24,6 @@ export interface Edge {
   readonly to: number;
   readonly why: EdgeReason;
 }
-
-/** What an entry is about: what the filter chooses by, and the shape of its mark. */
-export const GROUPS = [
-  "access",
-  "dma",
-  "interrupt",
-  "frame",
-  "memory",
-  "wait",
-  "timer",
-  "ring",
-  "finding",
-  "other",
-] as const;
-export type Group = (typeof GROUPS)[number];
-
-const GROUP_OF: Readonly<Partial<Record<TraceEventKind | "lost", Group>>> = {
-  "mmio-write": "access",
-  "mmio-read": "access",
-  "mmio-answer": "access",
-  "register-write": "access",
-  "register-read": "access",
-  "register-look": "access",
-  "register-change": "access",
-  "config-read": "access",
-  "config-write": "access",
-  "memory-read": "memory",
-  "memory-write": "memory",
-  "memory-update": "memory",
-  barrier: "memory",
-  visible: "memory",
-  "leaves-cpu": "memory",
-  wait: "wait",
-  wake: "wait",
-  "dma-map": "dma",
-  "dma-unmap": "dma",
-  "dma-read": "dma",
-  "dma-data": "dma",
-  "dma-error": "dma",
-  "dma-write": "dma",
-  "dma-landing": "dma",
-  interrupt: "interrupt",
-  "interrupt-landing": "interrupt",
-  "interrupt-taken": "interrupt",
-  "handler-enter": "interrupt",
-  "handler-exit": "interrupt",
-  "frame-in": "frame",
-  "frame-out": "frame",
-  "timer-start": "timer",
-  "timer-stop": "timer",
-  timer: "timer",
-  reset: "other",
-  ring: "ring",
-  finding: "finding",
-  lost: "finding",
-};
 
 /** Which entries of a timeline are shown. */
 export interface Choice {
@@ -111,7 +56,7 @@ export class TimelineModel {
       lanes.flatMap(({ actors }, lane) => Object.keys(actors).map((id) => [id, lane] as const)),
     );
     this.laneOf = Int8Array.from({ length: count }, (_, index) => laneOfActor.get(this.entries.actor(index)) ?? -1);
-    this.groupOf = Uint8Array.from({ length: count }, (_, index) => GROUPS.indexOf(this.#groupAt(index)));
+    this.groupOf = Uint8Array.from({ length: count }, (_, index) => GROUPS.indexOf(groupOf(this.entries.kind(index))));
     this.shown = Uint32Array.from({ length: count }, (_, index) => index);
     const edges: { from: number; to: number }[] = [];
     for (let to = 0; to < count; to++) for (const { from } of this.entries.edgesInto(to)) edges.push({ from, to });
@@ -204,9 +149,5 @@ export class TimelineModel {
       if (this.groupOf[at] === finding) return at;
     }
     return -1;
-  }
-
-  #groupAt(index: number): Group {
-    return GROUP_OF[this.entries.kind(index) as TraceEventKind | "lost"] ?? "other";
   }
 }

@@ -8,7 +8,8 @@ const ROW_HEIGHT = 26;
 const OVERSCAN = 12;
 const NUMBER_WIDTH = 62;
 const TIME_WIDTH = 96;
-const FIRST_LANE = NUMBER_WIDTH + TIME_WIDTH + 30;
+/** Between the numbers and the first lifeline: room for the tracks of its edges. */
+const TRACKS_WIDTH = 30;
 const LAST_LANE_EXTRA = 0.35;
 /** Between a lifeline and the text behind it. */
 const TEXT_GAP = 12;
@@ -28,6 +29,8 @@ export class TimelineView {
   /** Called when other rows are in sight: the first and the one behind the last. */
   onScroll: (first: number, end: number) => void = () => {};
   #geometry: Geometry = { rowHeight: ROW_HEIGHT, laneX: [] };
+  /** In some explored runs no time passes: its column would say nothing. */
+  readonly #isTimeless: boolean;
   #selected = -1;
   #isDue = false;
 
@@ -38,6 +41,8 @@ export class TimelineView {
     this.#heads = bySelector(".grid-head", root);
     this.#svg = root.querySelector<SVGSVGElement>(".grid-body svg") as SVGSVGElement;
     this.#onSelect = onSelect;
+    this.#isTimeless = model.entries.timeNs(model.entries.count - 1) === 0;
+    this.#grid.classList.toggle("timeless", this.#isTimeless);
     this.#grid.addEventListener("scroll", () => this.#draw(), { passive: true });
     this.#grid.addEventListener("keydown", (event) => this.#onKey(event));
     this.#body.addEventListener("click", (event) => this.#onClick(event));
@@ -98,11 +103,12 @@ export class TimelineView {
   #layOut(): void {
     const { lanes } = this.#model;
     const width = this.#grid.clientWidth;
+    const firstLane = NUMBER_WIDTH + (this.#isTimeless ? 0 : TIME_WIDTH) + TRACKS_WIDTH;
     // The last lane has nothing behind it that its texts may run into, and devices say more than CPUs.
-    const laneWidth = (width - FIRST_LANE) / (Math.max(1, lanes.length) + LAST_LANE_EXTRA);
+    const laneWidth = (width - firstLane) / (Math.max(1, lanes.length) + LAST_LANE_EXTRA);
     this.#geometry = {
       rowHeight: ROW_HEIGHT,
-      laneX: lanes.map((_, lane) => Math.round(FIRST_LANE + lane * laneWidth)),
+      laneX: lanes.map((_, lane) => Math.round(firstLane + lane * laneWidth)),
     };
     for (const [lane, head] of [...this.#heads.querySelectorAll<HTMLElement>(".lane")].entries()) {
       head.style.left = `${this.#geometry.laneX[lane] ?? 0}px`;

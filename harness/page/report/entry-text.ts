@@ -50,11 +50,11 @@ export function entryText(entry: TimelineEntry): string {
     case "dma-read":
       return `DMA read of ${bytes(entry.byteLength)}, ${placeText(entry)}${purposeText(entry.purpose)}`;
     case "dma-data":
-      return `DMA data, ${bytes(entry.byteLength)} of ${placeText(entry)}${purposeText(entry.purpose)}`;
+      return `DMA data, ${bytes(entry.byteLength)} of ${placeText(entry)}${wordText("→", entry)}${purposeText(entry.purpose)}`;
     case "dma-error":
       return `DMA read fails: Unsupported Request${purposeText(entry.purpose)}`;
     case "dma-write":
-      return `DMA write of ${bytes(entry.byteLength)}, ${placeText(entry)}${purposeText(entry.purpose)}`;
+      return `DMA write of ${bytes(entry.byteLength)}, ${placeText(entry)}${wordText("←", entry)}${purposeText(entry.purpose)}`;
     case "interrupt":
       return entry.mode === "intx"
         ? `INTx ${entry.asserted === false ? "falls" : "rises"}`
@@ -130,6 +130,16 @@ function purposeText(purpose: string | undefined): string {
   return purpose === undefined ? "" : ` (${purpose})`;
 }
 
+/** A transfer of up to 8 bytes as the word that it is: the first byte is the lowest. */
+function wordText(
+  arrow: string,
+  { bytes: digits = "", byteLength }: { readonly bytes?: string; readonly byteLength: number },
+): string {
+  if (byteLength > 8 || digits.length !== 2 * byteLength) return "";
+  const pairs = digits.match(/../g) ?? [];
+  return ` ${arrow} 0x${pairs.reverse().join("")}`;
+}
+
 interface Place {
   readonly buffer?: string;
   readonly bufferOffset?: number;
@@ -139,5 +149,5 @@ interface Place {
 function placeText({ buffer, bufferOffset, iova }: Place): string {
   const where = iova === undefined ? "memory" : hexText(iova);
   if (buffer === undefined) return where;
-  return bufferOffset === undefined ? buffer : `${buffer} + ${hexText(bufferOffset)}`;
+  return bufferOffset === undefined || bufferOffset === 0 ? buffer : `${buffer} + ${hexText(bufferOffset)}`;
 }

@@ -13,7 +13,7 @@ const STRONGEST: Readonly<Record<string, string>> = {
 };
 
 /** What failed, in which memory models, what is missing, and the order of events as text. */
-export function exploredSection({ explored }: ReportContents): Section | undefined {
+export function exploredSection({ explored, trace }: ReportContents): Section | undefined {
   if (explored === undefined) return undefined;
   const { failure, rerun } = explored;
   const { foundWith, deviationCount, preemptions, reorderings, model } = failure;
@@ -32,7 +32,7 @@ ${rerunNotes(explored)}${facts([
   ],
   ["Of these", `${counted(preemptions, "preemption")}, ${counted(reorderings, "reordering")}`],
 ])}
-<details${explored.failure.picture.split("\n").length < 40 && html` open`}><summary>The order of events as text</summary><pre class="picture" tabindex="0" role="region" aria-label="The order of events">${shortPicture(failure.picture)}</pre></details>`;
+<details${trace === undefined && html` open`}><summary>The order of events as text</summary><pre class="picture" tabindex="0" role="region" aria-label="The order of events">${shortPicture(failure.picture)}</pre></details>`;
   return { id: "failure", title: rerun === undefined || rerun.outcome === "failed" ? "Failure" : "Rerun", body };
 }
 
@@ -42,7 +42,7 @@ export function claimOf({ failure, rerun }: ExploredContents): string {
   const { verdict, violation, stuck } = failure;
   if (violation !== "") return violation;
   const meaning = VERDICT_MEANINGS[verdict] ?? verdict;
-  return stuck === "" ? `${meaning}.` : `${meaning}: ${stuck}.`;
+  return `${meaning.charAt(0).toUpperCase()}${meaning.slice(1)}${stuck === "" ? "" : `: ${stuck}`}.`;
 }
 
 function outcomeText(outcome: string, divergence: string | undefined): string {

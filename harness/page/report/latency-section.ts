@@ -21,7 +21,9 @@ const PERCENTILES = [
 
 /** From the wire to the consumer, as a replay has measured it, and from causes to effects, as the trace has them. */
 export function latencySection({ replay, trace }: ReportContents): Section | undefined {
-  const delays = trace === undefined ? [] : edgeDelays(trace.entries);
+  const all = trace === undefined ? [] : edgeDelays(trace.entries);
+  // Where only the order of events counts, as in an explored run, no time passes.
+  const delays = all.some(({ maxNs }) => maxNs > 0) ? all : [];
   const parts = [
     ...(replay?.latency === undefined ? [] : [frameLatency(replay.latency, replay.speed === "max")]),
     ...(delays.length === 0 ? [] : [edgeLatency(delays)]),

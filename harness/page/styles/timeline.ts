@@ -28,6 +28,7 @@ export const TIMELINE_STYLE = `
 .grid-head .lane { color: var(--ink); font-weight: 650; transform: translateX(-4px); }
 .grid-head .lane.cpu { color: var(--cpu); }
 .grid-head .lane.device { color: var(--device); }
+.timeless .time { display: none; }
 .grid-body { position: relative; }
 .grid-body svg { position: absolute; left: 0; top: 0; z-index: 1; pointer-events: none; overflow: hidden; }
 .row { position: absolute; left: 0; right: 0; height: 26px; line-height: 26px; font-size: 0.84rem; cursor: default; }
@@ -77,10 +78,10 @@ export const TIMELINE_STYLE = `
   .grid { height: 60vh; }
   .grid-head .lane, .grid-body svg { display: none; }
   .grid-head .number, .row .number { width: 42px; }
-  .grid-head .time, .row .time { left: 44px; width: 74px; }
-  .grid-head .who { display: block; left: 128px; }
-  .row .who { width: auto; height: auto; clip-path: none; left: 128px; max-width: 62px; overflow: hidden; text-overflow: ellipsis; color: var(--soft); }
-  .row .what { left: 194px; max-width: calc(100% - 196px); }
+  .grid-head .time, .row .time { display: none; }
+  .grid-head .who { display: block; left: 52px; }
+  .row .who { width: auto; height: auto; clip-path: none; left: 52px; max-width: 66px; overflow: hidden; text-overflow: ellipsis; color: var(--soft); }
+  .row .what { left: 122px; max-width: calc(100% - 124px); }
   .steps-buttons { flex: 1 1 100%; }
   .steps-buttons button { flex: 1; }
 }
