@@ -75,7 +75,7 @@ function arrow(
   fromY: number,
   toY: number,
   isChosen: boolean,
-)): SVGElement[] {
+): SVGElement[] {
   const track = Math.min(fromX, toX) - (TRACKS[from % TRACKS.length] ?? 7);
   const tip = toX - MARK_RADIUS - 2;
   const chosen = isChosen ? " chosen" : "";
