@@ -294,7 +294,7 @@ describe("the other verbs", () => {
     }
   });
 
-  test.each(["replay", "capture", "explore", "rerun", "report", "devices", "regs", "new"])(
+  test.each(["replay", "capture", "explore", "rerun", "report", "trace", "devices", "regs", "vm", "new"])(
     "%s --help lists its flags, asked for in any way",
     async (verb) => {
       const run = await softbar(verb, "--help");
@@ -323,8 +323,10 @@ describe("the other verbs", () => {
         "explore",
         "rerun",
         "report",
+        "trace",
         "devices",
         "regs",
+        "vm",
         "new",
       ]);
     }
