@@ -51,13 +51,13 @@ describe.skipIf(chromiumPath === undefined)("the report in a browser", () => {
   test("a run of 100,000 events is there at once, and can be scrolled, filtered and followed", async () => {
     const { trace, contents } = await traced(100_000);
     const { text } = reportPage(contents);
-    const before = performance.now();
     const { page, complaints, requests } = await browser.open(text);
     await page.waitForSelector("[data-ready] .row");
-    const openedMs = performance.now() - before;
-    const shownMs = await page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime");
+    const [paintedMs, readyMs] = await page.evaluate<number[]>(
+      "['first-contentful-paint', 'report ready'].map((name) => Math.round(performance.getEntriesByName(name)[0]?.startTime))",
+    );
     console.log(
-      `100,000 events: ${(text.length / 1e6).toFixed(1)} MB, first paint ${Math.round(Number(shownMs))} ms, all there ${Math.round(openedMs)} ms`,
+      `100,000 events: ${(text.length / 1e6).toFixed(1)} MB, first paint ${paintedMs} ms, usable ${readyMs} ms`,
     );
 
     // Wherever one scrolls, the rows are those of the trace; few of them exist.
@@ -118,7 +118,11 @@ describe.skipIf(chromiumPath === undefined)("the report in a browser", () => {
       expect.arrayContaining(["Skip to the contents", "Interleaving", "Find", "Next finding"]),
     );
 
-    await page.focus(".grid");
+    // Behind the last of the kinds comes the list of events, as one stop.
+    await page.focus(".check:last-child input");
+    const [list] = await tabWalk(page, 1);
+    expect(list).toMatchObject({ name: expect.stringContaining("arrow keys move the selection"), isSeen: true });
+    expect(await page.getAttribute(".grid", "tabindex")).toBe("0");
     for (const key of ["Home", "ArrowDown", "ArrowDown"]) await page.keyboard.press(key);
     expect(await selectedOf(page)).toBe("2");
     const active = await page.getAttribute(".grid", "aria-activedescendant");

@@ -1,3 +1,4 @@
+import { GROUPS } from "../report/entry-groups.ts";
 import type { TimelineModel } from "./timeline-model.ts";
 
 /** Pixels of a lane's band. */
@@ -10,6 +11,8 @@ const BAND = 14;
 export class OverviewStrip {
   readonly #canvas: HTMLCanvasElement;
   readonly #model: TimelineModel;
+  /** The strip without what is in sight: it changes with the filter, not with each step of scrolling. */
+  readonly #base: HTMLCanvasElement = document.createElement("canvas");
   #first = 0;
   #end = 0;
 
@@ -38,17 +41,20 @@ export class OverviewStrip {
     if (this.#first === first && this.#end === end) return;
     this.#first = first;
     this.#end = end;
-    this.draw();
+    this.#drawSight();
   }
 
+  /** Draws it anew: other rows are shown, or it has another width or other colours. */
   draw(): void {
     const model = this.#model;
     const scale = devicePixelRatio;
     const width = this.#canvas.clientWidth;
-    const context = this.#canvas.getContext("2d");
+    const context = this.#base.getContext("2d");
     if (context === null || width === 0) return;
-    this.#canvas.width = Math.round(width * scale);
-    this.#canvas.height = Math.round(this.#height * scale);
+    for (const canvas of [this.#base, this.#canvas]) {
+      canvas.width = Math.round(width * scale);
+      canvas.height = Math.round(this.#height * scale);
+    }
     context.setTransform(scale, 0, 0, scale, 0, 0);
     const style = getComputedStyle(this.#canvas);
     const rows = Math.max(1, model.rowCount);
@@ -64,15 +70,22 @@ export class OverviewStrip {
     }
     context.globalAlpha = 1;
     this.#drawFindings(context, style.textDecorationColor, width, rows);
-    context.strokeStyle = style.caretColor;
-    context.lineWidth = 1.5;
+    this.#drawSight();
+  }
+
+  #drawSight(): void {
+    const context = this.#canvas.getContext("2d");
+    const { width, height } = this.#canvas;
+    if (context === null || width === 0) return;
+    const rows = Math.max(1, this.#model.rowCount);
+    const line = 1.5 * devicePixelRatio;
+    context.clearRect(0, 0, width, height);
+    context.drawImage(this.#base, 0, 0);
+    context.strokeStyle = getComputedStyle(this.#canvas).caretColor;
+    context.lineWidth = line;
     const left = (this.#first / rows) * width;
-    context.strokeRect(
-      left + 0.75,
-      0.75,
-      Math.max(4, ((this.#end - this.#first) / rows) * width) - 1.5,
-      this.#height - 1.5,
-    );
+    const wide = Math.max(4 * devicePixelRatio, ((this.#end - this.#first) / rows) * width);
+    context.strokeRect(left + line / 2, line / 2, wide - line, height - line);
   }
 
   #countsIn(width: number, rows: number): number[][] {
@@ -87,8 +100,9 @@ export class OverviewStrip {
 
   #drawFindings(context: CanvasRenderingContext2D, colour: string, width: number, rows: number): void {
     context.fillStyle = colour;
+    const finding = GROUPS.indexOf("finding");
     for (let row = 0; row < this.#model.rowCount; row++) {
-      if (this.#model.group(this.#model.entryAt(row)) !== "finding") continue;
+      if (this.#model.groupOf[this.#model.entryAt(row)] !== finding) continue;
       const x = (row / rows) * width;
       context.beginPath();
       context.moveTo(x - 4, 0);

@@ -81,6 +81,7 @@ function startTimeline(root: HTMLElement, data: TimelineData): void {
   updateSteps();
   followAnchor();
   root.dataset.ready = "true";
+  performance.mark("report ready");
 }
 
 const timeline = dataOf<TimelineData>("timeline");

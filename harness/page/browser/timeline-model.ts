@@ -47,6 +47,7 @@ export class TimelineModel {
   /** Edges by the entry that they leave: those of entry n are outTo[outStart[n]] up to outTo[outStart[n + 1]]. */
   readonly #outStart: Uint32Array;
   readonly #outTo: Uint32Array;
+  readonly #searchTexts: string[] = [];
 
   constructor({ lanes, packed }: TimelineData) {
     this.lanes = lanes;
@@ -55,23 +56,30 @@ export class TimelineModel {
     const laneOfActor = new Map(
       lanes.flatMap(({ actors }, lane) => Object.keys(actors).map((id) => [id, lane] as const)),
     );
-    this.laneOf = Int8Array.from({ length: count }, (_, index) => laneOfActor.get(this.entries.actor(index)) ?? -1);
-    this.groupOf = Uint8Array.from({ length: count }, (_, index) => GROUPS.indexOf(groupOf(this.entries.kind(index))));
-    this.shown = Uint32Array.from({ length: count }, (_, index) => index);
-    const edges: { from: number; to: number }[] = [];
-    for (let to = 0; to < count; to++) for (const { from } of this.entries.edgesInto(to)) edges.push({ from, to });
+    const groupOfShape = this.entries.kinds.map((kind) => GROUPS.indexOf(groupOf(kind)));
+    this.laneOf = new Int8Array(count);
+    this.groupOf = new Uint8Array(count);
+    for (let index = 0; index < count; index++) {
+      this.laneOf[index] = laneOfActor.get(this.entries.actor(index)) ?? -1;
+      this.groupOf[index] = groupOfShape[this.entries.shape(index)] ?? 0;
+    }
+    this.shown = new Uint32Array(count).map((_, index) => index);
     this.#outStart = new Uint32Array(count + 1);
-    for (const { from } of edges) this.#outStart[from + 1] = (this.#outStart[from + 1] ?? 0) + 1;
+    let edgeCount = 0;
+    this.entries.eachEdge((from) => {
+      this.#outStart[from + 1] = (this.#outStart[from + 1] ?? 0) + 1;
+      edgeCount++;
+    });
     for (let index = 0; index < count; index++) {
       this.#outStart[index + 1] = (this.#outStart[index + 1] ?? 0) + (this.#outStart[index] ?? 0);
     }
-    this.#outTo = new Uint32Array(edges.length);
+    this.#outTo = new Uint32Array(edgeCount);
     const next = this.#outStart.slice();
-    for (const { from, to } of edges) {
+    this.entries.eachEdge((from, to) => {
       const place = next[from] ?? 0;
       this.#outTo[place] = to;
       next[from] = place + 1;
-    }
+    });
   }
 
   /** Chooses the rows anew. */
@@ -85,7 +93,7 @@ export class TimelineModel {
       if (!isAll) {
         if (wanted[this.groupOf[index] ?? 0] !== true) continue;
         if (lane >= 0 && this.laneOf[index] !== lane) continue;
-        if (text !== "" && !this.text(index).toLowerCase().includes(text)) continue;
+        if (text !== "" && !this.#searched(index).includes(text)) continue;
       }
       shown[rows++] = index;
     }
@@ -118,6 +126,15 @@ export class TimelineModel {
 
   entry(index: number): TimelineEntry {
     return this.entries.entry(index);
+  }
+
+  /** Its line in small letters, kept: who searches types letter by letter. */
+  #searched(index: number): string {
+    const known = this.#searchTexts[index];
+    if (known !== undefined) return known;
+    const text = this.text(index).toLowerCase();
+    this.#searchTexts[index] = text;
+    return text;
   }
 
   text(index: number): string {

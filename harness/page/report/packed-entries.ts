@@ -106,7 +106,17 @@ export class UnpackedEntries {
   }
 
   kind(index: number): string {
-    return this.#packed.shapes[this.#word(index, 0)]?.kind ?? "";
+    return this.#packed.shapes[this.shape(index)]?.kind ?? "";
+  }
+
+  /** The number of its shape. */
+  shape(index: number): number {
+    return this.#word(index, 0);
+  }
+
+  /** The kind of each shape. */
+  get kinds(): readonly string[] {
+    return this.#packed.shapes.map(({ kind }) => kind);
   }
 
   /** The id of the actor; "" where there is none. */
@@ -114,8 +124,23 @@ export class UnpackedEntries {
     return this.#packed.strings[this.#word(index, 2) - 1] ?? "";
   }
 
+  /** Calls back with every edge, as places of entries, in the order of those that they lead to. */
+  eachEdge(visit: (from: number, to: number) => void): void {
+    const { words } = this.#packed;
+    for (let to = 0; to < this.count; to++) {
+      const start = this.#starts[to] ?? 0;
+      const edgeCount = words[start + 3] ?? 0;
+      for (let edge = 0; edge < edgeCount; edge++) {
+        const from = this.indexOf((this.#seqs[to] ?? 0) - (words[start + 4 + 2 * edge] ?? 0));
+        if (from >= 0) visit(from, to);
+      }
+    }
+  }
+
   /** Where the event with that number is, or -1. */
   indexOf(seq: number): number {
+    // In a whole trace numbers are places.
+    if (this.#seqs[seq] === seq && this.#word(seq, 1) > 0) return seq;
     let low = 0;
     let high = this.count;
     while (low < high) {
