@@ -28,7 +28,7 @@ export function findingsSection(contents: ReportContents): Section | undefined {
   const body =
     rows.length === 0
       ? html`<p>No rule was broken, and nothing was touched that is not modelled.</p>`
-      : html`<p>${counted(violations.length, "rule")} broken, ${counted(notes.length, "remark")}. The run went on as the hardware would.</p>
+      : html`<p>${counted(violations.length, "rule")} broken${notes.length > 0 && `, ${counted(notes.length, "remark")}`}. The run went on as the hardware would.</p>
 ${findingTable([...violations, ...notes])}`;
   return { id: "findings", title: "Violations", body };
 }

@@ -63,7 +63,7 @@ details > summary { padding: 0.2rem 0; color: var(--accent); width: fit-content;
   .contents { position: static; padding-block: 0.4rem; }
   .contents a { padding: 0.3rem 0; }
   .report main > section { padding-top: 1.5rem; }
-  .cards, .cards tbody, .cards tr, .cards tbody th, .cards td { display: block; }
+  .cards, .cards caption, .cards tbody, .cards tr, .cards tbody th, .cards td { display: block; }
   .cards thead { display: none; }
   .cards tr { padding: 0.6rem 0; border-top: 1px solid var(--line); }
   .cards tr > * { border: 0 !important; padding: 0.1rem 0 !important; text-align: left !important; white-space: normal !important; }
