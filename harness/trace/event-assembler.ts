@@ -22,6 +22,8 @@ interface Base {
 
 /** Puts recorded events into words: names registers, fields and buffers, decodes descriptors, finds what comes after what. */
 export class EventAssembler {
+  /** Clock time at which the trace begins. */
+  originNs: number;
   /** Called for an actor before its first event. */
   onActor: (actor: TraceActor) => void = () => {};
   readonly #declarations: readonly DeviceDeclaration[];
@@ -31,7 +33,6 @@ export class EventAssembler {
   readonly #known = new Set<string>();
   /** By CPU, device and whether it is a handler. */
   readonly #ids: string[] = [];
-  readonly #originNs: number;
   #seq = 0;
   #timeNs = 0;
 
@@ -41,7 +42,7 @@ export class EventAssembler {
     this.#registers = new RegisterNames(declarations);
     this.#buffers = new BufferNames(tables);
     this.#edges = new EdgeFinder(tables?.options.cables ?? []);
-    this.#originNs = originNs;
+    this.originNs = originNs;
   }
 
   /** Events so far: the `seq` of the next one. */
@@ -62,7 +63,7 @@ export class EventAssembler {
   /** The event that the ring has at hand. */
   event(raw: TraceRing): TraceEvent {
     // The clocks of two threads may be a microsecond apart; the order of the tickets is exact.
-    this.#timeNs = Math.max(this.#timeNs, (raw.time[0] as number) - this.#originNs);
+    this.#timeNs = Math.max(this.#timeNs, (raw.time[0] as number) - this.originNs);
     const event = raw.cpu === ring.NO_CPU ? this.#deviceEvent(raw) : this.#cpuEvent(raw);
     this.#seq++;
     return event;
