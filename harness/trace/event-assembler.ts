@@ -5,7 +5,7 @@ import { BufferNames } from "./buffer-names.ts";
 import { BARRIERS, ORDER_BITS, ORDERED, WAIT_KINDS } from "./cpu-log.ts";
 import { recordsIn } from "./dma-records.ts";
 import { EdgeFinder } from "./edge-finder.ts";
-import { configName, fieldValues, isDoorbell, registerName, valueText } from "./register-names.ts";
+import { configName, RegisterNames, valueText } from "./register-names.ts";
 import type { MemoryUpdateEvent, TraceEdge, TraceEvent } from "./trace-event.ts";
 import type { TraceActor } from "./trace-header.ts";
 import type { TraceRing } from "./trace-ring.ts";
@@ -22,22 +22,27 @@ interface Base {
 
 /** Puts recorded events into words: names registers, fields and buffers, decodes descriptors, finds what comes after what. */
 export class EventAssembler {
+  /** Clock time at which the trace begins. */
+  originNs: number;
   /** Called for an actor before its first event. */
   onActor: (actor: TraceActor) => void = () => {};
   readonly #declarations: readonly DeviceDeclaration[];
+  readonly #registers: RegisterNames;
   readonly #buffers: BufferNames;
   readonly #edges: EdgeFinder;
   readonly #known = new Set<string>();
-  readonly #originNs: number;
+  /** By CPU, device and whether it is a handler. */
+  readonly #ids: string[] = [];
   #seq = 0;
   #timeNs = 0;
 
   /** `tables`: of the testbed, for buffers of which the trace itself does not tell. */
   constructor(declarations: readonly DeviceDeclaration[], originNs: number, tables: MachineTables | undefined) {
     this.#declarations = declarations;
+    this.#registers = new RegisterNames(declarations);
     this.#buffers = new BufferNames(tables);
     this.#edges = new EdgeFinder(tables?.options.cables ?? []);
-    this.#originNs = originNs;
+    this.originNs = originNs;
   }
 
   /** Events so far: the `seq` of the next one. */
@@ -58,7 +63,7 @@ export class EventAssembler {
   /** The event that the ring has at hand. */
   event(raw: TraceRing): TraceEvent {
     // The clocks of two threads may be a microsecond apart; the order of the tickets is exact.
-    this.#timeNs = Math.max(this.#timeNs, (raw.time[0] as number) - this.#originNs);
+    this.#timeNs = Math.max(this.#timeNs, (raw.time[0] as number) - this.originNs);
     const event = raw.cpu === ring.NO_CPU ? this.#deviceEvent(raw) : this.#cpuEvent(raw);
     this.#seq++;
     return event;
@@ -147,7 +152,7 @@ export class EventAssembler {
     const edges = this.#edges;
     switch (raw.kind) {
       case ring.REGISTER_WRITE: {
-        const isBell = isDoorbell(this.#declarations[device], a, b);
+        const isBell = this.#registers.isDoorbell(device, a, b);
         return {
           kind: "register-write",
           ...this.#base(raw, edges.written(raw, this.#seq, isBell)),
@@ -252,12 +257,21 @@ export class EventAssembler {
   }
 
   #base(raw: TraceRing, first?: TraceEdge, second?: TraceEdge): Base {
-    const after = [first, second].filter((each) => each !== undefined);
-    const base = { seq: this.#seq, timeNs: this.#timeNs, actor: this.#actor(raw) };
-    return after.length === 0 ? base : { ...base, after };
+    const seq = this.#seq;
+    const timeNs = this.#timeNs;
+    const actor = this.#actor(raw);
+    if (first === undefined)
+      return second === undefined ? { seq, timeNs, actor } : { seq, timeNs, actor, after: [second] };
+    return { seq, timeNs, actor, after: second === undefined ? [first] : [first, second] };
   }
 
   #actor({ cpu, device, isInHandler }: TraceRing): string {
+    const key = (cpu << 9) | (device << 1) | (isInHandler ? 1 : 0);
+    this.#ids[key] ??= this.#newActor(cpu, device, isInHandler);
+    return this.#ids[key] as string;
+  }
+
+  #newActor(cpu: number, device: number, isInHandler: boolean): string {
     const id = cpu === ring.NO_CPU ? `device${device}` : `cpu${cpu}${isInHandler ? ".handler" : ""}`;
     if (this.#known.has(id)) return id;
     this.#known.add(id);
@@ -268,11 +282,11 @@ export class EventAssembler {
   }
 
   #register({ device, a, b, byteLength }: TraceRing) {
-    return { device, bar: a, offset: b, byteLength, register: registerName(this.#declarations[device], a, b) };
+    return { device, bar: a, offset: b, byteLength, register: this.#registers.name(device, a, b) };
   }
 
   #value({ device, a, b, c, d, byteLength }: TraceRing) {
-    const fields = fieldValues(this.#declarations[device], a, b, byteLength, c);
+    const fields = this.#registers.fields(device, a, b, byteLength, c);
     const value = valueText(byteLength, c, d);
     return fields === undefined ? { value } : { value, fields };
   }

@@ -34,6 +34,7 @@ function whoOf(event: TraceEvent, header: TraceHeader | undefined): string {
     case "frame-out":
       return `wire   ← ${device}`;
     case "reset":
+      return `       → ${device}`;
     case "timer":
     case "timer-start":
     case "timer-stop":

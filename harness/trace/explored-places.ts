@@ -1,7 +1,7 @@
 import type { Machine } from "../../emulator/explore/machine.ts";
 import type { ExploredMachine } from "../../emulator/explore/plugged/explored-machine.ts";
 import type { DeviceDeclaration } from "../../emulator/pcie/device-model.ts";
-import { fieldValues, registerName } from "./register-names.ts";
+import { RegisterNames } from "./register-names.ts";
 import type { FieldValues } from "./trace-event.ts";
 import type { TracedDevice } from "./trace-header.ts";
 import { tracedDevice } from "./trace-recorder.ts";
@@ -19,16 +19,17 @@ export class ExploredPlaces {
   readonly devices: readonly TracedDevice[];
   readonly #machine: Machine;
   readonly #plugged: ExploredMachine | undefined;
-  readonly #declarations: readonly DeviceDeclaration[];
+  readonly #registers: RegisterNames;
 
   constructor(machine: Machine, plugged: ExploredMachine | undefined) {
     this.#machine = machine;
     this.#plugged = plugged;
-    this.#declarations = plugged?.endpoints.map(({ declaration }) => declaration) ?? [];
+    const declarations: readonly DeviceDeclaration[] = plugged?.endpoints.map(({ declaration }) => declaration) ?? [];
+    this.#registers = new RegisterNames(declarations);
     this.devices =
       plugged === undefined
         ? machine.devices.map(({ name }) => ({ name, about: "", wirePortCount: 0, vectorCount: 0, rings: [] }))
-        : this.#declarations.map(tracedDevice);
+        : declarations.map(tracedDevice);
   }
 
   /** A register; undefined for configuration space. */
@@ -40,11 +41,11 @@ export class ExploredPlaces {
       return { device, bar: 0, offset: within, byteLength, register: this.#machine.nameOf(address) };
     const { bar, offset } = this.#plugged.addresses.placeAt(device, within);
     if (bar < 0) return undefined;
-    return { device, bar, offset, byteLength, register: registerName(this.#declarations[device], bar, offset) };
+    return { device, bar, offset, byteLength, register: this.#registers.name(device, bar, offset) };
   }
 
   fields({ device, bar, offset, byteLength }: ExploredRegister, value: number): FieldValues | undefined {
-    return fieldValues(this.#declarations[device], bar, offset, byteLength, value);
+    return this.#registers.fields(device, bar, offset, byteLength, value);
   }
 
   /** A place in configuration space. */

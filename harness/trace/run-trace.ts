@@ -10,7 +10,8 @@ import { JsonLinesWriter } from "./trace-writer.ts";
 
 /** What drains a trace into a {@link RunTrace}. */
 interface Source {
-  drain(): void;
+  drain(): number;
+  readonly eventCount: number;
 }
 
 /** The trace of a testbed: `bed.trace()`. It grows while the testbed runs, and is whole once that is closed. */
@@ -56,6 +57,13 @@ export class RunTrace {
 
   get header(): TraceHeader {
     return this.records[0] as TraceHeader;
+  }
+
+  /** Events up to now, kept or not. */
+  get eventCount(): number {
+    const source = this.#source();
+    source?.drain();
+    return source?.eventCount ?? 0;
   }
 
   /** Events that came faster than they were taken away. */

@@ -16,7 +16,7 @@
  * A filter takes events out, and the edges from them; `seq` then has gaps, and the header says which filter it was.
  *
  * A reader must accept kinds and members that it does not know within the same version. The JSON schema of all this is
- * `trace.schema.json` beside this file.
+ * `docs/trace.schema.json`.
  */
 
 import type { ActorRecord, LostRecord, TraceEnd, TraceHeader } from "./trace-header.ts";

@@ -1,3 +1,4 @@
+import type { Clock } from "../../emulator/clock/clock.ts";
 import type { DeviceDeclaration } from "../../emulator/pcie/device-model.ts";
 import type { AttachmentSpec } from "../../emulator/run/device-thread.ts";
 import { clockFor, declarationOf, type LoadedDevice, type MachineTables } from "../../emulator/run/machine.ts";
@@ -19,6 +20,7 @@ import type { TracerOptions } from "./tracer.ts";
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 /** A thread that has taken its place in the order and does not say what for is waited for so long. */
 const HOLE_LIMIT_MS = 1000;
+const NS_PER_MS = 1e6;
 
 export interface RecorderOptions {
   readonly run: RunKind;
@@ -34,13 +36,14 @@ export interface RecorderOptions {
  * thread that reads; somebody has to call {@link drain} now and then.
  */
 export class TraceRecorder {
-  readonly header: TraceHeader;
-  /** Gets the header at once, then all others. */
+  /** Gets the header as soon as there is a first event, then all others. */
   readonly onRecord: (record: TraceRecord) => void;
   readonly #options: RecorderOptions;
   readonly #tickets = new SharedArrayBuffer(4);
   readonly #rings: TraceRing[] = [];
   readonly #assembler: EventAssembler;
+  readonly #declarations: readonly DeviceDeclaration[];
+  readonly #clock: Clock;
   /** The ticket that comes next. */
   #next = 0;
   #lostCount = 0;
@@ -54,28 +57,12 @@ export class TraceRecorder {
     onRecord: (record: TraceRecord) => void,
   ) {
     const declarations = devices.map(declarationOf);
-    const clock = clockFor(tables);
-    clock.refresh();
-    const originNs = clock.now[0] as number;
     this.onRecord = onRecord;
     this.#options = options;
-    this.#assembler = new EventAssembler(declarations, originNs, tables);
+    this.#declarations = declarations;
+    this.#clock = clockFor(tables);
+    this.#assembler = new EventAssembler(declarations, 0, tables);
     this.#assembler.onActor = (actor) => this.onRecord({ kind: "actor", actor });
-    const actors = actorsOf(declarations);
-    for (const { id } of actors) this.#assembler.know(id);
-    this.header = {
-      kind: "header",
-      softbarTrace: TRACE_VERSION,
-      run: options.run,
-      title: options.title,
-      clock: clock.kind,
-      originNs,
-      ...(clock.kind === "wall" ? { startedAt: new Date().toISOString() } : {}),
-      devices: declarations.map(tracedDevice),
-      actors,
-      detail: options.detail,
-    };
-    onRecord(this.header);
   }
 
   /** A ring for one more thread. */
@@ -106,6 +93,7 @@ export class TraceRecorder {
     while (count < limit) {
       const ring = this.#oldest();
       if (ring === undefined) break;
+      if (this.eventCount === 0) this.#begin(ring.time[0] as number);
       const event = this.#assembler.event(ring);
       ring.release();
       this.#next = (ring.ticket + 1) | 0;
@@ -124,7 +112,32 @@ export class TraceRecorder {
     while (this.drain() > 0 || this.#skipHole()) {
       // A thread that was stopped in the middle leaves a hole.
     }
+    if (this.eventCount === 0) this.#begin(0);
     this.onRecord({ kind: "end", eventCount: this.eventCount, lostCount: this.#lostCount, reason, message });
+  }
+
+  /** The time of the first event is that of the trace. */
+  #begin(originNs: number): void {
+    const { run, title, detail } = this.#options;
+    const clock = this.#clock;
+    const actors = actorsOf(this.#declarations);
+    for (const { id } of actors) this.#assembler.know(id);
+    this.#assembler.originNs = originNs;
+    clock.refresh();
+    const agoMs = ((clock.now[0] as number) - originNs) / NS_PER_MS;
+    const header: TraceHeader = {
+      kind: "header",
+      softbarTrace: TRACE_VERSION,
+      run,
+      title,
+      clock: clock.kind,
+      originNs,
+      ...(clock.kind === "wall" ? { startedAt: new Date(Date.now() - agoMs).toISOString() } : {}),
+      devices: this.#declarations.map(tracedDevice),
+      actors,
+      detail,
+    };
+    this.onRecord(header);
   }
 
   /** The ring with the event whose turn it is. */
