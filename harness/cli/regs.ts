@@ -109,7 +109,10 @@ function printTable(bar: number, registers: readonly Register[]): void {
     const about = `${register.about}${stateOf(register)}`;
     const isShort = cells.join("  ").length + 2 + about.length <= width;
     const head = `${cells[0]}  ${paint("bold", cells[1] ?? "")}  ${cells[2]}  ${cells[3]}`;
-    console.log(isShort ? `${head}  ${about}` : head.trimEnd());
+    // A narrow terminal has no room for columns.
+    const narrow = folded(rows[index] ?? [], width - INDENT.length).join(`\n${INDENT}`);
+    if (cells.join("  ").trimEnd().length > width) console.log(narrow);
+    else console.log(isShort ? `${head}  ${about}` : head.trimEnd());
     if (register.ranges.length > 1) printFolded(`also at ${register.ranges.slice(1).map(placeOf).join(", ")}`, width);
     if (!isShort) printFolded(about, width);
     printFields(register, registers.length <= DETAILED_LIMIT, paint, width);

@@ -201,7 +201,7 @@ describe.for(nodes)("$label", ({ major, path }) => {
     expect(stderr).toBe("");
     // The page's script, which the source has as TypeScript, is JavaScript that stands by itself.
     const page = readFileSync(join(project, "run.html"), "utf8");
-    const [, script = ""] = /<script type="module">([^]*)<\/script>/.exec(page) ?? [];
+    const [, script = ""] = /<script type="module">([\s\S]*)<\/script>/.exec(page) ?? [];
     expect(script).toContain("class TimelineView");
     new Script(`"use strict";\n${script}`);
     expect(stdout).toMatch(/500 sent +500 delivered +0 dropped +none unaccounted for/);

@@ -62,7 +62,7 @@ export function timelineSection({ trace, explored }: ReportContents): Section | 
 <div class="grid-body" role="rowgroup"><svg aria-hidden="true"></svg></div>
 <p class="nothing" hidden>No event fits the filter.</p>
 </div>
-<div class="details" role="region" aria-label="The selected event" aria-live="polite"><p class="hint">Choose an event: its fields, its bytes, what it comes after and what comes after it stand here.</p></div>
+<div class="details" role="region" aria-label="The selected event"><p class="hint">Choose an event: its fields, its bytes, what it comes after and what comes after it stand here.</p></div>
 </div>
 <noscript><p class="note">The interleaving is drawn by the page's script, which is not allowed to run here.</p></noscript>`;
   return { id: "interleaving", title: hasFailed ? "Counterexample" : "Interleaving", body };
