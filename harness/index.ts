@@ -90,3 +90,8 @@ export type { TraceFilterOptions } from "./trace/trace-filter.ts";
 export type { TraceEnd, TraceHeader } from "./trace/trace-header.ts";
 export type { TraceOptions } from "./trace/trace-options.ts";
 export { TraceFormatError, TraceReader } from "./trace/trace-reader.ts";
+export type { GuestFile } from "./vm/guest-root.ts";
+export type { GuestStatistics } from "./vm/guest-thread.ts";
+export { type GuestResult, LinuxGuest, type LinuxGuestOptions } from "./vm/linux-guest.ts";
+export { type LinuxTrialOptions, type LinuxTrialReport, linuxTrial } from "./vm/linux-trial.ts";
+export { GuestError, GuestStuckError } from "./vm/vm-error.ts";

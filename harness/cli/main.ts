@@ -6,6 +6,7 @@ import { StoreError } from "../explore/failure-store.ts";
 import { TokenError } from "../explore/token.ts";
 import { ReplayDecoderError, ReplayDriverError, ReplayInputError, ReplayStuckError } from "../replay/replay-errors.ts";
 import { TraceFormatError } from "../trace/trace-reader.ts";
+import { GuestError, GuestStuckError } from "../vm/vm-error.ts";
 import { capture } from "./capture.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
 import { devices } from "./devices.ts";
@@ -20,8 +21,9 @@ import { suggestion } from "./suggest.ts";
 import { trace } from "./trace.ts";
 import { helpData, helpOf, parseArguments, type Verb } from "./verb.ts";
 import { version } from "./version.ts";
+import { vm } from "./vm.ts";
 
-const VERBS: readonly Verb[] = [replay, capture, explore, rerun, trace, devices, regs, newVerb];
+const VERBS: readonly Verb[] = [replay, capture, explore, rerun, trace, devices, regs, vm, newVerb];
 const USAGE_ERRORS = [
   UsageError,
   CaptureError,
@@ -30,6 +32,7 @@ const USAGE_ERRORS = [
   StoreError,
   TokenError,
   TraceFormatError,
+  GuestError,
 ] as const;
 
 /**
@@ -108,7 +111,7 @@ function tell(error: unknown): number {
     console.error(`softbar: ${(error as Error).message}`);
     return EXIT_USAGE;
   }
-  if (error instanceof ReplayStuckError || error instanceof DeviceStuckError) {
+  if (error instanceof ReplayStuckError || error instanceof DeviceStuckError || error instanceof GuestStuckError) {
     console.error(`softbar: ${error.message}`);
     return EXIT_STUCK;
   }
