@@ -182,7 +182,7 @@ export class EdgeFinder {
   }
 }
 
-export function edge(from: number, why: EdgeReason): TraceEdge {
+function edge(from: number, why: EdgeReason): TraceEdge {
   return { from, why };
 }
 

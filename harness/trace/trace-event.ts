@@ -367,8 +367,6 @@ export type TraceEvent =
   | FindingEvent
   | StepEvent;
 
-export type TraceEventKind = TraceEvent["kind"];
-
 /** Any line of a trace. */
 export type TraceRecord = TraceHeader | ActorRecord | LostRecord | TraceEnd | TraceEvent;
 

@@ -3,8 +3,8 @@ import type { CpuLog } from "./cpu-log.ts";
 import { MMIO_ANSWER, MMIO_READ, MMIO_WRITE } from "./trace-ring.ts";
 
 /** How a write is ordered: the text of its event. */
-export const RELAXED_WRITE = "relaxed";
-export const COMBINED_WRITE = "write-combining";
+const RELAXED_WRITE = "relaxed";
+const COMBINED_WRITE = "write-combining";
 
 /** A BAR whose accesses are noted: writes before they are posted, reads before and when they are answered. */
 export class TracedBar implements Bar {

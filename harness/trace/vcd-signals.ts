@@ -122,7 +122,7 @@ export class VcdChanges {
 }
 
 /** "RDT_0" for "RDT(0)": brackets would be a range of bits, and spaces end a name. */
-export function identifier(text: string): string {
+function identifier(text: string): string {
   const name = text.replaceAll(/[^A-Za-z0-9_]+/g, "_").replaceAll(/^_+|_+$/g, "");
   return /^[A-Za-z_]/.test(name) ? name : `_${name}`;
 }
