@@ -3,12 +3,11 @@ import { type ExploreOutcome, exploreInThread } from "../explore/explore-thread.
 import { FailureStore, StoreError } from "../explore/failure-store.ts";
 import { loadRaces } from "../explore/scenario.ts";
 import { STRATEGY_NAMES, type StrategyName } from "../explore/strategy-named.ts";
-import { reportPage } from "../page/report/report-page.ts";
 import { EXIT_PASSED, UsageError } from "./exit-codes.ts";
 import { exitCodeOf, exploreData } from "./explore-outcome.ts";
 import { exploreText, failureText, racesText } from "./explore-text.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { checkOut, writeOut } from "./page-flags.ts";
+import { checkOut, loadReportPage, writeOut } from "./page-flags.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { failureContents } from "./report-token.ts";
 import { placeOf } from "./scenario-place.ts";
@@ -86,7 +85,7 @@ export const explore: Verb = {
     if (isJson) console.log(JSON.stringify(exploreData(told)));
     else process.stdout.write(exploreText(told, painter(process.stdout)));
     if (page !== undefined && failure !== undefined) {
-      const { text } = reportPage(await failureContents(failure, place, hangLimitMs));
+      const { text } = (await loadReportPage())(await failureContents(failure, place, hangLimitMs));
       writeOut(page, text, isJson ? () => {} : (line) => console.log(`Report: ${line}`));
     }
     return code;

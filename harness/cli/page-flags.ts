@@ -1,7 +1,17 @@
 import { checkPageFile, PageFileError, writePage } from "../page/page-file.ts";
+import type { registerPage } from "../page/registers/register-page.ts";
+import type { reportPage } from "../page/report/report-page.ts";
 import { UsageError } from "./exit-codes.ts";
 import { bytesText } from "./terminal.ts";
 import type { Arguments, Flag } from "./verb.ts";
+
+/**
+ * The makers of pages, loaded when one is wanted: they are a good part of the command line, and most of its runs write none.
+ */
+export const loadReportPage = async (): Promise<typeof reportPage> =>
+  (await import("../page/report/report-page.ts")).reportPage;
+export const loadRegisterPage = async (): Promise<typeof registerPage> =>
+  (await import("../page/registers/register-page.ts")).registerPage;
 
 /** Flags of whatever writes a page. */
 export const PAGE_FLAGS: readonly Flag[] = [

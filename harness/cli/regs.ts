@@ -1,9 +1,9 @@
 import type { Field, Register, RegisterRange } from "../../emulator/registers/declare.ts";
 import { hex, NO_REGISTER, type RegisterMap } from "../../emulator/registers/register-map.ts";
-import { type ChosenRegisters, registerPage } from "../page/registers/register-page.ts";
+import type { ChosenRegisters } from "../page/registers/register-page.ts";
 import { declarationOfEntry, deviceNamed } from "./catalogue.ts";
 import { EXIT_PASSED, UsageError } from "./exit-codes.ts";
-import { checkOut, PAGE_FLAGS, writeOut } from "./page-flags.ts";
+import { checkOut, loadRegisterPage, PAGE_FLAGS, writeOut } from "./page-flags.ts";
 import { suggestion } from "./suggest.ts";
 import { folded, lineWidth, painter } from "./terminal.ts";
 import type { Arguments, Verb } from "./verb.ts";
@@ -51,7 +51,7 @@ export const regs: Verb = {
     if (given.has("html")) {
       const out = given.value("out") ?? `${declaration.name}-registers.html`;
       checkOut(out, given);
-      writeOut(out, registerPage(declaration, chosen), (line) => console.log(line));
+      writeOut(out, (await loadRegisterPage())(declaration, chosen), (line) => console.log(line));
     } else if (given.has("json")) console.log(JSON.stringify(jsonOf(device, chosen)));
     else for (const { bar, registers } of chosen) printTable(bar, registers);
     return EXIT_PASSED;

@@ -3,7 +3,6 @@ import type { DamagePlan } from "../../emulator/wire/damage/damage-plan.ts";
 import type { DamageLedger } from "../../emulator/wire/damage/ledger.ts";
 import { ledgerLines } from "../../emulator/wire/damage/ledger-text.ts";
 import { replayTitle } from "../page/report/report-contents.ts";
-import { reportPage } from "../page/report/report-page.ts";
 import { TraceCollector } from "../page/report/trace-contents.ts";
 import { replay as runReplay } from "../replay/replay.ts";
 import { type ReplayExpectation, type ReplayOptions, speedOf } from "../replay/replay-options.ts";
@@ -15,7 +14,7 @@ import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_PASSED, UsageErro
 import { onInterrupt } from "./interrupt.ts";
 import { isPath } from "./own-devices.ts";
 import { COMMAND, EXPLORE_COMMAND, PACKAGE_FOLDER, REPLAY_COMMAND } from "./own-name.ts";
-import { checkOut, writeOut } from "./page-flags.ts";
+import { checkOut, loadReportPage, writeOut } from "./page-flags.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { optionsOf, REPLAY_FLAGS, REPLAY_NOTES } from "./replay-flags.ts";
 import { replayText } from "./replay-text.ts";
@@ -92,7 +91,12 @@ export const replay: Verb = {
       const trace = collector?.contents();
       const declarations = await declarationsOf(trace, catalogue);
       const traced = trace === undefined ? {} : { trace };
-      const { text } = reportPage({ title: replayTitle(report), replay: report, declarations, ...traced });
+      const { text } = (await loadReportPage())({
+        title: replayTitle(report),
+        replay: report,
+        declarations,
+        ...traced,
+      });
       writeOut(page, text, isJson ? () => {} : (line) => console.log(`  report    ${line}`));
     }
     if (!isJson && options.file === undefined && !report.interrupted) {

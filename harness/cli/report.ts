@@ -1,11 +1,10 @@
 import { basename, extname } from "node:path";
 import { type ReportContents, replayTitle } from "../page/report/report-contents.ts";
-import { reportPage } from "../page/report/report-page.ts";
 import type { TraceContents } from "../page/report/trace-contents.ts";
 import type { ReplayReport } from "../replay/replay-report.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
 import { EXIT_PASSED, UsageError } from "./exit-codes.ts";
-import { checkOut, PAGE_FLAGS, writeOut } from "./page-flags.ts";
+import { checkOut, loadReportPage, PAGE_FLAGS, writeOut } from "./page-flags.ts";
 import { declarationsOf, EVENT_LIMIT, readInput } from "./report-inputs.ts";
 import { rerunForReport } from "./report-token.ts";
 import { type Arguments, type Verb, wholeNumber } from "./verb.ts";
@@ -49,9 +48,9 @@ export const report: Verb = {
 };
 
 /** Writes the page, and says what is in it. */
-function finishReport(out: string, contents: ReportContents, given: Arguments): number {
+async function finishReport(out: string, contents: ReportContents, given: Arguments): Promise<number> {
   const title = given.value("title") ?? contents.title;
-  const { text, sections } = reportPage({ ...contents, title });
+  const { text, sections } = (await loadReportPage())({ ...contents, title });
   const say = given.has("json") || out === "-" ? () => {} : (line: string) => console.log(line);
   writeOut(out, text, say);
   if (given.has("json") && out !== "-") {

@@ -1,5 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync, unlinkSync, writeFileSync } from "node:fs";
-import { PAGE_MARK } from "./page.ts";
+
+/** Stands at the top of every page, and tells a page of ours from a file that must not be overwritten. */
+export const PAGE_MARK = '<meta name="generator" content="softbar">';
 
 /** A page cannot be put where it was asked for. The message says why and what to do. */
 export class PageFileError extends Error {

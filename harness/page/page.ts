@@ -1,9 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Html, html, jsonForScript, Html as Markup } from "./html.ts";
 import { inlineScript } from "./inline-script.ts";
-
-/** Stands at the top of every page, and tells a page of ours from a file that must not be overwritten. */
-export const PAGE_MARK = '<meta name="generator" content="softbar">';
+import { PAGE_MARK } from "./page-file.ts";
 
 export interface Page {
   readonly title: string;
