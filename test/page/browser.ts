@@ -31,6 +31,9 @@ export interface Opened {
   readonly requests: readonly string[];
 }
 
+/** For `expect.poll`: longer than any page takes on a machine that is busy with something else. */
+export const PATIENTLY = { timeout: 10_000 } as const;
+
 /** One browser for the tests of a file. */
 export class TestBrowser {
   readonly folder: string = mkdtempSync(join(tmpdir(), "softbar-page-"));

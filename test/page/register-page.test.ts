@@ -4,7 +4,7 @@ import { bit, bits, notModelled, register } from "../../emulator/registers/decla
 import { RegisterMap } from "../../emulator/registers/register-map.ts";
 import { declarationOf, loadDevice } from "../../emulator/run/machine.ts";
 import { registerPage } from "../../harness/page/registers/register-page.ts";
-import { chromiumPath, type Opened, overflowOf, problemsOf, TestBrowser, tabWalk } from "./browser.ts";
+import { chromiumPath, type Opened, overflowOf, PATIENTLY, problemsOf, TestBrowser, tabWalk } from "./browser.ts";
 
 /** The page of a device, whole. */
 async function pageOf(spec: Parameters<typeof loadDevice>[0]): Promise<string> {
@@ -69,7 +69,7 @@ describe.skipIf(chromiumPath === undefined)("the register page in a browser", ()
   test("an anchor, by name or by offset, brings its register into sight", async () => {
     const { page } = await browser.open(await pageOf(ixgbe()), { anchor: "0xd028" });
     const top = (): Promise<number> => page.$eval("#RXDCTL", (card) => card.getBoundingClientRect().top);
-    await expect.poll(top).toBeLessThan(400);
+    await expect.poll(top, PATIENTLY).toBeLessThan(400);
     expect(await top()).toBeGreaterThanOrEqual(0);
     await page.close();
   });

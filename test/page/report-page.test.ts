@@ -8,7 +8,7 @@ import type { ReportContents } from "../../harness/page/report/report-contents.t
 import { reportPage } from "../../harness/page/report/report-page.ts";
 import { TraceCollector, type TraceContents } from "../../harness/page/report/trace-contents.ts";
 import { ixgbeTarget } from "../../scenarios/index.ts";
-import { chromiumPath, overflowOf, problemsOf, TestBrowser, tabWalk } from "./browser.ts";
+import { chromiumPath, overflowOf, PATIENTLY, problemsOf, TestBrowser, tabWalk } from "./browser.ts";
 import { SyntheticTrace } from "./synthetic-trace.ts";
 
 /** A trace of so many events, and what a report is made of it. */
@@ -86,14 +86,14 @@ describe.skipIf(chromiumPath === undefined)("the report in a browser", () => {
     expect(await selectedOf(page)).toBe(findings[0]);
     const handler = trace.events.find((event) => event.kind === "handler-enter" && event.seq > 50_000);
     await page.evaluate(`location.hash = "event-${handler?.seq}"`);
-    await expect.poll(() => selectedOf(page)).toBe(`${handler?.seq}`);
+    await expect.poll(() => selectedOf(page), PATIENTLY).toBe(`${handler?.seq}`);
     await page.click(".details .steps button");
     expect(await selectedOf(page)).toBe(`${handler?.after?.[0]?.from}`);
 
     // The filter counts what the trace has.
     await page.fill("#event-text", "frame out, port 0, 1018 B");
     const count = trace.events.filter((event) => entryText(event) === "frame out, port 0, 1018 B").length;
-    await expect.poll(() => page.textContent("#event-count")).toBe(`${count} of 100,000 events`);
+    await expect.poll(() => page.textContent("#event-count"), PATIENTLY).toBe(`${count} of 100,000 events`);
     await page.fill("#event-text", "");
     for (const box of await page.$$("[name=group]:not([value=interrupt])")) await box.uncheck();
     const interrupts = trace.events.filter(({ kind }) => kind === "interrupt" || kind.startsWith("handler-")).length;
