@@ -68,7 +68,10 @@ describe.skipIf(chromiumPath === undefined)("the report in a browser", () => {
       }, share);
       const expected = Math.floor(share * trace.events.length);
       await expect
-        .poll(async () => Object.keys(await rowsOf(page)).some((seq) => Math.abs(Number(seq) - expected) < 60))
+        .poll(
+          async () => Object.keys(await rowsOf(page)).some((seq) => Math.abs(Number(seq) - expected) < 60),
+          PATIENTLY,
+        )
         .toBe(true);
       const rows = await rowsOf(page);
       expect(Object.keys(rows).length).toBeLessThan(150);
@@ -99,7 +102,7 @@ describe.skipIf(chromiumPath === undefined)("the report in a browser", () => {
     const interrupts = trace.events.filter(({ kind }) => kind === "interrupt" || kind.startsWith("handler-")).length;
     // A kind that has no box, a reset, stays.
     await expect
-      .poll(() => page.textContent("#event-count"))
+      .poll(() => page.textContent("#event-count"), PATIENTLY)
       .toBe(`${interrupts.toLocaleString("en-US")} of 100,000 events`);
     expect(complaints).toEqual([]);
     expect(requests).toHaveLength(1);

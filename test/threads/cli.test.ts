@@ -327,6 +327,7 @@ describe("the other verbs", () => {
         "devices",
         "regs",
         "vm",
+        "serve",
         "new",
       ]);
     }
