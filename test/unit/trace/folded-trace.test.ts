@@ -202,6 +202,20 @@ test("a driver that polls is told once, with how often", async () => {
   expect(eventsOf(records, "wake").map((event) => event.for)).toEqual(["relax"]);
 });
 
+test("in memory the first events are kept, and the others counted", async () => {
+  const bed = await plugIn(edu(), { run: "folded", trace: { eventLimit: 10 } });
+  for (let count = 0; count < 20; count++) bed.pci.bar(0).write32(0x04, count);
+  await bed.close();
+  const { records, lostCount, events, eventCount } = bed.trace();
+  checkOrder(records);
+  expect(events).toHaveLength(10);
+  expect(lostCount).toBe(eventCount - 10);
+  expect(records.slice(-2)).toMatchObject([
+    { kind: "lost", count: lostCount },
+    { kind: "end", eventCount: 10, lostCount, reason: "limit", message: expect.stringContaining("first 10 events") },
+  ]);
+});
+
 test("a bed without a trace says so, and one that is not traced is not wrapped", async () => {
   const bed = await plugIn(edu(), { run: "folded" });
   expect(() => bed.trace()).toThrow(/trace: true/);
