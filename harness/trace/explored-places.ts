@@ -48,6 +48,11 @@ export class ExploredPlaces {
     return this.#registers.fields(device, bar, offset, byteLength, value);
   }
 
+  /** Whether a write there is a doorbell, as far as its device declares it. */
+  isDoorbell({ device, bar, offset }: ExploredRegister): boolean {
+    return this.#registers.isDoorbell(device, bar, offset);
+  }
+
   /** A place in configuration space. */
   config(address: number): { readonly device: number; readonly offset: number; readonly isWrite: boolean } {
     const { state } = this.#machine;

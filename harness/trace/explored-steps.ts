@@ -132,6 +132,7 @@ export class ExploredSteps {
           kind: "dma-write",
           ...base,
           ...this.#dma(at, length),
+          bytes: littleEndian(this.#value(at)),
           ...(operand[at] === 1 ? { relaxed: true } : {}),
         };
       case k.MESSAGE:
@@ -173,8 +174,10 @@ export class ExploredSteps {
       case k.BUFFERED_IO:
       case k.COMBINED_WRITE:
         return { kind: "leaves-cpu", ...base, what: what(), value: this.#value(at) };
-      case k.POSTED_WRITE:
-        return { kind: "register-write", ...base, ...this.#written(at) };
+      case k.POSTED_WRITE: {
+        const isDoorbell = this.#places.isDoorbell(this.#registerAt(at));
+        return { kind: "register-write", ...base, ...this.#written(at), ...(isDoorbell ? { doorbell: true } : {}) };
+      }
       case k.READ_REQUEST:
         return this.#arrival(at, base);
       case k.COMPLETION:
@@ -281,6 +284,11 @@ export class ExploredSteps {
     const { result, resultHigh, byteLength } = this.#trace;
     return valueText(widthOf(byteLength[at] as number), result[at] as number, resultHigh[at] as number);
   }
+}
+
+/** The bytes of a value as they lie in memory. */
+function littleEndian(value: string): string {
+  return (value.slice(2).match(/../g) ?? []).reverse().join("");
 }
 
 /** Of an access; other steps have words. */

@@ -4,7 +4,7 @@ import type { StepTrace } from "../../emulator/explore/trace.ts";
 import { ExploredEdges, isEntry } from "./explored-edges.ts";
 import { ExploredPlaces } from "./explored-places.ts";
 import { ExploredSteps } from "./explored-steps.ts";
-import type { TraceEvent, TraceRecord } from "./trace-event.ts";
+import type { TraceEdge, TraceEvent, TraceRecord } from "./trace-event.ts";
 import { type ExploredRun, TRACE_VERSION, type TraceActor, type TraceEnd } from "./trace-header.ts";
 
 /** Steps that the trace of a run may have. */
@@ -47,7 +47,7 @@ export function exploredRecords(traced: TracedRun): TraceRecord[] {
   let timeNs = 0;
   for (let at = 0; at < trace.count; at++) {
     timeNs = Math.max(timeNs, (trace.timeNs[at] as number) - originNs);
-    const after = edges.into(at, run.model !== "sc");
+    const after = edges.into(at, run.model !== "sc").map((edge) => asked(edge, records[edge.from + 1]));
     const line = isEntry(trace, at) ? "" : lineOf(trace.actor[at] as number, trace.ordinal[at] as number);
     const event: TraceEvent = steps.event(at, { seq: at, timeNs, actor: steps.actorOf(at) });
     records.push({ ...event, ...(after.length === 0 ? {} : { after }), ...(line === "" ? {} : { line }) });
@@ -58,6 +58,16 @@ export function exploredRecords(traced: TracedRun): TraceRecord[] {
   const end: TraceEnd = { kind: "end", eventCount: trace.count, lostCount, reason, message: failure };
   records.push(end);
   return records;
+}
+
+/**
+ * A card asks for memory within the step in which something reaches it: what comes back comes after that, and after no
+ * event of its own as elsewhere.
+ */
+function asked(edge: TraceEdge, source: TraceRecord | undefined): TraceEdge {
+  if (edge.why !== "completion" || source === undefined) return edge;
+  if (source.kind === "dma-read" || source.kind === "register-read" || source.kind === "step") return edge;
+  return { from: edge.from, why: source.kind === "register-write" && source.doorbell === true ? "doorbell" : "effect" };
 }
 
 /** All that there may be, and those that take a step. */

@@ -168,7 +168,7 @@ export class PerfettoWriter implements TraceWriter {
   #args(event: TraceEvent): object {
     const { timeNs, seq } = event;
     return {
-      what: eventText(event, this.#header),
+      what: eventText(event, this.#header).trim(),
       seq,
       timeNs,
       ...(event.line === undefined ? {} : { line: event.line }),

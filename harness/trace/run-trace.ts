@@ -8,6 +8,9 @@ import { FileOutput, TextOutput } from "./trace-output.ts";
 import { TraceText } from "./trace-text.ts";
 import { JsonLinesWriter } from "./trace-writer.ts";
 
+/** Some 500 bytes each. */
+const EVENT_LIMIT = 1_000_000;
+
 /** What drains a trace into a {@link RunTrace}. */
 interface Source {
   drain(): number;
@@ -22,15 +25,20 @@ export class RunTrace {
   readonly #filter: TraceFilter;
   readonly #records: TraceRecord[] = [];
   readonly #source: () => Source | undefined;
+  readonly #eventLimit: number;
   #lostCount = 0;
+  #keptCount = 0;
+  /** Events behind the limit. */
+  #omittedCount = 0;
 
   /** Throws what the file system throws, where the trace goes to a file. `source` is asked late. */
-  constructor({ file, filter = {} }: TraceOptions, source: () => Source | undefined) {
+  constructor({ file, filter = {}, eventLimit = EVENT_LIMIT }: TraceOptions, source: () => Source | undefined) {
     this.#path = file;
     this.#file = file === undefined ? undefined : new FileOutput(file);
     this.#writer = this.#file === undefined ? undefined : new JsonLinesWriter(this.#file);
     this.#filter = new TraceFilter(filter);
     this.#source = source;
+    this.#eventLimit = file === undefined ? eventLimit : Number.POSITIVE_INFINITY;
   }
 
   /** Called with each record as it comes. */
@@ -38,10 +46,31 @@ export class RunTrace {
     if (record.kind === "lost") this.#lostCount += record.count;
     const left = this.#filter.filtered(record);
     if (left === undefined) return;
-    if (this.#writer === undefined) this.#records.push(left);
+    if (isEvent(left) && this.#keptCount++ >= this.#eventLimit) {
+      this.#omittedCount++;
+      return;
+    }
+    if (left.kind === "end" && this.#omittedCount > 0) this.#endAtLimit(left);
+    else if (this.#writer === undefined) this.#records.push(left);
     else this.#writer.write(left);
     if (record.kind === "end") this.#file?.closeNow();
   };
+
+  #endAtLimit(end: TraceEnd): void {
+    const last = this.#records.findLast(isEvent);
+    this.#records.push({ kind: "lost", count: this.#omittedCount, timeNs: last?.timeNs ?? 0 });
+    const message = [
+      end.message,
+      `only the first ${this.#eventLimit} events are kept in memory: { trace: { file } } keeps all`,
+    ];
+    this.#records.push({
+      kind: "end",
+      eventCount: (last?.seq ?? -1) + 1,
+      lostCount: this.lostCount,
+      reason: end.reason === "complete" ? "limit" : end.reason,
+      message: message.filter((text) => text !== "").join("; "),
+    });
+  }
 
   /** What has happened up to now, in order. Throws TestbedError when the trace goes to a file. */
   get events(): readonly TraceEvent[] {
@@ -66,10 +95,10 @@ export class RunTrace {
     return source?.eventCount ?? 0;
   }
 
-  /** Events that came faster than they were taken away. */
+  /** Events that came faster than they were taken away, or behind the limit. */
   get lostCount(): number {
     this.#source()?.drain();
-    return this.#lostCount;
+    return this.#lostCount + this.#omittedCount;
   }
 
   /** As people read it. */
@@ -90,6 +119,6 @@ export class RunTrace {
 
   #endSoFar(): TraceEnd {
     const eventCount = (this.events.at(-1)?.seq ?? -1) + 1;
-    return { kind: "end", eventCount, lostCount: this.#lostCount, reason: "complete", message: "" };
+    return { kind: "end", eventCount, lostCount: this.lostCount, reason: "complete", message: "" };
   }
 }

@@ -7,7 +7,7 @@ const DMA_BYTES = 64;
 
 /** What a trace of a testbed is to hold, and where it goes. */
 export interface TraceOptions {
-  /** A file that gets the trace as JSON lines while it comes. Without it, it is kept in memory. */
+  /** A file that gets the trace as JSON lines while it comes, whole once the testbed is closed. Without it, it is kept in memory. */
   readonly file?: string;
   /** How much of each frame is kept. Default: all of it; 0 for none. */
   readonly frameBytes?: number;
@@ -15,6 +15,8 @@ export interface TraceOptions {
   readonly dmaBytes?: number;
   /** Which events are kept; all of them without it. They are numbered as if all were. */
   readonly filter?: TraceFilterOptions;
+  /** How many events are kept in memory, the first ones; what comes behind is counted as lost. Default 1,000,000. */
+  readonly eventLimit?: number;
   /** For people. Default: the devices' names. */
   readonly title?: string;
   /** Shared memory for each thread that is traced, a power of two from 1 MiB on. Default 4 MiB, some 80,000 events. */

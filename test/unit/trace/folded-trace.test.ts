@@ -65,6 +65,15 @@ test("descriptors are decoded, and what the driver wrote is what the card fetche
   const data = fetched.filter(({ layout }) => layout === "transmit data descriptor");
   expect(data.map(({ fields }) => fields.LENGTH)).toEqual(sent.map((frame) => frame.length));
   for (const { fields } of data) expect(fields).toMatchObject({ EOP: 1, IFCS: 1, DEXT: 1, DTYP: 3 });
+  // A card fetches its receive descriptors in bursts; of the bytes that are kept, each is decoded.
+  const bursts = eventsOf(records, "dma-data").filter(
+    ({ buffer, byteLength }) => buffer === "rx ring 0" && byteLength > 64,
+  );
+  expect(bursts.length).toBeGreaterThan(0);
+  for (const { records: decoded = [] } of bursts)
+    expect(decoded.map(({ layout, offset }) => [layout, offset])).toEqual(
+      [0, 16, 32, 48].map((offset) => ["receive descriptor", offset]),
+    );
   const writeBacks = eventsOf(records, "dma-write").flatMap((event) => event.records ?? []);
   expect(writeBacks.filter(({ layout }) => layout === "transmit write-back")).toHaveLength(sent.length);
   expect(writeBacks.find(({ layout }) => layout === "receive write-back")?.fields).toMatchObject({
@@ -188,7 +197,8 @@ test("a driver that polls is told once, with how often", async () => {
     expect(buffer.readAcquire32(8)).toBe(0);
     bed.pci.cpu.relax();
   }
-  buffer.write32(8, 5);
+  // Past the tracer, as a card's DMA is.
+  buffer.bytes[8] = 5;
   expect(buffer.readAcquire32(8)).toBe(5);
   await bed.close();
   const { records } = bed.trace();
@@ -200,6 +210,35 @@ test("a driver that polls is told once, with how often", async () => {
   ]);
   expect(eventsOf(records, "wait").map((event) => event.for)).toEqual(["relax"]);
   expect(eventsOf(records, "wake").map((event) => event.for)).toEqual(["relax"]);
+});
+
+test("a write that the function refuses leads nowhere, and the next one to its own arrival", async () => {
+  const bed = await plugIn(edu(), { run: "folded", trace: true });
+  const command = bed.pci.config.read16(4);
+  bed.pci.config.write16(4, command & ~2);
+  bed.pci.bar(0).write32(0x04, 1);
+  bed.pci.config.write16(4, command);
+  bed.pci.bar(0).write32(0x04, 2);
+  bed.pci.bar(0).write32(0x04, 2);
+  await bed.close();
+  const { records } = bed.trace();
+  const [, second, third] = eventsOf(records, "mmio-write");
+  const arrivals = eventsOf(records, "register-write");
+  expect(arrivals.map((event) => causeOf(records, event, "post")?.seq)).toEqual([second?.seq, third?.seq]);
+});
+
+test("in memory the first events are kept, and the others counted", async () => {
+  const bed = await plugIn(edu(), { run: "folded", trace: { eventLimit: 10 } });
+  for (let count = 0; count < 20; count++) bed.pci.bar(0).write32(0x04, count);
+  await bed.close();
+  const { records, lostCount, events, eventCount } = bed.trace();
+  checkOrder(records);
+  expect(events).toHaveLength(10);
+  expect(lostCount).toBe(eventCount - 10);
+  expect(records.slice(-2)).toMatchObject([
+    { kind: "lost", count: lostCount },
+    { kind: "end", eventCount: 10, lostCount, reason: "limit", message: expect.stringContaining("first 10 events") },
+  ]);
 });
 
 test("a bed without a trace says so, and one that is not traced is not wrapped", async () => {

@@ -242,6 +242,12 @@ describe("a filter", () => {
     );
   });
 
+  test("keeps what begins at its beginning, and not what begins at its end", () => {
+    const filter = new TraceFilter({ fromNs: 10, toNs: 20 });
+    const at = (timeNs: number): TraceEvent => ({ kind: "step", seq: 0, timeNs, actor: "cpu0", text: "" });
+    expect([9, 10, 19, 20].map((timeNs) => filter.wants(at(timeNs)))).toEqual([false, true, true, false]);
+  });
+
   test("is read from words", () => {
     expect(parseTraceFilter("register=RDT*+TDT*,kind=dma-*, time=1.5ms..2ms,device=ixgbe,actor=cpu0")).toEqual({
       registers: ["RDT*", "TDT*"],
