@@ -322,8 +322,11 @@ describe("the other verbs", () => {
         "capture",
         "explore",
         "rerun",
+        "trace",
         "devices",
         "regs",
+        "vm",
+        "serve",
         "new",
       ]);
     }
