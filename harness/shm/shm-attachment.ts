@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, openSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Iommu } from "../../emulator/memory/iommu.ts";
 import type { Endpoint } from "../../emulator/pcie/endpoint.ts";
@@ -92,6 +92,8 @@ class ShmDevice implements EventSource {
     let busy = this.#serveRequest();
     const mirrors = this.#mirrors;
     for (let index = 0; index < mirrors.length; index++) if ((mirrors[index] as Mirror).poll()) busy = true;
+    // Plain: the client needs it some time, and an atomic store costs as much as the look.
+    this.#control[word.LOOKS] = ((this.#control[word.LOOKS] as number) + 1) | 0;
     if (busy) this.#idlePolls = 0;
     else if (++this.#idlePolls > IDLE_POLLS) this.#sleep();
     return busy;
@@ -160,12 +162,12 @@ function mapNew(libc: Libc, path: string, byteLength: number): MappedFile {
   }
 }
 
-/** A process of another user is there too, although it may not be signalled. */
+/** One that was killed and that nobody has buried yet (state Z) is dead too. */
 function isAlive(processNumber: number): boolean {
   try {
-    process.kill(processNumber, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    const status = readFileSync(`/proc/${processNumber}/stat`, "latin1");
+    return !/^[ZX]/.test(status.slice(status.lastIndexOf(")") + 2));
+  } catch {
+    return false;
   }
 }

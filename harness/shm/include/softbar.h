@@ -39,12 +39,15 @@
 #define SB_MAGIC 0x4d534253u
 #define SB_VERSION 1u
 #define SB_PAGE_BYTES 4096u
+/* Looks in which a device comes to each of its registers. */
+#define SB_LOOKS 128u
 
 struct sb_control {
   uint32_t magic, version, dma_bytes, dma_base_low, dma_base_high, unused0[11];
   uint32_t client, request, unused1[14];
   uint32_t asleep, unused2[15];
-  uint32_t generation, unused3[15];
+  uint32_t generation, unused3[7];
+  uint32_t looks, unused4[7];
   uint32_t bar_bytes[6];
 };
 
@@ -214,7 +217,19 @@ SB_INLINE void sb_relax(void) {
   __asm__ volatile("yield");
 #endif
 }
-SB_INLINE void sb_delay_us(uint32_t duration_us) { usleep(duration_us); }
+/**
+ * Waits at least so long, and until the device has gone through all its registers since: on a machine that is busy its thread
+ * may not have run at all meanwhile, and a driver's limits are made for a card that does. No longer than a second more.
+ */
+SB_INLINE void sb_delay_us(uint32_t duration_us) {
+  uint32_t start = __atomic_load_n(&sb_state.control->looks, __ATOMIC_SEQ_CST);
+  usleep(duration_us);
+  for (int tries = 0; tries < 10000; tries++) {
+    if (__atomic_load_n(&sb_state.control->looks, __ATOMIC_SEQ_CST) - start >= SB_LOOKS) return;
+    sb_wake();
+    usleep(100);
+  }
+}
 
 /** What `--set NAME=NUMBER` gave, or `otherwise`. */
 SB_INLINE int32_t sb_option(const char *name, int32_t otherwise) {
@@ -246,9 +261,12 @@ SB_INLINE SB_UNUSED void sb_open(const char *folder) {
   if (__atomic_load_n(&control->magic, __ATOMIC_SEQ_CST) != SB_MAGIC || control->version != SB_VERSION)
     sb_panic("%s/control is not of this version of softbar", folder);
   uint32_t nobody = 0;
-  while (!__atomic_compare_exchange_n(&control->client, &nobody, (uint32_t)getpid(), false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-    /* One that was killed has left its number behind: it is replaced. */
-    if (kill((pid_t)nobody, 0) == 0 || errno != ESRCH) sb_panic("process %u has the device in %s", nobody, folder);
+  for (int tries = 0; !__atomic_compare_exchange_n(&control->client, &nobody, (uint32_t)getpid(), false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);) {
+    /* One that was killed has left its number behind: it is replaced, at once or when the system has buried it. */
+    if (kill((pid_t)nobody, 0) != 0 && errno == ESRCH) continue;
+    if (++tries == 20) sb_panic("process %u has the device in %s", nobody, folder);
+    nobody = 0;
+    usleep(50000);
   }
   sb_state.control = control;
   sb_state.dma = sb_map_file(folder, "dma", control->dma_bytes);
