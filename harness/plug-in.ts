@@ -1,5 +1,7 @@
 import type { DeviceSpec } from "../emulator/pcie/device-model.ts";
 import { createTables, loadDevice } from "../emulator/run/machine.ts";
+import { kernelSide } from "./faults/bed-faults.ts";
+import { faulty } from "./faults/faulty.ts";
 import { FoldedTestbed } from "./folded-testbed.ts";
 import { callerLine } from "./open-testbeds.ts";
 import type { PlugInOptions, Testbed } from "./testbed.ts";
@@ -20,11 +22,25 @@ export async function plugIn(
   options: PlugInOptions = {},
 ): Promise<Testbed> {
   const openedAt = callerLine();
-  const specs = Array.isArray(devices) ? (devices as readonly DeviceSpec[]) : [devices as DeviceSpec];
+  const given = Array.isArray(devices) ? (devices as readonly DeviceSpec[]) : [devices as DeviceSpec];
+  // MachineOptions travel to the device thread; rules go over the control plane.
+  const { faults: rules, faultSeed, ...machine } = options;
+  const specs = rules === undefined ? given : given.map((spec) => faulty(spec));
+  const kernel = rules === undefined ? undefined : kernelSide(specs.length);
   const loaded = await Promise.all(specs.map(loadDevice));
-  if (options.run === "folded") return new FoldedTestbed(loaded, options);
-  return ThreadedTestbed.start(specs, createTables(loaded, options), options, {
-    openedAt,
-    notice: (lines) => console.warn(lines.join("\n")),
-  });
+  const bed =
+    options.run === "folded"
+      ? new FoldedTestbed(loaded, machine, { kernel })
+      : await ThreadedTestbed.start(specs, createTables(loaded, machine), machine, {
+          openedAt,
+          notice: (lines) => console.warn(lines.join("\n")),
+          kernel,
+        });
+  try {
+    if (rules !== undefined) await bed.faults.arm(rules, faultSeed);
+  } catch (error) {
+    await bed.close();
+    throw error;
+  }
+  return bed;
 }

@@ -17,7 +17,9 @@ import type { MachineTables } from "../emulator/run/machine.ts";
 import { DeviceGoneError, DeviceStuckError, TestbedError } from "../emulator/run/testbed-error.ts";
 import { STATUS_CLOSED, STATUS_DEAD, ThreadStatus } from "../emulator/run/thread-status.ts";
 import { DriverThread } from "./driver-thread.ts";
+import { BedFaults, type kernelSide } from "./faults/bed-faults.ts";
 import { FindingInbox } from "./finding-inbox.ts";
+import { noFaults } from "./folded-testbed.ts";
 import { noteClosed, noteOpened } from "./open-testbeds.ts";
 import { TestWire } from "./test-wire.ts";
 import type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
@@ -34,7 +36,10 @@ const FLAG_SINCE_V8 = 13;
 const ROOM_NAP_MS = 1;
 const NAP_WORD = new Int32Array(new SharedArrayBuffer(4));
 
-type DeviceControl = Pick<DeviceThread, "addCpu" | "removeCpu" | "statistics" | "findings" | "isAtRest" | "reports">;
+type DeviceControl = Pick<
+  DeviceThread,
+  "addCpu" | "removeCpu" | "statistics" | "findings" | "isAtRest" | "reports" | "ask"
+>;
 
 /** Source (.ts) and package (.js) start their workers alike. */
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
@@ -59,6 +64,7 @@ export class ThreadedTestbed implements Testbed {
   readonly #answerLimitMs: number;
   readonly #ended: Promise<void>;
   readonly #joined: Promise<void>;
+  readonly #faults: BedFaults | undefined;
   /** What the device thread died of, as it was thrown. */
   #cause: Error | undefined;
   #closed: Promise<void> | undefined;
@@ -74,7 +80,13 @@ export class ThreadedTestbed implements Testbed {
     this.#findings = parts.findings;
     this.#ended = this.#watch();
     const cpu = createCpu(0, tables, status.buffer, limitUnderDebugger(this.#answerLimitMs));
-    this.functions = openCpu(cpu.handle, parts.notice);
+    const functions = openCpu(cpu.handle, parts.notice);
+    const { kernel } = parts;
+    this.functions = kernel === undefined ? functions : functions.map((pci, index) => kernel.around(pci, index));
+    if (kernel !== undefined)
+      this.#faults = new BedFaults((device, command) => {
+        return this.#answered(this.#connection.control.ask(device, command));
+      }, kernel.kernels);
     this.#life = new LifeWatch(status, cpu.handle.port);
     this.#joined = this.#join(cpu.seat);
   }
@@ -84,7 +96,7 @@ export class ThreadedTestbed implements Testbed {
     specs: readonly DeviceSpec[],
     tables: MachineTables,
     options: PlugInOptions,
-    extras: { readonly attachments?: readonly AttachmentSpec[]; readonly openedAt: string; readonly notice: Notice },
+    extras: Omit<ThreadParts, "options" | "findings"> & { readonly attachments?: readonly AttachmentSpec[] },
   ): Promise<ThreadedTestbed> {
     guardTypeStripping([import.meta.url, ...specs.map(({ moduleUrl }) => moduleUrl)]);
     const status = new ThreadStatus(ThreadStatus.createBuffer());
@@ -150,6 +162,10 @@ export class ThreadedTestbed implements Testbed {
 
   get notes(): readonly Finding[] {
     return this.#findings.of("note");
+  }
+
+  get faults(): BedFaults {
+    return this.#faults ?? noFaults();
   }
 
   cpu(index: number): TestbedCpu {
@@ -304,6 +320,7 @@ interface ThreadParts {
   readonly options: PlugInOptions;
   readonly notice: Notice;
   readonly findings: FindingInbox;
+  readonly kernel?: ReturnType<typeof kernelSide> | undefined;
 }
 
 function sleepMs(durationMs: number): Promise<void> {

@@ -1,10 +1,9 @@
 import type { Clock } from "../../emulator/clock/clock.ts";
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
-import type { DeviceModel, DevicePort, DmaDescription, ResetKind } from "../../emulator/pcie/device-model.ts";
+import type { DeviceModel, DevicePort, ResetKind } from "../../emulator/pcie/device-model.ts";
 import type { Endpoint } from "../../emulator/pcie/endpoint.ts";
-import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import type { WrappedDevice } from "../../emulator/run/device-thread.ts";
-import type { FindingKind } from "../../emulator/run/findings.ts";
+import { PassModel, PassPort } from "../pass-through.ts";
 import * as event from "./trace-ring.ts";
 import { TraceRing } from "./trace-ring.ts";
 
@@ -45,31 +44,20 @@ class TraceLog {
 }
 
 /** What the device asks of the machine. */
-class TracedPort implements DevicePort {
-  readonly clock: Clock;
-  readonly #port: DevicePort;
+class TracedPort extends PassPort {
   readonly #log: TraceLog;
 
   constructor(port: DevicePort, log: TraceLog) {
-    this.clock = port.clock;
-    this.#port = port;
+    super(port);
     this.#log = log;
   }
 
-  get outstandingReads(): number {
-    return this.#port.outstandingReads;
-  }
-
-  get busMasterEnabled(): boolean {
-    return this.#port.busMasterEnabled;
-  }
-
-  dmaRead(high: number, low: number, byteLength: number, tag: number, context: number): void {
+  override dmaRead(high: number, low: number, byteLength: number, tag: number, context: number): void {
     this.#log.note(event.TRACE_DMA_READ, 0, high, low, byteLength, 0);
-    this.#port.dmaRead(high, low, byteLength, tag, context);
+    super.dmaRead(high, low, byteLength, tag, context);
   }
 
-  dmaWrite(
+  override dmaWrite(
     high: number,
     low: number,
     memory: MemoryView,
@@ -78,151 +66,62 @@ class TracedPort implements DevicePort {
     flagOffset: number,
   ): void {
     this.#log.note(event.TRACE_DMA_WRITE, 0, high, low, byteLength, 0);
-    this.#port.dmaWrite(high, low, memory, offset, byteLength, flagOffset);
+    super.dmaWrite(high, low, memory, offset, byteLength, flagOffset);
   }
 
-  dmaWriteRelaxed(high: number, low: number, memory: MemoryView, offset: number, byteLength: number): void {
+  override dmaWriteRelaxed(high: number, low: number, memory: MemoryView, offset: number, byteLength: number): void {
     this.#log.note(event.TRACE_DMA_WRITE, 0, high, low, byteLength, 0);
-    this.#port.dmaWriteRelaxed?.(high, low, memory, offset, byteLength);
+    super.dmaWriteRelaxed(high, low, memory, offset, byteLength);
   }
 
-  raise(vector: number): void {
+  override raise(vector: number): void {
     this.#log.note(event.TRACE_MESSAGE, 0, vector, 0, 0, 0);
-    this.#port.raise(vector);
+    super.raise(vector);
   }
 
-  withdraw(vector: number): void {
-    this.#port.withdraw?.(vector);
-  }
-
-  setLegacyInterrupt(asserted: boolean): void {
+  override setLegacyInterrupt(asserted: boolean): void {
     this.#log.note(event.TRACE_LEGACY, 0, asserted ? 1 : 0, 0, 0, 0);
-    this.#port.setLegacyInterrupt(asserted);
+    super.setLegacyInterrupt(asserted);
   }
 
-  interruptMode(): "intx" | "msi" | "msix" {
-    return this.#port.interruptMode();
-  }
-
-  transmit(port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
+  override transmit(port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
     this.#log.note(event.TRACE_FRAME_OUT, 0, port, 0, byteLength, flags);
-    this.#port.transmit(port, memory, offset, byteLength, flags);
-  }
-
-  wireBacklogNs(port: number): number {
-    return this.#port.wireBacklogNs(port);
-  }
-
-  startTimer(timer: number, delayNs: number): void {
-    this.#port.startTimer(timer, delayNs);
-  }
-
-  stopTimer(timer: number): void {
-    this.#port.stopTimer(timer);
-  }
-
-  isTimerArmed(timer: number): boolean {
-    return this.#port.isTimerArmed(timer);
-  }
-
-  cancelDma(): void {
-    this.#port.cancelDma();
-  }
-
-  record(kind: FindingKind, rule: string, place: string, text: () => string): void {
-    this.#port.record(kind, rule, place, text);
+    super.transmit(port, memory, offset, byteLength, flags);
   }
 }
 
 /** What reaches the device. */
-class TracedModel implements DeviceModel {
-  readonly #device: DeviceModel;
+class TracedModel extends PassModel {
   readonly #log: TraceLog;
 
   constructor(device: DeviceModel, log: TraceLog) {
-    this.#device = device;
+    super(device);
     this.#log = log;
   }
 
-  get readHigh(): number {
-    return this.#device.readHigh;
-  }
-
-  set readHigh(word: number) {
-    this.#device.readHigh = word;
-  }
-
-  onWrite(bar: number, offset: number, byteLength: number, low: number, high: number): void {
+  override onWrite(bar: number, offset: number, byteLength: number, low: number, high: number): void {
     this.#log.note(event.TRACE_WRITE, byteLength, bar, offset, low, high);
-    this.#device.onWrite(bar, offset, byteLength, low, high);
+    super.onWrite(bar, offset, byteLength, low, high);
   }
 
-  onRead(bar: number, offset: number, byteLength: number): number {
-    const low = this.#device.onRead(bar, offset, byteLength);
-    this.#log.note(event.TRACE_READ, byteLength, bar, offset, low, this.#device.readHigh);
+  override onRead(bar: number, offset: number, byteLength: number): number {
+    const low = super.onRead(bar, offset, byteLength);
+    this.#log.note(event.TRACE_READ, byteLength, bar, offset, low, this.readHigh);
     return low;
   }
 
-  onDmaRead(tag: number, context: number, memory: MemoryView, offset: number, byteLength: number): void {
-    this.#device.onDmaRead(tag, context, memory, offset, byteLength);
-  }
-
-  onDmaReadError(tag: number, context: number): void {
+  override onDmaReadError(tag: number, context: number): void {
     this.#log.note(event.TRACE_DMA_READ_ERROR, 0, 0, 0, 0, 0);
-    this.#device.onDmaReadError(tag, context);
+    super.onDmaReadError(tag, context);
   }
 
-  describeRead(tag: number, context: number): DmaDescription | undefined {
-    return this.#device.describeRead?.(tag, context);
-  }
-
-  describeWrite(high: number, low: number): DmaDescription | undefined {
-    return this.#device.describeWrite?.(high, low);
-  }
-
-  onDmaWriteError(): void {
-    this.#device.onDmaWriteError();
-  }
-
-  onFrame(port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
+  override onFrame(port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
     this.#log.note(event.TRACE_FRAME_IN, 0, port, 0, byteLength, flags);
-    this.#device.onFrame(port, memory, offset, byteLength, flags);
+    super.onFrame(port, memory, offset, byteLength, flags);
   }
 
-  onTimer(timer: number): void {
-    this.#device.onTimer(timer);
-  }
-
-  onConfigChanged(): void {
-    this.#device.onConfigChanged?.();
-  }
-
-  onReset(kind: ResetKind): void {
+  override onReset(kind: ResetKind): void {
     this.#log.note(event.TRACE_RESET, 0, kind === "function-level" ? 1 : 0, 0, 0, 0);
-    this.#device.onReset(kind);
-  }
-
-  isIdle(): boolean {
-    return this.#device.isIdle();
-  }
-
-  statistics(): Record<string, number> {
-    return this.#device.statistics();
-  }
-
-  registerFile(bar: number): RegisterFile | undefined {
-    return this.#device.registerFile?.(bar);
-  }
-
-  hasRoomForFrame(port: number, byteLength: number): boolean {
-    return this.#device.hasRoomForFrame?.(port, byteLength) ?? true;
-  }
-
-  snapshot(): unknown {
-    return this.#device.snapshot();
-  }
-
-  restore(state: unknown): void {
-    this.#device.restore(state);
+    super.onReset(kind);
   }
 }

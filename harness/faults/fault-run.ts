@@ -1,0 +1,177 @@
+import { OutsideBufferError } from "../../emulator/driver/dma-buffer.ts";
+import type { LoadedDevice, MachineOptions } from "../../emulator/run/machine.ts";
+import { TestbedError } from "../../emulator/run/testbed-error.ts";
+import { RunLimit, RunLimitError } from "../explore/run-limit.ts";
+import { FoldedTestbed } from "../folded-testbed.ts";
+import type { Testbed } from "../testbed.ts";
+import { FaultInjector, type FaultSite } from "./fault-injector.ts";
+import { HangError, LimitedLink, type RunLimits, StepAccount } from "./fault-limits.ts";
+import { wrapDevice } from "./faulty.device.ts";
+import { faultyFunction, RefusedError } from "./faulty-function.ts";
+import { GuardError, MemoryGuard } from "./memory-guard.ts";
+
+/** What a driver is put through under each fault. */
+export interface FaultScenario<Context> {
+  /** Brings the driver up. What it allocates before it throws must be given back by then. */
+  readonly setup?: (bed: Testbed) => Context | Promise<Context>;
+  /** Returns when all is well or well again; throws the driver's own error when it is not. Its own checks are assertions. */
+  readonly body: (bed: Testbed, context: Context) => unknown;
+  /** What the driver has lost, in words, before it is closed: packet buffers that nobody has, say. */
+  readonly account?: (context: Context) => string | undefined;
+  /** Closes the driver, whatever has become of it: no DMA mapping may be left behind. */
+  readonly teardown?: (context: Context, bed: Testbed) => unknown;
+  /** Whether an error is one that a driver may give up with. Default: an Error that is no slip of the language nor of a test. */
+  readonly isClean?: (error: unknown) => boolean;
+}
+
+/**
+ * `recovered`: it came to its end · `clean-error`: it gave up with an error of its own · `hang`: it was stopped at a limit ·
+ * `lost-buffer`: something was not given back · `outside`: it reached for memory that is not its own · `violation`: it broke a
+ * rule of the device · `failed`: an assertion, or an error that is none of a driver's.
+ */
+export type FaultVerdict = "recovered" | "clean-error" | "hang" | "lost-buffer" | "outside" | "violation" | "failed";
+
+export interface FaultOutcome {
+  readonly verdict: FaultVerdict;
+  /** Why, in words; empty for "recovered". */
+  readonly detail: string;
+  /** Whether all faults that were armed have struck. */
+  readonly hasStruck: boolean;
+  /** Accesses and waits of the driver. */
+  readonly steps: number;
+}
+
+/** A site in a testbed of several devices. */
+export interface PlacedSite extends FaultSite {
+  readonly device: number;
+}
+
+/** A whole number of bytes that a driver with small rings gets by with; each run has memory of its own. */
+const MACHINE: MachineOptions = {
+  hostMemoryBytes: 1 << 22,
+  wireQueueBytes: 1 << 17,
+  iommu: { windowBytes: 1 << 25, mappingCount: 256 },
+};
+/** A power glitch takes all registers away under the driver, and what it does before it notices breaks rules. */
+const EXCUSED: readonly string[] = ["power-glitch", "write-lost", "operation-stuck"];
+
+/** One run of a scenario in virtual time, with the faults of a chain armed; the same every time. */
+export async function runWithFaults<Context>(
+  devices: readonly LoadedDevice[],
+  scenario: FaultScenario<Context>,
+  chain: readonly PlacedSite[],
+  options: { readonly limits: RunLimits; readonly wallLimit: RunLimit; readonly machine?: MachineOptions | undefined },
+  onSite: (site: PlacedSite) => void,
+): Promise<FaultOutcome> {
+  const injectors = devices.map((_, device) => {
+    const faults = new FaultInjector();
+    faults.arm(chain.filter((site) => site.device === device).map(({ kind, nth }) => ({ kind, nth })));
+    faults.onSite = (site) => onSite({ ...site, device });
+    return faults;
+  });
+  const account = new StepAccount(options.limits);
+  const guard = new MemoryGuard();
+  const bed = new FoldedTestbed(
+    devices.map((device, index) => wrapDevice(device, { rules: [], seed: 1, injector: injectors[index] })),
+    { ...MACHINE, ...options.machine },
+    {
+      link: (link) => new LimitedLink(link, account),
+      kernel: {
+        kernels: injectors,
+        around: (pci, index) => guard.around(faultyFunction(pci, injectors[index] as FaultInjector)),
+      },
+    },
+  );
+  const run = new ScenarioRun(scenario, bed, guard, options.wallLimit);
+  await run.toItsEnd();
+  if (!chain.some(({ kind }) => EXCUSED.includes(kind))) run.judgeRules();
+  const struckCount = injectors.reduce((sum, faults) => sum + faults.report().struck.length, 0);
+  return { ...run.outcome, hasStruck: struckCount >= chain.length, steps: account.steps };
+}
+
+/** Whether an error is one that a driver gives up with: the default of {@link FaultScenario.isClean}. */
+export function isCleanError(error: unknown): boolean {
+  if (error instanceof RefusedError) return true;
+  if (!(error instanceof Error) || error instanceof TestbedError) return false;
+  const slips = [TypeError, RangeError, ReferenceError, SyntaxError, EvalError, GuardError];
+  return !slips.some((Slip) => error instanceof Slip) && error.name !== "AssertionError";
+}
+
+class ScenarioRun<Context> {
+  outcome: Pick<FaultOutcome, "verdict" | "detail"> = { verdict: "recovered", detail: "" };
+  readonly #scenario: FaultScenario<Context>;
+  readonly #bed: FoldedTestbed;
+  readonly #guard: MemoryGuard;
+  readonly #limit: RunLimit;
+
+  constructor(scenario: FaultScenario<Context>, bed: FoldedTestbed, guard: MemoryGuard, limit: RunLimit) {
+    this.#scenario = scenario;
+    this.#bed = bed;
+    this.#guard = guard;
+    this.#limit = limit;
+  }
+
+  async toItsEnd(): Promise<void> {
+    const { setup, body, account, teardown } = this.#scenario;
+    let isUp = false;
+    let context = undefined as Context;
+    await this.#attempt(() => setup?.(this.#bed), (made) => {
+      context = made as Context;
+      isUp = true;
+    });
+    if (isUp) {
+      await this.#attempt(() => body(this.#bed, context));
+      if (this.outcome.verdict === "hang") return;
+      await this.#attempt(() => {
+        const lost = account?.(context);
+        if (lost !== undefined) this.#worsen("lost-buffer", lost);
+      });
+      await this.#attempt(() => teardown?.(context, this.#bed));
+    }
+    if (this.outcome.verdict === "hang") return;
+    await this.#attempt(() => this.#guard.check());
+    if (isUp && teardown === undefined) return;
+    const left = this.#bed.functions.reduce((sum, pci) => sum + pci.dma.mappingCount, 0);
+    if (left > 0) this.#worsen("lost-buffer", `${left} DMA mappings are left behind`);
+  }
+
+  judgeRules(): void {
+    const [broken] = this.#bed.violations;
+    if (broken !== undefined) this.#worsen("violation", `${broken.rule}: ${broken.message}`);
+  }
+
+  async #attempt(work: () => unknown, use: (value: unknown) => void = () => {}): Promise<void> {
+    let value: unknown;
+    try {
+      this.#limit.guard(() => {
+        value = work();
+      });
+      use(value instanceof Promise ? await value : value);
+    } catch (error) {
+      this.#judge(error);
+    }
+  }
+
+  #judge(error: unknown): void {
+    const detail = error instanceof Error ? `${error.name === "Error" ? "" : `${error.name}: `}${error.message}` : String(error);
+    if (error instanceof HangError || error instanceof RunLimitError) this.#worsen("hang", detail);
+    else if (error instanceof OutsideBufferError || error instanceof GuardError) this.#worsen("outside", detail);
+    else if ((this.#scenario.isClean ?? isCleanError)(error)) this.#worsen("clean-error", detail);
+    else this.#worsen("failed", detail);
+  }
+
+  /** The worst counts, and of two that are as bad the first. */
+  #worsen(verdict: FaultVerdict, detail: string): void {
+    if (BADNESS.indexOf(verdict) > BADNESS.indexOf(this.outcome.verdict)) this.outcome = { verdict, detail };
+  }
+}
+
+const BADNESS: readonly FaultVerdict[] = [
+  "recovered",
+  "clean-error",
+  "violation",
+  "lost-buffer",
+  "failed",
+  "outside",
+  "hang",
+];
