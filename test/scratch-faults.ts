@@ -1,23 +1,10 @@
-import { ixgbe } from "../devices/ixgbe/index.ts";
 import { everyFault } from "../harness/faults/every-fault.ts";
-import { frames } from "../harness/frames.ts";
-import { IxgbeDriver } from "../scenarios/drivers/ixgbe.ts";
-
-const FRAMES = frames(3, { seed: 12, minByteLength: 60, maxByteLength: 64 });
+const { default: m } = await import(process.argv[2] as string);
 const t0 = performance.now();
-const result = await everyFault(ixgbe(), {
-  setup: (bed) => IxgbeDriver.probe(bed.pci, { ringSize: 8, bufferCount: 24, promiscuous: true, interrupts: "msix" }),
-  teardown: (driver) => driver.close(),
-}, (bed, driver) => {
-  for (const frame of FRAMES) bed.wire.send(frame);
-  for (const frame of FRAMES) driver.transmit(frame);
-  let got = 0;
-  for (let tries = 0; tries < 20 && got < 3; tries++) {
-    if (!driver.waitForTraffic(5)) continue;
-    while (driver.receive() !== undefined) got++;
-  }
-  if (got < 3) throw new Error(`got ${got}`);
-});
-console.log((performance.now() - t0).toFixed(0), "ms", result.siteCount, result.failurePathCount, result.visitedCount, result.verdicts, result.kinds);
+const { devices, body, ...options } = m;
+const result = await everyFault(devices, { ...options, ...(process.argv[3] ? { only: [process.argv[3]] } : {}) }, body);
+console.log((performance.now() - t0).toFixed(0), "ms", result.siteCount, result.failurePathCount, result.visitedCount, JSON.stringify(result.verdicts), JSON.stringify(result.kinds));
 const seen = new Map<string, number>();
-for (const f of result.failures) { const k = f.name.split("#")[0] + " " + f.verdict + " " + f.detail.slice(0, 150); seen.set(k, (seen.get(k) ?? 0) + 1); if (seen.get(k) === 1) console.log(f.name, "|", f.where, "|", f.verdict, "|", f.detail.slice(0, 200)); }
+const all = process.argv[3] ? result.sites : result.failures;
+for (const f of all) { const k = f.name.split("#")[0] + " " + f.verdict + " " + f.detail.slice(0, 150); seen.set(k, (seen.get(k) ?? 0) + 1); if (seen.get(k) === 1) console.log(f.name, "|", f.where, "|", f.verdict, "|", f.detail.slice(0, 200)); }
+if (!process.argv[3]) { const c = new Map<string, number>(); for (const s of result.sites) if (s.verdict === "clean-error") { const k = s.detail.replaceAll(/0x[0-9a-f]+|\d+/g, "N").slice(0, 110); c.set(k, (c.get(k) ?? 0) + 1); } for (const [k, n] of [...c].sort((a, b) => b[1] - a[1])) console.log(n, k); }

@@ -332,7 +332,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   }
 
   record(kind: FindingKind, rule: string, place: string, text: () => string): void {
-    if (!this.slot.isPresent || (this.orderIsUnknown && this.declaration.orderRules?.includes(rule) === true)) return;
+    if (!this.slot.blames || (this.orderIsUnknown && this.declaration.orderRules?.includes(rule) === true)) return;
     this.findings.record(kind, rule, place, text);
   }
 

@@ -10,6 +10,8 @@ export class Slot {
    * and nobody is blamed for either. What the card asks for meanwhile is its wrapper's to stop.
    */
   isPresent = true;
+  /** True while what happens is a fault's doing: nobody is blamed for it. */
+  isQuiet = false;
   /** What a configuration read gives instead of `value`. */
   onConfigRead: ((offset: number, byteLength: number, value: number) => number) | undefined;
   readonly #config: ConfigSpace;
@@ -21,6 +23,11 @@ export class Slot {
     this.#powerOn = powerOn;
   }
 
+  /** Whether a broken rule is somebody's fault just now. */
+  get blames(): boolean {
+    return this.isPresent && !this.isQuiet;
+  }
+
   configRead(offset: number, byteLength: number, value: number): number {
     if (!this.isPresent) return 2 ** (8 * byteLength) - 1;
     return this.onConfigRead === undefined ? value : this.onConfigRead(offset, byteLength, value);
@@ -29,7 +36,9 @@ export class Slot {
   /** Power goes and comes again: everything is at its defaults, and the BARs are assigned and decoded as a kernel does at hot plug. */
   powerCycle(): void {
     const config = this.#config;
-    const addresses = Array.from({ length: BASE_ADDRESS_COUNT }, (_, index) => config.read(BASE_ADDRESS_0 + 4 * index, 4));
+    const addresses = Array.from({ length: BASE_ADDRESS_COUNT }, (_, index) =>
+      config.read(BASE_ADDRESS_0 + 4 * index, 4),
+    );
     config.reset();
     for (const [index, address] of addresses.entries()) config.write(BASE_ADDRESS_0 + 4 * index, 4, address);
     config.write(COMMAND, 2, COMMAND_MEMORY_SPACE);

@@ -3,7 +3,13 @@ import { loadDevice, type MachineOptions } from "../../emulator/run/machine.ts";
 import { RunLimit } from "../explore/run-limit.ts";
 import type { Testbed } from "../testbed.ts";
 import { FAULT_KINDS, type FaultKind, faultNumber } from "./fault-kinds.ts";
-import { type FaultOutcome, type FaultScenario, type FaultVerdict, type PlacedSite, runWithFaults } from "./fault-run.ts";
+import {
+  type FaultOutcome,
+  type FaultScenario,
+  type FaultVerdict,
+  type PlacedSite,
+  runWithFaults,
+} from "./fault-run.ts";
 
 /** A link does not lose a write: whoever wants to see it says so. */
 const NOT_BY_ITSELF: readonly FaultKind[] = ["write-lost"];

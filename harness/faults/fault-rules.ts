@@ -42,7 +42,9 @@ export function parseFaults(text: string): FaultRule[] {
     const [head = "", ...settings] = part.split(",").map((word) => word.trim());
     const [, kind = "", sign = "", number = ""] = /^([a-z-]+)(?:([#=])([\d.e-]+))?$/.exec(head) ?? [];
     if (!FAULT_KINDS.includes(kind as FaultKind) || sign === "")
-      throw new RangeError(`fault "${head}": want KIND#N or KIND=PROBABILITY; KIND is one of ${FAULT_KINDS.join(", ")}`);
+      throw new RangeError(
+        `fault "${head}": want KIND#N or KIND=PROBABILITY; KIND is one of ${FAULT_KINDS.join(", ")}`,
+      );
     const when = sign === "#" ? { nth: Number(number) } : { probability: Number(number) };
     const rule: FaultRule = { kind: kind as FaultKind, ...when, ...Object.fromEntries(settings.map(settingOf)) };
     checkRule(rule);
@@ -52,7 +54,7 @@ export function parseFaults(text: string): FaultRule[] {
 
 function settingOf(setting: string): [string, string | number] {
   const [, name = "", value = ""] = /^(where|limit|durationNs|device)=(.+)$/.exec(setting) ?? [];
-  if (name === "") throw new RangeError(`fault setting "${setting}": there are where=TEXT, limit=N, device=N and durationNs=N`);
+  if (name === "")
+    throw new RangeError(`fault setting "${setting}": there are where=TEXT, limit=N, device=N and durationNs=N`);
   return [name, name === "where" ? value : Number(value)];
 }
-

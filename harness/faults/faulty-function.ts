@@ -1,4 +1,11 @@
-import type { Dma, DmaAllocOptions, DmaBuffer, Interrupt, InterruptKind, PciFunction } from "../../emulator/pcie/driver-view.ts";
+import type {
+  Dma,
+  DmaAllocOptions,
+  DmaBuffer,
+  Interrupt,
+  InterruptKind,
+  PciFunction,
+} from "../../emulator/pcie/driver-view.ts";
 import type { FaultInjector, FaultPlace } from "./fault-injector.ts";
 import { faultNumber } from "./fault-kinds.ts";
 

@@ -47,7 +47,7 @@ class WritingPort extends PassPort {
     if (flagOffset < 0) {
       if (faults.meets(PAYLOAD_LATE, this, high, low)) {
         const copy = copyOf(memory, offset, byteLength);
-        delays.after(faults.durationNs, () => super.dmaWrite(high, low, copy, 0, byteLength, -1));
+        delays.after(faults.durationNs, () => this.#late(high, low, copy, 0, byteLength, -1));
       } else super.dmaWrite(high, low, memory, offset, byteLength, -1);
       return;
     }
@@ -58,11 +58,11 @@ class WritingPort extends PassPort {
     }
     const copy = copyOf(memory, offset, byteLength);
     const { durationNs } = faults;
-    const whole = (): void => super.dmaWrite(high, low, copy, 0, byteLength, flagOffset);
+    const whole = (): void => this.#late(high, low, copy, 0, byteLength, flagOffset);
     const flag = (): void => {
       const flagLow = ((low >>> 0) + flagOffset) | 0;
       const carry = (low >>> 0) + flagOffset > 0xffff_ffff ? 1 : 0;
-      super.dmaWrite((high + carry) | 0, flagLow, copy, flagOffset, FLAG_BYTES, 0);
+      this.#late((high + carry) | 0, flagLow, copy, flagOffset, FLAG_BYTES, 0);
     };
     if (kind === LATE) delays.after(durationNs, whole);
     else if (kind === CORRUPT) {
@@ -91,6 +91,14 @@ class WritingPort extends PassPort {
     }
     faults.durationNs = durationNs;
     return first;
+  }
+
+  /** The card is not where its driver believes it: what it may not do any more by then is not the driver's mistake. */
+  #late(high: number, low: number, copy: MemoryView, offset: number, byteLength: number, flagOffset: number): void {
+    const { slot } = this;
+    if (slot !== undefined) slot.isQuiet = true;
+    super.dmaWrite(high, low, copy, offset, byteLength, flagOffset);
+    if (slot !== undefined) slot.isQuiet = false;
   }
 
   #part(high: number, low: number, copy: MemoryView, from: number, to: number): void {
