@@ -84,7 +84,10 @@ export class Station {
     }
     driver.statistics();
     for (const frame of sent)
-      assert.ok(FRAMES.some((each) => Buffer.compare(each, frame) === 0), "a frame left that nobody has sent");
+      assert.ok(
+        FRAMES.some((each) => Buffer.compare(each, frame) === 0),
+        "a frame left that nobody has sent",
+      );
     return arrived.size === FRAMES.length && sent.length >= FRAMES.length;
   }
 
