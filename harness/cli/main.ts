@@ -10,6 +10,7 @@ import type { CatalogueEntry } from "./catalogue.ts";
 import { devices } from "./devices.ts";
 import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_PASSED, EXIT_STUCK, EXIT_USAGE, UsageError } from "./exit-codes.ts";
 import { explore } from "./explore.ts";
+import { faults } from "./faults.ts";
 import { newVerb } from "./new.ts";
 import { withOwnDevices } from "./own-devices.ts";
 import { regs } from "./regs.ts";
@@ -19,7 +20,7 @@ import { suggestion } from "./suggest.ts";
 import { helpData, helpOf, parseArguments, type Verb } from "./verb.ts";
 import { version } from "./version.ts";
 
-const VERBS: readonly Verb[] = [replay, capture, explore, rerun, devices, regs, newVerb];
+const VERBS: readonly Verb[] = [replay, capture, explore, rerun, faults, devices, regs, newVerb];
 const USAGE_ERRORS = [UsageError, CaptureError, ReplayInputError, DriverModuleError, StoreError, TokenError] as const;
 
 /**

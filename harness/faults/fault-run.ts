@@ -2,8 +2,8 @@ import { OutsideBufferError } from "../../emulator/driver/dma-buffer.ts";
 import type { LoadedDevice, MachineOptions } from "../../emulator/run/machine.ts";
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
 import { type RunLimit, RunLimitError } from "../explore/run-limit.ts";
-import { FoldedTestbed } from "../folded-testbed.ts";
 import type { Testbed } from "../testbed.ts";
+import { FaultBed } from "./fault-bed.ts";
 import { FaultInjector, type FaultSite } from "./fault-injector.ts";
 import type { FaultKind } from "./fault-kinds.ts";
 import { HangError, LimitedLink, type RunLimits, StepAccount } from "./fault-limits.ts";
@@ -23,6 +23,8 @@ export interface FaultScenario<Context> {
   readonly teardown?: (context: Context, bed: Testbed) => unknown;
   /** Whether an error is one that a driver may give up with. Default: an Error that is no slip of the language nor of a test. */
   readonly isClean?: (error: unknown) => boolean;
+  /** Rules that nobody can keep under a kind of fault, beside those that a power glitch makes meaningless. */
+  readonly excusedRules?: Readonly<Partial<Record<FaultKind, readonly string[]>>>;
 }
 
 /**
@@ -54,14 +56,10 @@ const MACHINE: MachineOptions = {
   iommu: { windowBytes: 1 << 25, mappingCount: 256 },
 };
 /**
- * Rules that nobody can keep under a fault. A power glitch takes all registers away, and what the driver does before it notices
- * breaks any of them; so do writes that it has made and the card has not seen.
+ * A power glitch takes all registers away, and what the driver does before it notices breaks any rule; so do writes that it has
+ * made and the card has not seen.
  */
-const EXCUSED: Partial<Record<FaultKind, readonly string[] | "all">> = {
-  "power-glitch": "all",
-  "write-lost": "all",
-  "dma-read-error": ["doorbell-on-halted-queue"],
-};
+const LAWLESS: readonly FaultKind[] = ["power-glitch", "write-lost"];
 
 /** One run of a scenario in virtual time, with the faults of a chain armed; the same every time. */
 export async function runWithFaults<Context>(
@@ -79,7 +77,7 @@ export async function runWithFaults<Context>(
   });
   const account = new StepAccount(options.limits);
   const guard = new MemoryGuard();
-  const bed = new FoldedTestbed(
+  const bed = new FaultBed(
     devices.map((device, index) => wrapDevice(device, { rules: [], seed: 1, injector: injectors[index] })),
     { ...MACHINE, ...options.machine },
     {
@@ -92,7 +90,10 @@ export async function runWithFaults<Context>(
   );
   const run = new ScenarioRun(scenario, bed, guard, options.wallLimit);
   await run.toItsEnd();
-  run.judgeRules((rule) => chain.some(({ kind }) => EXCUSED[kind] === "all" || EXCUSED[kind]?.includes(rule) === true));
+  const { excusedRules } = scenario;
+  run.judgeRules((rule) =>
+    chain.some(({ kind }) => LAWLESS.includes(kind) || excusedRules?.[kind]?.includes(rule) === true),
+  );
   const struckCount = injectors.reduce((sum, faults) => sum + faults.report().struck.length, 0);
   return { ...run.outcome, hasStruck: struckCount >= chain.length, steps: account.steps };
 }
@@ -108,11 +109,11 @@ export function isCleanError(error: unknown): boolean {
 class ScenarioRun<Context> {
   outcome: Pick<FaultOutcome, "verdict" | "detail"> = { verdict: "recovered", detail: "" };
   readonly #scenario: FaultScenario<Context>;
-  readonly #bed: FoldedTestbed;
+  readonly #bed: FaultBed;
   readonly #guard: MemoryGuard;
   readonly #limit: RunLimit;
 
-  constructor(scenario: FaultScenario<Context>, bed: FoldedTestbed, guard: MemoryGuard, limit: RunLimit) {
+  constructor(scenario: FaultScenario<Context>, bed: FaultBed, guard: MemoryGuard, limit: RunLimit) {
     this.#scenario = scenario;
     this.#bed = bed;
     this.#guard = guard;

@@ -48,9 +48,18 @@ export function faultyFunction(pci: PciFunction, faults: FaultInjector): PciFunc
     bar: (index) => pci.bar(index),
     interrupts(kind: InterruptKind, count: number): Interrupt[] {
       kindOfSetUp = kind;
-      if (!faults.meets(FEWER, setUp, count, 0)) return pci.interrupts(kind, count);
-      if (count > 1) return pci.interrupts(kind, count - 1);
+      const isShort = faults.meets(FEWER, setUp, count, 0);
+      if (!isShort || count > 1) return granted(pci, kind, isShort ? count - 1 : count);
       throw new RefusedError(`${pci.name}: no ${kind} vector is left: fault interrupts-fewer`);
     },
   };
+}
+
+/** What a kernel cannot set up it refuses: a function that does not show its capability, because it is gone. */
+function granted(pci: PciFunction, kind: InterruptKind, count: number): Interrupt[] {
+  try {
+    return pci.interrupts(kind, count);
+  } catch (error) {
+    throw error instanceof RangeError ? new RefusedError(error.message) : error;
+  }
 }

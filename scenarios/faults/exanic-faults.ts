@@ -85,6 +85,12 @@ const scenario: FaultModule<Port> = faultScenario({
   setup: (bed) => new Port(bed.pci, bed.wire),
   body: (_bed, port) => port.exchangeFrames(),
   teardown: (port) => port.close(),
+  excusedRules: {
+    // The kernel did not get to switch MSI on, and has not told.
+    "config-read-error": ["interrupt-without-msi"],
+    // A port that is stuck in the middle of sending is so after a reset, too: the card has no register that says it.
+    "operation-stuck": ["transmit-chunk-changed"],
+  },
 });
 
 export default scenario;

@@ -107,6 +107,8 @@ const scenario: FaultModule<Station> = faultScenario({
   body: (_bed, station) => station.exchangeFrames(),
   account: (station) => station.account(),
   teardown: (station) => station.close(),
+  // A queue that a refused read has halted says so in EICR, which nobody reads before the next doorbell.
+  excusedRules: { "dma-read-error": ["doorbell-on-halted-queue"] },
 });
 
 export default scenario;
