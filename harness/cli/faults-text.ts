@@ -36,7 +36,8 @@ export function faultsText({ name, result, isWhole }: FaultsTold, paint: ReturnT
   ];
   const told = isWhole ? sites : failures.slice(0, TOLD_MAX);
   for (const site of told) lines.push("", ...siteText(site, paint));
-  if (!isWhole && failures.length > TOLD_MAX) lines.push("", `… and ${failures.length - TOLD_MAX} more: --all lists them.`);
+  if (!isWhole && failures.length > TOLD_MAX)
+    lines.push("", `… and ${failures.length - TOLD_MAX} more: --all lists them.`);
   const [first] = failures;
   if (first !== undefined) lines.push("", `One again: ${FAULTS_COMMAND} ${name} --only "${first.name}"`);
   return `${lines.join("\n")}\n`;

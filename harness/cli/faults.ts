@@ -95,7 +95,9 @@ function kindsOf(given: Arguments): FaultKind[] | undefined {
 
 async function loadModule(path: string): Promise<FaultModule> {
   if (!existsSync(path) || !statSync(path).isFile())
-    throw new UsageError(`There is no file "${path}": want a module that ends in \`export default faultScenario({…})\`.`);
+    throw new UsageError(
+      `There is no file "${path}": want a module that ends in \`export default faultScenario({…})\`.`,
+    );
   checkRunsHere(path);
   let loaded: { readonly default?: unknown };
   try {

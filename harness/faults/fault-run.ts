@@ -1,4 +1,5 @@
 import { OutsideBufferError } from "../../emulator/driver/dma-buffer.ts";
+import type { PciFunction } from "../../emulator/pcie/driver-view.ts";
 import type { LoadedDevice, MachineOptions } from "../../emulator/run/machine.ts";
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
 import { type RunLimit, RunLimitError } from "../explore/run-limit.ts";
@@ -61,18 +62,30 @@ const MACHINE: MachineOptions = {
  */
 const LAWLESS: readonly FaultKind[] = ["power-glitch", "write-lost"];
 
+/** How a run is made. */
+export interface RunOptions {
+  readonly limits: RunLimits;
+  /** For loops that access nothing. */
+  readonly wallLimit: RunLimit;
+  readonly machine?: MachineOptions | undefined;
+  /** Gets between the driver and each function, above everything else. */
+  readonly around?: (pci: PciFunction) => PciFunction;
+  /** Broken rules of the device are no failure. */
+  readonly breaksRules?: boolean;
+}
+
 /** One run of a scenario in virtual time, with the faults of a chain armed; the same every time. */
 export async function runWithFaults<Context>(
   devices: readonly LoadedDevice[],
   scenario: FaultScenario<Context>,
   chain: readonly PlacedSite[],
-  options: { readonly limits: RunLimits; readonly wallLimit: RunLimit; readonly machine?: MachineOptions | undefined },
-  onSite: (site: PlacedSite) => void,
+  options: RunOptions,
+  onSite: ((site: PlacedSite) => void) | undefined,
 ): Promise<FaultOutcome> {
   const injectors = devices.map((_, device) => {
     const faults = new FaultInjector();
     faults.arm(chain.filter((site) => site.device === device).map(({ kind, nth }) => ({ kind, nth })));
-    faults.onSite = (site) => onSite({ ...site, device });
+    if (onSite !== undefined) faults.onSite = (site) => onSite({ ...site, device });
     return faults;
   });
   const account = new StepAccount(options.limits);
@@ -84,16 +97,20 @@ export async function runWithFaults<Context>(
       link: (link) => new LimitedLink(link, account),
       kernel: {
         kernels: injectors,
-        around: (pci, index) => guard.around(faultyFunction(pci, injectors[index] as FaultInjector)),
+        around: (pci, index) => {
+          const guarded = guard.around(faultyFunction(pci, injectors[index] as FaultInjector));
+          return options.around?.(guarded) ?? guarded;
+        },
       },
     },
   );
   const run = new ScenarioRun(scenario, bed, guard, options.wallLimit);
   await run.toItsEnd();
   const { excusedRules } = scenario;
-  run.judgeRules((rule) =>
-    chain.some(({ kind }) => LAWLESS.includes(kind) || excusedRules?.[kind]?.includes(rule) === true),
-  );
+  if (options.breaksRules !== true)
+    run.judgeRules((rule) =>
+      chain.some(({ kind }) => LAWLESS.includes(kind) || excusedRules?.[kind]?.includes(rule) === true),
+    );
   const struckCount = injectors.reduce((sum, faults) => sum + faults.report().struck.length, 0);
   return { ...run.outcome, hasStruck: struckCount >= chain.length, steps: account.steps };
 }

@@ -272,7 +272,7 @@ class ReceiveQueue extends Ring {
       if ((status & reg.RXD_STAT_EOP) !== 0) whole = seen;
     }
     // A frame without its end stays in the ring, and the next call looks at it again.
-    if (seen - whole > this.spanMax) throw extra.endlessFrame(this.index, slot, seen - whole);
+    if (seen - whole >= this.spanMax) throw extra.endlessFrame(this.index, slot, seen - whole);
     if (whole > 0) this.#refill(whole);
     else if (seen === wanted && wanted > 0) throw extra.longFrame(this.index, wanted);
     return whole;
