@@ -1,5 +1,6 @@
 import { type EveryFaultResult, isFailure, type SiteResult } from "../faults/every-fault.ts";
 import type { FaultDescription, FaultKind } from "../faults/fault-kinds.ts";
+import type { HostileResult } from "../faults/hostile/hostile.ts";
 import { FAULTS_COMMAND } from "./own-name.ts";
 import { counted, folded, grouped, type painter } from "./terminal.ts";
 
@@ -48,6 +49,28 @@ function siteText(site: SiteResult, paint: ReturnType<typeof painter>): string[]
   const place = site.where === "" ? "" : ` (${site.where})`;
   const title = `${paint(isBad ? "red" : "green", isBad ? "✗" : "✓")} ${site.name}${place}: ${site.verdict}`;
   return site.detail === "" ? [title] : [title, `  ${site.detail}`];
+}
+
+/** How it fared against a card that lies. */
+export function hostileText(
+  { name, result }: { readonly name: string; readonly result: HostileResult },
+  paint: ReturnType<typeof painter>,
+): string {
+  const { runs, seed, lieCount, verdicts, failures } = result;
+  const isGood = failures.length === 0;
+  const verdict = isGood ? "was not deceived into harm" : counted(failures.length, "failure");
+  const lines = [
+    `${paint("bold", name)}   ${paint(isGood ? "green" : "red", `${isGood ? "✓" : "✗"} ${verdict}`)}`,
+    `${counted(runs, "run")} with seed ${seed}, ${counted(lieCount, "lie")} told: ${Object.entries(verdicts)
+      .map(([each, count]) => `${grouped(count)} ${each}`)
+      .join(", ")}`,
+  ];
+  for (const failure of failures.slice(0, TOLD_MAX)) {
+    const lies = failure.lies.map(({ nth, word }) => `${nth}:0x${word.toString(16)}`).join(",");
+    lines.push("", `${paint("red", "✗")} ${failure.verdict}: ${failure.detail}`);
+    lines.push(`  Again: ${FAULTS_COMMAND} ${name} --lies ${lies}`);
+  }
+  return `${lines.join("\n")}\n`;
 }
 
 /** What can go wrong, by nature. */

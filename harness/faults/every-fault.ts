@@ -214,7 +214,15 @@ function nameOf({ kind, nth, device }: PlacedSite): string {
   return `${kind}#${nth}${device === 0 ? "" : `@${device}`}`;
 }
 
+/** Descriptions without their numbers: there are few, and they come again and again. */
+const classes = new Map<string, string>();
+
 /** Two descriptors of one ring are one place. */
 function placeKey({ kind, device, where }: PlacedSite): string {
-  return `${kind}@${device}:${where.replaceAll(/\d+/g, "N")}`;
+  let place = classes.get(where);
+  if (place === undefined) {
+    place = where.replaceAll(/\d+/g, "N");
+    classes.set(where, place);
+  }
+  return `${kind}@${device}:${place}`;
 }

@@ -123,12 +123,16 @@ export function isCleanError(error: unknown): boolean {
   return !slips.some((Slip) => error instanceof Slip) && error.name !== "AssertionError";
 }
 
+type Step = () => unknown;
+
 class ScenarioRun<Context> {
   outcome: Pick<FaultOutcome, "verdict" | "detail"> = { verdict: "recovered", detail: "" };
   readonly #scenario: FaultScenario<Context>;
   readonly #bed: FaultBed;
   readonly #guard: MemoryGuard;
   readonly #limit: RunLimit;
+  #context: Context | undefined;
+  #isUp = false;
 
   constructor(scenario: FaultScenario<Context>, bed: FaultBed, guard: MemoryGuard, limit: RunLimit) {
     this.#scenario = scenario;
@@ -137,29 +141,66 @@ class ScenarioRun<Context> {
     this.#limit = limit;
   }
 
+  /** Set-up, body, account and teardown, whatever has become of those before; nothing behind one that hangs. */
   async toItsEnd(): Promise<void> {
-    const { setup, body, account, teardown } = this.#scenario;
-    let isUp = false;
-    let context = undefined as Context;
-    await this.#attempt(
-      () => setup?.(this.#bed),
-      (made) => {
-        context = made as Context;
-        isUp = true;
-      },
-    );
-    if (isUp) {
-      await this.#attempt(() => body(this.#bed, context));
-      if (this.outcome.verdict === "hang") return;
-      await this.#attempt(() => {
-        const lost = account?.(context);
-        if (lost !== undefined) this.#worsen("lost-buffer", lost);
-      });
-      await this.#attempt(() => teardown?.(context, this.#bed));
+    const steps = [
+      () => this.#setUp(),
+      () => this.#whenUp(() => this.#scenario.body(this.#bed, this.#context as Context)),
+      () => this.#whenUp(() => this.#account()),
+      () => this.#whenUp(() => this.#scenario.teardown?.(this.#context as Context, this.#bed)),
+      () => this.#lookForRemains(),
+    ];
+    for (let at = 0; at < steps.length && !this.#hangs; ) {
+      let pending: Promise<unknown> | undefined;
+      try {
+        // Its stop watch costs more than a short run does: one for all steps that nobody has to wait for.
+        this.#limit.guard(() => {
+          while (pending === undefined && at < steps.length && !this.#hangs) pending = this.#take(steps[at++] as Step);
+        });
+      } catch (error) {
+        this.#judge(error);
+      }
+      await pending;
     }
-    if (this.outcome.verdict === "hang") return;
-    await this.#attempt(() => this.#guard.check());
-    if (isUp && teardown === undefined) return;
+  }
+
+  get #hangs(): boolean {
+    return this.outcome.verdict === "hang";
+  }
+
+  /** Takes a step. Returns what is to be awaited, if it is one that waits. */
+  #take(step: Step): Promise<unknown> | undefined {
+    try {
+      const value = step();
+      return value instanceof Promise ? value.catch((error: unknown) => this.#judge(error)) : undefined;
+    } catch (error) {
+      this.#judge(error);
+      return undefined;
+    }
+  }
+
+  #setUp(): unknown {
+    const use = (made: unknown): void => {
+      this.#context = made as Context;
+      this.#isUp = true;
+    };
+    const made = this.#scenario.setup?.(this.#bed);
+    return made instanceof Promise ? made.then(use) : use(made);
+  }
+
+  #whenUp(step: Step): unknown {
+    return this.#isUp ? step() : undefined;
+  }
+
+  #account(): void {
+    const lost = this.#scenario.account?.(this.#context as Context);
+    if (lost !== undefined) this.#worsen("lost-buffer", lost);
+  }
+
+  #lookForRemains(): void {
+    this.#guard.check();
+    // Whoever has no teardown leaves the driver as it is.
+    if (this.#isUp && this.#scenario.teardown === undefined) return;
     const left = this.#bed.functions.reduce((sum, pci) => sum + pci.dma.mappingCount, 0);
     if (left > 0) this.#worsen("lost-buffer", `${left} DMA mappings are left behind`);
   }
@@ -167,18 +208,6 @@ class ScenarioRun<Context> {
   judgeRules(isExcused: (rule: string) => boolean): void {
     const broken = this.#bed.violations.find(({ rule }) => !isExcused(rule));
     if (broken !== undefined) this.#worsen("violation", `${broken.rule}: ${broken.message}`);
-  }
-
-  async #attempt(work: () => unknown, use: (value: unknown) => void = () => {}): Promise<void> {
-    let value: unknown;
-    try {
-      this.#limit.guard(() => {
-        value = work();
-      });
-      use(value instanceof Promise ? await value : value);
-    } catch (error) {
-      this.#judge(error);
-    }
   }
 
   #judge(error: unknown): void {

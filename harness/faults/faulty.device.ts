@@ -28,6 +28,9 @@ export type FaultCommand =
   | { readonly faults: "disarm"; readonly kind: FaultKind | undefined }
   | { readonly faults: "report" };
 
+/** In the statistics of a device with faults around it: frames that came and that it was not let see. */
+export const FRAMES_LOST = "faultFramesLost";
+
 /** Innermost first: what is nearest to the bus comes last. */
 const LAYERS: readonly ((parts: FaultParts) => FaultLayer)[] = [
   timerFaults,
@@ -49,7 +52,7 @@ export function wrapDevice(device: LoadedDevice, options: unknown): LoadedDevice
         const faults = injector ?? new FaultInjector();
         faults.arm(rules, seed);
         const delays = new DelayLine(port, declaration.timerCount);
-        const parts: FaultParts = { faults, delays, device: undefined, onSetBack: [] };
+        const parts: FaultParts = { faults, delays, device: undefined, framesLost: 0, onSetBack: [] };
         const layers = LAYERS.map((layer) => layer(parts));
         const wrapped = layers.reduceRight((inner, layer) => layer.port?.(inner) ?? inner, port);
         const model = device.module.create(wrapped, device.options);
@@ -83,12 +86,22 @@ class FaultyModel extends PassModel {
     return undefined;
   }
 
+  /** The device's own counters, and by kind how often a fault has struck. */
+  override statistics(): Record<string, number> {
+    const result: Record<string, number> = { ...super.statistics(), [FRAMES_LOST]: this.#parts.framesLost };
+    for (const [kind, { struck }] of Object.entries(this.#parts.faults.report().counts))
+      if (struck > 0) result[`fault ${kind}`] = struck;
+    return result;
+  }
+
   override snapshot(): unknown {
-    return { device: super.snapshot(), faults: this.#parts.faults.snapshot() } satisfies FaultyState;
+    const { faults, framesLost } = this.#parts;
+    return { device: super.snapshot(), faults: faults.snapshot(), framesLost } satisfies FaultyState;
   }
 
   override restore(state: unknown): void {
-    const { device, faults } = state as FaultyState;
+    const { device, faults, framesLost } = state as FaultyState;
+    this.#parts.framesLost = framesLost;
     this.#parts.delays.clear();
     for (const setBack of this.#parts.onSetBack) setBack();
     super.restore(device);
@@ -99,4 +112,5 @@ class FaultyModel extends PassModel {
 interface FaultyState {
   readonly device: unknown;
   readonly faults: unknown;
+  readonly framesLost: number;
 }

@@ -8,6 +8,8 @@ export interface FaultParts {
   readonly delays: DelayLine;
   /** The device itself, once it has been created: for what it knows of its own requests. */
   device: DeviceModel | undefined;
+  /** Frames towards the card that never reached it. */
+  framesLost: number;
   /** Called when a run is set back: what has begun is over. */
   readonly onSetBack: (() => void)[];
 }

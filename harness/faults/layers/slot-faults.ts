@@ -151,7 +151,8 @@ class SlotModel extends PassModel {
   }
 
   override onFrame(port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
-    if (!this.#socket.isEmpty) super.onFrame(port, memory, offset, byteLength, flags);
+    if (this.#socket.isEmpty) this.#socket.parts.framesLost++;
+    else super.onFrame(port, memory, offset, byteLength, flags);
   }
 
   /** A card without power does nothing. */

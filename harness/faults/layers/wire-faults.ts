@@ -74,9 +74,12 @@ class WireModel extends PassModel {
   }
 
   override onFrame(port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
-    const { faults } = this.#links.parts;
-    if (this.#links.takes(port, INWARD)) return;
-    if (faults.meets(LOST, this.#links, port, INWARD)) return;
+    const { parts } = this.#links;
+    const { faults } = parts;
+    if (this.#links.takes(port, INWARD) || faults.meets(LOST, this.#links, port, INWARD)) {
+      parts.framesLost++;
+      return;
+    }
     const sentFlags = faults.meets(BAD_FCS, this.#links, port, INWARD) ? flags | FRAME_BAD_FCS : flags;
     if (faults.meets(RUNT, this.#links, port, INWARD))
       super.onFrame(port, memory, offset, Math.min(byteLength, RUNT_BYTES), sentFlags);
