@@ -14,7 +14,7 @@ const CHANNEL = 0;
 /** What a read gives when nobody answers. */
 const NOBODY_THERE = 0xffff_ffff;
 /** Polls of what a working card is through with in microseconds. */
-const POLL_LIMIT = 100_000;
+const POLL_LIMIT = 10_000;
 
 export interface FeedHandlerDriverOptions {
   /** Stock locates to follow: the first one in slot 0, and so on. At most 64. */

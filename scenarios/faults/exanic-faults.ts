@@ -59,7 +59,11 @@ export class Port {
     }
     for (let waits = 0; waits < WAITS; waits++) {
       driver.waitForTraffic(WAIT_MS);
-      for (let length = driver.reader.receive(this.#target); length !== 0; length = driver.reader.receive(this.#target)) {
+      for (
+        let length = driver.reader.receive(this.#target);
+        length !== 0;
+        length = driver.reader.receive(this.#target)
+      ) {
         if (length < 0) continue;
         const got = this.#target.subarray(0, length - FCS_BYTE_LENGTH);
         const index = FRAMES.findIndex((frame) => Buffer.compare(frame, got) === 0);
@@ -70,7 +74,10 @@ export class Port {
     }
     const sent = wire.takeSent();
     for (const frame of sent)
-      assert.ok(FRAMES.some((each) => Buffer.compare(each, frame) === 0), "a frame left that nobody has sent");
+      assert.ok(
+        FRAMES.some((each) => Buffer.compare(each, frame) === 0),
+        "a frame left that nobody has sent",
+      );
     return arrived.size === FRAMES.length && sent.length >= FRAMES.length;
   }
 
