@@ -322,6 +322,7 @@ describe("the other verbs", () => {
         "capture",
         "explore",
         "rerun",
+        "faults",
         "devices",
         "regs",
         "new",
