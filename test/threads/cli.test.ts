@@ -325,6 +325,7 @@ describe("the other verbs", () => {
         "faults",
         "devices",
         "regs",
+        "vm",
         "new",
       ]);
     }
