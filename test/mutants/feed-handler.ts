@@ -53,10 +53,10 @@ export const FEED_HANDLER_MUTANTS: readonly Mutant[] = [
     name: "feed-doorbell-before-copy",
     file,
     find: `    for (let word = 0; word < 7; word++) event[word] = ring.read32(at + 4 * word);
-    const lost`,
+    const flag`,
     replace: `    this.bar.write32(reg.CHANNEL_CONSUMER(CHANNEL), (this.#consumed + 1) >>> 0);
     for (let word = 0; word < 7; word++) event[word] = ring.read32(at + 4 * word);
-    const lost`,
+    const flag`,
     mistake: "the entry is given back before it was copied",
     wrongIn: ALL,
     workload: "feed-events",
