@@ -94,6 +94,7 @@ class FaultyModel extends PassModel {
     return result;
   }
 
+  /** What was put off is not in it, nor what has begun: snapshots are made with nothing under way. */
   override snapshot(): unknown {
     const { faults, framesLost } = this.#parts;
     return { device: super.snapshot(), faults: faults.snapshot(), framesLost } satisfies FaultyState;

@@ -13,6 +13,7 @@ const TORN = faultNumber("write-back-torn");
 const REORDERED = faultNumber("write-back-reordered");
 const PARTIAL = faultNumber("write-back-partial");
 const CORRUPT = faultNumber("write-back-corrupt");
+const WRITE_BACK_KINDS = [LATE, TORN, REORDERED, PARTIAL, CORRUPT] as const;
 const FLAG_BYTES = 4;
 
 /**
@@ -84,7 +85,7 @@ class WritingPort extends PassPort {
     const { faults } = this.#parts;
     let first = -1;
     let durationNs = 0;
-    for (const kind of [LATE, TORN, REORDERED, PARTIAL, CORRUPT]) {
+    for (const kind of WRITE_BACK_KINDS) {
       if (!faults.meets(kind, this, high, low) || first >= 0) continue;
       first = kind;
       durationNs = faults.durationNs;

@@ -21,6 +21,9 @@ class InterruptPort extends PassPort {
   constructor(inner: DevicePort, parts: FaultParts) {
     super(inner);
     this.#parts = parts;
+    parts.onSetBack.push(() => {
+      this.#isAsserted = false;
+    });
   }
 
   override raise(vector: number): void {
