@@ -54,7 +54,6 @@ export type { FaultCount, FaultReport, FaultSite } from "./faults/fault-injector
 export { describeFault, FAULT_KINDS, type FaultDescription, type FaultKind } from "./faults/fault-kinds.ts";
 export { type FaultModule, faultScenario } from "./faults/fault-module.ts";
 export { type FaultRule, parseFaults } from "./faults/fault-rules.ts";
-export { type FaultScenario, type FaultVerdict, isCleanError } from "./faults/fault-run.ts";
 export { faulty } from "./faults/faulty.ts";
 export { type DeceiverOptions, type Lie, lies } from "./faults/hostile/deceiver.ts";
 export {
@@ -65,6 +64,7 @@ export {
   hostile,
   hostileRunner,
 } from "./faults/hostile/hostile.ts";
+export { type FaultScenario, type FaultVerdict, isCleanError } from "./faults/scenario-run.ts";
 export { type FrameShape, frames } from "./frames.ts";
 export { failOnOpenTestbeds } from "./open-testbeds.ts";
 export { plugIn } from "./plug-in.ts";

@@ -3,13 +3,9 @@ import { loadDevice, type MachineOptions } from "../../emulator/run/machine.ts";
 import { RunLimit } from "../explore/run-limit.ts";
 import type { Testbed } from "../testbed.ts";
 import { FAULT_KINDS, type FaultKind, faultNumber } from "./fault-kinds.ts";
-import {
-  type FaultOutcome,
-  type FaultScenario,
-  type FaultVerdict,
-  type PlacedSite,
-  runWithFaults,
-} from "./fault-run.ts";
+import { runWithFaults } from "./fault-run.ts";
+import type { FaultOutcome, FaultScenario, FaultVerdict, PlacedSite } from "./scenario-run.ts";
+import { runThreaded } from "./threaded-fault-run.ts";
 
 /** A link does not lose a write: whoever wants to see it says so. */
 const NOT_BY_ITSELF: readonly FaultKind[] = ["write-lost"];
@@ -21,6 +17,11 @@ const SITE_LIMIT = 20_000;
 const SITES_PER_HOP = 16;
 
 export interface EveryFaultOptions<Context> extends Omit<FaultScenario<Context>, "body"> {
+  /**
+   * `folded` (default): in virtual time, the same every time. `threaded`: with the devices in a thread of their own, which takes
+   * some ten milliseconds a site; say which `kinds`. Of failure paths nothing is known there.
+   */
+  readonly run?: "folded" | "threaded";
   /** Default all but `write-lost`. */
   readonly kinds?: readonly FaultKind[];
   /** Only these sites, by name: "dma-read-error#7". */
@@ -31,7 +32,7 @@ export interface EveryFaultOptions<Context> extends Omit<FaultScenario<Context>,
   readonly stepLimit?: number;
   /** Virtual time of one run. Default a minute. */
   readonly virtualLimitNs?: number;
-  /** Time of one run on the wall clock, for loops that access nothing. Default 10,000. */
+  /** Time of one run on the wall clock, for loops that access nothing and promises that nobody resolves. Default 10,000. */
   readonly runLimitMs?: number;
   readonly machine?: MachineOptions;
   readonly signal?: AbortSignal;
@@ -100,7 +101,11 @@ export async function everyFault<Context = undefined>(
   const wallLimit = new RunLimit(options.runLimitMs ?? WALL_LIMIT_MS);
   const how = { limits, wallLimit, machine: options.machine };
   const scenario: FaultScenario<Context> = { ...options, body };
-  return new SiteWalk(options, (chain, onSite) => runWithFaults(loaded, scenario, chain, how, onSite)).walk();
+  const runChain: RunChain =
+    options.run === "threaded"
+      ? (chain, onSite) => runThreaded(specs, scenario, chain, how, chain.length === 0 ? onSite : () => {})
+      : (chain, onSite) => runWithFaults(loaded, scenario, chain, how, onSite);
+  return new SiteWalk(options, runChain).walk();
 }
 
 type Chain = readonly PlacedSite[];

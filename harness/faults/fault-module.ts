@@ -1,6 +1,6 @@
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
 import type { MachineOptions } from "../../emulator/run/machine.ts";
-import type { FaultScenario } from "./fault-run.ts";
+import type { FaultScenario } from "./scenario-run.ts";
 
 /** A driver and its devices, to be put through every fault from the command line. */
 export interface FaultModule<Context = unknown> extends FaultScenario<Context> {

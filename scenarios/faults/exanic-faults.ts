@@ -4,7 +4,7 @@ import { exanic } from "../../devices/exanic/index.ts";
 import type { PciFunction } from "../../emulator/pcie/driver-view.ts";
 import { FCS_BYTE_LENGTH } from "../../emulator/wire/crc32.ts";
 import { type FaultModule, faultScenario } from "../../harness/faults/fault-module.ts";
-import { isCleanError } from "../../harness/faults/fault-run.ts";
+import { isCleanError } from "../../harness/faults/scenario-run.ts";
 import { frames } from "../../harness/frames.ts";
 import type { TestWire } from "../../harness/test-wire.ts";
 import { ExanicDriver } from "../drivers/exanic.ts";

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { feedHandler } from "../../devices/feed-handler/index.ts";
 import type { PciFunction } from "../../emulator/pcie/driver-view.ts";
 import { type FaultModule, faultScenario } from "../../harness/faults/fault-module.ts";
-import { isCleanError } from "../../harness/faults/fault-run.ts";
+import { isCleanError } from "../../harness/faults/scenario-run.ts";
 import type { TestWire } from "../../harness/test-wire.ts";
 import { FeedHandlerDriver, type TopOfBook } from "../drivers/feed-handler.ts";
 import { TickFeed } from "../explorations/tick-feed.ts";

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { ixgbe } from "../../devices/ixgbe/index.ts";
 import type { PciFunction } from "../../emulator/pcie/driver-view.ts";
 import { type FaultModule, faultScenario } from "../../harness/faults/fault-module.ts";
-import { isCleanError } from "../../harness/faults/fault-run.ts";
+import { isCleanError } from "../../harness/faults/scenario-run.ts";
 import { frames } from "../../harness/frames.ts";
 import type { TestWire } from "../../harness/test-wire.ts";
 import { IxgbeDriver } from "../drivers/ixgbe.ts";

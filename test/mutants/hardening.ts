@@ -1,5 +1,5 @@
 import type { FaultKind } from "../../harness/faults/fault-kinds.ts";
-import type { FaultVerdict } from "../../harness/faults/fault-run.ts";
+import type { FaultVerdict } from "../../harness/faults/scenario-run.ts";
 import type { Change } from "./mutant.ts";
 
 /** A driver without one of its precautions, and the fault that shows it. */

@@ -1,8 +1,8 @@
 /** Who of the drivers without one of their precautions is found by faults, and by which: exit code 1 when one is not. */
 import { everyFault } from "../../harness/faults/every-fault.ts";
 import type { FaultModule } from "../../harness/faults/fault-module.ts";
-import type { FaultVerdict } from "../../harness/faults/fault-run.ts";
 import { hostile } from "../../harness/faults/hostile/hostile.ts";
+import type { FaultVerdict } from "../../harness/faults/scenario-run.ts";
 import { HARDENING_MUTANTS, type HardeningMutant } from "./hardening.ts";
 import { loadMutantScenario } from "./load.ts";
 

@@ -1,9 +1,13 @@
+import assert from "node:assert/strict";
 import { expect, test } from "vitest";
 import { ixgbe } from "../../devices/ixgbe/index.ts";
+import { type EveryFaultResult, everyFault } from "../../harness/faults/every-fault.ts";
 import { frames } from "../../harness/frames.ts";
 import { plugIn } from "../../harness/plug-in.ts";
 import { IxgbeDriver } from "../../scenarios/drivers/ixgbe.ts";
 import * as reg from "../../scenarios/drivers/ixgbe-registers.ts";
+import { toy } from "../unit/faults/fixtures/toy-device.ts";
+import { type Bug, ToyDriver } from "../unit/faults/toy-driver.ts";
 import { type Run, start } from "./command-line.ts";
 
 const softbar = (...words: string[]): Promise<Run> => start(words).run;
@@ -82,4 +86,28 @@ test("what makes no sense is said in one sentence", async () => {
     expect(code).toBe(2);
     expect(stderr).toContain(reason);
   }
+});
+
+test("every fault of a few kinds, with the card in its own thread", async () => {
+  const options = { run: "threaded", kinds: ["interrupt-lost", "dma-read-error", "dma-alloc-failed"] } as const;
+  const through = (bug?: Bug): Promise<EveryFaultResult> =>
+    everyFault(
+      toy(),
+      {
+        ...options,
+        setup: (bed) => new ToyDriver(bed.pci, bug, 500),
+        teardown: (driver) => driver.close(),
+        runLimitMs: 2000,
+      },
+      (_bed, driver) => assert.equal(driver.ask(1), 2),
+    );
+  const { sites, failures } = await through();
+  expect(failures).toEqual([]);
+  expect(sites.map(({ name, verdict }) => [name, verdict])).toEqual([
+    ["interrupt-lost#1", "recovered"],
+    ["dma-read-error#1", "clean-error"],
+    ["dma-alloc-failed#1", "clean-error"],
+    ["dma-alloc-failed#2", "clean-error"],
+  ]);
+  expect((await through("waits-for-ever")).failures).toMatchObject([{ name: "dma-read-error#1", verdict: "hang" }]);
 });

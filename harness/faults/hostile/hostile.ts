@@ -4,7 +4,8 @@ import { deriveSeed, Rng } from "../../../emulator/run/rng.ts";
 import { RunLimit } from "../../explore/run-limit.ts";
 import type { Testbed } from "../../testbed.ts";
 import { EveryFaultError, isFailure } from "../every-fault.ts";
-import { type FaultOutcome, type FaultScenario, type FaultVerdict, runWithFaults } from "../fault-run.ts";
+import { runWithFaults } from "../fault-run.ts";
+import type { FaultOutcome, FaultScenario, FaultVerdict } from "../scenario-run.ts";
 import { Deceiver, type DeceiverOptions, type Lie } from "./deceiver.ts";
 
 const RUNS = 1000;

@@ -8,7 +8,8 @@ import {
   everyFault,
 } from "../../../harness/faults/every-fault.ts";
 import type { FaultKind } from "../../../harness/faults/fault-kinds.ts";
-import type { FaultVerdict } from "../../../harness/faults/fault-run.ts";
+import type { FaultVerdict } from "../../../harness/faults/scenario-run.ts";
+import type { Testbed } from "../../../harness/testbed.ts";
 import { toy } from "./fixtures/toy-device.ts";
 import { type Bug, ToyDriver } from "./toy-driver.ts";
 
@@ -141,6 +142,23 @@ describe("a bug is found at a site of its kind, and only there", () => {
       { setup: (bed) => new ToyDriver(bed.pci), kinds: ["fetch-stuck"], runLimitMs: 30 },
       body,
     );
+    expect(failures).toMatchObject([{ name: "fetch-stuck#1", verdict: "hang" }]);
+  });
+
+  test("so is one that waits for a promise that nobody resolves", async () => {
+    const body = async (_bed: unknown, driver: ToyDriver): Promise<void> => {
+      try {
+        driver.ask(1);
+      } catch {
+        await new Promise(() => {});
+      }
+    };
+    const options = {
+      setup: (bed: Testbed) => new ToyDriver(bed.pci),
+      kinds: ["fetch-stuck"],
+      runLimitMs: 30,
+    } as const;
+    const { failures } = await everyFault(toy(), options, body);
     expect(failures).toMatchObject([{ name: "fetch-stuck#1", verdict: "hang" }]);
   });
 

@@ -16,6 +16,7 @@ import { ExanicDriver } from "../../../scenarios/drivers/exanic.ts";
 import { IxgbeDriver } from "../../../scenarios/drivers/ixgbe.ts";
 import type { IxgbeOptions } from "../../../scenarios/drivers/ixgbe-options.ts";
 import * as reg from "../../../scenarios/drivers/ixgbe-registers.ts";
+import ixgbeTraffic from "../../../scenarios/explorations/ixgbe-traffic.ts";
 
 const MS = 1_000_000;
 const open = (faults: readonly FaultRule[] = [], faultSeed = 1): Promise<Testbed> =>
@@ -392,6 +393,25 @@ test("in an explored run each schedule meets the same faults anew", async () => 
       throw new Error(`read ${seen}`);
   });
   expect(runs).toBeGreaterThan(20);
+});
+
+test.for([
+  { kind: "write-back-torn", nth: 2, durationNs: 2000 },
+  { kind: "fetch-stall", nth: 3, durationNs: 2000 },
+  { kind: "operation-slow", probability: 1 },
+] satisfies FaultRule[])("a driver in explored orders minds nothing that is only late: $kind", async (rule) => {
+  const { setup, body } = ixgbeTraffic;
+  const card = faulty(ixgbe({ linkUpNs: 0 }), [rule]);
+  const { runs } = await explore(card, { runs: 40, models: ["sc", "tso"], setup }, body);
+  expect(runs).toBe(80);
+});
+
+test("and one that cannot do without a frame is found waiting for it", async () => {
+  const card = faulty(ixgbe({ linkUpNs: 0 }), [{ kind: "frame-lost", nth: 2 }]);
+  const { setup, body } = ixgbeTraffic;
+  await expect(explore(card, { runs: 5, models: ["sc"], setup, cure: false }, body)).rejects.toThrow(
+    /arrived damaged|deadlock/,
+  );
 });
 
 /** How often a kind was met so far. */

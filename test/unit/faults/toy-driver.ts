@@ -11,7 +11,7 @@ export type Bug =
   | "counts-on-vectors"
   | "leaves-the-old-length";
 
-const POLLS = 200;
+const MS = 1_000_000;
 
 /** A driver of the toy card that goes through every fault, unless a bug is planted in it. */
 export class ToyDriver {
@@ -23,7 +23,11 @@ export class ToyDriver {
   #grade = 0;
   readonly #answer = new Uint8Array(16);
 
-  constructor(pci: PciFunction, bug?: Bug) {
+  readonly #limitMs: number;
+
+  /** `limitMs`: how long the card may take for anything. */
+  constructor(pci: PciFunction, bug?: Bug, limitMs = 2) {
+    this.#limitMs = limitMs;
     this.#pci = pci;
     this.#bar = pci.bar(0);
     this.#bug = bug;
@@ -52,8 +56,9 @@ export class ToyDriver {
     this.#bar.write32(toy.GO, 1);
     if (this.#bug === "sleeps-on-one-interrupt" && !(this.#vectors[0] as Interrupt).wait(1000))
       throw new RangeError("the interrupt is missing");
-    for (let polls = 0; (buffer.readAcquire32(toy.FLAG_AT) & 1) === 0; polls++) {
-      if (polls > POLLS && this.#bug !== "waits-for-ever") throw new Error("toy: no answer");
+    const deadlineNs = this.#deadlineNs();
+    while ((buffer.readAcquire32(toy.FLAG_AT) & 1) === 0) {
+      if (this.#pci.cpu.nowNs() > deadlineNs && this.#bug !== "waits-for-ever") throw new Error("toy: no answer");
       this.#pci.cpu.relax();
     }
     const length = buffer.read32(toy.LENGTH_AT);
@@ -74,14 +79,19 @@ export class ToyDriver {
     for (const buffer of this.#buffers.splice(0)) buffer.free();
   }
 
+  #deadlineNs(): number {
+    return this.#pci.cpu.nowNs() + this.#limitMs * MS;
+  }
+
   #allocate(label: string): void {
     this.#buffers.push(this.#pci.dma.alloc(64, { label }));
   }
 
   #reset(): void {
     this.#bar.write32(toy.RESET, 1);
-    for (let polls = 0; this.#bar.read32(toy.RESET) !== 0; polls++) {
-      if (polls > POLLS) throw new Error("toy: the reset does not end");
+    const deadlineNs = this.#deadlineNs();
+    while (this.#bar.read32(toy.RESET) !== 0) {
+      if (this.#pci.cpu.nowNs() > deadlineNs) throw new Error("toy: the reset does not end");
       this.#pci.cpu.relax();
     }
   }
