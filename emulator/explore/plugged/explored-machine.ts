@@ -26,8 +26,8 @@ import { Checkpoint } from "./checkpoint.ts";
 import { ExploredCpu } from "./explored-cpu.ts";
 import { exploredFunction } from "./explored-function.ts";
 import { ExploredLink } from "./explored-link.ts";
-import { EVENT_NAMES, ExploredUplink, FRAME_EVENT, TIMER_EVENT } from "./explored-uplink.ts";
-import { ExploredWire } from "./explored-wire.ts";
+import { ExploredUplink, eventName, FRAME_EVENT, TIMER_EVENT } from "./explored-uplink.ts";
+import { ExploredWires, type SentFrames } from "./explored-wires.ts";
 import { type CpuProgram, FurtherCpus } from "./further-cpu.ts";
 
 /** Small tables: a run is set back by copying them. */
@@ -44,8 +44,8 @@ export interface SetUpState {
   readonly seenSequence: number;
   readonly functions: readonly PciFunction[];
   readonly interrupts: readonly (readonly InterruptState[])[];
-  /** By device: the frames that it has sent, and what its driver has done wrong. */
-  readonly sent: readonly (readonly Uint8Array[])[];
+  readonly sent: SentFrames;
+  /** By device: what its driver has done wrong. */
   readonly findings: readonly (readonly Finding[])[];
   readonly labels: ReadonlyMap<number, { readonly label: string; readonly byteLength: number }>;
   readonly memory: readonly { readonly start: number; readonly bytes: Uint8Array }[];
@@ -59,8 +59,7 @@ export class ExploredMachine {
   readonly addresses: AddressSpace;
   /** The functions in the driver's hands: new ones in each run. */
   functions: readonly PciFunction[] = [];
-  /** By device: its first wire, if it has one. */
-  readonly wires: readonly (ExploredWire | undefined)[];
+  readonly wires: ExploredWires;
   readonly thread: number;
   readonly awaits: Awaits;
   /** Label of each DMA buffer of this run, by where it begins. */
@@ -101,7 +100,7 @@ export class ExploredMachine {
     this.explorer = explorer;
     explorer.allow({ promptEventProbability: PROMPT_EVENT_PROBABILITY });
     explorer.nameOther = (address) => this.nameOf(address);
-    explorer.nameEvent = (context) => EVENT_NAMES[context] ?? "event";
+    explorer.nameEvent = eventName;
     explorer.nameAwait = (operand) => this.awaits.nameOf(operand);
     const seat = explorer.plainCpu("driver");
     const vector = explorer.vector();
@@ -115,7 +114,7 @@ export class ExploredMachine {
     if (first === undefined) throw new TestbedError("no device is plugged in");
     this.execution = new Execution(explorer);
     this.cpu = new ExploredCpu({ ...seat, handlerThread, vector }, first, machine.interrupts, this.execution);
-    this.wires = machine.endpoints.map((endpoint, device) => this.#wire(endpoint, device));
+    this.wires = new ExploredWires(machine, { host: machine.host, state, isExploring: () => this.cpu.isExploring });
     for (const [device, endpoint] of machine.endpoints.entries()) {
       const onLine = (asserted: boolean): void => {
         machine.interrupts.setLine(device, asserted);
@@ -156,7 +155,7 @@ export class ExploredMachine {
     this.#checkpoint.restore();
     this.labels.clear();
     this.cpu.reset();
-    for (const wire of this.wires) wire?.reset();
+    this.wires.reset();
     const { tables, memory } = this.#machine;
     this.#drivers = tables.functions.map((functionTables, index) => {
       return new DriverPciFunction(this.#links[index] as ExploredLink, tables, functionTables, memory, this.cpu);
@@ -178,7 +177,7 @@ export class ExploredMachine {
       seenSequence: this.cpu.seenSequence,
       functions: this.functions,
       interrupts: this.#drivers.map((driver) => driver.save()),
-      sent: this.wires.map((wire) => wire?.sent.slice() ?? []),
+      sent: this.wires.save(),
       findings: this.endpoints.map(({ findings }) => findings.findings.slice()),
       labels: new Map(this.labels),
       memory: [...this.labels].map(([start, { byteLength }]) => {
@@ -195,10 +194,7 @@ export class ExploredMachine {
     for (const { start, bytes } of state.memory) memory.set(bytes, start);
     this.labels.clear();
     for (const [start, buffer] of state.labels) this.labels.set(start, buffer);
-    for (const [device, wire] of this.wires.entries()) {
-      wire?.reset();
-      wire?.sent.push(...(state.sent[device] ?? []));
-    }
+    this.wires.restore(state.sent);
     for (const [device, { findings }] of this.endpoints.entries()) findings.restore(state.findings[device] ?? []);
     this.cpu.resume(state.seenSequence);
     for (const [index, driver] of this.#drivers.entries()) driver.restore(state.interrupts[index] ?? []);
@@ -251,16 +247,6 @@ export class ExploredMachine {
         if (address >= start && address < start + byteLength) return bufferName(label, address - start);
     return undefined;
   }
-
-  #wire(endpoint: Endpoint, device: number): ExploredWire | undefined {
-    if (endpoint.declaration.wirePortCount === 0) return undefined;
-    const wire = new ExploredWire(this.#machine.host, this.explorer.state, endpoint, device, this.cpuState);
-    endpoint.wires[0] = wire;
-    return wire;
-  }
-
-  /** Asked late: the CPU is made after the wires may be. */
-  readonly cpuState = (): boolean => this.cpu.isExploring;
 
   #hook(endpoint: Endpoint, device: number): DeviceHook {
     const { addresses, explorer } = this;
@@ -317,8 +303,8 @@ export class ExploredMachine {
         if (tag === TIMER_EVENT) {
           endpoint.runTimers();
           this.#uplinks[device]?.timersRan();
-        } else if (tag === FRAME_EVENT) {
-          this.wires[device]?.arrive();
+        } else {
+          this.wires.arrive(device, tag - FRAME_EVENT);
         }
         changed();
       },
