@@ -326,6 +326,7 @@ describe("the other verbs", () => {
         "devices",
         "regs",
         "vm",
+        "serve",
         "new",
       ]);
     }
