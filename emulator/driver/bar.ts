@@ -7,12 +7,14 @@ import { OutsideBufferError } from "./dma-buffer.ts";
 export class DriverBar implements Bar {
   readonly index: number;
   readonly byteLength: number;
+  readonly mappedOffset: number;
   readonly #link: CpuLink;
   readonly #cpu: DriverCpu;
 
-  constructor(index: number, byteLength: number, link: CpuLink, cpu: DriverCpu) {
+  constructor(index: number, byteLength: number, mappedOffset: number, link: CpuLink, cpu: DriverCpu) {
     this.index = index;
     this.byteLength = byteLength;
+    this.mappedOffset = mappedOffset;
     this.#link = link;
     this.#cpu = cpu;
   }
