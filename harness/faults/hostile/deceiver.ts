@@ -74,6 +74,7 @@ export class Deceiver {
     return {
       index: bar.index,
       byteLength: bar.byteLength,
+      mappedOffset: bar.mappedOffset,
       read32: (offset) => this.#say(bar.read32(offset), 32),
       read16: (offset) => this.#say(bar.read16(offset), 16),
       read8: (offset) => this.#say(bar.read8(offset), 8),
