@@ -84,6 +84,8 @@ export class PriceLadders implements PriceLevels {
   levelCount = 0;
   /** Times that a table was replaced by one twice its size: an allocation, and a pause, in the operation that needed it. */
   growthCount = 0;
+  /** Key of the price that was looked for last: what a function returns is boxed where it is not inlined. */
+  readonly #key = new Float64Array(1);
   /** By ladder, which is 2 × instrument + side. */
   readonly #ladders: Int32Array;
   // By slot. A key is the price of a bid and minus the price of an ask: in every ladder the best is the highest.
@@ -183,7 +185,7 @@ export class PriceLadders implements PriceLevels {
     const record = ladder * LADDER_WORDS;
     if (place === this.#ladders[record + COUNT]) return NO_LEVEL;
     const slot = (this.#ladders[record] as number) + place;
-    return this.#slotNumbers[slot * SLOT_NUMBERS] === this.#keyOf(ladder) ? this.#levelIn(slot) : NO_LEVEL;
+    return this.#slotNumbers[slot * SLOT_NUMBERS] === this.#key[0] ? this.#levelIn(slot) : NO_LEVEL;
   }
 
   /** The level at {@link price}, opened with nothing in it when there was none; {@link NO_LEVEL} when there are 2^24. */
@@ -194,7 +196,7 @@ export class PriceLadders implements PriceLevels {
     const count = this.#ladders[record + COUNT] as number;
     if (place < count) {
       const slot = (this.#ladders[record] as number) + place;
-      if (this.#slotNumbers[slot * SLOT_NUMBERS] === this.#keyOf(ladder)) return this.#levelIn(slot);
+      if (this.#slotNumbers[slot * SLOT_NUMBERS] === this.#key[0]) return this.#levelIn(slot);
     }
     return this.#open(ladder, place, count);
   }
@@ -238,14 +240,11 @@ export class PriceLadders implements PriceLevels {
     this.#slotWords[to * SLOT_WORDS + SLOT_LEVEL] = this.#slotWords[from * SLOT_WORDS + SLOT_LEVEL] as number;
   }
 
-  #keyOf(ladder: number): number {
-    const price = this.price[0] as number;
-    return (ladder & 1) === BID ? price : -price;
-  }
-
   /** How many levels of the ladder are worse than {@link price}: the place where it is, or belongs. */
   #placeOf(ladder: number): number {
-    const key = this.#keyOf(ladder);
+    const price = this.price[0] as number;
+    const key = (ladder & 1) === BID ? price : -price;
+    this.#key[0] = key;
     const numbers = this.#slotNumbers;
     const record = ladder * LADDER_WORDS;
     const start = this.#ladders[record] as number;
@@ -269,7 +268,7 @@ export class PriceLadders implements PriceLevels {
     if (count === this.#ladders[record + RUN_LENGTH]) this.#moveToLongerRun(record, count);
     const start = this.#ladders[record] as number;
     for (let slot = start + count; slot > start + place; slot--) this.#copySlot(slot - 1, slot);
-    this.#slotNumbers[(start + place) * SLOT_NUMBERS] = this.#keyOf(ladder);
+    this.#slotNumbers[(start + place) * SLOT_NUMBERS] = this.#key[0] as number;
     this.#slotWords[(start + place) * SLOT_WORDS + SLOT_LEVEL] = level;
     this.#ladders[record + COUNT] = count + 1;
     if (place === count) this.#ladders[record + BEST] = level;
