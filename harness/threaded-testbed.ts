@@ -17,7 +17,9 @@ import type { MachineTables } from "../emulator/run/machine.ts";
 import { DeviceGoneError, DeviceStuckError, TestbedError } from "../emulator/run/testbed-error.ts";
 import { STATUS_CLOSED, STATUS_DEAD, ThreadStatus } from "../emulator/run/thread-status.ts";
 import { DriverThread } from "./driver-thread.ts";
+import { BedFaults, type kernelSide } from "./faults/bed-faults.ts";
 import { FindingInbox } from "./finding-inbox.ts";
+import { noFaults } from "./folded-testbed.ts";
 import { noteClosed, noteOpened } from "./open-testbeds.ts";
 import { TestWire } from "./test-wire.ts";
 import type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
@@ -37,7 +39,10 @@ const FLAG_SINCE_V8 = 13;
 const ROOM_NAP_MS = 1;
 const NAP_WORD = new Int32Array(new SharedArrayBuffer(4));
 
-type DeviceControl = Pick<DeviceThread, "addCpu" | "removeCpu" | "statistics" | "findings" | "isAtRest" | "reports">;
+type DeviceControl = Pick<
+  DeviceThread,
+  "addCpu" | "removeCpu" | "statistics" | "findings" | "isAtRest" | "reports" | "ask"
+>;
 
 /** Source (.ts) and package (.js) start their workers alike. */
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
@@ -64,6 +69,7 @@ export class ThreadedTestbed implements Testbed {
   readonly #driverTrace: TraceChannel | undefined;
   readonly #ended: Promise<void>;
   readonly #joined: Promise<void>;
+  readonly #faults: BedFaults | undefined;
   /** What the device thread died of, as it was thrown. */
   #cause: Error | undefined;
   #closed: Promise<void> | undefined;
@@ -82,7 +88,13 @@ export class ThreadedTestbed implements Testbed {
     this.#ended = this.#watch();
     const cpu = createCpu(0, tables, status.buffer, limitUnderDebugger(this.#answerLimitMs));
     const functions = openCpu(cpu.handle, parts.notice);
-    this.functions = this.#tracing?.functions(functions) ?? functions;
+    const { kernel } = parts;
+    const given = kernel === undefined ? functions : functions.map((pci, index) => kernel.around(pci, index));
+    this.functions = this.#tracing?.functions(given) ?? given;
+    if (kernel !== undefined)
+      this.#faults = new BedFaults((device, command) => {
+        return this.#answered(this.#connection.control.ask(device, command));
+      }, kernel.kernels);
     this.#life = new LifeWatch(status, cpu.handle.port);
     this.#joined = this.#join(cpu.seat);
   }
@@ -161,6 +173,10 @@ export class ThreadedTestbed implements Testbed {
 
   get notes(): readonly Finding[] {
     return this.#findings.of("note");
+  }
+
+  get faults(): BedFaults {
+    return this.#faults ?? noFaults();
   }
 
   cpu(index: number): TestbedCpu {
@@ -325,6 +341,8 @@ interface ThreadExtras {
   readonly tracing?: TestbedTracing;
   /** What the one driver module that is run records into, where somebody else takes it away. */
   readonly driverTrace?: TraceChannel | undefined;
+  /** The kernel's side of faults; absent where the devices have no wrappers for them. */
+  readonly kernel?: ReturnType<typeof kernelSide> | undefined;
 }
 
 interface ThreadParts extends ThreadExtras {

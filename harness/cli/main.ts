@@ -13,6 +13,7 @@ import type { CatalogueEntry } from "./catalogue.ts";
 import { devices } from "./devices.ts";
 import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_PASSED, EXIT_STUCK, EXIT_USAGE, UsageError } from "./exit-codes.ts";
 import { explore } from "./explore.ts";
+import { faults } from "./faults.ts";
 import { newVerb } from "./new.ts";
 import { withOwnDevices } from "./own-devices.ts";
 import { regs } from "./regs.ts";
@@ -27,7 +28,21 @@ import { helpData, helpOf, parseArguments, type Verb } from "./verb.ts";
 import { version } from "./version.ts";
 import { vm } from "./vm.ts";
 
-const VERBS: readonly Verb[] = [replay, capture, run, explore, rerun, report, trace, devices, regs, vm, serve, newVerb];
+const VERBS: readonly Verb[] = [
+  replay,
+  capture,
+  run,
+  explore,
+  rerun,
+  faults,
+  report,
+  trace,
+  devices,
+  regs,
+  vm,
+  serve,
+  newVerb,
+];
 const USAGE_ERRORS = [
   UsageError,
   CaptureError,

@@ -338,6 +338,7 @@ describe("the other verbs", () => {
         "run",
         "explore",
         "rerun",
+        "faults",
         "report",
         "trace",
         "devices",
