@@ -24,8 +24,13 @@ export interface Bar {
    * they like, in no order with the stores to other lines nor with ordinary writes. `wmb` drives them out.
    */
   writeCombining32(offset: number, value: number): void;
-  /** The BAR's raw memory, for drivers that know only memory. What raw memory cannot do is said once when it is mapped. */
+  /**
+   * The BAR's raw memory, for drivers that know only memory. What raw memory cannot do is said once when it is mapped.
+   * Begins at {@link mappedOffset}.
+   */
   map(): SharedArrayBuffer;
+  /** 0, but where the driver brought the memory along: a WebAssembly driver's BARs lie in the midst of its own. */
+  readonly mappedOffset: number;
 }
 
 /** Memory that the device may reach. Offsets in bytes from the buffer's start; values unsigned; out of range throws RangeError. */

@@ -7,6 +7,7 @@ import { TokenError } from "../explore/token.ts";
 import { ReplayDecoderError, ReplayDriverError, ReplayInputError, ReplayStuckError } from "../replay/replay-errors.ts";
 import { TraceFormatError } from "../trace/trace-reader.ts";
 import { GuestError, GuestStuckError } from "../vm/vm-error.ts";
+import { WasmProgramError } from "../wasm/wasm-errors.ts";
 import { capture } from "./capture.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
 import { devices } from "./devices.ts";
@@ -17,6 +18,7 @@ import { withOwnDevices } from "./own-devices.ts";
 import { regs } from "./regs.ts";
 import { replay } from "./replay.ts";
 import { rerun } from "./rerun.ts";
+import { run } from "./run.ts";
 import { serve } from "./serve.ts";
 import { suggestion } from "./suggest.ts";
 import { trace } from "./trace.ts";
@@ -24,12 +26,13 @@ import { helpData, helpOf, parseArguments, type Verb } from "./verb.ts";
 import { version } from "./version.ts";
 import { vm } from "./vm.ts";
 
-const VERBS: readonly Verb[] = [replay, capture, explore, rerun, trace, devices, regs, vm, serve, newVerb];
+const VERBS: readonly Verb[] = [replay, capture, run, explore, rerun, trace, devices, regs, vm, serve, newVerb];
 const USAGE_ERRORS = [
   UsageError,
   CaptureError,
   ReplayInputError,
   DriverModuleError,
+  WasmProgramError,
   StoreError,
   TokenError,
   TraceFormatError,

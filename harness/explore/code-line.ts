@@ -1,21 +1,25 @@
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { announcedPlace, placeText, wasmPlace } from "../wasm/wasm-frames.ts";
 
 /** Frames of a stack that are looked through: a driver's own layers included. */
 const STACK_DEPTH = 30;
 /** Node's own code. */
 const NODE = /(^|[ (])node:/;
 /** softbar's own side of an access. */
-const OWN = /[\\/](emulator|harness)[\\/](explore|driver|run|pcie)[\\/]/;
+const OWN = /[\\/](emulator|harness)[\\/](explore|driver|run|pcie|wasm)[\\/]/;
 const PLACE = /\(?((?:file:\/\/)?\/[^()]+?|[A-Za-z]:\\[^()]+?):(\d+):\d+\)?$/;
 
 /** The line of the driver, or of the test, that makes the access under way: "drivers/ixgbe.ts:287"; empty when none is found. */
 export function driverLine(): string {
+  if (announcedPlace() !== "") return announcedPlace();
   const before = Error.stackTraceLimit;
   Error.stackTraceLimit = STACK_DEPTH;
   const { stack = "" } = new Error();
   Error.stackTraceLimit = before;
   for (const frame of stack.split("\n").slice(1)) {
+    const inWasm = wasmPlace(frame);
+    if (inWasm !== undefined) return placeText(inWasm);
     const place = PLACE.exec(frame.trim());
     if (place === null) continue;
     const [, file = "", line = ""] = place;

@@ -10,6 +10,7 @@ const COMBINED_WRITE = "write-combining";
 export class TracedBar implements Bar {
   readonly index: number;
   readonly byteLength: number;
+  readonly mappedOffset: number;
   readonly #bar: Bar;
   readonly #log: CpuLog;
   readonly #device: number;
@@ -17,6 +18,7 @@ export class TracedBar implements Bar {
   constructor(bar: Bar, log: CpuLog, device: number) {
     this.index = bar.index;
     this.byteLength = bar.byteLength;
+    this.mappedOffset = bar.mappedOffset;
     this.#bar = bar;
     this.#log = log;
     this.#device = device;
