@@ -17,6 +17,7 @@ import { newVerb } from "./new.ts";
 import { withOwnDevices } from "./own-devices.ts";
 import { regs } from "./regs.ts";
 import { replay } from "./replay.ts";
+import { report } from "./report.ts";
 import { rerun } from "./rerun.ts";
 import { run } from "./run.ts";
 import { serve } from "./serve.ts";
@@ -26,7 +27,7 @@ import { helpData, helpOf, parseArguments, type Verb } from "./verb.ts";
 import { version } from "./version.ts";
 import { vm } from "./vm.ts";
 
-const VERBS: readonly Verb[] = [replay, capture, run, explore, rerun, trace, devices, regs, vm, serve, newVerb];
+const VERBS: readonly Verb[] = [replay, capture, run, explore, rerun, report, trace, devices, regs, vm, serve, newVerb];
 const USAGE_ERRORS = [
   UsageError,
   CaptureError,

@@ -71,6 +71,12 @@ export const REPLAY_FLAGS: readonly Flag[] = [
     about: "write what --damage did to each frame, and what a receiver must report, as JSON lines",
   },
   {
+    name: "report",
+    value: "FILE",
+    about: "write the result as an HTML page; with --clock virtual, or --trace, the last 100,000 events too",
+  },
+  { name: "force", about: "of --report: replace a file although it is no page that softbar has written" },
+  {
     name: "log",
     value: "FILE",
     about: "with --clock virtual: write a line for every frame at the card and at the consumer",
