@@ -15,7 +15,13 @@ let answer: DriverThreadAnswer;
 try {
   const drive = await loadDriver(data.moduleUrl);
   const functions = openCpu(data.handle, (lines) => console.warn(lines.join("\n")));
-  answer = { result: await drive(functions, data.argument) };
+  const { trace, handle } = data;
+  // Loaded only where it is wanted: a thread that is not traced has nothing of it.
+  const traced =
+    trace === undefined
+      ? functions
+      : (await import("./trace/driver-trace.ts")).traced(functions, trace, handle.machine);
+  answer = { result: await drive(traced, data.argument) };
 } catch (thrown) {
   answer = { error: errorData(thrown) };
 }

@@ -1,3 +1,4 @@
+import type { CpuLink } from "../emulator/driver/cpu-link.ts";
 import { DriverPciFunction } from "../emulator/driver/pci-function.ts";
 import type { PciFunction } from "../emulator/pcie/driver-view.ts";
 import type { DeviceStatistics } from "../emulator/run/device-thread.ts";
@@ -5,8 +6,11 @@ import type { Finding } from "../emulator/run/findings.ts";
 import { FoldedLink } from "../emulator/run/folded-link.ts";
 import { createTables, type LoadedDevice, Machine, type MachineOptions } from "../emulator/run/machine.ts";
 import { TestbedError } from "../emulator/run/testbed-error.ts";
+import { BedFaults, type kernelSide } from "./faults/bed-faults.ts";
 import { TestWire } from "./test-wire.ts";
-import type { Testbed, TestbedCpu } from "./testbed.ts";
+import type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
+import type { RunTrace } from "./trace/run-trace.ts";
+import { TestbedTracing } from "./trace/testbed-tracing.ts";
 
 /** Planned events that `quiesce` follows before it says that the device never rests. */
 const QUIESCE_EVENT_LIMIT = 100_000;
@@ -14,24 +18,48 @@ const QUIESCE_EVENT_LIMIT = 100_000;
 /** Planned events that a full wire waits for. */
 const ROOM_TRIES = 5000;
 
+/** What may stand around the functions of a testbed. */
+export interface FoldedParts {
+  /** The kernel's side of faults; absent where the devices have no wrappers for them. */
+  readonly kernel?: ReturnType<typeof kernelSide> | undefined;
+  /** Stands between the CPU and each function. */
+  readonly link?: (link: CpuLink) => CpuLink;
+}
+
 /** Devices folded into the calling thread, on the virtual clock unless told otherwise. Holds no thread and needs no closing. */
 export class FoldedTestbed implements Testbed {
   readonly functions: readonly PciFunction[];
   readonly #machine: Machine;
   readonly #wires = new Map<string, TestWire>();
+  readonly #tracing: TestbedTracing | undefined;
+  readonly #faults: BedFaults | undefined;
 
-  constructor(devices: readonly LoadedDevice[], options: MachineOptions = {}) {
-    const tables = createTables(devices, { clock: "virtual", ...options });
-    this.#machine = new Machine(devices, tables);
-    const functions: DriverPciFunction[] = [];
+  constructor(
+    devices: readonly LoadedDevice[],
+    options: MachineOptions & Pick<PlugInOptions, "trace"> = {},
+    { kernel, link }: FoldedParts = {},
+  ) {
+    const { trace = false, ...machineOptions } = options;
+    const tables = createTables(devices, { clock: "virtual", ...machineOptions });
+    if (trace !== false) this.#tracing = new TestbedTracing(devices, tables, "folded", trace === true ? {} : trace);
+    this.#machine = new Machine(devices, tables, this.#tracing?.wrap);
+    this.#tracing?.plugged(this.#machine);
+    const functions: PciFunction[] = [];
+    let cpu: DriverPciFunction["cpu"] | undefined;
     for (const [index, functionTables] of tables.functions.entries()) {
       const endpoint = this.#machine.endpoints[index];
       if (endpoint === undefined) throw new TestbedError(`function ${index} has no endpoint`);
-      const link = new FoldedLink(this.#machine.host, endpoint);
-      const cpu = functions[0]?.cpu ?? 0;
-      functions.push(new DriverPciFunction(link, tables, functionTables, this.#machine.memory, cpu));
+      const folded = new FoldedLink(this.#machine.host, endpoint);
+      const way = link?.(folded) ?? folded;
+      const pci = new DriverPciFunction(way, tables, functionTables, this.#machine.memory, cpu ?? 0);
+      cpu = pci.cpu;
+      functions.push(kernel?.around(pci, index) ?? pci);
     }
-    this.functions = functions;
+    this.functions = this.#tracing?.functions(functions) ?? functions;
+    if (kernel !== undefined)
+      this.#faults = new BedFaults(async (device, command) => {
+        return this.#machine.endpoints[device]?.device.control?.(command);
+      }, kernel.kernels);
     this.#machine.host.settle();
   }
 
@@ -70,6 +98,10 @@ export class FoldedTestbed implements Testbed {
     return this.#findings("note");
   }
 
+  get faults(): BedFaults {
+    return this.#faults ?? noFaults();
+  }
+
   cpu(): TestbedCpu {
     throw new TestbedError(
       'a folded testbed has one CPU, the thread that plugged it in; further ones need run: "threaded"',
@@ -77,6 +109,11 @@ export class FoldedTestbed implements Testbed {
   }
 
   async quiesce(): Promise<void> {
+    this.settle();
+  }
+
+  /** The same at once. */
+  settle(): void {
     const { host } = this.#machine;
     host.settle();
     for (let events = 0; host.leap(); events++) {
@@ -109,13 +146,27 @@ export class FoldedTestbed implements Testbed {
     host.settle();
   }
 
-  async close(): Promise<void> {}
+  trace(): RunTrace {
+    if (this.#tracing === undefined) throw new TestbedError("nothing is recorded: plug in with { trace: true }");
+    return this.#tracing.trace;
+  }
 
-  async [Symbol.asyncDispose](): Promise<void> {}
+  async close(): Promise<void> {
+    this.#tracing?.end("complete", "");
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
 
   #findings(kind: Finding["kind"]): Finding[] {
     return this.#machine.endpoints.flatMap((endpoint) =>
       endpoint.findings.findings.filter((found) => found.kind === kind),
     );
   }
+}
+
+/** There is nothing around the devices that could be armed. */
+export function noFaults(): never {
+  throw new TestbedError("this testbed has no faults to arm: plug it in with them, plugIn(device, { faults: [] })");
 }

@@ -45,6 +45,29 @@ export {
 } from "./explore/explore.ts";
 export { InterleavingError, NondeterminismError } from "./explore/explore-errors.ts";
 export type { ExploredBed, ExploredWaits, ExploredWireEnd } from "./explore/explored-bed.ts";
+export type { BedFaults } from "./faults/bed-faults.ts";
+export {
+  EveryFaultError,
+  type EveryFaultOptions,
+  type EveryFaultResult,
+  everyFault,
+  type SiteResult,
+} from "./faults/every-fault.ts";
+export type { FaultCount, FaultReport, FaultSite } from "./faults/fault-injector.ts";
+export { describeFault, FAULT_KINDS, type FaultDescription, type FaultKind } from "./faults/fault-kinds.ts";
+export { type FaultModule, faultScenario } from "./faults/fault-module.ts";
+export { type FaultRule, parseFaults } from "./faults/fault-rules.ts";
+export { faulty } from "./faults/faulty.ts";
+export { type DeceiverOptions, type Lie, lies } from "./faults/hostile/deceiver.ts";
+export {
+  type HostileFailure,
+  type HostileOptions,
+  type HostileOutcome,
+  type HostileResult,
+  hostile,
+  hostileRunner,
+} from "./faults/hostile/hostile.ts";
+export { type FaultScenario, type FaultVerdict, isCleanError } from "./faults/scenario-run.ts";
 export { type FrameShape, frames } from "./frames.ts";
 export { failOnOpenTestbeds } from "./open-testbeds.ts";
 export { plugIn } from "./plug-in.ts";
@@ -86,6 +109,13 @@ export type {
 } from "./replay/streams/stream-report.ts";
 export type { SendOptions, TestWire } from "./test-wire.ts";
 export type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
+export type { TraceFormat } from "./trace/convert-trace.ts";
+export type { RunTrace } from "./trace/run-trace.ts";
+export type { EdgeReason, TraceEdge, TraceEvent, TraceRecord } from "./trace/trace-event.ts";
+export type { TraceFilterOptions } from "./trace/trace-filter.ts";
+export type { TraceEnd, TraceHeader } from "./trace/trace-header.ts";
+export type { TraceOptions } from "./trace/trace-options.ts";
+export { TraceFormatError, TraceReader } from "./trace/trace-reader.ts";
 export { type ServerOptions, VfioUserServer } from "./vfio-user/server.ts";
 export type { GuestFile } from "./vm/guest-root.ts";
 export type { GuestResult } from "./vm/guest-shell.ts";

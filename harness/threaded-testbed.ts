@@ -17,10 +17,15 @@ import type { MachineTables } from "../emulator/run/machine.ts";
 import { DeviceGoneError, DeviceStuckError, TestbedError } from "../emulator/run/testbed-error.ts";
 import { STATUS_CLOSED, STATUS_DEAD, ThreadStatus } from "../emulator/run/thread-status.ts";
 import { DriverThread } from "./driver-thread.ts";
+import { BedFaults, type kernelSide } from "./faults/bed-faults.ts";
 import { FindingInbox } from "./finding-inbox.ts";
+import { noFaults } from "./folded-testbed.ts";
 import { noteClosed, noteOpened } from "./open-testbeds.ts";
 import { TestWire } from "./test-wire.ts";
 import type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
+import type { RunTrace } from "./trace/run-trace.ts";
+import type { TestbedTracing } from "./trace/testbed-tracing.ts";
+import type { TraceChannel } from "./trace/trace-log.ts";
 
 const CPU_LIMIT = 16;
 /** How long a device may take to load and power on. */
@@ -34,7 +39,10 @@ const FLAG_SINCE_V8 = 13;
 const ROOM_NAP_MS = 1;
 const NAP_WORD = new Int32Array(new SharedArrayBuffer(4));
 
-type DeviceControl = Pick<DeviceThread, "addCpu" | "removeCpu" | "statistics" | "findings" | "isAtRest" | "reports">;
+type DeviceControl = Pick<
+  DeviceThread,
+  "addCpu" | "removeCpu" | "statistics" | "findings" | "isAtRest" | "reports" | "ask"
+>;
 
 /** Source (.ts) and package (.js) start their workers alike. */
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
@@ -57,8 +65,11 @@ export class ThreadedTestbed implements Testbed {
   readonly #running = new Map<number, Promise<unknown>>();
   readonly #quiesceLimitMs: number;
   readonly #answerLimitMs: number;
+  readonly #tracing: TestbedTracing | undefined;
+  readonly #driverTrace: TraceChannel | undefined;
   readonly #ended: Promise<void>;
   readonly #joined: Promise<void>;
+  readonly #faults: BedFaults | undefined;
   /** What the device thread died of, as it was thrown. */
   #cause: Error | undefined;
   #closed: Promise<void> | undefined;
@@ -72,9 +83,18 @@ export class ThreadedTestbed implements Testbed {
     this.#answerLimitMs = parts.options.answerLimitMs ?? ANSWER_LIMIT_MS;
     this.#connection = connectControl<DeviceControl>(worker);
     this.#findings = parts.findings;
+    this.#tracing = parts.tracing;
+    this.#driverTrace = parts.driverTrace;
     this.#ended = this.#watch();
     const cpu = createCpu(0, tables, status.buffer, limitUnderDebugger(this.#answerLimitMs));
-    this.functions = openCpu(cpu.handle, parts.notice);
+    const functions = openCpu(cpu.handle, parts.notice);
+    const { kernel } = parts;
+    const given = kernel === undefined ? functions : functions.map((pci, index) => kernel.around(pci, index));
+    this.functions = this.#tracing?.functions(given) ?? given;
+    if (kernel !== undefined)
+      this.#faults = new BedFaults((device, command) => {
+        return this.#answered(this.#connection.control.ask(device, command));
+      }, kernel.kernels);
     this.#life = new LifeWatch(status, cpu.handle.port);
     this.#joined = this.#join(cpu.seat);
   }
@@ -84,7 +104,7 @@ export class ThreadedTestbed implements Testbed {
     specs: readonly DeviceSpec[],
     tables: MachineTables,
     options: PlugInOptions,
-    extras: { readonly attachments?: readonly AttachmentSpec[]; readonly openedAt: string; readonly notice: Notice },
+    extras: ThreadExtras,
   ): Promise<ThreadedTestbed> {
     guardTypeStripping([import.meta.url, ...specs.map(({ moduleUrl }) => moduleUrl)]);
     const status = new ThreadStatus(ThreadStatus.createBuffer());
@@ -93,7 +113,10 @@ export class ThreadedTestbed implements Testbed {
       specs,
       tables,
       status: status.buffer,
-      attachments: extras.attachments ?? [],
+      attachments: [
+        ...(extras.attachments ?? []),
+        ...(extras.tracing === undefined ? [] : [extras.tracing.attachment()]),
+      ],
       findingsPort: findings.devicePort,
     };
     const worker = new Worker(DEVICE_WORKER, {
@@ -152,6 +175,10 @@ export class ThreadedTestbed implements Testbed {
     return this.#findings.of("note");
   }
 
+  get faults(): BedFaults {
+    return this.#faults ?? noFaults();
+  }
+
   cpu(index: number): TestbedCpu {
     if (!Number.isInteger(index) || index < 1 || index >= CPU_LIMIT) {
       throw new RangeError(`CPU ${index}: 1 to ${CPU_LIMIT - 1} can be given a module; CPU 0 is the test's own thread`);
@@ -190,6 +217,11 @@ export class ThreadedTestbed implements Testbed {
     return this.#answered(this.#connection.control.reports());
   }
 
+  trace(): RunTrace {
+    if (this.#tracing === undefined) throw new TestbedError("nothing is recorded: plug in with { trace: true }");
+    return this.#tracing.trace;
+  }
+
   advance(): void {
     throw new TestbedError('time of a threaded testbed passes by itself; move it by hand with run: "folded"');
   }
@@ -222,6 +254,7 @@ export class ThreadedTestbed implements Testbed {
       await this.#ended;
     } finally {
       this.#findings.close();
+      this.#tracing?.end(this.#cause === undefined ? "complete" : "failed", this.#cause?.message ?? "");
       noteClosed(this);
     }
   }
@@ -240,7 +273,8 @@ export class ThreadedTestbed implements Testbed {
       await this.#answered(this.#join(cpu.seat));
       if (this.#closed !== undefined) throw new DeviceGoneError("the testbed was closed before its CPU could start");
       guardTypeStripping([moduleUrl]);
-      thread = new DriverThread({ handle: cpu.handle, moduleUrl, argument });
+      const trace = this.#driverTrace ?? this.#tracing?.channel();
+      thread = new DriverThread({ handle: cpu.handle, moduleUrl, argument, trace });
       this.#cpus.set(index, thread);
       return (await thread.result) as Result;
     } catch (error) {
@@ -299,10 +333,20 @@ export class ThreadedTestbed implements Testbed {
   }
 }
 
-interface ThreadParts {
+/** What a testbed may be started with besides its devices. */
+interface ThreadExtras {
+  readonly attachments?: readonly AttachmentSpec[];
   readonly openedAt: string;
-  readonly options: PlugInOptions;
   readonly notice: Notice;
+  readonly tracing?: TestbedTracing;
+  /** What the one driver module that is run records into, where somebody else takes it away. */
+  readonly driverTrace?: TraceChannel | undefined;
+  /** The kernel's side of faults; absent where the devices have no wrappers for them. */
+  readonly kernel?: ReturnType<typeof kernelSide> | undefined;
+}
+
+interface ThreadParts extends ThreadExtras {
+  readonly options: PlugInOptions;
   readonly findings: FindingInbox;
 }
 

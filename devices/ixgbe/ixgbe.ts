@@ -6,9 +6,11 @@
 
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DeviceModel, DevicePort, DmaDescription, ResetKind } from "../../emulator/pcie/device-model.ts";
+import { fieldOf } from "../../emulator/registers/declare.ts";
 import { recordRegisterFindings } from "../../emulator/registers/finding-text.ts";
 import { RegisterFile } from "../../emulator/registers/register-file.ts";
 import type { IxgbeOptions } from "./declaration.ts";
+import { DESCTYPE_LEGACY } from "./descriptors.ts";
 import { describeFetch, describeWrite } from "./dma-purposes.ts";
 import { Eeprom, parseMacAddress } from "./eeprom.ts";
 import { Filters } from "./filters.ts";
@@ -204,7 +206,9 @@ class Ixgbe implements DeviceModel {
   }
 
   describeWrite(high: number, low: number): DmaDescription | undefined {
-    return describeWrite(this.#receiveRings, this.#transmitRings, high, low);
+    const isLegacy = (queue: number): boolean =>
+      fieldOf(this.#registers.get(reg.SRRCTL, queue), reg.SRRCTL.fields.DESCTYPE) === DESCTYPE_LEGACY;
+    return describeWrite(this.#receiveRings, this.#transmitRings, high, low, isLegacy);
   }
 
   onDmaWriteError(): void {
@@ -227,6 +231,14 @@ class Ixgbe implements DeviceModel {
     else if (timer === timers.LINK_TIMER) this.#link.onTimer();
     else if (timer === timers.EEPROM_TIMER || timer === timers.MDIO_TIMER) this.#eeprom.onTimer(timer);
     else this.#master.onTimer(timer);
+  }
+
+  describeTimer(timer: number): string | undefined {
+    return timers.nameOf(timer);
+  }
+
+  onCarrier(_port: number, isThere: boolean): void {
+    this.#link.setCarrier(isThere);
   }
 
   onConfigChanged(): void {

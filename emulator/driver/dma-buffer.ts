@@ -4,6 +4,9 @@ import type { DmaBuffer } from "../pcie/driver-view.ts";
 const LOCK_NAP_MS = 1;
 const LOCK_NAPS = 10_000;
 
+/** A driver has reached for memory that is not its buffer's. */
+export class OutsideBufferError extends RangeError {}
+
 /** A DMA buffer over raw shared memory: accesses are plain or atomic loads and stores, no call in between. */
 export class MappedBuffer implements DmaBuffer {
   readonly byteLength: number;
@@ -148,7 +151,7 @@ export class MappedBuffer implements DmaBuffer {
   }
 
   #outside(offset: number, byteLength: number): never {
-    throw new RangeError(
+    throw new OutsideBufferError(
       `${byteLength}-byte access at offset 0x${offset.toString(16)} of ${this.#label} is misaligned or outside its ${this.byteLength} bytes`,
     );
   }

@@ -4,6 +4,8 @@ import type { RegisterFile } from "../registers/register-file.ts";
 import type { RegisterMap } from "../registers/register-map.ts";
 import type { FindingKind } from "../run/findings.ts";
 import type { BarDeclaration, FunctionIdentity, MsixDeclaration } from "./config-space.ts";
+import type { DmaLayout, RingDeclaration } from "./dma-layout.ts";
+import type { Slot } from "./slot.ts";
 
 /** `power-on`: everything; `function-level`: what a write to Initiate FLR asks for. Software resets are the device's own registers'. */
 export type ResetKind = "power-on" | "function-level";
@@ -11,12 +13,14 @@ export type ResetKind = "power-on" | "function-level";
 /** A frame whose FCS does not match: a receiver counts it and drops it. */
 export const FRAME_BAD_FCS = 1;
 
-/** What a DMA was for, in words for a finding. */
+/** What a DMA was for, in words for a finding or a trace. */
 export interface DmaDescription {
   /** Behind "for": "descriptors 4–7 of transmit queue 0". */
   readonly purpose: string;
   /** What the device does when it fails, as the second half of a sentence: "queue 0 is halted". */
   readonly outcome: string;
+  /** What lies in the transferred bytes, one record behind the other: a name in {@link DeviceDeclaration.dmaLayouts}. */
+  readonly layout?: string;
 }
 
 /** What the machine has to know of a device before it runs. */
@@ -41,6 +45,10 @@ export interface DeviceDeclaration {
   readonly wirePortCount: number;
   /** Line rate of the ports in Gb/s. */
   readonly gigabitsPerSecond?: number;
+  /** Records of the device in host memory, by the names that its {@link DmaDescription}s use; the first layout that fits is meant. */
+  readonly dmaLayouts?: Readonly<Record<string, readonly DmaLayout[]>>;
+  /** Its descriptor rings, for traces. */
+  readonly rings?: readonly RingDeclaration[];
   /** How many address bits the device can drive; IOVAs are handed out below. Default 48. */
   readonly dmaAddressBits?: number;
 }
@@ -62,9 +70,12 @@ export interface DeviceModel {
   onDmaRead(tag: number, context: number, memory: MemoryView, offset: number, byteLength: number): void;
   /** A DMA read was answered with Unsupported Request: nothing was read. The finding is already recorded. */
   onDmaReadError(tag: number, context: number): void;
-  /** What a read that fails was for. Asked only for a finding, before {@link onDmaReadError}: it may take its time. */
+  /**
+   * What a read is for that the device has just asked for, or that fails. Asked only for a finding, before
+   * {@link onDmaReadError}, and by traces: it may take its time.
+   */
   describeRead?(tag: number, context: number): DmaDescription | undefined;
-  /** What a write to that address, which the device is just making, is for. Asked only for a finding. */
+  /** What a write to that address, which the device is just making, is for. Asked only for a finding and by traces. */
   describeWrite?(high: number, low: number): DmaDescription | undefined;
   /** A DMA write hit no mapping and went nowhere. Posted: a real card learns it only from its error registers. */
   onDmaWriteError(): void;
@@ -72,6 +83,10 @@ export interface DeviceModel {
   onFrame(port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void;
   /** A timer that the device started has run out. */
   onTimer(timer: number): void;
+  /** What a timer stands for, for whoever makes one late: "the end of the reset". */
+  describeTimer?(timer: number): string | undefined;
+  /** The far end of a wire port is gone, or is there again. It is there when the device is plugged in. */
+  onCarrier?(port: number, isThere: boolean): void;
   /** Bus master, MSI-X or another configuration bit changed. */
   onConfigChanged?(): void;
   onReset(kind: ResetKind): void;
@@ -86,11 +101,15 @@ export interface DeviceModel {
   /** All state as structured-cloneable data, and back. */
   snapshot(): unknown;
   restore(state: unknown): void;
+  /** The control plane asks for something of a wrapper's own: faults to arm, say. Structured-cloneable, both ways. */
+  control?(command: unknown): unknown;
 }
 
 /** What a device may ask of the machine. Implemented by the endpoint; a tracer or a fault wraps it. */
 export interface DevicePort {
   readonly clock: Clock;
+  /** The slot that the card sits in: for wrappers that pull it out. */
+  readonly slot?: Slot | undefined;
   /** Asks for host memory; {@link DeviceModel.onDmaRead} brings it later with the same tag and context. The address comes as two int32 words, as in a TLP header. */
   dmaRead(high: number, low: number, byteLength: number, tag: number, context: number): void;
   /**
@@ -145,7 +164,9 @@ export interface DeviceModule<Options = unknown> {
 /** Names a device to plug in: what `ixgbe({ … })` returns. Structured-cloneable. */
 export interface DeviceSpec<Options = unknown> {
   readonly name: string;
-  /** URL of the {@link DeviceModule}. */
+  /** URL of the {@link DeviceModule}, or of the module that exports `wrapDevice` if there is a device to wrap. */
   readonly moduleUrl: string;
   readonly options: Options;
+  /** The device that this one is a wrapper around: it is plugged in with something between it and its port. */
+  readonly around?: DeviceSpec;
 }

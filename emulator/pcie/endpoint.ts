@@ -6,7 +6,7 @@ import { type FindingKind, FindingLog } from "../run/findings.ts";
 import type { Wire } from "../wire/wire.ts";
 import type { ConfigWidth } from "./config-image.ts";
 import { type ConfigListener, ConfigSpace } from "./config-space.ts";
-import type { DeviceDeclaration, DeviceModel, DevicePort } from "./device-model.ts";
+import type { DeviceDeclaration, DeviceModel, DevicePort, ResetKind } from "./device-model.ts";
 import * as report from "./endpoint-findings.ts";
 import type { EndpointSlot, EndpointSnapshot, Uplink } from "./endpoint-slot.ts";
 import { InterruptController } from "./interrupt-controller.ts";
@@ -14,11 +14,10 @@ import { Iotlb } from "./iotlb.ts";
 import { LookAhead } from "./look-ahead.ts";
 import { type MsiSink, MsixTable } from "./msix.ts";
 import { ReadQueue } from "./read-queue.ts";
+import { Slot } from "./slot.ts";
 import { WriteBacks } from "./write-backs.ts";
 
-/** Reads of a function that does not answer (PCIe 2.3.2: the root complex makes up the completion). */
 const ALL_ONES = -1;
-
 /**
  * One PCI Express function: configuration space, BAR decoding, MSI-X, timers and DMA around a {@link DeviceModel}.
  * The device's requests come in through {@link DevicePort}, the CPU's accesses through `read`, `write` and their
@@ -31,6 +30,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   readonly declaration: DeviceDeclaration;
   readonly clock: Clock;
   readonly config: ConfigSpace;
+  readonly slot: Slot;
   readonly msix: MsixTable | undefined;
   readonly timers: Timers;
   readonly findings: FindingLog;
@@ -73,6 +73,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     this.findings = new FindingLog(declaration.name, slot.clock.now);
     this.wires = new Array(declaration.wirePortCount).fill(undefined);
     this.config = new ConfigSpace(declaration, this);
+    this.slot = new Slot(this.config, () => this.#reset("power-on"));
     this.msix = declaration.msix === undefined ? undefined : new MsixTable(declaration.msix, this);
     this.#msixBar = declaration.msix?.bar ?? -1;
     for (const bar of declaration.bars) this.#barLengths[bar.index] = bar.byteLength;
@@ -125,12 +126,12 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   configRead(offset: number, byteLength: number): number {
     this.#writeBacks.land();
     this.config.setTransactionsPending(this.#reads.count > 0);
-    return this.config.read(offset, byteLength as ConfigWidth);
+    return this.slot.configRead(offset, byteLength, this.config.read(offset, byteLength as ConfigWidth));
   }
 
   configWrite(offset: number, byteLength: number, value: number): void {
     this.#writeBacks.land();
-    this.config.write(offset, byteLength as ConfigWidth, value >>> 0);
+    if (this.slot.isPresent) this.config.write(offset, byteLength as ConfigWidth, value >>> 0);
   }
 
   // ---- the machine's turn ------------------------------------------------------------------------------------------
@@ -331,19 +332,23 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   }
 
   record(kind: FindingKind, rule: string, place: string, text: () => string): void {
-    if (this.orderIsUnknown && this.declaration.orderRules?.includes(rule) === true) return;
+    if (!this.slot.blames || (this.orderIsUnknown && this.declaration.orderRules?.includes(rule) === true)) return;
     this.findings.record(kind, rule, place, text);
   }
 
   // ---- configuration and messages ----------------------------------------------------------------------------------
 
   onFunctionLevelReset(): void {
+    this.#reset("function-level");
+  }
+
+  #reset(kind: ResetKind): void {
     this.#reads.clear();
     this.timers.stopAll();
     this.msix?.reset();
     this.#legacyAsserted = false;
     this.#slot.interrupts.setLine(this.#slot.functionIndex, false);
-    this.device.onReset("function-level");
+    this.device.onReset(kind);
   }
 
   onCommandChanged(): void {
@@ -383,7 +388,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   #decodes(bar: number, offset: number, byteLength: number): boolean {
     const barLength = this.#barLengths[bar] ?? 0;
     const fits = offset >= 0 && offset + byteLength <= barLength && (offset & (byteLength - 1)) === 0;
-    return fits && this.config.memoryEnabled;
+    return fits && this.config.memoryEnabled && this.slot.isPresent;
   }
 }
 

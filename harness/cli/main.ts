@@ -5,6 +5,7 @@ import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
 import { StoreError } from "../explore/failure-store.ts";
 import { TokenError } from "../explore/token.ts";
 import { ReplayDecoderError, ReplayDriverError, ReplayInputError, ReplayStuckError } from "../replay/replay-errors.ts";
+import { TraceFormatError } from "../trace/trace-reader.ts";
 import { GuestError, GuestStuckError } from "../vm/vm-error.ts";
 import { WasmProgramError } from "../wasm/wasm-errors.ts";
 import { capture } from "./capture.ts";
@@ -12,19 +13,36 @@ import type { CatalogueEntry } from "./catalogue.ts";
 import { devices } from "./devices.ts";
 import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_PASSED, EXIT_STUCK, EXIT_USAGE, UsageError } from "./exit-codes.ts";
 import { explore } from "./explore.ts";
+import { faults } from "./faults.ts";
 import { newVerb } from "./new.ts";
 import { withOwnDevices } from "./own-devices.ts";
 import { regs } from "./regs.ts";
 import { replay } from "./replay.ts";
+import { report } from "./report.ts";
 import { rerun } from "./rerun.ts";
 import { run } from "./run.ts";
 import { serve } from "./serve.ts";
 import { suggestion } from "./suggest.ts";
+import { trace } from "./trace.ts";
 import { helpData, helpOf, parseArguments, type Verb } from "./verb.ts";
 import { version } from "./version.ts";
 import { vm } from "./vm.ts";
 
-const VERBS: readonly Verb[] = [replay, capture, run, explore, rerun, devices, regs, vm, serve, newVerb];
+const VERBS: readonly Verb[] = [
+  replay,
+  capture,
+  run,
+  explore,
+  rerun,
+  faults,
+  report,
+  trace,
+  devices,
+  regs,
+  vm,
+  serve,
+  newVerb,
+];
 const USAGE_ERRORS = [
   UsageError,
   CaptureError,
@@ -33,6 +51,7 @@ const USAGE_ERRORS = [
   WasmProgramError,
   StoreError,
   TokenError,
+  TraceFormatError,
   GuestError,
 ] as const;
 

@@ -11,6 +11,7 @@ import type { ReplayTarget } from "../replay/replay-target.ts";
 import { parseMoment, type ReplayWindow } from "../replay/replay-window.ts";
 import { type CatalogueEntry, deviceNamed } from "./catalogue.ts";
 import { UsageError } from "./exit-codes.ts";
+import { FAULT_FLAGS, withFaults } from "./fault-flags.ts";
 import { PREPARATION_FLAGS, preparationOf } from "./preparation-flags.ts";
 import { checkRunsHere } from "./runs-here.ts";
 import { STREAM_FLAGS, STREAM_NOTES, streamsOf } from "./stream-flags.ts";
@@ -71,10 +72,17 @@ export const REPLAY_FLAGS: readonly Flag[] = [
     about: "write what --damage did to each frame, and what a receiver must report, as JSON lines",
   },
   {
+    name: "report",
+    value: "FILE",
+    about: "write the result as an HTML page; with --clock virtual, or --trace, the last 100,000 events too",
+  },
+  { name: "force", about: "of --report: replace a file although it is no page that softbar has written" },
+  {
     name: "log",
     value: "FILE",
     about: "with --clock virtual: write a line for every frame at the card and at the consumer",
   },
+  ...FAULT_FLAGS,
   ...STREAM_FLAGS,
   { name: "device", value: "NAME", about: "the card to replay into (default ixgbe)" },
   { name: "driver", value: "FILE", about: "a driver module of your own instead of the reference driver" },
@@ -95,7 +103,12 @@ export const REPLAY_FLAGS: readonly Flag[] = [
   ...PREPARATION_FLAGS,
   { name: "frames", value: "N", about: "frames in the made-up session (default 200,000)" },
   { name: "seed", value: "N", about: "which session is made up (default 1)" },
-  { name: "trace", about: "print every register and DMA access by name while it happens" },
+  { name: "trace", about: "print every register and DMA access by name while it happens; softbar trace does more" },
+  {
+    name: "trace-only",
+    value: "FILTER",
+    about: "with --trace: these events alone, register=RDT*+TDT*,kind=dma-*,time=1ms..2ms: see softbar trace --help",
+  },
 ];
 
 export const REPLAY_NOTES: readonly string[] = [
@@ -126,7 +139,7 @@ export function optionsOf(given: Arguments, catalogue: readonly CatalogueEntry[]
     throw new UsageError("--loop reads the capture anew for every pass, and standard input can be read once.");
   }
   const options: ReplayOptions = {
-    target: targetOf(given, catalogue),
+    target: withFaults(targetOf(given, catalogue), given),
     ...paceOf(given),
     ...windowOf(given),
     ...filesOf(given),

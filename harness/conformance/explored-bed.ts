@@ -39,7 +39,11 @@ export async function openExplored(spec: DeviceSpec, model: number): Promise<Tes
     get notes() {
       return findings("note");
     },
+    get faults() {
+      return absent();
+    },
     cpu: absent,
+    trace: absent,
     quiesce: async () => machine.cpu.delay(REST_NS),
     statistics: async () =>
       machine.endpoints.map((endpoint) => ({

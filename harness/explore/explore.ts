@@ -37,6 +37,8 @@ export interface ExploreOptions<Context, Workload> {
   readonly models?: readonly MemoryModel[];
   /** A token from a failure: only that run is made, with its workload drawn from `workload` once more. */
   readonly replay?: string;
+  /** A file that gets the trace of the failing run as JSON lines: for `softbar trace`, which shows it in GTKWave or Perfetto. */
+  readonly trace?: string;
   /** Looks for the barrier that is missing. Default true. */
   readonly cure?: boolean;
   /**
@@ -125,7 +127,7 @@ export async function explore<Context = undefined, Workload = undefined>(
     "module" in cpu ? hashOfModule(String(cpu.module)) : `${cpu.program}${cpu.handler}`,
   );
   // A card with other options is another program too.
-  const settings = JSON.stringify([specs.map((spec) => spec.options), machine, options.latitude]);
+  const settings = JSON.stringify([specs.map(optionsOf), machine, options.latitude]);
   const source = hashOfText([`${setup}${body}`, ...others, settings].join("\n"));
   const search = new TestSearch(session, specs, options, source, isAsync);
   try {
@@ -133,4 +135,9 @@ export async function explore<Context = undefined, Workload = undefined>(
   } finally {
     await session.close();
   }
+}
+
+/** Of a wrapper also those of what it is around. */
+function optionsOf({ options, around }: DeviceSpec): unknown {
+  return around === undefined ? options : [options, optionsOf(around)];
 }

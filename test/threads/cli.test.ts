@@ -299,21 +299,31 @@ describe("the other verbs", () => {
     }
   });
 
-  test.each(["replay", "capture", "explore", "rerun", "devices", "regs", "new"])(
-    "%s --help lists its flags, asked for in any way",
-    async (verb) => {
-      const run = await softbar(verb, "--help");
-      expect(run).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("--json") });
-      for (const words of [
-        ["help", verb],
-        [verb, "-h"],
-        ["-h", verb],
-        [verb, "--trace", "-h"],
-      ]) {
-        expect(await softbar(...words), words.join(" ")).toEqual(run);
-      }
-    },
-  );
+  test.each([
+    "replay",
+    "capture",
+    "run",
+    "explore",
+    "rerun",
+    "report",
+    "trace",
+    "devices",
+    "regs",
+    "vm",
+    "serve",
+    "new",
+  ])("%s --help lists its flags, asked for in any way", async (verb) => {
+    const run = await softbar(verb, "--help");
+    expect(run).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("--json") });
+    for (const words of [
+      ["help", verb],
+      [verb, "-h"],
+      ["-h", verb],
+      [verb, "--trace", "-h"],
+    ]) {
+      expect(await softbar(...words), words.join(" ")).toEqual(run);
+    }
+  });
 
   test("help is one JSON object with --json", async () => {
     for (const words of [
@@ -325,8 +335,12 @@ describe("the other verbs", () => {
       expect(verbs.map(({ name }) => name)).toEqual([
         "replay",
         "capture",
+        "run",
         "explore",
         "rerun",
+        "faults",
+        "report",
+        "trace",
         "devices",
         "regs",
         "vm",
