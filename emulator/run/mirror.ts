@@ -53,13 +53,7 @@ export class Mirror implements EventSource {
   #next = 0;
 
   /** The BAR's memory begins at `memoryOffset` of `memory`. */
-  constructor(
-    bar: number,
-    endpoint: Endpoint,
-    file: RegisterFile,
-    memory: ArrayBufferLike,
-    memoryOffset: number = 0,
-  ) {
+  constructor(bar: number, endpoint: Endpoint, file: RegisterFile, memory: ArrayBufferLike, memoryOffset: number = 0) {
     this.#bar = bar;
     this.#endpoint = endpoint;
     this.#file = file;

@@ -26,6 +26,5 @@ export const ASLEEP = 32;
 export const GENERATION = 48;
 /** Counts the device's looks at its BARs: a client that waits for a register waits for looks too, not for time alone. */
 export const LOOKS = 56;
-/** Bytes of each BAR that can be mapped, 0 for the others. */
+/** Six words: bytes of each BAR that can be mapped, 0 for the others. */
 export const BAR_BYTES = 64;
-export const BAR_COUNT = 6;
