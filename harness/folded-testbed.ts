@@ -1,3 +1,4 @@
+import type { CpuLink } from "../emulator/driver/cpu-link.ts";
 import { DriverPciFunction } from "../emulator/driver/pci-function.ts";
 import type { PciFunction } from "../emulator/pcie/driver-view.ts";
 import type { DeviceStatistics } from "../emulator/run/device-thread.ts";
@@ -9,6 +10,7 @@ import { type DriverWatch, watchesOf } from "../emulator/sanitize/driver-watch.t
 import { isWatching } from "../emulator/sanitize/rule.ts";
 import { watchedFunctions } from "../emulator/sanitize/watched-function.ts";
 import { findingLine } from "./explore/code-line.ts";
+import { BedFaults, type kernelSide } from "./faults/bed-faults.ts";
 import { TestWire } from "./test-wire.ts";
 import type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
 import type { RunTrace } from "./trace/run-trace.ts";
@@ -20,6 +22,14 @@ const QUIESCE_EVENT_LIMIT = 100_000;
 /** Planned events that a full wire waits for. */
 const ROOM_TRIES = 5000;
 
+/** What may stand around the functions of a testbed. */
+export interface FoldedParts {
+  /** The kernel's side of faults; absent where the devices have no wrappers for them. */
+  readonly kernel?: ReturnType<typeof kernelSide> | undefined;
+  /** Stands between the CPU and each function. */
+  readonly link?: (link: CpuLink) => CpuLink;
+}
+
 /** Devices folded into the calling thread, on the virtual clock unless told otherwise. Holds no thread and needs no closing. */
 export class FoldedTestbed implements Testbed {
   readonly functions: readonly PciFunction[];
@@ -28,25 +38,39 @@ export class FoldedTestbed implements Testbed {
   readonly #watches: readonly DriverWatch[];
   readonly #tracing: TestbedTracing | undefined;
   #isClosed = false;
+  readonly #faults: BedFaults | undefined;
 
-  constructor(devices: readonly LoadedDevice[], options: MachineOptions & Pick<PlugInOptions, "trace"> = {}) {
+  constructor(
+    devices: readonly LoadedDevice[],
+    options: MachineOptions & Pick<PlugInOptions, "trace"> = {},
+    { kernel, link }: FoldedParts = {},
+  ) {
     const { trace = false, ...machineOptions } = options;
     const tables = createTables(devices, { clock: "virtual", ...machineOptions });
     if (trace !== false) this.#tracing = new TestbedTracing(devices, tables, "folded", trace === true ? {} : trace);
     this.#machine = new Machine(devices, tables, this.#tracing?.wrap);
     this.#tracing?.plugged(this.#machine);
     for (const { findings } of this.#machine.endpoints) findings.lineOf = findingLine;
-    const functions: DriverPciFunction[] = [];
+    const own: DriverPciFunction[] = [];
+    let cpu: DriverPciFunction["cpu"] | undefined;
     for (const [index, functionTables] of tables.functions.entries()) {
       const endpoint = this.#machine.endpoints[index];
       if (endpoint === undefined) throw new TestbedError(`function ${index} has no endpoint`);
-      const link = new FoldedLink(this.#machine.host, endpoint);
-      const cpu = functions[0]?.cpu ?? 0;
-      functions.push(new DriverPciFunction(link, tables, functionTables, this.#machine.memory, cpu, endpoint));
+      const folded = new FoldedLink(this.#machine.host, endpoint);
+      const way = link?.(folded) ?? folded;
+      const pci = new DriverPciFunction(way, tables, functionTables, this.#machine.memory, cpu ?? 0, endpoint);
+      cpu = pci.cpu;
+      own.push(pci);
     }
+    // Innermost: what faults keep from the driver it does not do.
     this.#watches = isWatching(options.sanitize) ? watchesOf(this.#machine) : [];
-    const watched = watchedFunctions(functions, this.#watches);
-    this.functions = this.#tracing?.functions(watched) ?? watched;
+    const watched = watchedFunctions(own, this.#watches);
+    const functions = watched.map((pci, index) => kernel?.around(pci, index) ?? pci);
+    this.functions = this.#tracing?.functions(functions) ?? functions;
+    if (kernel !== undefined)
+      this.#faults = new BedFaults(async (device, command) => {
+        return this.#machine.endpoints[device]?.device.control?.(command);
+      }, kernel.kernels);
     this.#machine.host.settle();
   }
 
@@ -85,6 +109,10 @@ export class FoldedTestbed implements Testbed {
     return this.#findings("note");
   }
 
+  get faults(): BedFaults {
+    return this.#faults ?? noFaults();
+  }
+
   cpu(): TestbedCpu {
     throw new TestbedError(
       'a folded testbed has one CPU, the thread that plugged it in; further ones need run: "threaded"',
@@ -92,6 +120,11 @@ export class FoldedTestbed implements Testbed {
   }
 
   async quiesce(): Promise<void> {
+    this.settle();
+  }
+
+  /** The same at once. */
+  settle(): void {
     const { host } = this.#machine;
     host.settle();
     for (let events = 0; host.leap(); events++) {
@@ -145,4 +178,9 @@ export class FoldedTestbed implements Testbed {
       endpoint.findings.findings.filter((found) => found.kind === kind),
     );
   }
+}
+
+/** There is nothing around the devices that could be armed. */
+export function noFaults(): never {
+  throw new TestbedError("this testbed has no faults to arm: plug it in with them, plugIn(device, { faults: [] })");
 }

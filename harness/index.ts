@@ -46,6 +46,29 @@ export {
 } from "./explore/explore.ts";
 export { InterleavingError, NondeterminismError } from "./explore/explore-errors.ts";
 export type { ExploredBed, ExploredWaits, ExploredWireEnd } from "./explore/explored-bed.ts";
+export type { BedFaults } from "./faults/bed-faults.ts";
+export {
+  EveryFaultError,
+  type EveryFaultOptions,
+  type EveryFaultResult,
+  everyFault,
+  type SiteResult,
+} from "./faults/every-fault.ts";
+export type { FaultCount, FaultReport, FaultSite } from "./faults/fault-injector.ts";
+export { describeFault, FAULT_KINDS, type FaultDescription, type FaultKind } from "./faults/fault-kinds.ts";
+export { type FaultModule, faultScenario } from "./faults/fault-module.ts";
+export { type FaultRule, parseFaults } from "./faults/fault-rules.ts";
+export { faulty } from "./faults/faulty.ts";
+export { type DeceiverOptions, type Lie, lies } from "./faults/hostile/deceiver.ts";
+export {
+  type HostileFailure,
+  type HostileOptions,
+  type HostileOutcome,
+  type HostileResult,
+  hostile,
+  hostileRunner,
+} from "./faults/hostile/hostile.ts";
+export { type FaultScenario, type FaultVerdict, isCleanError } from "./faults/scenario-run.ts";
 export { type FrameShape, frames } from "./frames.ts";
 export { failOnOpenTestbeds } from "./open-testbeds.ts";
 export { plugIn } from "./plug-in.ts";

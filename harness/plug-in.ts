@@ -1,5 +1,7 @@
 import type { DeviceSpec } from "../emulator/pcie/device-model.ts";
-import { createTables, loadDevice } from "../emulator/run/machine.ts";
+import { createTables, type LoadedDevice, loadDevice } from "../emulator/run/machine.ts";
+import { kernelSide } from "./faults/bed-faults.ts";
+import { faulty } from "./faults/faulty.ts";
 import { FoldedTestbed } from "./folded-testbed.ts";
 import { callerLine } from "./open-testbeds.ts";
 import type { PlugInOptions, Testbed } from "./testbed.ts";
@@ -21,16 +23,38 @@ export async function plugIn(
   options: PlugInOptions = {},
 ): Promise<Testbed> {
   const openedAt = callerLine();
-  const specs = Array.isArray(devices) ? (devices as readonly DeviceSpec[]) : [devices as DeviceSpec];
+  const given = Array.isArray(devices) ? (devices as readonly DeviceSpec[]) : [devices as DeviceSpec];
+  // MachineOptions travel to the device thread; rules go over the control plane.
+  const { faults: rules, faultSeed, ...machine } = options;
+  const specs = rules === undefined ? given : given.map((spec) => faulty(spec));
+  const kernel = rules === undefined ? undefined : kernelSide(specs.length);
   const loaded = await Promise.all(specs.map(loadDevice));
-  if (options.run === "folded") return new FoldedTestbed(loaded, options);
-  const { trace = false, ...rest } = options;
-  const tables = createTables(loaded, rest);
+  const bed = await started(specs, loaded, machine, openedAt, kernel);
+  try {
+    if (rules !== undefined) await bed.faults.arm(rules, faultSeed);
+  } catch (error) {
+    await bed.close();
+    throw error;
+  }
+  return bed;
+}
+
+function started(
+  specs: readonly DeviceSpec[],
+  loaded: readonly LoadedDevice[],
+  options: PlugInOptions,
+  openedAt: string,
+  kernel: ReturnType<typeof kernelSide> | undefined,
+): Promise<Testbed> | Testbed {
+  if (options.run === "folded") return new FoldedTestbed(loaded, options, { kernel });
+  const { trace = false, ...machine } = options;
+  const tables = createTables(loaded, machine);
   const traceOptions = trace === true ? {} : trace;
   const tracing = traceOptions === false ? undefined : new TestbedTracing(loaded, tables, "threaded", traceOptions);
   return ThreadedTestbed.start(specs, tables, options, {
     openedAt,
     notice: (lines) => console.warn(lines.join("\n")),
+    kernel,
     ...(tracing === undefined ? {} : { tracing }),
   });
 }

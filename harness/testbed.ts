@@ -2,6 +2,8 @@ import type { PciFunction } from "../emulator/pcie/driver-view.ts";
 import type { DeviceStatistics } from "../emulator/run/device-thread.ts";
 import type { Finding } from "../emulator/run/findings.ts";
 import type { MachineOptions } from "../emulator/run/machine.ts";
+import type { BedFaults } from "./faults/bed-faults.ts";
+import type { FaultRule } from "./faults/fault-rules.ts";
 import type { TestWire } from "./test-wire.ts";
 import type { RunTrace } from "./trace/run-trace.ts";
 import type { TraceOptions } from "./trace/trace-options.ts";
@@ -24,6 +26,13 @@ export interface PlugInOptions extends MachineOptions {
    * the driver's side. Default false: then nothing stands between device and driver.
    */
   readonly trace?: boolean | TraceOptions;
+  /**
+   * Puts the wrappers of all faults around the devices, and arms these rules; `[]` arms none. Without it there is nothing
+   * around them, and nothing to pay for.
+   */
+  readonly faults?: readonly FaultRule[];
+  /** What chance of faults comes from. Default 1. */
+  readonly faultSeed?: number;
 }
 
 /** A CPU of the testbed on which a driver module can run in a thread of its own. */
@@ -51,6 +60,8 @@ export interface Testbed {
   readonly violations: readonly Finding[];
   /** What the driver touched that is not modelled, and accesses without effect. */
   readonly notes: readonly Finding[];
+  /** Faults to arm while it runs. Throws TestbedError when the testbed was plugged in without {@link PlugInOptions.faults}. */
+  readonly faults: BedFaults;
   /** A further CPU, 1 to 15. Threaded runs only. */
   cpu(index: number): TestbedCpu;
   /** Resolves when rings, wires and engines are at rest. Rejects with DeviceStuckError after the limit, DeviceGoneError when the device died. */

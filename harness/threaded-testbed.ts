@@ -18,7 +18,9 @@ import { DeviceGoneError, DeviceStuckError, TestbedError } from "../emulator/run
 import { STATUS_CLOSED, STATUS_DEAD, ThreadStatus } from "../emulator/run/thread-status.ts";
 import { DriverThread } from "./driver-thread.ts";
 import { driverLine } from "./explore/code-line.ts";
+import { BedFaults, type kernelSide } from "./faults/bed-faults.ts";
 import { FindingInbox } from "./finding-inbox.ts";
+import { noFaults } from "./folded-testbed.ts";
 import { noteClosed, noteOpened } from "./open-testbeds.ts";
 import { TestWire } from "./test-wire.ts";
 import type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
@@ -38,7 +40,10 @@ const FLAG_SINCE_V8 = 13;
 const ROOM_NAP_MS = 1;
 const NAP_WORD = new Int32Array(new SharedArrayBuffer(4));
 
-type DeviceControl = Pick<DeviceThread, "addCpu" | "removeCpu" | "statistics" | "findings" | "isAtRest" | "reports">;
+type DeviceControl = Pick<
+  DeviceThread,
+  "addCpu" | "removeCpu" | "statistics" | "findings" | "isAtRest" | "reports" | "ask"
+>;
 
 /** Source (.ts) and package (.js) start their workers alike. */
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
@@ -66,6 +71,7 @@ export class ThreadedTestbed implements Testbed {
   readonly #driverTrace: TraceChannel | undefined;
   readonly #ended: Promise<void>;
   readonly #joined: Promise<void>;
+  readonly #faults: BedFaults | undefined;
   /** What the device thread died of, as it was thrown. */
   #cause: Error | undefined;
   #closed: Promise<void> | undefined;
@@ -87,7 +93,13 @@ export class ThreadedTestbed implements Testbed {
       onFinding: (finding) => this.#driverFindings.push(finding),
       lineOf: driverLine,
     });
-    this.functions = this.#tracing?.functions(functions) ?? functions;
+    const { kernel } = parts;
+    const given = kernel === undefined ? functions : functions.map((pci, index) => kernel.around(pci, index));
+    this.functions = this.#tracing?.functions(given) ?? given;
+    if (kernel !== undefined)
+      this.#faults = new BedFaults((device, command) => {
+        return this.#answered(this.#connection.control.ask(device, command));
+      }, kernel.kernels);
     this.#life = new LifeWatch(status, cpu.handle.port);
     this.#joined = this.#join(cpu.seat);
   }
@@ -171,6 +183,10 @@ export class ThreadedTestbed implements Testbed {
   /** By the devices' thread, then by those of the drivers. */
   #found(kind: Finding["kind"]): Finding[] {
     return [...this.#findings.of(kind), ...this.#driverFindings.filter((finding) => finding.kind === kind)];
+  }
+
+  get faults(): BedFaults {
+    return this.#faults ?? noFaults();
   }
 
   cpu(index: number): TestbedCpu {
@@ -337,6 +353,8 @@ interface ThreadExtras {
   readonly tracing?: TestbedTracing;
   /** What the one driver module that is run records into, where somebody else takes it away. */
   readonly driverTrace?: TraceChannel | undefined;
+  /** The kernel's side of faults; absent where the devices have no wrappers for them. */
+  readonly kernel?: ReturnType<typeof kernelSide> | undefined;
 }
 
 interface ThreadParts extends ThreadExtras {

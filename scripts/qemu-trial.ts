@@ -2,7 +2,7 @@
  * QEMU with a stock amd64 kernel drives the simulated 82599 over vfio-user, by Node alone and with descriptors: link up,
  * echo requests, nothing to complain of in the kernel's log. For a Debian or its like; takes about a minute.
  *
- * node scripts/qemu-trial.ts [FOLDER]      what it fetches is kept in the folder, by default in the user's cache
+ * npm run qemu [FOLDER]      what it fetches is kept in the folder, by default in the user's cache
  */
 
 import { execFileSync, spawn } from "node:child_process";
@@ -145,9 +145,7 @@ async function trial(qemu: string, guest: GuestFiles, descriptors: "auto" | "nev
 const qemu = fetchQemu();
 const guest = await fetchKernel();
 let isGood = true;
-for (const form of process.argv[3] === undefined
-  ? (["never", "auto"] as const)
-  : ([process.argv[3]] as ("never" | "auto")[])) {
+for (const form of ["never", "auto"] as const) {
   say(form === "never" ? "By Node alone: MSI, DMA by messages" : "With descriptors: MSI-X, DMA in place");
   isGood = (await trial(qemu, guest, form)) && isGood;
 }

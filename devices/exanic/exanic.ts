@@ -106,6 +106,16 @@ class Exanic implements DeviceModel {
     else this.#finishStartup();
   }
 
+  describeTimer(timer: number): string {
+    if (timer >= TRANSMIT_TIMER) return `room on the wire of port ${timer - TRANSMIT_TIMER}`;
+    if (timer >= CHUNK_TIMER) return `the next chunk of port ${timer - CHUNK_TIMER}`;
+    return timer >= LINK_TIMER ? `the link of port ${timer - LINK_TIMER} coming up` : "the start-up of the card";
+  }
+
+  onCarrier(port: number, isThere: boolean): void {
+    this.#link.setCarrier(port, isThere);
+  }
+
   /** The card reads nothing in host memory: there is no descriptor. */
   onDmaRead(): void {}
 
@@ -165,6 +175,7 @@ class Exanic implements DeviceModel {
     return {
       registers: this.#registers.values.slice(),
       totals: this.#counters.totals.slice(),
+      link: this.#link.snapshot(),
       clock: this.#clock.snapshot(),
       regions: this.#regions.snapshot(),
       receive: this.#receive.snapshot(),
@@ -176,6 +187,7 @@ class Exanic implements DeviceModel {
     const saved = state as ExanicState;
     this.#registers.values.set(saved.registers);
     this.#counters.totals.set(saved.totals);
+    this.#link.restore(saved.link);
     this.#clock.restore(saved.clock);
     this.#regions.restore(saved.regions);
     this.#receive.restore(saved.receive);
@@ -187,6 +199,7 @@ class Exanic implements DeviceModel {
 interface ExanicState {
   readonly registers: Int32Array;
   readonly totals: Float64Array;
+  readonly link: Uint8Array;
   readonly clock: Float64Array;
   readonly regions: readonly Int32Array[];
   readonly receive: unknown;

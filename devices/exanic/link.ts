@@ -13,6 +13,8 @@ export class Link {
   readonly #port: DevicePort;
   readonly #registers: RegisterFile;
   readonly #linkUpNs: number;
+  /** By port: there is somebody at the far end of the wire. */
+  readonly #hasCarrier: Uint8Array = new Uint8Array(reg.PORT_COUNT).fill(1);
   readonly #statusAt: number;
 
   constructor(port: DevicePort, registers: RegisterFile, regions: Regions, linkUpNs: number) {
@@ -39,8 +41,31 @@ export class Link {
   #enable(port: number, regions: Regions): void {
     if (!regions.begin(port)) recordNoRegion(this.#port, port);
     this.#set(port, ENABLED.mask, true);
+    this.#negotiate(port);
+  }
+
+  #negotiate(port: number): void {
+    if (this.#hasCarrier[port] === 0) return;
     if (this.#linkUpNs === 0) this.onTimer(port);
     else this.#port.startTimer(LINK_TIMER + port, this.#linkUpNs);
+  }
+
+  /** The far end of a port's wire has gone, or is there again: then the link comes up a while later, if the port is enabled. */
+  setCarrier(port: number, isThere: boolean): void {
+    if (isThere === (this.#hasCarrier[port] === 1)) return;
+    this.#hasCarrier[port] = isThere ? 1 : 0;
+    if (!isThere) {
+      this.#port.stopTimer(LINK_TIMER + port);
+      this.#set(port, LINK.mask, false);
+    } else if ((this.#registers.get(reg.PORT_STATUS, port) & ENABLED.mask) !== 0) this.#negotiate(port);
+  }
+
+  snapshot(): Uint8Array {
+    return this.#hasCarrier.slice();
+  }
+
+  restore(hasCarrier: Uint8Array): void {
+    this.#hasCarrier.set(hasCarrier);
   }
 
   /** What is on its way into memory still lands: a driver waits before it takes the region away. */

@@ -191,6 +191,10 @@ class FeedHandler implements DeviceModel {
     this.#pipeline.onTimer();
   }
 
+  describeTimer(): string {
+    return "the next stage of the pipeline";
+  }
+
   /** The card reads nothing in host memory. */
   onDmaRead(): void {}
 

@@ -240,6 +240,14 @@ class Ixgbe implements DeviceModel {
     else this.#master.onTimer(timer);
   }
 
+  describeTimer(timer: number): string | undefined {
+    return timers.nameOf(timer);
+  }
+
+  onCarrier(_port: number, isThere: boolean): void {
+    this.#link.setCarrier(isThere);
+  }
+
   onConfigChanged(): void {
     this.#master.refresh();
     this.#gather.resume();

@@ -30,6 +30,7 @@ export interface LinkOwner {
 }
 
 interface State {
+  readonly hasCarrier: boolean;
   readonly isUp: boolean;
   readonly speed: number;
   readonly isNegotiated: boolean;
@@ -41,6 +42,7 @@ export class Link {
   /** Of the link that is up or coming up. What AUTOC says since then waits for the next restart. */
   #speed = NO_LINK;
   #isNegotiated = false;
+  #hasCarrier = true;
   owner: LinkOwner | undefined;
   readonly #port: DevicePort;
   readonly #registers: RegisterFile;
@@ -67,7 +69,19 @@ export class Link {
     const forced = (control & FLU.mask) !== 0;
     this.#speed = speedOf(control);
     this.#isNegotiated = !forced && BACKPLANE_MODES.includes(fieldOf(control, LMS));
-    this.#port.startTimer(LINK_TIMER, forced ? FORCED_LINK_NS : this.#linkUpNs);
+    if (this.#hasCarrier) this.#port.startTimer(LINK_TIMER, forced ? FORCED_LINK_NS : this.#linkUpNs);
+  }
+
+  /** The partner at the far end has gone, or is there again: then the link comes up as after a restart. */
+  setCarrier(isThere: boolean): void {
+    if (isThere === this.#hasCarrier) return;
+    this.#hasCarrier = isThere;
+    if (isThere) {
+      this.negotiate();
+      return;
+    }
+    this.#port.stopTimer(LINK_TIMER);
+    this.#goDown();
   }
 
   onTimer(): void {
@@ -94,11 +108,13 @@ export class Link {
   }
 
   snapshot(): unknown {
-    return { isUp: this.isUp, speed: this.#speed, isNegotiated: this.#isNegotiated } satisfies State;
+    const hasCarrier = this.#hasCarrier;
+    return { hasCarrier, isUp: this.isUp, speed: this.#speed, isNegotiated: this.#isNegotiated } satisfies State;
   }
 
   restore(state: unknown): void {
-    const { isUp, speed, isNegotiated } = state as State;
+    const { hasCarrier, isUp, speed, isNegotiated } = state as State;
+    this.#hasCarrier = hasCarrier;
     this.isUp = isUp;
     this.#speed = speed;
     this.#isNegotiated = isNegotiated;

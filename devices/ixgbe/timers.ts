@@ -16,3 +16,20 @@ export const WIRE_TIMER = 8;
 export const FIRST_THROTTLE_TIMER = 9;
 export const VECTOR_COUNT = 64;
 export const TIMER_COUNT: number = FIRST_THROTTLE_TIMER + VECTOR_COUNT;
+
+const NAMES: readonly string[] = [
+  "the end of the reset",
+  "the auto-read of the EEPROM",
+  "the link coming up",
+  "a receive queue going on or off",
+  "a transmit queue going on or off",
+  "the read of an EEPROM word",
+  "an MDIO transaction",
+  "the configuration by the firmware",
+  "room on the wire",
+];
+
+/** What waits for the timer, in words. */
+export function nameOf(timer: number): string | undefined {
+  return NAMES[timer] ?? `the moderation of vector ${timer - FIRST_THROTTLE_TIMER}`;
+}

@@ -1,6 +1,7 @@
 import type { Bar } from "../pcie/driver-view.ts";
 import type { DriverCpu } from "./cpu.ts";
 import type { CpuLink } from "./cpu-link.ts";
+import { OutsideBufferError } from "./dma-buffer.ts";
 
 /** A BAR in the driver's hands: every access crosses the link. */
 export class DriverBar implements Bar {
@@ -87,7 +88,7 @@ export class DriverBar implements Bar {
     // In this form it also refuses NaN and undefined: an offset that was never defined.
     if (!(offset >= 0 && offset + byteLength <= this.byteLength)) {
       const where = Number.isFinite(offset) ? `0x${offset.toString(16)}` : String(offset);
-      throw new RangeError(
+      throw new OutsideBufferError(
         `${byteLength}-byte access at offset ${where} of BAR${this.index}, which has ${this.byteLength} bytes`,
       );
     }

@@ -5,6 +5,9 @@ import type { FindingRecorder } from "../registers/finding-text.ts";
 const LOCK_NAP_MS = 1;
 const LOCK_NAPS = 10_000;
 
+/** A driver has reached for memory that is not its buffer's. */
+export class OutsideBufferError extends RangeError {}
+
 /** A DMA buffer over raw shared memory: accesses are plain or atomic loads and stores, no call in between. */
 export class MappedBuffer implements DmaBuffer {
   readonly byteLength: number;
@@ -176,9 +179,9 @@ export class MappedBuffer implements DmaBuffer {
       this.#findings?.record("violation", "use-after-free", this.#label, () => {
         return `${access}. The memory is somebody else's by now: a kernel stops the driver here or corrupts what it has given away; so does the testbed stop it. Free a buffer when nobody uses it any more.`;
       });
-      throw new RangeError(access);
+      throw new OutsideBufferError(access);
     }
-    throw new RangeError(
+    throw new OutsideBufferError(
       `${byteLength}-byte access at offset 0x${offset.toString(16)} of ${this.#label} is misaligned or outside its ${this.byteLength} bytes`,
     );
   }

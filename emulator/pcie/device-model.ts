@@ -7,6 +7,7 @@ import type { Handover, MemoryOwnership } from "../sanitize/ownership.ts";
 import type { Rule } from "../sanitize/rule.ts";
 import type { BarDeclaration, FunctionIdentity, MsixDeclaration } from "./config-space.ts";
 import type { DmaLayout, RingDeclaration } from "./dma-layout.ts";
+import type { Slot } from "./slot.ts";
 
 /** `power-on`: everything; `function-level`: what a write to Initiate FLR asks for. Software resets are the device's own registers'. */
 export type ResetKind = "power-on" | "function-level";
@@ -86,6 +87,10 @@ export interface DeviceModel {
   onFrame(port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void;
   /** A timer that the device started has run out. */
   onTimer(timer: number): void;
+  /** What a timer stands for, for whoever makes one late: "the end of the reset". */
+  describeTimer?(timer: number): string | undefined;
+  /** The far end of a wire port is gone, or is there again. It is there when the device is plugged in. */
+  onCarrier?(port: number, isThere: boolean): void;
   /** Bus master, MSI-X or another configuration bit changed. */
   onConfigChanged?(): void;
   onReset(kind: ResetKind): void;
@@ -105,11 +110,15 @@ export interface DeviceModel {
   /** All state as structured-cloneable data, and back. */
   snapshot(): unknown;
   restore(state: unknown): void;
+  /** The control plane asks for something of a wrapper's own: faults to arm, say. Structured-cloneable, both ways. */
+  control?(command: unknown): unknown;
 }
 
 /** What a device may ask of the machine. Implemented by the endpoint; a tracer or a fault wraps it. */
 export interface DevicePort {
   readonly clock: Clock;
+  /** The slot that the card sits in: for wrappers that pull it out. */
+  readonly slot?: Slot | undefined;
   /** Asks for host memory; {@link DeviceModel.onDmaRead} brings it later with the same tag and context. The address comes as two int32 words, as in a TLP header. */
   dmaRead(high: number, low: number, byteLength: number, tag: number, context: number): void;
   /**
@@ -164,7 +173,9 @@ export interface DeviceModule<Options = unknown> {
 /** Names a device to plug in: what `ixgbe({ … })` returns. Structured-cloneable. */
 export interface DeviceSpec<Options = unknown> {
   readonly name: string;
-  /** URL of the {@link DeviceModule}. */
+  /** URL of the {@link DeviceModule}, or of the module that exports `wrapDevice` if there is a device to wrap. */
   readonly moduleUrl: string;
   readonly options: Options;
+  /** The device that this one is a wrapper around: it is plugged in with something between it and its port. */
+  readonly around?: DeviceSpec;
 }

@@ -176,3 +176,6 @@ export function recordBusMasterOff(recorder: FindingRecorder, name: string, what
     return `${what} by ${name} while Bus Master Enable (bit 2 of the command register, 0x0004) is off: ${outcome}. Enable bus mastering before the queues.`;
   });
 }
+
+/** What an endpoint counts, in order; of interrupts, the messages and rising lines that left it. */
+export const COUNTER_NAMES: readonly string[] = ["dmaReads", "dmaWrites", "interrupts"];

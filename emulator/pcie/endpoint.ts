@@ -6,7 +6,7 @@ import { type FindingKind, FindingLog } from "../run/findings.ts";
 import type { Wire } from "../wire/wire.ts";
 import type { ConfigWidth } from "./config-image.ts";
 import { type ConfigListener, ConfigSpace } from "./config-space.ts";
-import type { DeviceDeclaration, DeviceModel, DevicePort } from "./device-model.ts";
+import type { DeviceDeclaration, DeviceModel, DevicePort, ResetKind } from "./device-model.ts";
 import * as report from "./endpoint-findings.ts";
 import type { EndpointSlot, EndpointSnapshot, EndpointWatch, Uplink } from "./endpoint-slot.ts";
 import { InterruptController } from "./interrupt-controller.ts";
@@ -14,16 +14,14 @@ import { Iotlb } from "./iotlb.ts";
 import { LookAhead } from "./look-ahead.ts";
 import { type MsiSink, MsixTable } from "./msix.ts";
 import { ReadQueue } from "./read-queue.ts";
+import { Slot } from "./slot.ts";
 import { WriteBacks } from "./write-backs.ts";
 
-/** Reads of a function that does not answer (PCIe 2.3.2: the root complex makes up the completion). */
 const ALL_ONES = -1;
-
 /**
  * One PCI Express function: configuration space, BAR decoding, MSI-X, timers and DMA around a {@link DeviceModel}.
  * The device's requests come in through {@link DevicePort}, the CPU's accesses through `read`, `write` and their
  * configuration forms, and {@link step} answers one DMA read.
- *
  * DMA writes and messages land within the call: they are posted, keep their order, and call nothing of the device.
  * DMA reads wait in a queue, so that no request completes inside the handler that made it.
  */
@@ -31,6 +29,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   readonly declaration: DeviceDeclaration;
   readonly clock: Clock;
   readonly config: ConfigSpace;
+  readonly slot: Slot;
   readonly msix: MsixTable | undefined;
   readonly timers: Timers;
   readonly findings: FindingLog;
@@ -58,7 +57,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   #legacyAsserted = false;
   /** The write that is being posted may pass earlier ones. */
   #isRelaxed = false;
-  readonly #counters: Float64Array = new Float64Array(COUNTER_NAMES.length);
+  readonly #counters: Float64Array = new Float64Array(report.COUNTER_NAMES.length);
 
   constructor(declaration: DeviceDeclaration, slot: EndpointSlot) {
     this.declaration = declaration;
@@ -74,6 +73,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     this.findings = new FindingLog(declaration.name, slot.clock.now, slot.silenced);
     this.wires = new Array(declaration.wirePortCount).fill(undefined);
     this.config = new ConfigSpace(declaration, this);
+    this.slot = new Slot(this.config, () => this.#reset("power-on"));
     this.msix = declaration.msix === undefined ? undefined : new MsixTable(declaration.msix, this);
     this.#msixBar = declaration.msix?.bar ?? -1;
     for (const bar of declaration.bars) this.#barLengths[bar.index] = bar.byteLength;
@@ -127,12 +127,12 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   configRead(offset: number, byteLength: number): number {
     this.#writeBacks.land();
     this.config.setTransactionsPending(this.#reads.count > 0);
-    return this.config.read(offset, byteLength as ConfigWidth);
+    return this.slot.configRead(offset, byteLength, this.config.read(offset, byteLength as ConfigWidth));
   }
 
   configWrite(offset: number, byteLength: number, value: number): void {
     this.#writeBacks.land();
-    this.config.write(offset, byteLength as ConfigWidth, value >>> 0);
+    if (this.slot.isPresent) this.config.write(offset, byteLength as ConfigWidth, value >>> 0);
   }
 
   // ---- the machine's turn ------------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
 
   /** What crossed the bus, by name, and the frames that were lost because they were sent faster than the wire goes. */
   busStatistics(): Record<string, number> {
-    const counted = COUNTER_NAMES.map((name, index) => [name, this.#counters[index] as number] as const);
+    const counted = report.COUNTER_NAMES.map((name, index) => [name, this.#counters[index] as number] as const);
     const wireFramesLost = this.wires.reduce((sum, wire) => sum + (wire?.lostCount ?? 0), 0);
     return { ...Object.fromEntries(counted), wireFramesLost };
   }
@@ -334,19 +334,23 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   }
 
   record(kind: FindingKind, rule: string, place: string, text: () => string): void {
-    if (this.orderIsUnknown && this.declaration.orderRules?.includes(rule) === true) return;
+    if (!this.slot.blames || (this.orderIsUnknown && this.declaration.orderRules?.includes(rule) === true)) return;
     this.findings.record(kind, rule, place, text);
   }
 
   // ---- configuration and messages ----------------------------------------------------------------------------------
 
   onFunctionLevelReset(): void {
+    this.#reset("function-level");
+  }
+
+  #reset(kind: ResetKind): void {
     this.#reads.clear();
     this.timers.stopAll();
     this.msix?.reset();
     this.#legacyAsserted = false;
     this.#slot.interrupts.setLine(this.#slot.functionIndex, false);
-    this.device.onReset("function-level");
+    this.device.onReset(kind);
   }
 
   onCommandChanged(): void {
@@ -387,12 +391,10 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   #decodes(bar: number, offset: number, byteLength: number): boolean {
     const barLength = this.#barLengths[bar] ?? 0;
     const fits = offset >= 0 && offset + byteLength <= barLength && (offset & (byteLength - 1)) === 0;
-    return fits && this.config.memoryEnabled;
+    return fits && this.config.memoryEnabled && this.slot.isPresent;
   }
 }
 
-/** What an endpoint counts, in order; of interrupts, the messages and rising lines that left it. */
-const COUNTER_NAMES: readonly string[] = ["dmaReads", "dmaWrites", "interrupts"];
 const DMA_READS = 0;
 const DMA_WRITES = 1;
 const INTERRUPTS = 2;

@@ -170,6 +170,11 @@ export class DeviceThread {
     return this.#parts.map((part) => part.report?.());
   }
 
+  /** Asks the device, or what is wrapped around it, for something of its own; undefined when nobody answers. */
+  ask(device: number, command: unknown): unknown {
+    return this.#machine.endpoints[device]?.device.control?.(command);
+  }
+
   /** Ends the loop. */
   close(): void {
     this.#status.status = STATUS_CLOSED;

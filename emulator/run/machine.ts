@@ -106,8 +106,19 @@ export function declarationOf(device: LoadedDevice): DeviceDeclaration {
   return typeof declaration === "function" ? declaration(device.options) : declaration;
 }
 
-/** Loads a device's module. Throws Error naming the URL when it is no device module. */
+/** What a module exports that puts something between a device and its port, wherever the device runs. */
+export interface WrapperModule {
+  wrapDevice(device: LoadedDevice, options: unknown): LoadedDevice;
+}
+
+/** Loads a device's module, and the wrappers around it. Throws Error naming the URL when it is no device module. */
 export async function loadDevice(spec: DeviceSpec): Promise<LoadedDevice> {
+  if (spec.around !== undefined) {
+    const wrapper = (await import(spec.moduleUrl)) as Partial<WrapperModule>;
+    if (typeof wrapper.wrapDevice !== "function")
+      throw new Error(`${spec.moduleUrl} wraps no device: it must export \`wrapDevice(device, options)\``);
+    return wrapper.wrapDevice(await loadDevice(spec.around), spec.options);
+  }
   const module = (await import(spec.moduleUrl)) as Partial<DeviceModule>;
   if (typeof module.create !== "function" || module.declaration === undefined) {
     throw new Error(

@@ -53,13 +53,7 @@ export class Mirror implements EventSource {
   #next = 0;
 
   /** The BAR's memory begins at `memoryOffset` of `memory`. */
-  constructor(
-    bar: number,
-    endpoint: Endpoint,
-    file: RegisterFile,
-    memory: SharedArrayBuffer,
-    memoryOffset: number = 0,
-  ) {
+  constructor(bar: number, endpoint: Endpoint, file: RegisterFile, memory: ArrayBufferLike, memoryOffset: number = 0) {
     this.#bar = bar;
     this.#endpoint = endpoint;
     this.#file = file;
@@ -77,8 +71,21 @@ export class Mirror implements EventSource {
     this.#isDoorbell = Uint8Array.from(this.#ordinals, (ordinal) => +(map.registerOf(ordinal).mirror === "doorbell"));
     this.#masks = Int32Array.from(this.#ordinals, (ordinal) => file.visibleMask(ordinal) ?? 0);
     this.#isHot = new Uint8Array(words.length);
-    this.#shadow = Int32Array.from(this.#ordinals, (ordinal) => file.visible(ordinal));
-    for (const [index, word] of words.entries()) Atomics.store(this.#memory, word, this.#shadow[index] as number);
+    this.#shadow = new Int32Array(words.length);
+    this.restart();
+  }
+
+  /** Puts out what a read gives, whatever a driver has stored: the next one begins anew. */
+  restart(): void {
+    for (let index = 0; index < this.#words.length; index++) {
+      const value = this.#file.visible(this.#ordinals[index] as number);
+      this.#shadow[index] = value;
+      Atomics.store(this.#memory, this.#words[index] as number, value);
+    }
+    this.#holdsDoorbells = false;
+    this.next[0] = Number.POSITIVE_INFINITY;
+    this.#hotCount = 0;
+    this.#isHot.fill(0);
   }
 
   poll(): boolean {

@@ -123,7 +123,7 @@ export class RegisterLint {
 
   #recordVainPoll(offset: number, value: number): void {
     const place = registerPlace(this.#map, offset & ~3);
-    this.#findings.record("violation", "poll-never-changes", place, () => {
+    this.#findings.record("note", "poll-never-changes", place, () => {
       return `${place} is polled (${POLL_READS} reads in a row, ${hex(value >>> 0, 8)}), but the card never changes this register: it gives back what the driver wrote. The wait ends at once or never. Poll the register in which the card reports; "softbar regs" says which bits are the card's.`;
     });
   }

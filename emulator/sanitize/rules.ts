@@ -87,19 +87,13 @@ const REGISTERS: readonly Rule[] = [
     ],
   }),
   ...ruleTable(
-    "violation",
+    "note",
     {
       "poll-never-changes": [
         "Polls a register that the card never changes.",
         "It gives back what the driver wrote: the wait ends at once or never.",
         "Poll where the card reports.",
       ],
-    },
-    { foldedOnly: true },
-  ),
-  ...ruleTable(
-    "note",
-    {
       "self-satisfied-poll": [
         "Turns bits on in a register that the card never changes, and reads it back at once.",
         "The read gives what was written: no answer of the card.",

@@ -13,6 +13,7 @@ import type { CatalogueEntry } from "./catalogue.ts";
 import { devices } from "./devices.ts";
 import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_PASSED, EXIT_STUCK, EXIT_USAGE, UsageError } from "./exit-codes.ts";
 import { explore } from "./explore.ts";
+import { faults } from "./faults.ts";
 import { newVerb } from "./new.ts";
 import { withOwnDevices } from "./own-devices.ts";
 import { regs } from "./regs.ts";
@@ -34,6 +35,7 @@ const VERBS: readonly Verb[] = [
   run,
   explore,
   rerun,
+  faults,
   report,
   trace,
   devices,

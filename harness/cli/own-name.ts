@@ -8,5 +8,6 @@ export const REPLAY_COMMAND: string = isClone ? "npm start --" : "npx softbar re
 /** Before a scenario, and before a token. */
 export const EXPLORE_COMMAND: string = isClone ? "npm run explore --" : "npx softbar explore";
 export const RERUN_COMMAND: string = isClone ? "npm run rerun --" : "npx softbar rerun";
+export const FAULTS_COMMAND: string = `${COMMAND} faults`;
 /** Before a file of the package. */
 export const PACKAGE_FOLDER: string = isClone ? "" : "node_modules/softbar/";

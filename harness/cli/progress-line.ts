@@ -42,6 +42,16 @@ export class ProgressLine {
     this.#isDirty = true;
   }
 
+  /** How many fault sites have been visited, of those that are known so far. */
+  faults(visitedCount: number, knownCount: number): void {
+    const nowMs = performance.now();
+    if (!this.#isShown || nowMs - this.#shownAtMs < READING_INTERVAL_MS) return;
+    this.#shownAtMs = nowMs;
+    const line = `${this.#bar(visitedCount / knownCount)}  ${grouped(visitedCount)} of ${grouped(knownCount)} fault sites`;
+    this.#stream.write(`${CLEAR_LINE}${line}`);
+    this.#isDirty = true;
+  }
+
   /** What is being done, where nobody knows how far it is. */
   step(text: string): void {
     if (!this.#isShown) return;

@@ -11,6 +11,7 @@ import type { ReplayTarget } from "../replay/replay-target.ts";
 import { parseMoment, type ReplayWindow } from "../replay/replay-window.ts";
 import { type CatalogueEntry, deviceNamed } from "./catalogue.ts";
 import { UsageError } from "./exit-codes.ts";
+import { FAULT_FLAGS, withFaults } from "./fault-flags.ts";
 import { PREPARATION_FLAGS, preparationOf } from "./preparation-flags.ts";
 import { checkRunsHere } from "./runs-here.ts";
 import { STREAM_FLAGS, STREAM_NOTES, streamsOf } from "./stream-flags.ts";
@@ -81,6 +82,7 @@ export const REPLAY_FLAGS: readonly Flag[] = [
     value: "FILE",
     about: "with --clock virtual: write a line for every frame at the card and at the consumer",
   },
+  ...FAULT_FLAGS,
   ...STREAM_FLAGS,
   { name: "device", value: "NAME", about: "the card to replay into (default ixgbe)" },
   { name: "driver", value: "FILE", about: "a driver module of your own instead of the reference driver" },
@@ -137,7 +139,7 @@ export function optionsOf(given: Arguments, catalogue: readonly CatalogueEntry[]
     throw new UsageError("--loop reads the capture anew for every pass, and standard input can be read once.");
   }
   const options: ReplayOptions = {
-    target: targetOf(given, catalogue),
+    target: withFaults(targetOf(given, catalogue), given),
     ...paceOf(given),
     ...windowOf(given),
     ...filesOf(given),

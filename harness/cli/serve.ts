@@ -1,10 +1,11 @@
+import { ShmServer, type ShmServerOptions } from "../shm/shm-server.ts";
 import { layServedWire } from "../vfio-user/served-wire.ts";
 import { VfioUserServer } from "../vfio-user/server.ts";
 import { type CatalogueEntry, deviceNamed } from "./catalogue.ts";
 import { EXIT_INCORRECT, EXIT_INTERRUPTED, EXIT_PASSED, UsageError } from "./exit-codes.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { counted } from "./terminal.ts";
-import type { Arguments, Verb } from "./verb.ts";
+import { type Arguments, type Verb, wholeNumber } from "./verb.ts";
 
 const PEER_ADDRESS: readonly number[] = [10, 0, 0, 1];
 const FINDINGS_INTERVAL_MS = 200;
@@ -12,12 +13,15 @@ const FINDINGS_INTERVAL_MS = 200;
 /** `softbar serve ixgbe --vfio-user SOCKET`: a device for processes that are not Node. */
 export const serve: Verb = {
   name: "serve",
-  about: "offers a device to another process: QEMU and other clients of vfio-user, over a UNIX socket",
+  about: "offers a device to another process: QEMU and other clients of vfio-user, or a driver in C by shared memory",
   operands: "DEVICE",
   operandLimit: 1,
   flags: [
     { name: "vfio-user", value: "SOCKET", about: "the socket's path" },
-    { name: "once", about: "end when the first client has gone" },
+    { name: "shm", value: "DIR", about: "a folder of files to map: BARs and memory; /dev/shm/NAME never goes to disk" },
+    { name: "dma-bytes", value: "N", about: "with --shm: memory that the device reaches; default 64 MiB" },
+    { name: "loopback", about: "with --shm: what is sent comes back" },
+    { name: "once", about: "with --vfio-user: end when the first client has gone" },
     { name: "no-descriptors", about: "by Node alone, without koffi: MSI instead of MSI-X, DMA by messages" },
   ],
   notes: [
@@ -25,14 +29,20 @@ export const serve: Verb = {
   ],
   examples: [
     "softbar serve ixgbe --vfio-user /tmp/ixgbe.sock",
+    "softbar serve ixgbe --shm /dev/shm/ixgbe --loopback   # then: ./driver /dev/shm/ixgbe",
     "softbar serve ./my-device --vfio-user /tmp/mine.sock --once --json",
   ],
   async run(given, catalogue) {
     const [name] = given.positionals;
     const path = given.value("vfio-user");
     if (name === undefined) throw new UsageError('Which device: "softbar serve ixgbe --vfio-user SOCKET"?');
-    if (path === undefined) throw new UsageError(`Where: "softbar serve ${name} --vfio-user SOCKET".`);
-    return serveSocket(deviceNamed(catalogue, name), path, given);
+    const folder = given.value("shm");
+    const entry = deviceNamed(catalogue, name);
+    if (path !== undefined && folder !== undefined)
+      throw new UsageError("--vfio-user and --shm are two ways: choose one.");
+    if (path !== undefined) return serveSocket(entry, path, given);
+    if (folder !== undefined) return serveFolder(entry, folder, given);
+    throw new UsageError(`Where: "softbar serve ${name} --vfio-user SOCKET" or "softbar serve ${name} --shm DIR".`);
   },
 };
 
@@ -93,6 +103,52 @@ async function serveSocket(entry: CatalogueEntry, path: string, given: Arguments
     clearInterval(timer);
     interrupt.restore();
     await server.close();
+  }
+}
+
+async function serveFolder(entry: CatalogueEntry, folder: string, given: Arguments): Promise<number> {
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  const dmaBytes = wholeNumber(given, "dma-bytes", 4096);
+  const interrupt = onInterrupt();
+  const over = new Promise<void>((resolve) =>
+    interrupt.signal.addEventListener("abort", () => resolve(), { once: true }),
+  );
+  const server = await shmServer(entry, folder, {
+    loopback: given.has("loopback"),
+    ...(dmaBytes === undefined ? {} : { dmaBytes }),
+  });
+  let toldCount = 0;
+  const timer = setInterval(() => {
+    for (const { message } of server.violations.slice(toldCount)) say(`rule broken: ${message}`);
+    toldCount = server.violations.length;
+  }, FINDINGS_INTERVAL_MS);
+  try {
+    for (const line of server.limits) say(line);
+    say(`${entry.name} in ${folder}; Ctrl-C ends.`);
+    await over;
+    const [statistics] = await server.statistics();
+    const clients = await server.clients();
+    const report = { ...statistics, ...clients, violations: server.violations, notes: server.notes };
+    if (given.has("json")) console.log(JSON.stringify(report));
+    else {
+      const lost = clients.lostCount === 0 ? "" : `, ${clients.lostCount} of them lost`;
+      console.log(
+        `${counted(clients.clientCount, "client")}${lost}, ${counted(server.violations.length, "rule")} broken`,
+      );
+    }
+    return EXIT_INTERRUPTED;
+  } finally {
+    clearInterval(timer);
+    interrupt.restore();
+    await server.close();
+  }
+}
+
+async function shmServer(entry: CatalogueEntry, folder: string, options: ShmServerOptions): Promise<ShmServer> {
+  try {
+    return await ShmServer.start(entry.spec(), folder, options);
+  } catch (error) {
+    throw new UsageError(`Nothing can be served in ${folder}: ${(error as Error).message}.`);
   }
 }
 

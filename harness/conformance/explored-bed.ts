@@ -39,6 +39,9 @@ export async function openExplored(spec: DeviceSpec, model: number): Promise<Tes
     get notes() {
       return findings("note");
     },
+    get faults() {
+      return absent();
+    },
     cpu: absent,
     trace: absent,
     quiesce: async () => machine.cpu.delay(REST_NS),

@@ -127,7 +127,7 @@ export async function explore<Context = undefined, Workload = undefined>(
     "module" in cpu ? hashOfModule(String(cpu.module)) : `${cpu.program}${cpu.handler}`,
   );
   // A card with other options is another program too.
-  const settings = JSON.stringify([specs.map((spec) => spec.options), machine, options.latitude]);
+  const settings = JSON.stringify([specs.map(optionsOf), machine, options.latitude]);
   const source = hashOfText([`${setup}${body}`, ...others, settings].join("\n"));
   const search = new TestSearch(session, specs, options, source, isAsync);
   try {
@@ -135,4 +135,9 @@ export async function explore<Context = undefined, Workload = undefined>(
   } finally {
     await session.close();
   }
+}
+
+/** Of a wrapper also those of what it is around. */
+function optionsOf({ options, around }: DeviceSpec): unknown {
+  return around === undefined ? options : [options, optionsOf(around)];
 }

@@ -34,6 +34,8 @@ const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 const SHUT_RDWR = 2;
+const FUTEX_CALL: number = process.arch === "arm64" ? 98 : 202;
+const FUTEX_WAIT = 0;
 const EAGAIN = 11;
 const EINTR = 4;
 const BACKLOG = 512;
@@ -62,6 +64,8 @@ export class Libc {
   readonly #scratch: DataView;
   readonly #scratchAddress: bigint;
   readonly #scratchBytes: Buffer;
+  /** A timespec. */
+  readonly #limit = Buffer.alloc(16);
   readonly #freeSlots: number[] = Array.from({ length: POLL_SLOTS }, (_, slot) => slot);
 
   private constructor(koffi: Koffi) {
@@ -80,6 +84,8 @@ export class Libc {
       write: "int64_t write(int fd, void *bytes, size_t length)",
       shutdown: "int shutdown(int fd, int how)",
       close: "int close(int fd)",
+      syscall:
+        "long syscall(long number, uintptr_t word, int operation, uint32_t value, void *limit, uintptr_t other, uint32_t mask)",
     };
     this.#calls = Object.fromEntries(Object.entries(prototypes).map(([name, text]) => [name, libc.func(text)]));
     const address = this.#map(-1, 0, SCRATCH_BYTES, true, MAP_PRIVATE_ANONYMOUS);
@@ -125,6 +131,16 @@ export class Libc {
     const address = BigInt(this.#call("mmap", 0, byteLength, protection, flags, descriptor, fileOffset));
     if (BigInt.asIntN(64, address) === -1n) throw new Error(`mmap failed with errno ${this.#koffi.errno()}`);
     return address;
+  }
+
+  /**
+   * Sleeps while the 32-bit word at an address of mapped memory has a value, at most so long. Another process wakes it by
+   * FUTEX_WAKE on the same file (futex(2)).
+   */
+  waitForWord(address: bigint, value: number, limitMs: number): void {
+    this.#limit.writeBigInt64LE(BigInt(Math.floor(limitMs / 1000)), 0);
+    this.#limit.writeBigInt64LE(BigInt((limitMs % 1000) * 1e6), 8);
+    this.#call("syscall", FUTEX_CALL, address, FUTEX_WAIT, value, this.#limit, 0, 0);
   }
 
   // ---- sockets -----------------------------------------------------------------------------------------------------

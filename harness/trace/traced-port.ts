@@ -1,8 +1,7 @@
-import type { Clock } from "../../emulator/clock/clock.ts";
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DevicePort, DmaDescription } from "../../emulator/pcie/device-model.ts";
 import type { Endpoint } from "../../emulator/pcie/endpoint.ts";
-import type { FindingKind } from "../../emulator/run/findings.ts";
+import { PassPort } from "../pass-through.ts";
 import type { TraceLog } from "./trace-log.ts";
 import * as ring from "./trace-ring.ts";
 
@@ -10,9 +9,7 @@ import * as ring from "./trace-ring.ts";
 export const INTERRUPT_MODES = ["intx", "msi", "msix"] as const;
 
 /** What a device asks of the machine, noted before it is done. */
-export class TracedPort implements DevicePort {
-  readonly clock: Clock;
-  readonly #port: DevicePort;
+export class TracedPort extends PassPort {
   readonly #endpoint: Endpoint;
   readonly #log: TraceLog;
   readonly #place: number;
@@ -20,28 +17,19 @@ export class TracedPort implements DevicePort {
 
   /** `place` is that of the device. */
   constructor(port: DevicePort, endpoint: Endpoint, log: TraceLog, place: number) {
-    this.clock = port.clock;
-    this.#port = port;
+    super(port);
     this.#endpoint = endpoint;
     this.#log = log;
     this.#place = place;
   }
 
-  get outstandingReads(): number {
-    return this.#port.outstandingReads;
-  }
-
-  get busMasterEnabled(): boolean {
-    return this.#port.busMasterEnabled;
-  }
-
-  dmaRead(high: number, low: number, byteLength: number, tag: number, context: number): void {
+  override dmaRead(high: number, low: number, byteLength: number, tag: number, context: number): void {
     const about = textOf(this.#endpoint.device.describeRead?.(tag, context));
     this.#log.noteText(ring.DMA_READ, this.#place, byteLength, high, low, tag, context, about);
-    this.#port.dmaRead(high, low, byteLength, tag, context);
+    super.dmaRead(high, low, byteLength, tag, context);
   }
 
-  dmaWrite(
+  override dmaWrite(
     high: number,
     low: number,
     memory: MemoryView,
@@ -50,71 +38,46 @@ export class TracedPort implements DevicePort {
     flagOffset: number,
   ): void {
     this.#noteWrite(high, low, memory, offset, byteLength, flagOffset, 0);
-    this.#port.dmaWrite(high, low, memory, offset, byteLength, flagOffset);
+    super.dmaWrite(high, low, memory, offset, byteLength, flagOffset);
   }
 
-  dmaWriteRelaxed(high: number, low: number, memory: MemoryView, offset: number, byteLength: number): void {
+  override dmaWriteRelaxed(high: number, low: number, memory: MemoryView, offset: number, byteLength: number): void {
     this.#noteWrite(high, low, memory, offset, byteLength, -1, 1);
-    if (this.#port.dmaWriteRelaxed === undefined) this.#port.dmaWrite(high, low, memory, offset, byteLength, -1);
-    else this.#port.dmaWriteRelaxed(high, low, memory, offset, byteLength);
+    super.dmaWriteRelaxed(high, low, memory, offset, byteLength);
   }
 
-  raise(vector: number): void {
-    const mode = INTERRUPT_MODES.indexOf(this.#port.interruptMode());
+  override raise(vector: number): void {
+    const mode = INTERRUPT_MODES.indexOf(super.interruptMode());
     this.#log.note(ring.INTERRUPT, this.#place, 0, mode, vector, 1, 0);
-    this.#port.raise(vector);
+    super.raise(vector);
   }
 
-  withdraw(vector: number): void {
-    this.#port.withdraw?.(vector);
-  }
-
-  setLegacyInterrupt(asserted: boolean): void {
+  override setLegacyInterrupt(asserted: boolean): void {
     // Devices drive the line anew whenever a cause changes; it is an event when it moves.
     if (asserted !== this.#isLineUp) {
       this.#isLineUp = asserted;
-      const mode = INTERRUPT_MODES.indexOf(this.#port.interruptMode());
+      const mode = INTERRUPT_MODES.indexOf(super.interruptMode());
       this.#log.note(ring.INTERRUPT, this.#place, 0, mode, 0, asserted ? 1 : 0, 0);
     }
-    this.#port.setLegacyInterrupt(asserted);
+    super.setLegacyInterrupt(asserted);
   }
 
-  interruptMode(): "intx" | "msi" | "msix" {
-    return this.#port.interruptMode();
-  }
-
-  transmit(port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
+  override transmit(port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
     const { frameBytes } = this.#log.detail;
     const kept = Math.min(byteLength, frameBytes);
     this.#log.noteAll(ring.FRAME_OUT, this.#place, byteLength, port, flags, 0, 0, memory.bytes, offset, kept, "");
-    this.#port.transmit(port, memory, offset, byteLength, flags);
+    super.transmit(port, memory, offset, byteLength, flags);
   }
 
-  wireBacklogNs(port: number): number {
-    return this.#port.wireBacklogNs(port);
-  }
-
-  startTimer(timer: number, delayNs: number): void {
+  override startTimer(timer: number, delayNs: number): void {
     const high = Math.floor(delayNs / 2 ** 32);
     this.#log.note(ring.TIMER_START, this.#place, 0, timer, 0, (delayNs % 2 ** 32) | 0, high);
-    this.#port.startTimer(timer, delayNs);
+    super.startTimer(timer, delayNs);
   }
 
-  stopTimer(timer: number): void {
-    if (this.#port.isTimerArmed(timer)) this.#log.note(ring.TIMER_STOP, this.#place, 0, timer, 0, 0, 0);
-    this.#port.stopTimer(timer);
-  }
-
-  isTimerArmed(timer: number): boolean {
-    return this.#port.isTimerArmed(timer);
-  }
-
-  cancelDma(): void {
-    this.#port.cancelDma();
-  }
-
-  record(kind: FindingKind, rule: string, place: string, text: () => string): void {
-    this.#port.record(kind, rule, place, text);
+  override stopTimer(timer: number): void {
+    if (super.isTimerArmed(timer)) this.#log.note(ring.TIMER_STOP, this.#place, 0, timer, 0, 0, 0);
+    super.stopTimer(timer);
   }
 
   #noteWrite(

@@ -1,8 +1,7 @@
-import type { Clock } from "../../emulator/clock/clock.ts";
 import { accessName, DMA_READ, DMA_WRITE } from "../../emulator/memory/iommu.ts";
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DeviceModel, DevicePort } from "../../emulator/pcie/device-model.ts";
-import type { FindingKind } from "../../emulator/run/findings.ts";
+import { PassPort } from "../pass-through.ts";
 import type { ClientInterrupts } from "./client-interrupts.ts";
 import type { ClientMemory, ReadSink } from "./client-memory.ts";
 
@@ -18,9 +17,7 @@ interface ReadyRead {
  * Between a device and its endpoint while it is served: DMA and message interrupts go to the client instead of host
  * memory here. Registers, timers and wires are the endpoint's as ever. Without a client the device reaches nothing.
  */
-export class ServedPort implements DevicePort, ReadSink {
-  readonly clock: Clock;
-  readonly #port: DevicePort;
+export class ServedPort extends PassPort implements ReadSink {
   readonly #name: string;
   #device: DeviceModel | undefined;
   #memory: ClientMemory | undefined;
@@ -31,9 +28,8 @@ export class ServedPort implements DevicePort, ReadSink {
   readonly #failed: ReadyRead[] = [];
 
   constructor(port: DevicePort, name: string) {
-    this.#port = port;
+    super(port);
     this.#name = name;
-    this.clock = port.clock;
   }
 
   /** The device that asks. */
@@ -82,81 +78,53 @@ export class ServedPort implements DevicePort, ReadSink {
 
   // ---- DevicePort --------------------------------------------------------------------------------------------------
 
-  get busMasterEnabled(): boolean {
-    return this.#port.busMasterEnabled;
-  }
-
-  get outstandingReads(): number {
+  override get outstandingReads(): number {
     return this.#ready.length + this.#failed.length + (this.#memory?.readCount ?? 0);
   }
 
-  dmaRead(high: number, low: number, byteLength: number, tag: number, context: number): void {
+  override dmaRead(high: number, low: number, byteLength: number, tag: number, context: number): void {
     const address = (high >>> 0) * 2 ** 32 + (low >>> 0);
     const read = { address, byteLength, tag, context };
-    if (!this.#port.busMasterEnabled) this.#fail("read", high, low, read, "Bus Master Enable is off");
+    if (!this.busMasterEnabled) this.#fail(high, low, read, "Bus Master Enable is off");
     else if (this.#memory?.isInPlace(address, byteLength) === true) this.#ready.push(read);
     else if (this.#memory?.read(address, byteLength, tag, context) !== true) {
-      this.#fail("read", high, low, read, "the client has mapped nothing there");
+      this.#fail(high, low, read, "the client has mapped nothing there");
     }
   }
 
-  dmaWrite(high: number, low: number, from: MemoryView, offset: number, byteLength: number, flagOffset: number): void {
+  override dmaWrite(
+    high: number,
+    low: number,
+    from: MemoryView,
+    offset: number,
+    byteLength: number,
+    flagOffset: number,
+  ): void {
     const address = (high >>> 0) * 2 ** 32 + (low >>> 0);
     const isThrough =
-      this.#port.busMasterEnabled && this.#memory?.write(address, from, offset, byteLength, flagOffset) === true;
+      this.busMasterEnabled && this.#memory?.write(address, from, offset, byteLength, flagOffset) === true;
     if (isThrough) return;
-    const why = this.#port.busMasterEnabled ? "the client has mapped nothing there" : "Bus Master Enable is off";
+    const why = this.busMasterEnabled ? "the client has mapped nothing there" : "Bus Master Enable is off";
     this.#record(DMA_WRITE, high, low, byteLength, why);
     this.#device?.onDmaWriteError();
   }
 
-  raise(vector: number): void {
-    if (this.#interrupts?.raiseMsix(vector) !== true) this.#port.raise(vector);
+  /** Messages keep their order, and so do writes in place. */
+  override dmaWriteRelaxed(high: number, low: number, from: MemoryView, offset: number, byteLength: number): void {
+    this.dmaWrite(high, low, from, offset, byteLength, -1);
   }
 
-  withdraw(vector: number): void {
-    this.#port.withdraw?.(vector);
+  override raise(vector: number): void {
+    if (this.#interrupts?.raiseMsix(vector) !== true) super.raise(vector);
   }
 
-  setLegacyInterrupt(asserted: boolean): void {
-    this.#port.setLegacyInterrupt(asserted);
-  }
-
-  interruptMode(): "intx" | "msi" | "msix" {
-    return this.#port.interruptMode();
-  }
-
-  transmit(port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
-    this.#port.transmit(port, memory, offset, byteLength, flags);
-  }
-
-  wireBacklogNs(port: number): number {
-    return this.#port.wireBacklogNs(port);
-  }
-
-  startTimer(timer: number, delayNs: number): void {
-    this.#port.startTimer(timer, delayNs);
-  }
-
-  stopTimer(timer: number): void {
-    this.#port.stopTimer(timer);
-  }
-
-  isTimerArmed(timer: number): boolean {
-    return this.#port.isTimerArmed(timer);
-  }
-
-  cancelDma(): void {
+  override cancelDma(): void {
     this.#ready.length = 0;
     this.#failed.length = 0;
     this.#memory?.cancelReads();
   }
 
-  record(kind: FindingKind, rule: string, place: string, text: () => string): void {
-    this.#port.record(kind, rule, place, text);
-  }
-
-  #fail(_direction: "read", high: number, low: number, read: ReadyRead, why: string): void {
+  #fail(high: number, low: number, read: ReadyRead, why: string): void {
     this.#record(DMA_READ, high, low, read.byteLength, why);
     this.#failed.push(read);
   }

@@ -29,8 +29,10 @@ export const FRAME_LAPPED = -256;
 /** The frame is longer than the caller's memory. */
 export const FRAME_TRUNCATED = -257;
 
-/** A frame whose rest does not come in so many polls will never end: the port was disabled in the middle of it. */
-const POLL_LIMIT = 100_000_000;
+/** A frame whose rest does not come within this will never end: the port was disabled in the middle of it. On the wire it takes 1 µs. */
+const REST_LIMIT_NS = 1_000_000_000;
+/** Polls between two looks at the time. */
+const POLLS_PER_LOOK = 256;
 const LAST_GENERATION = 0xff;
 
 export class ExanicReader {
@@ -71,6 +73,9 @@ export class ExanicReader {
       this.#advance();
       const length = lengthOf(state);
       const byteLength = length === 0 ? reg.RX_PAYLOAD_BYTES : length;
+      // No chunk has more, and no frame more than the ring: a card that says so is not to be believed in anything.
+      if (byteLength > reg.RX_PAYLOAD_BYTES || size > this.#memory.byteLength)
+        throw brokenChunk(chunk, byteLength, size);
       const fits = size + byteLength <= target.length;
       if (fits) this.#memory.copyTo(payloadAt, target, size, byteLength);
       size += byteLength;
@@ -92,6 +97,14 @@ export class ExanicReader {
   isReady(): boolean {
     const generation = generationOf(this.#memory.readAcquire32(this.#stateAt(this.nextChunk)));
     return generation !== ((this.generation - 1) & LAST_GENERATION);
+  }
+
+  /** Whether the chunk behind the next one is there and the next one is not: then its write is lost, as the card goes in order. */
+  isNextMissing(): boolean {
+    if (this.isReady()) return false;
+    const isLast = this.nextChunk + 1 === this.#chunkCount;
+    const generation = isLast ? (this.generation + 1) & LAST_GENERATION : this.generation;
+    return this.generationAt(isLast ? 0 : this.nextChunk + 1) === generation;
   }
 
   /**
@@ -123,10 +136,14 @@ export class ExanicReader {
   #awaitNext(): number {
     const before = (this.generation - 1) & LAST_GENERATION;
     const at = this.#stateAt(this.nextChunk);
-    for (let polls = 0; polls < POLL_LIMIT; polls++) {
+    let deadlineNs = Number.POSITIVE_INFINITY;
+    for (let polls = 1; ; polls++) {
       const state = this.#memory.readAcquire32(at) | 0;
       if (generationOf(state) !== before) return state;
       this.#cpu.relax();
+      if (polls % POLLS_PER_LOOK !== 0) continue;
+      if (this.#cpu.nowNs() > deadlineNs) break;
+      if (polls === POLLS_PER_LOOK) deadlineNs = this.#cpu.nowNs() + REST_LIMIT_NS;
     }
     throw new Error(`chunk ${this.nextChunk} of the receive region never came: was the port disabled within a frame?`);
   }
@@ -178,6 +195,12 @@ export class ExanicReader {
   #stateAt(chunk: number): number {
     return chunk * reg.RX_CHUNK_BYTES + reg.RX_STATE_AT;
   }
+}
+
+function brokenChunk(chunk: number, byteLength: number, size: number): Error {
+  return new Error(
+    `chunk ${chunk} of the receive region says that it holds ${byteLength} bytes, behind ${size} of the same frame; a chunk has ${reg.RX_PAYLOAD_BYTES}. Close the driver and probe again`,
+  );
 }
 
 function generationOf(state: number): number {

@@ -24,6 +24,7 @@ const port =
 export const PORT_ENABLED: (port: number) => number = port(0);
 export const PORT_STATUS: (port: number) => number = port(2);
 export const PORT_STATUS_LINK = 0x8;
+export const PORT_STATUS_ENABLED = 0x1;
 export const PORT_FLAGS: (port: number) => number = port(4);
 export const PORT_FLAG_PROMISCUOUS = 0x1;
 export const PORT_RX_DMA_BASE_HI: (port: number) => number = port(5);

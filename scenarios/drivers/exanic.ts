@@ -18,6 +18,9 @@ const DISABLE_NS = 100_000;
 /** Room for the largest frame and its header, a whole number of cache lines. */
 const TX_SLOT_BYTES = 2048;
 const TX_FRAME_BYTES_MAX: number = TX_SLOT_BYTES - reg.TX_HEADER_BYTES - reg.TX_PADDING_BYTES;
+/** What a read gives when nobody answers. */
+const NOBODY_THERE = 0xffff_ffff;
+
 export interface ExanicDriverOptions {
   /** Default 0. */
   readonly port?: number;
@@ -55,6 +58,8 @@ export class ExanicDriver {
   readonly #txSlotCount: number;
   /** Chunks handed over so far; its lower 16 bits are the id of the next one's feedback. */
   #sentCount = 0;
+  /** The chunk that {@link check} missed when it was asked last, or -1. */
+  #missed = -1;
   #isClosed = false;
 
   /** Brings the port up. Throws Error that says what is missing when the card is another one or does not answer. */
@@ -73,22 +78,26 @@ export class ExanicDriver {
     this.#await(reg.FEATURE_CFG, reg.FEATURE_CFG_HW_STARTUP, 0, "FEATURE_CFG.HW_STARTUP to clear", STARTUP_LIMIT_NS);
     // Whatever an earlier driver left running comes to rest before its memory is somebody else's.
     this.#disable();
-    pci.config.setBusMaster(true);
     if (interrupts === "msi") this.#interrupt = pci.interrupts("msi", 1)[0];
-
-    this.#feedback = beside === undefined ? this.#allocate(4096, "exanic tx feedback") : beside.#feedback;
-    if (beside === undefined) this.#tell(reg.TX_FEEDBACK_BASE_LO, reg.TX_FEEDBACK_BASE_HI, this.#feedback);
-    this.#txOffset = this.bar.read32(reg.PORT_TX_REGION_OFFSET(port));
-    this.#txSlotCount = Math.floor(this.bar.read32(reg.PORT_TX_REGION_SIZE(port)) / TX_SLOT_BYTES);
-
-    const region = this.#receiveRegion(`exanic rx region ${port}`);
-    this.#tell(reg.PORT_RX_DMA_BASE_LO(port), reg.PORT_RX_DMA_BASE_HI(port), region);
-    this.bar.write32(reg.PORT_FLAGS(port), promiscuous ? reg.PORT_FLAG_PROMISCUOUS : 0);
-    this.reader = this.#readerOf(region);
-    // From here on frames come in, whether somebody reads them or not.
-    this.bar.write32(reg.PORT_ENABLED(port), 1);
-    if (linkLimitMs > 0)
-      this.#await(reg.PORT_STATUS(port), reg.PORT_STATUS_LINK, reg.PORT_STATUS_LINK, "the link", linkLimitMs * MS);
+    this.#txOffset = this.#read(reg.PORT_TX_REGION_OFFSET(port));
+    this.#txSlotCount = Math.floor(this.#read(reg.PORT_TX_REGION_SIZE(port)) / TX_SLOT_BYTES);
+    this.#checkTxRegion();
+    try {
+      this.#feedback = beside === undefined ? this.#allocate(4096, "exanic tx feedback") : beside.#feedback;
+      const region = this.#receiveRegion(`exanic rx region ${port}`);
+      pci.config.setBusMaster(true);
+      if (beside === undefined) this.#tell(reg.TX_FEEDBACK_BASE_LO, reg.TX_FEEDBACK_BASE_HI, this.#feedback);
+      this.#tell(reg.PORT_RX_DMA_BASE_LO(port), reg.PORT_RX_DMA_BASE_HI(port), region);
+      this.bar.write32(reg.PORT_FLAGS(port), promiscuous ? reg.PORT_FLAG_PROMISCUOUS : 0);
+      this.reader = this.#readerOf(region);
+      // From here on frames come in, whether somebody reads them or not.
+      this.bar.write32(reg.PORT_ENABLED(port), 1);
+      if (linkLimitMs > 0)
+        this.#await(reg.PORT_STATUS(port), reg.PORT_STATUS_LINK, reg.PORT_STATUS_LINK, "the link", linkLimitMs * MS);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   // ---- receive -----------------------------------------------------------------------------------------------------
@@ -125,6 +134,21 @@ export class ExanicDriver {
   writtenCount(): number {
     const { bar, port } = this;
     return (bar.read32(reg.PORT_STAT_RX(port)) + bar.read32(reg.PORT_STAT_RX_ERROR(port))) | 0;
+  }
+
+  /**
+   * What no frame tells: that none comes any more. A driver's owner asks now and then. Throws Error that says what is wrong
+   * with the card: it is gone, it was reset, or it has written a chunk that never arrived. True while the link is up.
+   */
+  check(): boolean {
+    const status = this.#read(reg.PORT_STATUS(this.port));
+    if ((status & reg.PORT_STATUS_ENABLED) === 0) throw this.#broken("the port is off: the card was reset");
+    const { nextChunk } = this.reader;
+    // The read has brought all chunks that were written before it: twice in vain, and one is lost.
+    const isMissing = this.reader.isNextMissing();
+    if (isMissing && this.#missed === nextChunk) throw this.#broken(`chunk ${nextChunk} has not arrived`);
+    this.#missed = isMissing ? nextChunk : -1;
+    return (status & reg.PORT_STATUS_LINK) !== 0;
   }
 
   // ---- transmit ----------------------------------------------------------------------------------------------------
@@ -175,6 +199,27 @@ export class ExanicDriver {
 
   // ---- bring-up ----------------------------------------------------------------------------------------------------
 
+  /** A register that is never all ones: that is a completion that timed out, or nobody there. Throws Error when the card is gone. */
+  #read(offset: number): number {
+    const value = this.bar.read32(offset);
+    if (value !== NOBODY_THERE) return value;
+    if (this.bar.read32(reg.HW_ID) !== reg.HW_ID_X10) throw this.#broken("the card is gone from the bus");
+    return this.bar.read32(offset);
+  }
+
+  #broken(what: string): Error {
+    return new Error(`${this.pci.name}: ${what}. Close the driver and probe again`);
+  }
+
+  /** Where the card says that it takes frames has to be in the card. */
+  #checkTxRegion(): void {
+    const end = this.#txOffset + this.#txSlotCount * TX_SLOT_BYTES;
+    if (this.#txSlotCount > 0 && this.#txSlotCount < 0x1_0000 && end <= this.#txRegion.byteLength) return;
+    throw this.#broken(
+      `the TX region of ${this.#txSlotCount} frames at 0x${this.#txOffset.toString(16)} is not in BAR 2`,
+    );
+  }
+
   #identify(): void {
     const [version, hardware, kind] = [reg.PCIE_IF_VER, reg.HW_ID, reg.FUNCTION_ID].map((at) => this.bar.read32(at));
     if (version === 1 && hardware === reg.HW_ID_X10 && kind === reg.FUNCTION_NIC) return;
@@ -213,7 +258,7 @@ export class ExanicDriver {
 
   #await(register: number, mask: number, wanted: number, what: string, limitNs: number): void {
     const deadlineNs = this.pci.cpu.nowNs() + limitNs;
-    while ((this.bar.read32(register) & mask) !== wanted) {
+    while ((this.#read(register) & mask) !== wanted) {
       if (this.pci.cpu.nowNs() > deadlineNs) throw new Error(`${this.pci.name}: waited in vain for ${what}`);
       this.pci.cpu.relax();
     }

@@ -37,6 +37,7 @@ export const CHANNEL_CONTROL: (channel: number) => number = (channel) => 0x010c 
 export const CHANNEL_ENABLE: number = 1 << 0;
 export const CHANNEL_STALL: number = 1 << 1;
 export const CHANNEL_CONSUMER: (channel: number) => number = (channel) => 0x0110 + 0x40 * channel;
+export const CHANNEL_PRODUCER: (channel: number) => number = (channel) => 0x0114 + 0x40 * channel;
 export const CHANNEL_DROPPED: (channel: number) => number = (channel) => 0x0118 + 0x40 * channel;
 export const CHANNEL_INTERRUPT: (channel: number) => number = (channel) => 0x011c + 0x40 * channel;
 export const CHANNEL_ARMED: number = 1 << 0;

@@ -11,6 +11,10 @@ import * as reg from "./feed-handler-registers.ts";
 const TWO_TO_32 = 0x1_0000_0000;
 /** The channel that this driver uses; a driver with several threads gives one to each. */
 const CHANNEL = 0;
+/** What a read gives when nobody answers. */
+const NOBODY_THERE = 0xffff_ffff;
+/** Polls of what a working card is through with in microseconds. */
+const POLL_LIMIT = 10_000;
 
 export interface FeedHandlerDriverOptions {
   /** Stock locates to follow: the first one in slot 0, and so on. At most 64. */
@@ -80,11 +84,13 @@ export class FeedHandlerDriver {
   #givenBack = 0;
   /** What the phase bit of the next event is when it is there. The first lap has 1, because the ring begins as zeros. */
   #phase = 1;
+  /** The event that {@link check} missed when it was asked last, or -1. */
+  #missed = -1;
   /** By trigger: the template that it sends while it may be armed, or -1. */
   readonly #templateOf = new Int8Array(reg.TRIGGER_COUNT).fill(-1);
   #isClosed = false;
 
-  /** Brings the card up. Throws Error when it is another one, RangeError for more stocks than there are slots. */
+  /** Brings the card up. Throws Error when it is another one or does not answer, RangeError for more stocks than there are slots. */
   static probe(pci: PciFunction, options: FeedHandlerDriverOptions): FeedHandlerDriver {
     return new FeedHandlerDriver(pci, options);
   }
@@ -100,10 +106,10 @@ export class FeedHandlerDriver {
       throw new Error(`${pci.name}: identification 0x${identification.toString(16)}, want FH01`);
     // Whatever an earlier driver left running stops, and what it had under way lands before the read is answered.
     this.#reset();
-    pci.config.setBusMaster(true);
     if (interrupts === "msix") this.#interrupt = pci.interrupts("msix", 1)[0];
-
+    // The last thing that can fail: there is nothing to give back before.
     this.ring = pci.dma.alloc(reg.EVENT_BYTES << ringSizeLog2, { label: "event ring", direction: "from-device" });
+    pci.config.setBusMaster(true);
     this.#entryMask = (1 << ringSizeLog2) - 1;
     this.bar.write32(reg.CHANNEL_RING_LOW(CHANNEL), this.ring.iovaLow >>> 0);
     this.bar.write32(reg.CHANNEL_RING_HIGH(CHANNEL), this.ring.iovaHigh >>> 0);
@@ -124,17 +130,17 @@ export class FeedHandlerDriver {
   readTop(slot: number, top: TopOfBook): void {
     const { window } = this;
     const at = reg.BOOK_ENTRY(slot);
-    for (;;) {
-      const before = window.read32(at + reg.ENTRY_SEQUENCE);
+    for (let polls = 0; ; polls++) {
+      const before = this.#read(window, at + reg.ENTRY_SEQUENCE);
       if ((before & 1) === 0) {
-        top.bidPrice = window.read32(at + reg.ENTRY_BID_PRICE);
-        top.bidSize = window.read32(at + reg.ENTRY_BID_SIZE);
-        top.askPrice = window.read32(at + reg.ENTRY_ASK_PRICE);
-        top.askSize = window.read32(at + reg.ENTRY_ASK_SIZE);
-        top.message = window.read32(at + reg.ENTRY_MESSAGE);
+        top.bidPrice = this.#read(window, at + reg.ENTRY_BID_PRICE);
+        top.bidSize = this.#read(window, at + reg.ENTRY_BID_SIZE);
+        top.askPrice = this.#read(window, at + reg.ENTRY_ASK_PRICE);
+        top.askSize = this.#read(window, at + reg.ENTRY_ASK_SIZE);
+        top.message = this.#read(window, at + reg.ENTRY_MESSAGE);
         if (window.read32(at + reg.ENTRY_SEQUENCE) === before) return;
       }
-      this.pci.cpu.relax();
+      this.#pause(polls, `the entry of slot ${slot} is written all the while`);
     }
   }
 
@@ -151,16 +157,17 @@ export class FeedHandlerDriver {
   /** Two halves that nobody latches: between the reads the lower one may run over. Then the upper one has changed. */
   #read64(lowAt: number, highAt: number): number {
     const { bar } = this;
-    for (;;) {
-      const high = bar.read32(highAt);
-      const low = bar.read32(lowAt);
+    for (let polls = 0; ; polls++) {
+      const high = this.#read(bar, highAt);
+      const low = this.#read(bar, lowAt);
       if (bar.read32(highAt) === high) return high * TWO_TO_32 + low;
+      if (polls === POLL_LIMIT) throw this.#broken(`register 0x${highAt.toString(16)} changes at every read`);
     }
   }
 
   /** True when messages were lost on both lines: the book is wrong from there on, until {@link startAnew}. */
   hasGap(): boolean {
-    return (this.bar.read32(reg.STATUS) & reg.STATUS_GAP) !== 0;
+    return (this.#read(this.bar, reg.STATUS) & reg.STATUS_GAP) !== 0;
   }
 
   /** Forgets the book and the gap, in one step of the card: cleared by itself, STATUS.GAP might be that of the next gap. */
@@ -186,7 +193,11 @@ export class FeedHandlerDriver {
     const { ring } = this;
     const at = (this.#consumed & this.#entryMask) * reg.EVENT_BYTES;
     for (let word = 0; word < 7; word++) event[word] = ring.read32(at + 4 * word);
-    const lost = (ring.read32(at + reg.EVENT_FLAG) >>> 16) & 0x7fff;
+    const flag = ring.read32(at + reg.EVENT_FLAG);
+    // The phase says that an event came, its number which one. A card that wrote another one here is not to be believed.
+    if (((flag ^ this.#consumed) & 0xffff) !== 0)
+      throw this.#broken(`event ${flag & 0xffff} is where ${this.#consumed} belongs`);
+    const lost = (flag >>> 16) & 0x7fff;
     this.#consumed = (this.#consumed + 1) >>> 0;
     if ((this.#consumed & this.#entryMask) === 0) this.#phase ^= 1;
     // Behind the copy: from the doorbell on the entries are the card's. One for a quarter of the ring is enough.
@@ -203,7 +214,19 @@ export class FeedHandlerDriver {
 
   /** Events that found the ring full. */
   droppedCount(): number {
-    return this.bar.read32(reg.CHANNEL_DROPPED(CHANNEL));
+    return this.#read(this.bar, reg.CHANNEL_DROPPED(CHANNEL));
+  }
+
+  /**
+   * What no event tells: that none comes any more. A driver's owner asks now and then. Throws Error that says what is wrong
+   * with the card: it is gone, it was reset, or it has written an event that never arrived.
+   */
+  check(): void {
+    if ((this.#read(this.bar, reg.CONTROL) & reg.CONTROL_ENABLE) === 0) throw this.#broken("the card was reset");
+    const isMissing = this.#read(this.bar, reg.CHANNEL_PRODUCER(CHANNEL)) !== this.#consumed && !this.hasEvent();
+    // The read has brought all events that were written before it: twice in vain, and one is lost.
+    if (isMissing && this.#missed === this.#consumed) throw this.#broken(`event ${this.#consumed} has not arrived`);
+    this.#missed = isMissing ? this.#consumed : -1;
   }
 
   /** Sleeps until there is an event; false when there is none within `limitMs`. Without interrupts it polls. */
@@ -250,11 +273,11 @@ export class FeedHandlerDriver {
 
   /**
    * Stops all orders. When it returns, nothing leaves the card any more: the write is posted and may still be on its way,
-   * but the read pushes it.
+   * but the read pushes it. Throws Error when the card does not say that it has stopped.
    */
   kill(): void {
     this.bar.write32(reg.KILL, 1);
-    this.bar.read32(reg.KILL);
+    if (this.#read(this.bar, reg.KILL) !== 1) throw this.#broken("the kill switch is not on");
   }
 
   /**
@@ -286,7 +309,7 @@ export class FeedHandlerDriver {
     for (let trigger = 0; trigger < reg.TRIGGER_COUNT; trigger++)
       if (this.#templateOf[trigger] === template) this.disarm(trigger);
     // The read pushes the disarming; then what had been decided before it leaves.
-    while (bar.read32(reg.ORDERS_PENDING) !== 0) this.pci.cpu.relax();
+    for (let polls = 0; this.#read(bar, reg.ORDERS_PENDING) !== 0; polls++) this.#pause(polls, "orders do not leave");
   }
 
   /** From here on the card sends by itself. */
@@ -325,6 +348,30 @@ export class FeedHandlerDriver {
     this.#reset();
     this.pci.config.setBusMaster(false);
     this.ring.free();
+  }
+
+  // ---- a card that does not do as it should ------------------------------------------------------------------------
+
+  /**
+   * A read that somebody is to believe. All ones may be a value, a completion that timed out, or nobody there any more: the
+   * identification tells. Throws Error when the card is gone.
+   */
+  #read(bar: Bar, offset: number): number {
+    const value = bar.read32(offset);
+    if (value !== NOBODY_THERE) return value;
+    if (this.bar.read32(reg.IDENTIFICATION) !== reg.IDENTIFICATION_FH01)
+      throw this.#broken("the card is gone from the bus");
+    return bar.read32(offset);
+  }
+
+  /** Between two polls; throws Error that says what did not end. */
+  #pause(polls: number, what: string): void {
+    if (polls === POLL_LIMIT) throw this.#broken(what);
+    this.pci.cpu.relax();
+  }
+
+  #broken(what: string): Error {
+    return new Error(`${this.pci.name}: ${what}. Close the driver and probe again`);
   }
 
   /** The read returns when the reset has happened, and behind everything that the card had sent to memory before it. */

@@ -1,10 +1,11 @@
 import type { Bar, Cpu, PciFunction } from "../../emulator/pcie/driver-view.ts";
+import { STATUS } from "./ixgbe-registers.ts";
 
 /** How long a card may take for a bit that it sets or clears by itself: far more than it needs. */
 const ANSWER_LIMIT_MS = 100;
 /** The same as a number of polls, for clocks that stand still. */
 const POLL_LIMIT = 10_000_000;
-/** What a read gives when no card answers. No register that is polled here can have this value. */
+/** What a read gives when no card answers. */
 const NOBODY_THERE = 0xffff_ffff;
 
 /** Changes of single bits, and waits for bits that the card changes. Control path only. */
@@ -19,12 +20,21 @@ export class RegisterAccess {
     this.#cpu = pci.cpu;
   }
 
+  /**
+   * A register that somebody is to believe. All ones may be a completion that timed out, or nobody there any more: STATUS,
+   * which is never that, tells which. Throws Error when the card is gone.
+   */
+  read(offset: number): number {
+    const value = this.bar.read32(offset);
+    return value === NOBODY_THERE ? this.#readAgain(offset) : value;
+  }
+
   set(offset: number, bits: number): void {
-    this.bar.write32(offset, (this.bar.read32(offset) | bits) >>> 0);
+    this.bar.write32(offset, (this.read(offset) | bits) >>> 0);
   }
 
   clear(offset: number, bits: number): void {
-    this.bar.write32(offset, (this.bar.read32(offset) & ~bits) >>> 0);
+    this.bar.write32(offset, (this.read(offset) & ~bits) >>> 0);
   }
 
   /** Polls until one of `bits` is set. Throws Error that names the bit and the register when it never comes. */
@@ -48,14 +58,19 @@ export class RegisterAccess {
     this.waitClear(offset, bits, bitName);
   }
 
+  #readAgain(offset: number): number {
+    // Once more before a card is given up: two reads in a row do not time out by chance.
+    if (this.bar.read32(STATUS) !== NOBODY_THERE) return this.bar.read32(offset);
+    throw new Error(
+      `${this.#name}: register 0x${hex5(offset)}, as STATUS, reads all ones: the card is gone from the bus`,
+    );
+  }
+
   #waitFor(offset: number, bits: number, wantSet: boolean, bitName: string, limitMs: number): void {
     const deadlineNs = this.#cpu.nowNs() + limitMs * 1e6;
-    const place = `${bitName} (bit ${31 - Math.clz32(bits)} of register 0x${offset.toString(16).padStart(5, "0")})`;
+    const place = `${bitName} (bit ${31 - Math.clz32(bits)} of register 0x${hex5(offset)})`;
     for (let polls = 0; polls < POLL_LIMIT; polls++) {
-      const value = this.bar.read32(offset);
-      if (value === NOBODY_THERE)
-        throw new Error(`${this.#name}: ${place} reads all ones: the card is gone from the bus`);
-      if (((value & bits) !== 0) === wantSet) return;
+      if (((this.read(offset) & bits) !== 0) === wantSet) return;
       if (this.#cpu.nowNs() > deadlineNs) break;
       this.#cpu.relax();
     }
@@ -64,4 +79,8 @@ export class RegisterAccess {
       `${this.#name}: ${place} did not ${wantSet ? "come" : "go"} within ${limitMs} ms; the register reads ${value}`,
     );
   }
+}
+
+function hex5(offset: number): string {
+  return offset.toString(16).padStart(5, "0");
 }

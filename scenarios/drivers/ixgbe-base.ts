@@ -1,4 +1,4 @@
-import type { Bar, DmaBuffer, PciFunction } from "../../emulator/pcie/driver-view.ts";
+import type { Bar, DmaBuffer, Interrupt, PciFunction } from "../../emulator/pcie/driver-view.ts";
 import { RegisterAccess } from "./ixgbe-access.ts";
 import { checkIdentity, readMacAddress } from "./ixgbe-extras.ts";
 import { buffersPerFrame, type IxgbeOptions } from "./ixgbe-options.ts";
@@ -7,6 +7,8 @@ import { IxgbeCounters, type IxgbeStatistics } from "./ixgbe-statistics.ts";
 import { PacketBatch, PacketPool } from "./packet-pool.ts";
 
 const REFUSALS_PER_RELAX = 256;
+/** PCIe 6.6.2: how long nobody may touch a function that was told to reset itself. The next driver may come at once. */
+const FUNCTION_LEVEL_RESET_NS = 100_000_000;
 
 /** Memory of the driver, and what the driver knows of it. */
 interface Kept {
@@ -24,6 +26,11 @@ export abstract class IxgbeBase {
   protected readonly registers: RegisterAccess;
   protected readonly bar: Bar;
   protected readonly counters: IxgbeCounters;
+  /** Absent when polling. */
+  protected linkInterrupt: Interrupt | undefined;
+  /** As {@link linkChanged} saw the link last. */
+  protected wasUp = false;
+  #linkMissed = false;
   /** What is allocated before the card comes up, and given back when it is down. */
   readonly #memory: Kept[] = [];
   /** For {@link transmit} and {@link receive}; the inbox keeps frames that were taken and not yet handed out. */
@@ -41,7 +48,7 @@ export abstract class IxgbeBase {
     this.options = options;
     this.registers = new RegisterAccess(pci);
     this.bar = this.registers.bar;
-    this.counters = new IxgbeCounters(this.bar, options.rxQueueCount);
+    this.counters = new IxgbeCounters(this.registers, options.rxQueueCount);
     const span = buffersPerFrame(options.maxFrameBytes, options.bufferBytes);
     this.#outbox = new PacketBatch(span);
     this.#inbox = new PacketBatch(span);
@@ -65,12 +72,37 @@ export abstract class IxgbeBase {
 
   /** From the card's EEPROM: "00:1b:21:…". */
   get macAddress(): string {
-    this.#macAddress ??= readMacAddress(this.bar);
+    this.#macAddress ??= readMacAddress(this.registers);
     return this.#macAddress;
   }
 
   get linkUp(): boolean {
-    return (this.bar.read32(reg.LINKS) & reg.LINKS_LINK_UP) !== 0;
+    return (this.registers.read(reg.LINKS) & reg.LINKS_LINK_UP) !== 0;
+  }
+
+  /** Whether the link went down or came up since the last call. With interrupts it asks the card only if it interrupted. */
+  linkChanged(): boolean {
+    const interrupt = this.linkInterrupt;
+    if (interrupt?.poll() === false && !this.#linkMissed) return false;
+    this.#linkMissed = false;
+    if (interrupt !== undefined) this.bar.write32(reg.EICR, reg.EICR_LSC); // First: what comes later interrupts again.
+    const wasUp = this.wasUp;
+    this.wasUp = this.linkUp;
+    return interrupt !== undefined || wasUp !== this.wasUp; // An interrupt may stand for down and up again.
+  }
+
+  /** Whether the link is up. An interrupt of it may have got lost: then the next {@link linkChanged} asks the card. */
+  protected lookAtLink(): boolean {
+    const { linkUp } = this;
+    this.#linkMissed ||= linkUp !== this.wasUp;
+    return linkUp;
+  }
+
+  /** Buffers that neither the pool nor a ring nor {@link receive} has: the application's. It has lost those that it does not know of. */
+  get lentCount(): number {
+    let heldCount = this.#inboxCount - this.#inboxNext;
+    for (const memory of this.#memory) if (memory instanceof Ring) heldCount += memory.heldCount;
+    return this.pool.bufferCount - this.pool.freeCount - heldCount;
   }
 
   /** What was counted since probe. Reads registers that the read clears, so it must be the only reader. */
@@ -173,6 +205,7 @@ export abstract class IxgbeBase {
     try {
       this.pci.config.setBusMaster(false);
       this.pci.config.functionLevelReset();
+      this.pci.cpu.delay(FUNCTION_LEVEL_RESET_NS);
     } finally {
       this.freeMemory();
     }
@@ -188,7 +221,7 @@ export interface RingParts {
 }
 
 /** The memory of a descriptor ring, and which packet buffer each of its descriptors holds. */
-export class Ring {
+export abstract class Ring {
   readonly index: number;
   readonly size: number;
   readonly memory: DmaBuffer;
@@ -197,6 +230,8 @@ export class Ring {
   readonly registers: RegisterAccess;
   readonly bar: Bar;
   readonly options: Required<IxgbeOptions>;
+  /** Descriptors that the longest frame takes. */
+  readonly spanMax: number;
   /** The driver's: the descriptor that comes next. */
   next = 0;
   /** The driver's, when sending: the oldest descriptor that is not known to be sent. */
@@ -211,8 +246,12 @@ export class Ring {
     this.registers = registers;
     this.bar = registers.bar;
     this.options = options;
+    this.spanMax = buffersPerFrame(options.maxFrameBytes, options.bufferBytes);
     this.memory = pci.dma.alloc(this.size * reg.DESCRIPTOR_BYTES, { align: 128, label: `${kind} ring ${index}` });
   }
+
+  /** Packet buffers that descriptors of the ring hold. */
+  abstract readonly heldCount: number;
 
   free(): void {
     this.memory.free();

@@ -1,6 +1,6 @@
 /** What the driver of the 82599 has beside its lesson: who the card is, jumbo frames, RSS, and what it says when it refuses. */
 
-import type { Bar, PciFunction } from "../../emulator/pcie/driver-view.ts";
+import type { PciFunction } from "../../emulator/pcie/driver-view.ts";
 import type { RegisterAccess } from "./ixgbe-access.ts";
 import type { Ring } from "./ixgbe-base.ts";
 import { type IxgbeOptions, STANDARD_FRAME_BYTES } from "./ixgbe-options.ts";
@@ -24,10 +24,12 @@ export function checkIdentity(pci: PciFunction): void {
   throw new Error(`${pci.name}: vendor 0x${vendor.toString(16)}, class 0x${classCode.toString(16)} is no Intel NIC`);
 }
 
-/** "00:1b:21:…", which the card has read from its EEPROM. */
-export function readMacAddress(bar: Bar): string {
-  const [low, high] = [bar.read32(reg.RAL(0)), bar.read32(reg.RAH(0))];
+/** "00:1b:21:…", which the card has read from its EEPROM. Throws Error for what is no station's: the EEPROM is empty or broken. */
+export function readMacAddress(registers: RegisterAccess): string {
+  const [low, high] = [registers.read(reg.RAL(0)), registers.read(reg.RAH(0))];
   const bytes = [low, low >>> 8, low >>> 16, low >>> 24, high, high >>> 8];
+  if ((low & 1) !== 0 || (low | (high & 0xffff)) === 0)
+    throw new Error(`ixgbe: the EEPROM gives the station address ${bytes.map((byte) => byte & 0xff)}, which is none`);
   return bytes.map((byte) => (byte & 0xff).toString(16).padStart(2, "0")).join(":");
 }
 
@@ -51,6 +53,21 @@ export function initRss(registers: RegisterAccess, { rxQueueCount }: Required<Ix
   // The descriptor has room for the hash or for a fragment's checksum.
   registers.set(reg.RXCSUM, reg.RXCSUM_PCSD);
   bar.write32(reg.MRQC, reg.MRQC_MRQE_RSS | reg.MRQC_RSS_FIELDS);
+}
+
+/** 8.2.3.5: vector n is receive queue n's, and the one behind them the link's. */
+export function initVectors(registers: RegisterAccess, options: Required<IxgbeOptions>): void {
+  const { rxQueueCount, interruptIntervalUs } = options;
+  const { bar } = registers;
+  registers.set(reg.GPIE, reg.GPIE_MULTIPLE_MSIX | reg.GPIE_PBA_SUPPORT);
+  // Written whole, for two queues at a time: the vectors have no reset value (8.2.3.5.16).
+  for (let even = 0; even < rxQueueCount; even += 2) {
+    const odd = even + 1 < rxQueueCount ? (even + 1) | reg.IVAR_INT_ALLOC_VAL : 0;
+    bar.write32(reg.IVAR(even / 2), even | reg.IVAR_INT_ALLOC_VAL | (odd << 16));
+  }
+  bar.write32(reg.IVAR_MISC, (rxQueueCount | reg.IVAR_INT_ALLOC_VAL) << reg.IVAR_MISC_OTHER_SHIFT);
+  const throttle = (interruptIntervalUs >> 1) << reg.EITR_ITR_INTERVAL_SHIFT;
+  for (let vector = 0; vector < rxQueueCount; vector++) bar.write32(reg.EITR(vector), throttle);
 }
 
 /**
@@ -81,9 +98,16 @@ export function fittingEntries(queue: Ring, batch: PacketBatch, count: number, f
 }
 
 /** The card wrote a length that cannot be. */
-export function brokenLength(queueIndex: number, slot: number, byteLength: number, bufferBytes: number): Error {
+export function brokenLength({ index, pool }: Ring, slot: number, byteLength: number): Error {
   return new Error(
-    `rx queue ${queueIndex}: the card says that descriptor ${slot} holds ${byteLength} bytes, but its buffer has ${bufferBytes}. The write-back is broken: close the driver and probe again`,
+    `rx queue ${index}: the card says that descriptor ${slot} holds ${byteLength} bytes, but its buffer has ${pool.bufferBytes}. The write-back is broken: close the driver and probe again`,
+  );
+}
+
+/** The card wrote descriptor after descriptor without the end of a frame. */
+export function endlessFrame(queueIndex: number, slot: number, bufferCount: number): Error {
+  return new Error(
+    `rx queue ${queueIndex}: a frame in ${bufferCount} buffers has no end at descriptor ${slot}, and is longer than any that the card may take. The write-backs are broken: close the driver and probe again`,
   );
 }
 

@@ -21,6 +21,8 @@ export const EEMNGCTL_CFG_DONE0: number = 1 << 18;
 export const EICR = 0x00800;
 /** Link status change. The same bit in EIMS. */
 export const EICR_LSC: number = 1 << 20;
+export const EICR_PCI_EXCEPTION: number = 1 << 18;
+export const EICS = 0x00808;
 export const EIAC = 0x00810;
 export const EITR = (vector: number): number => 0x00820 + 4 * vector;
 export const EITR_ITR_INTERVAL_SHIFT = 3;
@@ -44,6 +46,7 @@ export const FCRTH = (buffer: number): number => 0x03260 + 4 * buffer;
 export const RDBAL = (queue: number): number => 0x01000 + 0x40 * queue;
 export const RDBAH = (queue: number): number => 0x01004 + 0x40 * queue;
 export const RDLEN = (queue: number): number => 0x01008 + 0x40 * queue;
+export const RDH = (queue: number): number => 0x01010 + 0x40 * queue;
 export const RDT = (queue: number): number => 0x01018 + 0x40 * queue;
 export const RXDCTL = (queue: number): number => 0x01028 + 0x40 * queue;
 export const RXDCTL_ENABLE: number = 1 << 25;

@@ -1,4 +1,4 @@
-import type { Bar } from "../../emulator/pcie/driver-view.ts";
+import type { RegisterAccess } from "./ixgbe-access.ts";
 import * as reg from "./ixgbe-registers.ts";
 
 /** What the card counted since the driver was probed, and what the driver saw itself. */
@@ -23,7 +23,7 @@ export interface IxgbeStatistics {
  * frames last 288 s at line rate.
  */
 export class IxgbeCounters {
-  readonly #bar: Bar;
+  readonly #registers: RegisterAccess;
   readonly #rxQueueCount: number;
   readonly #totals = {
     rxPackets: 0,
@@ -38,8 +38,8 @@ export class IxgbeCounters {
     oversized: 0,
   };
 
-  constructor(bar: Bar, rxQueueCount: number) {
-    this.#bar = bar;
+  constructor(registers: RegisterAccess, rxQueueCount: number) {
+    this.#registers = registers;
     this.#rxQueueCount = rxQueueCount;
   }
 
@@ -59,24 +59,24 @@ export class IxgbeCounters {
 
   /** Adds what the card counted since the last call and returns the sums. */
   collect(): IxgbeStatistics {
-    const bar = this.#bar;
+    const card = this.#registers;
     const totals = this.#totals;
-    totals.rxPackets += bar.read32(reg.GPRC);
-    totals.txPackets += bar.read32(reg.GPTC);
+    totals.rxPackets += card.read(reg.GPRC);
+    totals.txPackets += card.read(reg.GPTC);
     totals.rxBytes += this.#octets(reg.GORCL, reg.GORCH);
     totals.txBytes += this.#octets(reg.GOTCL, reg.GOTCH);
-    for (let buffer = 0; buffer < reg.PACKET_BUFFER_COUNT; buffer++) totals.rxMissed += bar.read32(reg.RXMPC(buffer));
-    for (let queue = 0; queue < this.#rxQueueCount; queue++) totals.rxNoDescriptor += bar.read32(reg.QPRDC(queue));
-    totals.crcErrors += bar.read32(reg.CRCERRS);
-    totals.errorBytes += bar.read32(reg.ERRBC);
-    totals.undersized += bar.read32(reg.RUC);
-    totals.oversized += bar.read32(reg.ROC);
+    for (let buffer = 0; buffer < reg.PACKET_BUFFER_COUNT; buffer++) totals.rxMissed += card.read(reg.RXMPC(buffer));
+    for (let queue = 0; queue < this.#rxQueueCount; queue++) totals.rxNoDescriptor += card.read(reg.QPRDC(queue));
+    totals.crcErrors += card.read(reg.CRCERRS);
+    totals.errorBytes += card.read(reg.ERRBC);
+    totals.undersized += card.read(reg.RUC);
+    totals.oversized += card.read(reg.ROC);
     return { ...totals };
   }
 
   /** 36 bits in two registers. The low word first: it is the read of the high word that clears both. */
   #octets(low: number, high: number): number {
-    const lowWord = this.#bar.read32(low);
-    return (this.#bar.read32(high) & 0xf) * 2 ** 32 + lowWord;
+    const lowWord = this.#registers.read(low);
+    return (this.#registers.read(high) & 0xf) * 2 ** 32 + lowWord;
   }
 }

@@ -19,8 +19,10 @@ import { feedFigures } from "./feeds.ts";
 import { median } from "./figures.ts";
 import type { HeapFigures } from "./heap-watch.ts";
 import type { FrameFigures, FrameJob } from "./ixgbe.driver.ts";
+import { nativeFigures } from "./native.ts";
 import { pacingFigures, replayRates } from "./pacing.ts";
 import { PING_PONG_BYTES } from "./ping-pong.ts";
+import { registerReadFigures } from "./register-read.ts";
 import { pageFigures } from "./report-page.ts";
 import type { RoundTripFigures } from "./round-trip.driver.ts";
 import { traceFigures } from "./traces.ts";
@@ -39,7 +41,7 @@ const FEED_STOCKS = [32, 4096];
 /** Frames of one replay: as many as the reader has in memory before the first one goes. */
 const REPLAY_FRAMES = 1_200_000;
 
-const HELP = `npm run bench -- [--only round-trips|frames|wasm|exanic|feed-handler|explorer|feeds|pacing|replay|report|trace]
+const HELP = `npm run bench -- [--only round-trips|frames|wasm|native|vfio-user|exanic|feed-handler|explorer|feeds|pacing|replay|report|trace]
                  [--frames N] [--rounds N] [--capture FILE] [--json]
 
 Prints each figure beside its floor, measured by turns in the same run. Two threads spin: on a machine that does something
@@ -66,6 +68,8 @@ if (values.help) {
   if (wants("round-trips")) await roundTrips();
   if (wants("frames")) for (const [direction, access] of FRAME_JOBS) await frameRate(direction, access);
   if (wants("wasm")) await wasmFrames();
+  if (wants("native")) await nativeFrames();
+  if (wants("vfio-user")) await registerReads();
   if (wants("exanic")) await exanicFrames();
   if (wants("feed-handler")) await feedHandlerMessages();
   if (wants("explorer")) await explorer();
@@ -135,6 +139,25 @@ async function frameRate(direction: FrameJob["direction"], access: FrameJob["acc
   );
   say("  heap of the driver thread", ...driverHeaps.map(heapText));
   say("  heap of the device thread", ...deviceHeaps.map(heapText));
+}
+
+async function nativeFrames(): Promise<void> {
+  const { framesPerSecond, floorFramesPerSecond } = await nativeFigures(rounds, frameCount);
+  figures.native = { framesPerSecond, floorFramesPerSecond };
+  say(
+    "transmit, C in a process of its own",
+    `${millions(median(framesPerSecond))} M frames/s (${framesPerSecond.map(millions).join(", ")})`,
+    `bare copy ${millions(median(floorFramesPerSecond))} M`,
+  );
+}
+
+async function registerReads(): Promise<void> {
+  const results = await registerReadFigures(rounds);
+  figures.registerReads = results;
+  for (const { form, readNs, bareNs } of results) {
+    const micros = (ns: number): string => `${(ns / 1000).toFixed(1)} µs`;
+    say(`vfio-user register read, ${form}`, micros(readNs), `bare socket there and back ${micros(bareNs)}`);
+  }
 }
 
 async function wasmFrames(): Promise<void> {

@@ -1,5 +1,6 @@
 import { edu } from "../../devices/edu/index.ts";
 import type { DeviceUnderTest } from "../../harness/conformance/device-under-test.ts";
+import { faulty } from "../../harness/faults/faulty.ts";
 import { EduDriver } from "../../scenarios/drivers/edu.ts";
 import { exanicUnderTest } from "./exanic-under-test.ts";
 import { feedHandlerUnderTest } from "./feed-handler-under-test.ts";
@@ -48,9 +49,16 @@ const eduUnderTest: DeviceUnderTest = {
   },
 };
 
+/** The same card with the wrappers of all faults around it, none of which is armed. */
+const wrappedEduUnderTest: DeviceUnderTest = {
+  ...eduUnderTest,
+  spec: () => ({ ...faulty(edu()), name: "edu with faults around it" }),
+};
+
 /** Every device there is. A new one joins by a line here. */
 export const DEVICES_UNDER_TEST: readonly DeviceUnderTest[] = [
   eduUnderTest,
+  wrappedEduUnderTest,
   ixgbeUnderTest,
   exanicUnderTest,
   feedHandlerUnderTest,

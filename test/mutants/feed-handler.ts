@@ -53,10 +53,10 @@ export const FEED_HANDLER_MUTANTS: readonly Mutant[] = [
     name: "feed-doorbell-before-copy",
     file,
     find: `    for (let word = 0; word < 7; word++) event[word] = ring.read32(at + 4 * word);
-    const lost`,
+    const flag`,
     replace: `    this.bar.write32(reg.CHANNEL_CONSUMER(CHANNEL), (this.#consumed + 1) >>> 0);
     for (let word = 0; word < 7; word++) event[word] = ring.read32(at + 4 * word);
-    const lost`,
+    const flag`,
     mistake: "the entry is given back before it was copied",
     wrongIn: ALL,
     workload: "feed-events",
@@ -109,7 +109,7 @@ export const FEED_HANDLER_MUTANTS: readonly Mutant[] = [
   {
     name: "feed-template-not-awaited",
     file,
-    find: "    while (bar.read32(reg.ORDERS_PENDING) !== 0) this.pci.cpu.relax();\n",
+    find: `    for (let polls = 0; this.#read(bar, reg.ORDERS_PENDING) !== 0; polls++) this.#pause(polls, "orders do not leave");\n`,
     replace: "    bar.read32(reg.ORDERS_PENDING);\n",
     mistake: "the trigger is disarmed, but an order that it has decided on is still to be made out of the template",
     wrongIn: ALL,
@@ -149,7 +149,7 @@ export const FEED_HANDLER_MUTANTS: readonly Mutant[] = [
   {
     name: "feed-kill-not-flushed",
     file,
-    find: "    this.bar.read32(reg.KILL);\n",
+    find: '    if (this.#read(this.bar, reg.KILL) !== 1) throw this.#broken("the kill switch is not on");\n',
     replace: "",
     mistake: "the kill switch is posted, and orders leave until it arrives",
     wrongIn: ALL,

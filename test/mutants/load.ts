@@ -1,11 +1,12 @@
 /** Loads a driver with one change in its source: no file is written, and every mutant is a module of its own. */
 import { readFileSync } from "node:fs";
 import * as nodeModule from "node:module";
-import type { Mutant } from "./mutant.ts";
+import type { Change } from "./mutant.ts";
 
 const DRIVERS = new URL("../../scenarios/drivers/", import.meta.url).href;
+const SCENARIOS = new URL("../../scenarios/faults/", import.meta.url).href;
 const QUERY = "?mutant=";
-const mutants = new Map<string, Mutant>();
+const mutants = new Map<string, Change>();
 
 /** What is missing in the types of Node 24: synchronous hooks of the module loader. */
 interface Hooks {
@@ -42,14 +43,21 @@ interface Hooks {
 });
 
 /** The module `entry` of scenarios/drivers, with the mutant's change in it or in a file that it imports. */
-export function loadMutant(entry: string, mutant: Mutant): Promise<unknown> {
+export function loadMutant(entry: string, mutant: Change): Promise<unknown> {
   mutants.set(mutant.name, mutant);
   // Throws here rather than in the loader, where nobody would see why.
   mutated(mutant);
   return import(`${DRIVERS}${entry}${QUERY}${mutant.name}`);
 }
 
-function mutated({ name, file, find, replace }: Mutant): string {
+/** A module of scenarios/faults, with the mutant's change in the driver that it imports. */
+export function loadMutantScenario(scenario: string, mutant: Change): Promise<unknown> {
+  mutants.set(mutant.name, mutant);
+  mutated(mutant);
+  return import(`${SCENARIOS}${scenario}${QUERY}${mutant.name}`);
+}
+
+function mutated({ name, file, find, replace }: Change): string {
   const source = readFileSync(new URL(DRIVERS + file), "utf8");
   const parts = source.split(find);
   if (parts.length !== 2)

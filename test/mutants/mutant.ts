@@ -1,8 +1,8 @@
 import type { MemoryModel } from "../../emulator/explore/kinds.ts";
 import type { WorkloadName } from "./workloads.ts";
 
-/** One mistake in a driver, as a change of its source. */
-export interface Mutant {
+/** A change of a driver's source. */
+export interface Change {
   readonly name: string;
   /** File in scenarios/drivers. */
   readonly file: string;
@@ -11,6 +11,10 @@ export interface Mutant {
   readonly replace: string;
   /** What is wrong now. */
   readonly mistake: string;
+}
+
+/** One mistake in a driver that orders of events bring out. */
+export interface Mutant extends Change {
   /** The memory models in which the driver is wrong; for an equivalent one none, and `argument` says why. Written down before any run. */
   readonly wrongIn: readonly MemoryModel[];
   readonly argument?: string;

@@ -339,6 +339,7 @@ describe("the other verbs", () => {
         "run",
         "explore",
         "rerun",
+        "faults",
         "report",
         "trace",
         "devices",

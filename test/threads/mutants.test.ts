@@ -14,3 +14,12 @@ test("every mutant of the drivers is killed where it is wrong and only there, an
   expect(run.stdout).toContain("all as written down");
   expect(run.status).toBe(0);
 }, 130_000);
+
+test("every driver without one of its precautions is found by a fault", () => {
+  const script = resolve(import.meta.dirname, "../mutants/run-hardening.ts");
+  const run = spawnSync(process.execPath, [script], { encoding: "utf8", timeout: 60_000 });
+  expect(run.stderr).toBe("");
+  expect(run.stdout.split("\n").filter((line) => line.includes("NOT FOUND"))).toEqual([]);
+  expect(run.stdout).toContain("all found");
+  expect(run.status).toBe(0);
+}, 70_000);

@@ -20,8 +20,8 @@ test("what there is to learn of the reference driver is in one file of less than
 
 test("its header says how large the whole set is", () => {
   const [, told = ""] =
-    /The whole driver has ([\d,]+) lines in (?:eight) files/.exec(read("ixgbe.ts").replaceAll("\n * ", " ")) ?? [];
+    /The whole driver has ([\d,]+) lines in (?:nine) files/.exec(read("ixgbe.ts").replaceAll("\n * ", " ")) ?? [];
   const lineCount = files.reduce((sum, name) => sum + lineCountOf(name), 0);
-  expect(files).toHaveLength(8);
+  expect(files).toHaveLength(9);
   expect(Math.abs(Number(told.replaceAll(",", "")) - lineCount)).toBeLessThanOrEqual(10);
 });

@@ -1,0 +1,90 @@
+import { type EveryFaultResult, isFailure, type SiteResult } from "../faults/every-fault.ts";
+import type { FaultDescription, FaultKind } from "../faults/fault-kinds.ts";
+import type { HostileResult } from "../faults/hostile/hostile.ts";
+import { FAULTS_COMMAND } from "./own-name.ts";
+import { counted, folded, grouped, type painter } from "./terminal.ts";
+
+const WIDTH = 110;
+/** Failures that are told one by one. */
+const TOLD_MAX = 20;
+
+/** Everything that there is to tell. */
+export interface FaultsTold {
+  readonly name: string;
+  readonly result: EveryFaultResult;
+  /** Whether all sites are listed. */
+  readonly isWhole: boolean;
+}
+
+/** How a driver fared. */
+export function faultsText({ name, result, isWhole }: FaultsTold, paint: ReturnType<typeof painter>): string {
+  const { siteCount, failurePathCount, visitedCount, verdicts, kinds, failures, sites, isComplete } = result;
+  const isGood = failures.length === 0;
+  const verdict = isGood ? "recovered or gave up cleanly everywhere" : counted(failures.length, "failure");
+  const total = siteCount + failurePathCount;
+  const lines = [
+    `${paint("bold", name)}   ${paint(isGood ? "green" : "red", `${isGood ? "✓" : "✗"} ${verdict}`)}`,
+    `${grouped(visitedCount)} of ${counted(total, "fault site")} visited${failurePathCount > 0 ? `, ${grouped(failurePathCount)} of them on failure paths` : ""}${isComplete ? "" : "; it was ended before the others"}`,
+    Object.entries(verdicts)
+      .filter(([, count]) => count > 0)
+      .map(([each, count]) => `${grouped(count)} ${each}`)
+      .join("   "),
+    "",
+    ...folded(
+      Object.entries(kinds).map(([kind, count]) => `${kind} ${count}`.replaceAll(" ", "\u00a0")),
+      WIDTH,
+    ).map((line) => paint("dim", line.replaceAll(" ", "   "))),
+  ];
+  const told = isWhole ? sites : failures.slice(0, TOLD_MAX);
+  for (const site of told) lines.push("", ...siteText(site, paint));
+  if (!isWhole && failures.length > TOLD_MAX)
+    lines.push("", `… and ${failures.length - TOLD_MAX} more: --all lists them.`);
+  const [first] = failures;
+  if (first !== undefined) lines.push("", `One again: ${FAULTS_COMMAND} ${name} --only "${first.name}"`);
+  return `${lines.join("\n")}\n`;
+}
+
+function siteText(site: SiteResult, paint: ReturnType<typeof painter>): string[] {
+  const isBad = isFailure(site);
+  const place = site.where === "" ? "" : ` (${site.where})`;
+  const title = `${paint(isBad ? "red" : "green", isBad ? "✗" : "✓")} ${site.name}${place}: ${site.verdict}`;
+  return site.detail === "" ? [title] : [title, `  ${site.detail}`];
+}
+
+/** How it fared against a card that lies. */
+export function hostileText(
+  { name, result }: { readonly name: string; readonly result: HostileResult },
+  paint: ReturnType<typeof painter>,
+): string {
+  const { runs, seed, lieCount, verdicts, failures } = result;
+  const isGood = failures.length === 0;
+  const verdict = isGood ? "was not deceived into harm" : counted(failures.length, "failure");
+  const lines = [
+    `${paint("bold", name)}   ${paint(isGood ? "green" : "red", `${isGood ? "✓" : "✗"} ${verdict}`)}`,
+    `${counted(runs, "run")} with seed ${seed}, ${counted(lieCount, "lie")} told: ${Object.entries(verdicts)
+      .map(([each, count]) => `${grouped(count)} ${each}`)
+      .join(", ")}`,
+  ];
+  for (const failure of failures.slice(0, TOLD_MAX)) {
+    const lies = failure.lies.map(({ nth, word }) => `${nth}:0x${word.toString(16)}`).join(",");
+    lines.push("", `${paint("red", "✗")} ${failure.verdict}: ${failure.detail}`);
+    lines.push(`  Again: ${FAULTS_COMMAND} ${name} --lies ${lies}`);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** What can go wrong, by nature. */
+export function faultKindsText(kinds: readonly (FaultDescription & { readonly kind: FaultKind })[]): string {
+  const width = Math.max(...kinds.map(({ kind }) => kind.length));
+  const natures = [
+    ["world", "What happens to good hardware:"],
+    ["broken", "Cards that break their own rules:"],
+    ["driver", "What a kernel refuses a driver:"],
+  ] as const;
+  return natures
+    .map(([nature, title]) => {
+      const own = kinds.filter((kind) => kind.nature === nature);
+      return [title, ...own.map(({ kind, about }) => `  ${kind.padEnd(width)}  ${about}`), ""].join("\n");
+    })
+    .join("\n");
+}

@@ -1,0 +1,172 @@
+import { existsSync, statSync } from "node:fs";
+import { relative, resolve, sep } from "node:path";
+import { pathToFileURL } from "node:url";
+import { EveryFaultError, type EveryFaultResult, everyFault } from "../faults/every-fault.ts";
+import { describeFault, FAULT_KINDS, type FaultKind, faultNumber } from "../faults/fault-kinds.ts";
+import { type FaultModule, isFaultModule } from "../faults/fault-module.ts";
+import type { Lie } from "../faults/hostile/deceiver.ts";
+import { type HostileResult, hostile } from "../faults/hostile/hostile.ts";
+import { EXIT_INCORRECT, EXIT_INTERRUPTED, EXIT_PASSED, EXIT_STUCK, UsageError } from "./exit-codes.ts";
+import { faultKindsText, faultsText, hostileText } from "./faults-text.ts";
+import { onInterrupt } from "./interrupt.ts";
+import { ProgressLine } from "./progress-line.ts";
+import { checkRunsHere } from "./runs-here.ts";
+import { painter } from "./terminal.ts";
+import { type Arguments, type Verb, wholeNumber } from "./verb.ts";
+
+const HANG_LIMIT_S = 10;
+const MS_PER_S = 1000;
+
+/** `softbar faults`: a driver and every fault that could strike it, one after the other. */
+export const faults: Verb = {
+  name: "faults",
+  about: "puts a driver through every fault that could strike it; without SCENARIO, lists the faults there are",
+  operands: "[SCENARIO]",
+  operandLimit: 1,
+  flags: [
+    { name: "only", value: "SITES", about: "only these: dma-read-error#7, or several behind commas" },
+    { name: "kinds", value: "KINDS", about: "only these kinds, behind commas (default all but write-lost)" },
+    { name: "runs", value: "N", about: "stop after so many sites (default 20,000)" },
+    {
+      name: "hostile",
+      value: "RUNS",
+      about: "instead: so many runs against a card that lies about any word its driver reads",
+    },
+    { name: "seed", value: "N", about: "of the lies; the same seed tells the same (default 1)" },
+    { name: "lies", value: "LIES", about: "one hostile run again, as a failure gives it: 51:0x801,69:0xffff" },
+    { name: "all", about: "print every site, and not only those that fail" },
+    { name: "hang", value: "SECONDS", about: `a run that takes longer hangs (default ${HANG_LIMIT_S})` },
+  ],
+  examples: [
+    "softbar faults                                   # what can go wrong",
+    "softbar faults my-faults.ts                      # a module: export default faultScenario({ devices, setup, body, … })",
+    'softbar faults my-faults.ts --only "removal#12"  # one site again',
+    "softbar faults my-faults.ts --hostile 1000       # a card that lies",
+    "softbar faults my-race.ts --kinds interrupt-lost # an exploration is one, too: in the ordinary order of events",
+  ],
+  async run(given) {
+    const [path] = given.positionals;
+    const isJson = given.has("json");
+    if (path === undefined) {
+      const kinds = FAULT_KINDS.map((kind) => ({ kind, ...describeFault(kind) }));
+      process.stdout.write(isJson ? `${JSON.stringify({ kinds })}\n` : faultKindsText(kinds));
+      return EXIT_PASSED;
+    }
+    const module = await loadModule(path);
+    if (given.has("hostile") || given.has("lies")) return runHostile(nameOf(path), module, given);
+    const only = given.value("only")?.split(",");
+    const progress = new ProgressLine(process.stderr);
+    const interrupt = onInterrupt();
+    const runs = wholeNumber(given, "runs", 1);
+    const kinds = kindsOf(given);
+    const { devices, body, ...scenario } = module;
+    let result: EveryFaultResult;
+    try {
+      result = await everyFault(
+        devices,
+        {
+          ...scenario,
+          ...(only === undefined ? {} : { only }),
+          ...(kinds === undefined ? {} : { kinds }),
+          ...(runs === undefined ? {} : { siteLimit: runs }),
+          runLimitMs: (wholeNumber(given, "hang", 1) ?? HANG_LIMIT_S) * MS_PER_S,
+          signal: interrupt.signal,
+          onProgress: (visited, known) => progress.faults(visited, known),
+        },
+        body,
+      );
+    } catch (error) {
+      if (!(error instanceof EveryFaultError)) throw error;
+      throw new UsageError(`${nameOf(path)}: ${error.message}`);
+    } finally {
+      progress.clear();
+      interrupt.restore();
+    }
+    const told = { name: nameOf(path), result, isWhole: given.has("all") || only !== undefined };
+    if (isJson) console.log(JSON.stringify({ scenario: told.name, ...result }));
+    else process.stdout.write(faultsText(told, painter(process.stdout)));
+    if (interrupt.signal.aborted) return EXIT_INTERRUPTED;
+    if (result.failures.length === 0) return EXIT_PASSED;
+    return result.failures.every(({ verdict }) => verdict === "hang") ? EXIT_STUCK : EXIT_INCORRECT;
+  },
+};
+
+async function runHostile(
+  name: string,
+  { devices, body, ...scenario }: FaultModule,
+  given: Arguments,
+): Promise<number> {
+  const progress = new ProgressLine(process.stderr);
+  const interrupt = onInterrupt();
+  const lies = given.value("lies");
+  const runs = wholeNumber(given, "hostile", 1);
+  let result: HostileResult;
+  try {
+    const options = {
+      ...scenario,
+      ...(lies === undefined ? {} : { lies: liesOf(lies) }),
+      ...(runs === undefined ? {} : { runs }),
+      seed: wholeNumber(given, "seed", 0) ?? 1,
+      runLimitMs: (wholeNumber(given, "hang", 1) ?? HANG_LIMIT_S) * MS_PER_S,
+      signal: interrupt.signal,
+      onProgress: (done: number, all: number) => progress.faults(done, all),
+    };
+    result = await hostile(devices, options, body);
+  } catch (error) {
+    if (!(error instanceof EveryFaultError)) throw error;
+    throw new UsageError(`${name}: ${error.message}`);
+  } finally {
+    progress.clear();
+    interrupt.restore();
+  }
+  if (given.has("json")) console.log(JSON.stringify({ scenario: name, ...result }));
+  else process.stdout.write(hostileText({ name, result }, painter(process.stdout)));
+  if (interrupt.signal.aborted) return EXIT_INTERRUPTED;
+  if (result.failures.length === 0) return EXIT_PASSED;
+  return result.failures.every(({ verdict }) => verdict === "hang") ? EXIT_STUCK : EXIT_INCORRECT;
+}
+
+function liesOf(text: string): Lie[] {
+  return text.split(",").map((part) => {
+    const [, nth, word] = /^(\d+):(0x[0-9a-f]{1,8})$/i.exec(part.trim()) ?? [];
+    if (nth === undefined) throw new UsageError(`--lies ${part} makes no sense: want N:0xWORD, several behind commas.`);
+    return { nth: Number(nth), word: Number(word) };
+  });
+}
+
+function kindsOf(given: Arguments): FaultKind[] | undefined {
+  return given
+    .value("kinds")
+    ?.split(",")
+    .map((kind) => {
+      try {
+        return FAULT_KINDS[faultNumber(kind.trim())] as FaultKind;
+      } catch (error) {
+        throw new UsageError(`--kinds: ${(error as Error).message}`);
+      }
+    });
+}
+
+async function loadModule(path: string): Promise<FaultModule> {
+  if (!existsSync(path) || !statSync(path).isFile())
+    throw new UsageError(
+      `There is no file "${path}": want a module that ends in \`export default faultScenario({…})\`.`,
+    );
+  checkRunsHere(path);
+  let loaded: { readonly default?: unknown };
+  try {
+    loaded = (await import(pathToFileURL(resolve(path)).href)) as { readonly default?: unknown };
+  } catch (thrown) {
+    const [reason = ""] = `${thrown instanceof Error ? thrown.message : thrown}`.split("\n", 1);
+    throw new UsageError(`${nameOf(path)} cannot be loaded: ${reason.replace(/\.$/, "")}.`);
+  }
+  if (isFaultModule(loaded.default)) return loaded.default;
+  throw new UsageError(
+    `${nameOf(path)} is no fault scenario: it must end in \`export default faultScenario({ devices: [...], setup, body })\`.`,
+  );
+}
+
+/** From the current folder on. */
+function nameOf(path: string): string {
+  return relative(process.cwd(), resolve(path)).split(sep).join("/");
+}

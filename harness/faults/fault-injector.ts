@@ -1,0 +1,152 @@
+import { deriveSeed, Rng } from "../../emulator/run/rng.ts";
+import { describeFault, FAULT_KINDS, type FaultKind, faultNumber } from "./fault-kinds.ts";
+import { checkRule, type FaultRule } from "./fault-rules.ts";
+
+/** An occurrence at which a fault could strike, or has struck. Structured-cloneable. */
+export interface FaultSite {
+  readonly kind: FaultKind;
+  /** Which occurrence of its kind, from 1 on. */
+  readonly nth: number;
+  /** What the card or driver was doing: "descriptors 0–3 of receive queue 0". */
+  readonly where: string;
+}
+
+/** What {@link FaultInjector.report} says of one kind. */
+export interface FaultCount {
+  readonly met: number;
+  readonly struck: number;
+}
+
+/** Structured-cloneable. */
+export interface FaultReport {
+  /** By kind: how often it could have struck and did. Kinds that nothing met are left out. */
+  readonly counts: Readonly<Partial<Record<FaultKind, FaultCount>>>;
+  /** Where faults have struck, in order; the first thousand. */
+  readonly struck: readonly FaultSite[];
+}
+
+/** Says in words what a wrapper was about to pass on; asked only when it is recorded or looked for. */
+export interface FaultPlace {
+  describe(kind: number, a: number, b: number): string;
+}
+
+const STRUCK_LIMIT = 1000;
+
+interface ArmedRule {
+  readonly rule: FaultRule;
+  readonly nths: readonly number[] | undefined;
+  readonly rng: Rng;
+  leftCount: number;
+}
+
+/** Decides which faults strike. One for all devices of a testbed in a thread; wrappers ask it at each occurrence. */
+export class FaultInjector {
+  /** How long the fault that has just struck lasts. */
+  durationNs = 0;
+  /** Called at each occurrence while it is set: for whoever looks for all of them. */
+  onSite: ((site: FaultSite) => void) | undefined;
+  readonly #met: Float64Array = new Float64Array(FAULT_KINDS.length);
+  readonly #struckCounts: Float64Array = new Float64Array(FAULT_KINDS.length);
+  readonly #rules: ArmedRule[][] = FAULT_KINDS.map(() => []);
+  readonly #struck: FaultSite[] = [];
+  #armedCount = 0;
+
+  /** From here on `rules` hold, beside those that do already. Each has its own stream of chance, from seed and order. */
+  arm(rules: readonly FaultRule[], seed = 1): void {
+    for (const rule of rules) checkRule(rule);
+    for (const rule of rules) {
+      const kind = faultNumber(rule.kind);
+      const rng = new Rng(deriveSeed(seed, this.#armedCount++));
+      this.#rules[kind]?.push(armedRule(rule, rng, rule.limit ?? Number.POSITIVE_INFINITY));
+    }
+  }
+
+  /** Takes the rules of one kind back, or all. What has begun goes on: a link that is down comes up in its time. */
+  disarm(kind?: FaultKind): void {
+    if (kind === undefined) for (const rules of this.#rules) rules.length = 0;
+    else (this.#rules[faultNumber(kind)] as ArmedRule[]).length = 0;
+  }
+
+  /** One more occurrence of a kind, of which `place` knows more: whether the fault strikes. Then {@link durationNs} is set. */
+  meets(kind: number, place: FaultPlace, a: number, b: number): boolean {
+    const nth = (this.#met[kind] as number) + 1;
+    this.#met[kind] = nth;
+    const rules = this.#rules[kind] as ArmedRule[];
+    if (rules.length === 0 && this.onSite === undefined) return false;
+    return this.#decide(kind, nth, rules, place, a, b);
+  }
+
+  /** How often a kind was met so far. */
+  metOf(kind: number): number {
+    return this.#met[kind] as number;
+  }
+
+  report(): FaultReport {
+    const counts: Partial<Record<FaultKind, FaultCount>> = {};
+    for (const [index, kind] of FAULT_KINDS.entries()) {
+      const met = this.#met[index] as number;
+      if (met > 0) counts[kind] = { met, struck: this.#struckCounts[index] as number };
+    }
+    return { counts, struck: this.#struck.slice() };
+  }
+
+  /** Counters, chance and rules as data, and back: a run that is set back meets the same faults again. */
+  snapshot(): unknown {
+    return {
+      met: this.#met.slice(),
+      struckCounts: this.#struckCounts.slice(),
+      struckCount: this.#struck.length,
+      rules: this.#rules.map((rules) => rules.map(({ rule, leftCount, rng }) => [rule, leftCount, rng.state.slice()])),
+    } satisfies InjectorState;
+  }
+
+  restore(state: unknown): void {
+    const saved = state as InjectorState;
+    this.#met.set(saved.met);
+    this.#struckCounts.set(saved.struckCounts);
+    this.#struck.length = Math.min(this.#struck.length, saved.struckCount);
+    for (const [kind, rules] of saved.rules.entries()) {
+      const armed = rules.map(([rule, leftCount, words]) => armedRule(rule, Rng.resume(words.slice()), leftCount));
+      (this.#rules[kind] as ArmedRule[]).splice(0, Number.POSITIVE_INFINITY, ...armed);
+    }
+  }
+
+  #decide(kind: number, nth: number, rules: ArmedRule[], place: FaultPlace, a: number, b: number): boolean {
+    const name = FAULT_KINDS[kind] as FaultKind;
+    let where: string | undefined;
+    if (this.onSite !== undefined) {
+      where = place.describe(kind, a, b);
+      this.onSite({ kind: name, nth, where });
+    }
+    let strikes: ArmedRule | undefined;
+    for (const armed of rules) {
+      const { rule, nths } = armed;
+      // Drawn at every occurrence, so that one rule does not shift the chance of another.
+      const isDue = nths === undefined ? armed.rng.chance(rule.probability ?? 0) : nths.includes(nth);
+      if (!isDue || strikes !== undefined || armed.leftCount <= 0) continue;
+      if (rule.where !== undefined) {
+        where ??= place.describe(kind, a, b);
+        if (!where.includes(rule.where)) continue;
+      }
+      strikes = armed;
+    }
+    if (strikes === undefined) return false;
+    strikes.leftCount--;
+    this.durationNs = strikes.rule.durationNs ?? describeFault(name).durationNs ?? 0;
+    this.#struckCounts[kind] = (this.#struckCounts[kind] as number) + 1;
+    where ??= place.describe(kind, a, b);
+    if (this.#struck.length < STRUCK_LIMIT) this.#struck.push({ kind: name, nth, where });
+    return true;
+  }
+}
+
+interface InjectorState {
+  readonly met: Float64Array;
+  readonly struckCounts: Float64Array;
+  readonly struckCount: number;
+  readonly rules: (readonly [FaultRule, number, Uint32Array])[][];
+}
+
+function armedRule(rule: FaultRule, rng: Rng, leftCount: number): ArmedRule {
+  return { rule, nths: rule.nth === undefined ? undefined : [rule.nth].flat(), rng, leftCount };
+}

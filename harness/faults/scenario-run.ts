@@ -1,0 +1,198 @@
+import { OutsideBufferError } from "../../emulator/driver/dma-buffer.ts";
+import { limitUnderDebugger } from "../../emulator/run/debugger.ts";
+import { DeviceStuckError, TestbedError } from "../../emulator/run/testbed-error.ts";
+import { type RunLimit, RunLimitError } from "../explore/run-limit.ts";
+import type { Testbed } from "../testbed.ts";
+import type { FaultSite } from "./fault-injector.ts";
+import type { FaultKind } from "./fault-kinds.ts";
+import { HangError } from "./fault-limits.ts";
+import { RefusedError } from "./faulty-function.ts";
+import { GuardError, type MemoryGuard } from "./memory-guard.ts";
+
+/** What a driver is put through under each fault. */
+export interface FaultScenario<Context> {
+  /** Brings the driver up. What it allocates before it throws must be given back by then. */
+  readonly setup?: (bed: Testbed) => Context | Promise<Context>;
+  /** Returns when all is well or well again; throws the driver's own error when it is not. Its own checks are assertions. */
+  readonly body: (bed: Testbed, context: Context) => unknown;
+  /** What the driver has lost, in words, before it is closed: packet buffers that nobody has, say. */
+  readonly account?: (context: Context) => string | undefined;
+  /** Closes the driver, whatever has become of it: no DMA mapping may be left behind. */
+  readonly teardown?: (context: Context, bed: Testbed) => unknown;
+  /** Whether an error is one that a driver may give up with. Default: an Error that is no slip of the language nor of a test. */
+  readonly isClean?: (error: unknown) => boolean;
+  /** Rules that nobody can keep under a kind of fault, beside those that a power glitch makes meaningless. */
+  readonly excusedRules?: Readonly<Partial<Record<FaultKind, readonly string[]>>>;
+}
+
+/**
+ * `recovered`: it came to its end · `clean-error`: it gave up with an error of its own · `hang`: it was stopped at a limit ·
+ * `lost-buffer`: something was not given back · `outside`: it reached for memory that is not its own · `violation`: it broke a
+ * rule of the device · `failed`: an assertion, or an error that is none of a driver's.
+ */
+export type FaultVerdict = "recovered" | "clean-error" | "hang" | "lost-buffer" | "outside" | "violation" | "failed";
+
+export interface FaultOutcome {
+  readonly verdict: FaultVerdict;
+  /** Why, in words; empty for "recovered". */
+  readonly detail: string;
+  /** Whether all faults that were armed have struck. */
+  readonly hasStruck: boolean;
+  /** Accesses and waits of the driver. */
+  readonly steps: number;
+}
+
+/** A site in a testbed of several devices. */
+export interface PlacedSite extends FaultSite {
+  readonly device: number;
+}
+
+/**
+ * A power glitch takes all registers away, and what the driver does before it notices breaks any rule; so do writes that it has
+ * made and the card has not seen.
+ */
+const LAWLESS: readonly FaultKind[] = ["power-glitch", "write-lost"];
+
+/** Whether an error is one that a driver gives up with: the default of {@link FaultScenario.isClean}. */
+export function isCleanError(error: unknown): boolean {
+  if (error instanceof RefusedError) return true;
+  if (!(error instanceof Error) || error instanceof TestbedError) return false;
+  const slips = [TypeError, RangeError, ReferenceError, SyntaxError, EvalError, GuardError];
+  return !slips.some((Slip) => error instanceof Slip) && error.name !== "AssertionError";
+}
+
+type Step = () => unknown;
+
+/** A scenario in a testbed, from its set-up to what it leaves behind, and what is to be said of it. */
+export class ScenarioRun<Context> {
+  outcome: Pick<FaultOutcome, "verdict" | "detail"> = { verdict: "recovered", detail: "" };
+  readonly #scenario: FaultScenario<Context>;
+  readonly #bed: Testbed;
+  readonly #guard: MemoryGuard;
+  readonly #limit: RunLimit;
+  #context: Context | undefined;
+  #isUp = false;
+
+  constructor(scenario: FaultScenario<Context>, bed: Testbed, guard: MemoryGuard, limit: RunLimit) {
+    this.#scenario = scenario;
+    this.#bed = bed;
+    this.#guard = guard;
+    this.#limit = limit;
+  }
+
+  /** Set-up, body, account and teardown, whatever has become of those before; nothing behind one that hangs. */
+  async toItsEnd(): Promise<void> {
+    const steps = [
+      () => this.#setUp(),
+      () => this.#whenUp(() => this.#scenario.body(this.#bed, this.#context as Context)),
+      () => this.#whenUp(() => this.#account()),
+      () => this.#whenUp(() => this.#scenario.teardown?.(this.#context as Context, this.#bed)),
+      () => this.#lookForRemains(),
+    ];
+    for (let at = 0; at < steps.length && !this.#hangs; ) {
+      let pending: Promise<unknown> | undefined;
+      try {
+        // Its stop watch costs more than a short run does: one for all steps that nobody has to wait for.
+        this.#limit.guard(() => {
+          while (pending === undefined && at < steps.length && !this.#hangs) pending = this.#take(steps[at++] as Step);
+        });
+      } catch (error) {
+        this.#judge(error);
+      }
+      if (pending !== undefined) await this.#inTime(pending);
+    }
+  }
+
+  /** Waits for a step, but no longer than a run may take: a promise that nobody resolves is a hang like any other. */
+  async #inTime(pending: Promise<unknown>): Promise<void> {
+    const limitMs = limitUnderDebugger(this.#limit.limitMs);
+    if (limitMs === Number.POSITIVE_INFINITY) {
+      await pending;
+      return;
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<void>((resolve) => {
+      timer = setTimeout(() => {
+        this.#judge(new HangError(`a promise was waited for in vain for ${limitMs / 1000} s`));
+        resolve();
+      }, limitMs);
+    });
+    await Promise.race([pending, over]);
+    clearTimeout(timer);
+  }
+
+  get #hangs(): boolean {
+    return this.outcome.verdict === "hang";
+  }
+
+  /** Takes a step. Returns what is to be awaited, if it is one that waits. */
+  #take(step: Step): Promise<unknown> | undefined {
+    try {
+      const value = step();
+      return value instanceof Promise ? value.catch((error: unknown) => this.#judge(error)) : undefined;
+    } catch (error) {
+      this.#judge(error);
+      return undefined;
+    }
+  }
+
+  #setUp(): unknown {
+    const use = (made: unknown): void => {
+      this.#context = made as Context;
+      this.#isUp = true;
+    };
+    const made = this.#scenario.setup?.(this.#bed);
+    return made instanceof Promise ? made.then(use) : use(made);
+  }
+
+  #whenUp(step: Step): unknown {
+    return this.#isUp ? step() : undefined;
+  }
+
+  #account(): void {
+    const lost = this.#scenario.account?.(this.#context as Context);
+    if (lost !== undefined) this.#worsen("lost-buffer", lost);
+  }
+
+  #lookForRemains(): void {
+    this.#guard.check();
+    // Whoever has no teardown leaves the driver as it is.
+    if (this.#isUp && this.#scenario.teardown === undefined) return;
+    const left = this.#bed.functions.reduce((sum, pci) => sum + pci.dma.mappingCount, 0);
+    if (left > 0) this.#worsen("lost-buffer", `${left} DMA mappings are left behind`);
+  }
+
+  /** Broken rules count, but for those that nobody can keep under the faults of `chain`. */
+  judgeRules(chain: readonly PlacedSite[]): void {
+    const { excusedRules } = this.#scenario;
+    const isExcused = (rule: string): boolean =>
+      chain.some(({ kind }) => LAWLESS.includes(kind) || excusedRules?.[kind]?.includes(rule) === true);
+    const broken = this.#bed.violations.find(({ rule }) => !isExcused(rule));
+    if (broken !== undefined) this.#worsen("violation", `${broken.rule}: ${broken.message}`);
+  }
+
+  #judge(error: unknown): void {
+    const detail =
+      error instanceof Error ? `${error.name === "Error" ? "" : `${error.name}: `}${error.message}` : String(error);
+    if (error instanceof HangError || error instanceof RunLimitError || error instanceof DeviceStuckError)
+      this.#worsen("hang", detail);
+    else if (error instanceof OutsideBufferError || error instanceof GuardError) this.#worsen("outside", detail);
+    else if ((this.#scenario.isClean ?? isCleanError)(error)) this.#worsen("clean-error", detail);
+    else this.#worsen("failed", detail);
+  }
+
+  /** The worst counts, and of two that are as bad the first. */
+  #worsen(verdict: FaultVerdict, detail: string): void {
+    if (BADNESS.indexOf(verdict) > BADNESS.indexOf(this.outcome.verdict)) this.outcome = { verdict, detail };
+  }
+}
+
+const BADNESS: readonly FaultVerdict[] = [
+  "recovered",
+  "clean-error",
+  "violation",
+  "lost-buffer",
+  "failed",
+  "outside",
+  "hang",
+];

@@ -1,0 +1,34 @@
+import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
+import type { MachineOptions } from "../../emulator/run/machine.ts";
+import type { RunLimit } from "../explore/run-limit.ts";
+import { plugIn } from "../plug-in.ts";
+import { FAULT_KINDS } from "./fault-kinds.ts";
+import { MemoryGuard } from "./memory-guard.ts";
+import { type FaultOutcome, type FaultScenario, type PlacedSite, ScenarioRun } from "./scenario-run.ts";
+
+/**
+ * One run of a scenario with its devices in a thread of their own, the driver on this one. What is met there is counted and has
+ * no description, and need not be met a second time: polls come as they like. A driver is stopped by the wall clock alone.
+ */
+export async function runThreaded<Context>(
+  specs: readonly DeviceSpec[],
+  scenario: FaultScenario<Context>,
+  chain: readonly PlacedSite[],
+  options: { readonly wallLimit: RunLimit; readonly machine?: MachineOptions | undefined },
+  onSite: (site: PlacedSite) => void,
+): Promise<FaultOutcome> {
+  const faults = chain.map(({ kind, nth, device }) => ({ kind, nth, device }));
+  await using bed = await plugIn(specs, { ...options.machine, faults });
+  const run = new ScenarioRun(scenario, bed, new MemoryGuard(), options.wallLimit);
+  await run.toItsEnd();
+  let struckCount = 0;
+  for (const device of specs.keys()) {
+    const { counts, struck } = await bed.faults.report(device);
+    struckCount += struck.length;
+    for (const kind of FAULT_KINDS)
+      for (let nth = 1; nth <= (counts[kind]?.met ?? 0); nth++) onSite({ kind, nth, device, where: "" });
+  }
+  run.judgeRules(chain);
+  const detail = struckCount < chain.length ? "the fault was not met this time" : run.outcome.detail;
+  return { ...run.outcome, detail, hasStruck: true, steps: 0 };
+}

@@ -1,0 +1,30 @@
+/**
+ * What a folder of a served device holds, for processes that map memory: `control`, `dma` and one `bar<n>` for each BAR
+ * with registers. `include/softbar.h` beside this file is the other side of it.
+ */
+
+/** "SBSM". */
+export const SHM_MAGIC = 0x4d534253;
+export const SHM_VERSION = 1;
+export const CONTROL_BYTES = 4096;
+
+// Words of `control`. Each has one writer, but for REQUEST and ASLEEP, which the other side clears.
+export const MAGIC = 0;
+export const VERSION = 1;
+/** Bytes of `dma`, a multiple of the page. */
+export const DMA_BYTES = 2;
+/** Where the device finds its first byte: low and high word. */
+export const DMA_BASE_LOW = 3;
+export const DMA_BASE_HIGH = 4;
+/** Process number of the client; 0 when there is none. */
+export const CLIENT = 16;
+/** A client asks for a function-level reset by 1; the device has done it when it is 0 again. */
+export const REQUEST = 17;
+/** 1 while the device sleeps: whoever stores into a BAR then wakes it through this word (futex). */
+export const ASLEEP = 32;
+/** Counts resets: of one that a client did not ask for, it knows that its device began anew. */
+export const GENERATION = 48;
+/** Counts the device's looks at its BARs: a client that waits for a register waits for looks too, not for time alone. */
+export const LOOKS = 56;
+/** Six words: bytes of each BAR that can be mapped, 0 for the others. */
+export const BAR_BYTES = 64;

@@ -1,0 +1,112 @@
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
+import type { DeviceStatistics } from "../../emulator/run/device-thread.ts";
+import type { Finding } from "../../emulator/run/findings.ts";
+import { createTables, declarationOf, loadDevice } from "../../emulator/run/machine.ts";
+import { mappedAccessLimits } from "../../emulator/run/mirror.ts";
+import { Libc } from "../native/libc.ts";
+import { callerLine } from "../open-testbeds.ts";
+import { ThreadedTestbed } from "../threaded-testbed.ts";
+import type { ShmOptions, ShmReport } from "./shm-attachment.ts";
+
+const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
+const ATTACHMENT = new URL(`./shm-attachment${EXTENSION}`, import.meta.url).href;
+const PAGE_BYTES = 4096;
+const DEFAULT_DMA_BYTES = 64 << 20;
+/** Files that a server makes: nothing else is taken away when it ends, and a folder with something else is not touched. */
+const OWN_FILES = /^(control|dma|bar[0-5])$/;
+
+export interface ShmServerOptions {
+  /** Bytes of memory that the device reaches. Default 64 MiB. */
+  readonly dmaBytes?: number;
+  /** Joins the first wire port to itself: what is sent comes back. */
+  readonly loopback?: boolean;
+}
+
+/** A device that other processes reach by files which they map. Close it. */
+export class ShmServer {
+  readonly folder: string;
+  /** What mapped access to this device cannot do, in lines for a person. */
+  readonly limits: readonly string[];
+  readonly #bed: ThreadedTestbed;
+
+  private constructor(folder: string, limits: readonly string[], bed: ThreadedTestbed) {
+    this.folder = folder;
+    this.limits = limits;
+    this.#bed = bed;
+  }
+
+  /**
+   * Makes the folder, which is empty or not there, and serves the device in it. A folder of memory (/dev/shm) never goes to disk.
+   * @throws Error when it holds anything else, or files cannot be mapped here.
+   */
+  static async start(spec: DeviceSpec, folder: string, options: ShmServerOptions = {}): Promise<ShmServer> {
+    const { dmaBytes = DEFAULT_DMA_BYTES, loopback = false } = options;
+    if ((await Libc.load()) === undefined) {
+      throw new Error(
+        "shared memory of other processes takes a 64-bit Linux and the package koffi: npm install -D koffi",
+      );
+    }
+    const strange = existsSync(folder) ? readdirSync(folder).filter((name) => !OWN_FILES.test(name)) : [];
+    if (strange.length > 0)
+      throw new Error(`${folder} holds ${strange[0]}, which is not a device's; it is not touched`);
+    mkdirSync(folder, { recursive: true });
+    const device = await loadDevice(spec);
+    const declaration = declarationOf(device);
+    const tables = createTables([device], {
+      clock: "wall",
+      busMaster: true,
+      hostMemoryBytes: PAGE_BYTES,
+      sentFrames: "count",
+      // The arena's page and the shared memory.
+      iommu: { baseIova: 2 ** 32, windowBytes: Math.ceil(dmaBytes / PAGE_BYTES) * PAGE_BYTES, mappingCount: 16 },
+      ...(loopback ? { cables: [[[0, 0] as const, [0, 0] as const] as const] } : {}),
+    });
+    const attachment: ShmOptions = { folder, dmaBytes: Math.ceil(dmaBytes / PAGE_BYTES) * PAGE_BYTES };
+    const bed = await ThreadedTestbed.start(
+      [spec],
+      tables,
+      {},
+      {
+        attachments: [{ moduleUrl: ATTACHMENT, options: attachment }],
+        openedAt: callerLine(),
+        notice: () => {},
+      },
+    );
+    const limits = Object.entries(declaration.registerMaps).flatMap(([bar, map]) =>
+      mappedAccessLimits(declaration.name, Number(bar), map),
+    );
+    return new ShmServer(folder, limits, bed);
+  }
+
+  get violations(): readonly Finding[] {
+    return this.#bed.violations;
+  }
+
+  get notes(): readonly Finding[] {
+    return this.#bed.notes;
+  }
+
+  statistics(): Promise<DeviceStatistics[]> {
+    return this.#bed.statistics();
+  }
+
+  /** How many clients came, and how many of them died. */
+  async clients(): Promise<ShmReport> {
+    const [report] = await this.#bed.reports();
+    return report as ShmReport;
+  }
+
+  /** Ends the device and takes its files away; a client that still maps them keeps dead memory. */
+  async close(): Promise<void> {
+    await this.#bed.close();
+    for (const name of existsSync(this.folder) ? readdirSync(this.folder) : []) {
+      if (OWN_FILES.test(name)) rmSync(join(this.folder, name));
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,80 @@
+import { execFile, execFileSync, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ixgbe } from "../../devices/ixgbe/index.ts";
+import { Libc } from "../../harness/native/libc.ts";
+import { ShmServer } from "../../harness/shm/shm-server.ts";
+import { root } from "./command-line.ts";
+
+const run = promisify(execFile);
+const folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "softbar-shm-"));
+const driver = join(folder, "driver");
+let missing: string | undefined;
+
+/** The driver in C that is compiled to WebAssembly elsewhere, here as a process of its own. */
+beforeAll(async () => {
+  if ((await Libc.load()) === undefined) missing = "koffi is not installed, or this is no 64-bit Linux";
+  const [native, source] = [join(root, "harness/shm/include"), join(root, "scenarios/drivers/c")];
+  const words = ["-O2", "-Wall", "-Wextra", "-Werror", "-I", native, "-I", source, "-o", driver];
+  const files = [join(source, "ixgbe.c"), join(source, "main.c"), join(native, "softbar-main.c")];
+  try {
+    execFileSync("cc", [...words, ...files], { stdio: ["ignore", "ignore", "pipe"] });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    missing = "there is no C compiler (cc)";
+  }
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test("a driver in C sends and receives by shared memory; one that is killed leaves the device to the next", {
+  timeout: 60_000,
+}, async ({ skip }) => {
+  if (missing !== undefined) return skip(missing);
+  const place = join(folder, "card");
+  await using server = await ShmServer.start(ixgbe(), place, { loopback: true });
+  const send = (...words: string[]): ReturnType<typeof run> => run(driver, [place, ...words], { timeout: 30_000 });
+  const { stdout } = await send("--set", "frames=2000");
+  // The driver checks number, length and order of each frame that comes back, and fails at the first that is wrong.
+  expect(stdout).toMatch(/^up: 02:00:00:82:59:90, rings of 512\n2000 frames in \d+ us\n$/);
+  const counters = async (): Promise<Record<string, number>> => (await server.statistics())[0]?.counters ?? {};
+  expect(await counters()).toMatchObject({ txFrames: 2000, rxDelivered: 2000 });
+
+  const victim = spawn(driver, [place, "--set", "frames=1000000000"], { stdio: ["ignore", "pipe", "ignore"] });
+  await new Promise((resolve) => victim.stdout.once("data", resolve));
+  // Whoever comes meanwhile is told who has it.
+  await expect(send()).rejects.toThrow(new RegExp(`process ${victim.pid} has the device in ${place}`));
+  for (let tries = 0; (await counters()).txFrames === 2000 && tries < 500; tries++) await sleepMs(10);
+  const ended = new Promise((resolve) => victim.once("exit", resolve));
+  victim.kill("SIGKILL");
+  await ended;
+  const before = await counters();
+  await send("--set", "frames=500", "--set", "lengths=0");
+  const after = await counters();
+  expect((after.rxDelivered ?? 0) - (before.rxDelivered ?? 0)).toBeGreaterThanOrEqual(500);
+  expect(server.violations).toEqual([]);
+  for (let tries = 0; (await server.clients()).clientCount < 3 && tries < 100; tries++) await sleepMs(10);
+  expect((await server.clients()).clientCount).toBe(3);
+});
+
+test("what is no device's folder is not touched, and nothing is left of one that ended", async ({ skip }) => {
+  if (missing !== undefined) return skip(missing);
+  const place = join(folder, "other");
+  const server = await ShmServer.start(ixgbe(), place);
+  expect(readdirSync(place).sort()).toEqual(["bar0", "control", "dma"]);
+  await server.close();
+  expect(readdirSync(place)).toEqual([]);
+  writeFileSync(join(place, "thesis.tex"), "precious");
+  await expect(ShmServer.start(ixgbe(), place)).rejects.toThrow(
+    /holds thesis\.tex, which is not a device's; it is not touched/,
+  );
+  await expect(run(driver, [place])).rejects.toThrow(
+    /control: No such file or directory\. `softbar serve DEVICE --shm/,
+  );
+});
+
+function sleepMs(durationMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, durationMs));
+}
