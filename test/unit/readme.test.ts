@@ -19,7 +19,6 @@ const SHOWN: readonly (readonly [string, string])[] = [
   ["edu.test.ts", "readme-example.test.ts"],
   ["ixgbe.test.ts", "readme-wire.test.ts"],
   ["my-replay.ts", "readme-replay.driver.ts"],
-  ["my-faults.ts", "readme-faults.ts"],
 ];
 
 test.each(SHOWN)("%s in the README is what runs", (name, file) => {
