@@ -117,6 +117,16 @@ export class Cpu {
     return this.#publish(k.WC_WRITE, register, 4, value);
   }
 
+  // ---- races that are meant -----------------------------------------------------------------------------------------
+  /** What is accessed from here on, others may access meanwhile, and it does no harm: see the driver's Cpu. */
+  beginRacy(_reason: string): Pending {
+    return this.#publish(k.RACY_BEGIN, 0, 0, 0);
+  }
+  endRacy(looksBack: boolean): Pending {
+    this.#state.operand[this.#thread] = looksBack ? 1 : 0;
+    return this.#publish(k.RACY_END, 0, 0, 0);
+  }
+
   // ---- waiting ------------------------------------------------------------------------------------------------------
   /** Reads again and again until `isEnough`; parks as long as the newest value is not. Ends earlier with a limit. */
   poll32(address: number, isEnough: (value: number) => boolean, limitNs: number = Number.POSITIVE_INFINITY): Pending {

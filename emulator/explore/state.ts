@@ -19,6 +19,7 @@ import {
   VECTOR_LIMIT,
 } from "./kinds.ts";
 import { Latitude } from "./latitude.ts";
+import type { RaceDetector } from "./races/race-detector.ts";
 import { ReadFloors } from "./read-floors.ts";
 import { Timeline } from "./timeline.ts";
 
@@ -81,6 +82,8 @@ export class ExplorerState {
   honoursRelaxedOrdering: (device: number, ordinal: number) => boolean = () => true;
   /** Whether an event of a device comes while the CPUs, which could go on, have not: they are slow. */
   comesPromptly: (device: number, ordinal: number) => boolean = () => false;
+  /** Who looks for data races; nobody does when undefined. */
+  races: RaceDetector | undefined;
   /** SC, TSO or RELAXED. */
   model = 0;
   nowNs = 0;
@@ -162,6 +165,7 @@ export class ExplorerState {
     this.flight.reset();
     this.floors.reset();
     this.latitude.reset();
+    this.races?.reset();
     this.nowNs = 0;
     this.sleepCount = 0;
     this.#payloadEnd = 0;
@@ -208,13 +212,16 @@ export class ExplorerState {
 
   /** Appends to what goes up from a device: DMA writes, messages, completions. */
   postUp(device: number, kind: number, address: number, byteLength: number, low: number, high: number): number {
-    return this.flight.put(kind, UP + device, address, byteLength, low, high);
+    const at = this.flight.put(kind, UP + device, address, byteLength, low, high);
+    if (this.races !== undefined) this.races.sentUp(device, at);
+    return at;
   }
 
   /** A device asks for host memory; {@link DeviceHook.onDmaRead} brings it in a later step. Reads have no order among each other. */
   requestRead(device: number, address: number, byteLength: number, tag: number, context: number): void {
     const at = this.flight.put(DMA_FETCH, FETCHES + device, address, byteLength, tag, 0);
     this.flight.context[at] = context;
+    if (this.races !== undefined) this.races.asked(device, at);
   }
 
   /** A device writes host memory: the bytes are taken at once, and land together in a later step. */
@@ -258,11 +265,15 @@ export class ExplorerState {
   relaxOrder(device: number, at: number): void {
     const mayPass = this.honoursRelaxedOrdering(device, this.flight.ordinal[at] as number);
     this.flight.detail[at] = mayPass ? 1 : 0;
+    if (mayPass && this.races !== undefined) this.races.mayPass(at, device);
   }
 
   /** A device changes its line: at once, or behind its DMA writes. */
   changeLine(device: number, vector: number, isUp: boolean): void {
-    if (this.latitude.intxOvertakesDma[device] === 1) this.setLine(vector, isUp);
+    if (this.latitude.intxOvertakesDma[device] === 1) {
+      if (isUp && this.races !== undefined) this.races.lineRaised(device, vector);
+      this.setLine(vector, isUp);
+    }
     else this.postUp(device, LINE_LANDING, vector, 4, isUp ? 1 : 0, 0);
   }
 

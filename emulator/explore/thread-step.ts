@@ -16,6 +16,7 @@ export interface StepContext {
 export function stepThread(run: StepContext, thread: number): void {
   const { state } = run;
   const cpu = state.cpuOf[thread] as number;
+  if (state.races !== undefined) state.races.operation(thread);
   switch (state.kind[thread]) {
     case k.LOAD:
     case k.LOAD_ACQUIRE:
@@ -73,7 +74,7 @@ export function stepThread(run: StepContext, thread: number): void {
       mmioRead(run, thread);
       return;
     case k.WC_WRITE:
-      put(state, thread, k.COMBINED_WRITE, k.COMBINING + cpu);
+      mmioSent(state, thread, put(state, thread, k.COMBINED_WRITE, k.COMBINING + cpu));
       run.resume(thread, 0);
       return;
     case k.FUTEX_WAIT:
@@ -89,6 +90,7 @@ export function stepThread(run: StepContext, thread: number): void {
     case k.IRQ_RESTORE: {
       const before = state.irqHeld[cpu] as number;
       state.irqHeld[cpu] = state.kind[thread] === k.IRQ_SAVE ? 1 : (state.operand[thread] as number);
+      if (state.irqHeld[cpu] === 0) state.races?.irqRestored(cpu);
       run.resume(thread, before);
       return;
     }
@@ -108,14 +110,18 @@ export function stepThread(run: StepContext, thread: number): void {
     case k.DMA_WRITE: {
       const device = state.deviceOf[thread] as number;
       const at = put(state, thread, k.DMA_LANDING, k.UP + device);
+      if (state.races !== undefined) state.races.sentUp(device, at);
       if (state.operand[thread] === 1) state.relaxOrder(device, at);
       run.resume(thread, 0);
       return;
     }
-    case k.MESSAGE:
-      put(state, thread, k.MESSAGE_LANDING, k.UP + (state.deviceOf[thread] as number));
+    case k.MESSAGE: {
+      const device = state.deviceOf[thread] as number;
+      const at = put(state, thread, k.MESSAGE_LANDING, k.UP + device);
+      if (state.races !== undefined) state.races.sentUp(device, at);
       run.resume(thread, 0);
       return;
+    }
     case k.LINE:
       state.changeLine(state.deviceOf[thread] as number, state.address[thread] as number, state.low[thread] !== 0);
       run.resume(thread, 0);
@@ -149,6 +155,7 @@ function load(run: StepContext, thread: number, cpu: number): void {
     // Forwarded: the CPU's own store is as new as it gets.
     state.watch(thread, address, byteLength, timeline.tick);
     noteBeside(state, thread, cpu, address, byteLength);
+    if (state.races !== undefined) state.races.load(thread, address, byteLength, -1, false);
   } else {
     let version = 0;
     if (state.model === k.RELAXED) {
@@ -156,6 +163,7 @@ function load(run: StepContext, thread: number, cpu: number): void {
       if (older > 0) version = run.chooseVersion(thread, older + 1);
     }
     const tick = noteVersion(state, thread, cpu, address, byteLength, version);
+    if (state.races !== undefined) state.races.load(thread, address, byteLength, version === 0 ? -1 : tick, false);
     // What follows is as new as what this load has seen. Loads before it are not made to wait, as dmaRmb would.
     if (state.kind[thread] === k.LOAD_ACQUIRE) state.floors.raise(cpu, tick);
   }
@@ -215,9 +223,11 @@ function poll(run: StepContext, thread: number, cpu: number): void {
       }
       if (satisfying > 0) version = run.chooseVersion(thread, satisfying + 1);
     }
-    noteVersion(state, thread, cpu, address, byteLength, version);
+    const tick = noteVersion(state, thread, cpu, address, byteLength, version);
+    if (state.races !== undefined) state.races.load(thread, address, byteLength, version === 0 ? -1 : tick, true);
   } else {
     noteBeside(state, thread, cpu, address, byteLength);
+    if (state.races !== undefined) state.races.load(thread, address, byteLength, -1, true);
   }
   const { low, high } = timeline;
   state.answerHigh[thread] = high;
@@ -238,9 +248,12 @@ function store(run: StepContext, thread: number, cpu: number, before: number, an
       state.low[thread] as number,
       state.high[thread] as number,
     );
+    if (state.races !== undefined)
+      state.races.storeNow(thread, state.address[thread] as number, state.byteLength[thread] as number);
   } else {
     if (before !== 0) fence(state, cpu, before);
-    put(state, thread, k.BUFFERED_STORE, k.STORE_BUFFER + cpu);
+    const at = put(state, thread, k.BUFFERED_STORE, k.STORE_BUFFER + cpu);
+    if (state.races !== undefined) state.races.storeBuffered(thread, at);
   }
   run.resume(thread, answer);
 }
@@ -271,6 +284,11 @@ function atomic(run: StepContext, thread: number, cpu: number): void {
   }
   state.floors.raise(cpu, timeline.tick);
   state.watch(thread, address, byteLength, timeline.tick);
+  if (state.races !== undefined) {
+    const { kind, operand } = state;
+    const isRefused = kind[thread] === k.COMPARE_EXCHANGE && oldLow !== operand[thread];
+    state.races.atomic(thread, address, byteLength, kind[thread] !== k.LOAD_ATOMIC && !isRefused);
+  }
   state.answerHigh[thread] = oldHigh;
   run.resume(thread, oldLow);
 }
@@ -279,12 +297,17 @@ function atomic(run: StepContext, thread: number, cpu: number): void {
 function mmioWrite(run: StepContext, thread: number, cpu: number, isOrdered: boolean): void {
   const { state } = run;
   if (state.model === k.SC) {
-    put(state, thread, k.POSTED_WRITE, k.DOWN + state.deviceAt(state.address[thread] as number));
+    const device = state.deviceAt(state.address[thread] as number);
+    mmioSent(state, thread, put(state, thread, k.POSTED_WRITE, k.DOWN + device));
   } else {
     if (isOrdered) fence(state, cpu, k.FENCE);
-    put(state, thread, k.BUFFERED_IO, k.STORE_BUFFER + cpu);
+    mmioSent(state, thread, put(state, thread, k.BUFFERED_IO, k.STORE_BUFFER + cpu));
   }
   run.resume(thread, 0);
+}
+
+function mmioSent(state: ExplorerState, thread: number, at: number): void {
+  if (state.races !== undefined) state.races.mmioSent(thread, at);
 }
 
 /** The request goes down behind the posted writes; its completion comes up behind the DMA writes. Meanwhile the CPU stalls. */
@@ -308,6 +331,7 @@ function futexWait(run: StepContext, thread: number): void {
   }
   state.timeline.load(state.address[thread] as number, 4, 0);
   state.floors.raise(state.cpuOf[thread] as number, state.timeline.tick);
+  if (state.races !== undefined) state.races.atomic(thread, state.address[thread] as number, 4, false);
   if (state.timeline.low !== state.operand[thread]) {
     run.resume(thread, 1);
     return;
@@ -330,6 +354,7 @@ function futexNotify(run: StepContext, thread: number): number {
     // It is woken, and takes its next step when it is chosen: the answer is given now, because nothing can change it.
     state.status[first] = k.READY;
     state.timedOut[first] = 0;
+    state.races?.woken(state.cpuOf[first] as number);
     run.resume(first, 0);
   }
   return woken;
@@ -343,6 +368,7 @@ function waitInterrupt(run: StepContext, thread: number, cpu: number): void {
   state.timedOut[thread] = hasArrived ? 0 : 1;
   // What follows an interrupt is not executed before it.
   state.floors.raise(cpu, state.timeline.tick);
+  state.races?.interrupted(cpu, hasArrived ? vector : -1);
   run.resume(thread, hasArrived ? 1 : 0);
 }
 
@@ -377,5 +403,6 @@ function fetch(state: ExplorerState, thread: number): void {
     state.flight.thread[at] = thread;
     state.flight.detail[at] = state.operand[thread] === 1 ? -1 : index;
     state.flight.context[at] = index;
+    if (state.races !== undefined) state.races.asked(state.deviceOf[thread] as number, at);
   }
 }

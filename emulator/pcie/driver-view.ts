@@ -152,6 +152,16 @@ export interface Cpu {
   /** As rmb and wmb, for memory shared with the device (dma_rmb, dma_wmb). */
   dmaRmb(): void;
   dmaWmb(): void;
+  /**
+   * What this CPU reads or writes in DMA memory from here on, up to {@link endRacy}, others may access meanwhile, and it does
+   * no harm for this reason: no data race is reported in which it takes part (the kernel's data_race()). It is no barrier.
+   */
+  beginRacy(reason: string): void;
+  /**
+   * `looksBack`: what was read is believed only after a second look, at a sequence or a generation. That one must be behind a
+   * read barrier; if it is not, that is reported as the data race that it is.
+   */
+  endRacy(looksBack: boolean): void;
   /** Holds handlers back; returns whether they were held already. */
   irqSave(): boolean;
   irqRestore(wereHeld: boolean): void;

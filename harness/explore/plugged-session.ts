@@ -11,6 +11,7 @@ import { TestbedError } from "../../emulator/run/testbed-error.ts";
 import type { DriverSession } from "./driver-session.ts";
 import { type ExploredBed, type ExploredWireEnd, QUIESCE_NS } from "./explored-bed.ts";
 import { notPromised } from "./plain-functions.ts";
+import { recordRaces } from "./race-text.ts";
 import { SearchSession } from "./search-session.ts";
 
 /** A driver module that runs on a CPU of its own. */
@@ -140,6 +141,8 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   /** A broken rule fails the run that has ended, and stands beside an assertion that failed, as it is often why. */
   failForBrokenRules(): void {
     const { execution, machine } = this;
+    machine.state.races?.finish();
+    recordRaces(this);
     const broken = this.violations[0]?.message;
     if (broken === undefined) return;
     if (execution.verdict === PASSED) execution.failPlain(new Error(broken));
@@ -191,6 +194,7 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
 
   quiesce(): void {
     this.plugged.cpu.delay(QUIESCE_NS);
+    this.machine.state.races?.settled(this.plugged.cpu.index);
   }
 
   get violations(): readonly Finding[] {

@@ -137,6 +137,7 @@ export class ExploredCpu extends DriverCpu {
     this.#tookOne = true;
     const { floors, timeline } = this.port.state;
     floors.raise(this.index, timeline.tick);
+    this.port.state.races?.interrupted(this.index, this.vector);
   }
 
   /** Whether {@link noteTaken} was called since the last call: where the engine is in another thread, it asks. */
@@ -192,7 +193,19 @@ export class ExploredCpu extends DriverCpu {
 
   override irqRestore(wereHeld: boolean): void {
     super.irqRestore(wereHeld);
-    if (this.isExploring) this.port.state.irqHeld[this.index] = wereHeld ? 1 : 0;
+    if (!this.isExploring) return;
+    this.port.state.irqHeld[this.index] = wereHeld ? 1 : 0;
+    if (!wereHeld) this.port.state.races?.irqRestored(this.index);
+  }
+
+  override beginRacy(): void {
+    if (this.isExploring) this.accessAtOnce(k.RACY_BEGIN, 0, 0, 0, 0);
+  }
+
+  override endRacy(looksBack: boolean): void {
+    if (!this.isExploring) return;
+    this.port.state.operand[this.thread] = looksBack ? 1 : 0;
+    this.accessAtOnce(k.RACY_END, 0, 0, 0, 0);
   }
 
   override synchronizeIrq(): void {

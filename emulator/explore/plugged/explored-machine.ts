@@ -1,7 +1,7 @@
 import { VirtualClock } from "../../clock/clock.ts";
 import { DriverInterrupt, type InterruptState } from "../../driver/interrupt.ts";
 import { DriverPciFunction } from "../../driver/pci-function.ts";
-import { Iommu } from "../../memory/iommu.ts";
+import { Iommu, iovaName } from "../../memory/iommu.ts";
 import type { Interrupt, PciFunction } from "../../pcie/driver-view.ts";
 import type { Endpoint } from "../../pcie/endpoint.ts";
 import { NO_REGISTER } from "../../registers/register-map.ts";
@@ -136,6 +136,20 @@ export class ExploredMachine {
   allow(latitude: MachineLatitude & LinkLatitude): void {
     this.explorer.allow(latitude);
     for (const device of this.explorer.devices) this.explorer.allowLink(device, latitude);
+  }
+
+  /** From the next run on, data races on host memory are looked for. */
+  detectRaces(): void {
+    this.explorer.detectRaces();
+  }
+
+  /** A byte of host memory as the driver and its device know it: "rx ring 0+0x8 (IOVA 0x1_0001_0008)". */
+  placeOf(address: number): string {
+    for (const { iommu } of this.#machine.tables.functions)
+      for (const { segmentOffset, byteLength, iova } of new Iommu(iommu).mappings())
+        if (address >= segmentOffset && address < segmentOffset + byteLength)
+          return `${this.nameOf(address)} (IOVA ${iovaName(iova + address - segmentOffset)})`;
+    return this.nameOf(address);
   }
 
   /** Directs an interrupt of a driver of this testbed at another CPU. */

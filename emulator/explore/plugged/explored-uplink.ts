@@ -60,7 +60,8 @@ export class ExploredUplink implements Uplink {
     const flagPiece = flagOffset & ~7;
     for (let piece = 0; piece < byteLength; piece += 8)
       if (piece !== flagPiece) this.#postPiece(address, memory, offset, byteLength, piece);
-    this.#postPiece(address, memory, offset, byteLength, flagPiece);
+    const at = this.#postPiece(address, memory, offset, byteLength, flagPiece);
+    this.#state.races?.hasFlag(at, address + flagOffset);
   }
 
   read(address: number, byteLength: number, tag: number, context: number): void {
@@ -73,8 +74,10 @@ export class ExploredUplink implements Uplink {
 
   line(asserted: boolean): void {
     const state = this.#state;
-    if (state.latitude.intxOvertakesDma[this.#device] === 1) this.#onLine(asserted);
-    else state.postUp(this.#device, k.LINE_LANDING, this.#vectorOf(this.#device), 4, asserted ? 1 : 0, 0);
+    if (state.latitude.intxOvertakesDma[this.#device] === 1) {
+      if (asserted) state.races?.lineRaised(this.#device, this.#vectorOf(this.#device));
+      this.#onLine(asserted);
+    } else state.postUp(this.#device, k.LINE_LANDING, this.#vectorOf(this.#device), 4, asserted ? 1 : 0, 0);
   }
 
   timer(): void {
@@ -90,7 +93,7 @@ export class ExploredUplink implements Uplink {
     this.timer();
   }
 
-  #postPiece(address: number, memory: MemoryView, offset: number, byteLength: number, piece: number): void {
+  #postPiece(address: number, memory: MemoryView, offset: number, byteLength: number, piece: number): number {
     const length = pieceLength(byteLength - piece);
     const { bytes } = memory;
     let low = 0;
@@ -100,6 +103,6 @@ export class ExploredUplink implements Uplink {
       if (byte < 4) low |= value << (8 * byte);
       else high |= value << (8 * (byte - 4));
     }
-    this.#state.postUp(this.#device, k.DMA_LANDING, address + piece, length, low, high);
+    return this.#state.postUp(this.#device, k.DMA_LANDING, address + piece, length, low, high);
   }
 }

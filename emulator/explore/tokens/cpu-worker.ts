@@ -275,8 +275,13 @@ export class CpuWorker implements Steps {
     const { vector, thread } = this.#handler;
     const what = this.#page.words[INTERRUPTS] as number;
     const cpu = state.cpuOf[thread] as number;
-    state.irqHeld[cpu] = (what & HOLDS) === 0 ? 0 : 1;
-    if ((what & TOOK) !== 0) state.floors.raise(cpu, state.timeline.tick);
+    const isHeld = (what & HOLDS) !== 0;
+    if (!isHeld && state.irqHeld[cpu] === 1) state.races?.irqRestored(cpu);
+    state.irqHeld[cpu] = isHeld ? 1 : 0;
+    if ((what & TOOK) !== 0) {
+      state.floors.raise(cpu, state.timeline.tick);
+      state.races?.interrupted(cpu, vector);
+    }
     const isHandled = (what & HANDLES) !== 0;
     state.handlerOf[vector] = isHandled ? thread : -1;
     if (!isHandled) state.cancelInterrupt(vector);

@@ -1,0 +1,104 @@
+import { FIRST_DEVICE_SITE, ordinalOfSite, whoseSite } from "../../emulator/explore/races/access-marks.ts";
+import type { RaceList } from "../../emulator/explore/races/race-list.ts";
+import type { DriverSession } from "./driver-session.ts";
+
+/** Where a step of a thread comes from: "ixgbe.ts:287", or empty when nobody knows. */
+export type NoteOf = (thread: number, ordinal: number) => string;
+
+/** One half of a race, as people name it. */
+interface Half {
+  readonly name: string;
+  readonly isDevice: boolean;
+  readonly isWrite: boolean;
+  readonly who: number;
+  /** Counted from 1: the operations of a CPU, the DMA of a device in one direction. */
+  readonly number: number;
+}
+
+/** Steps of a copy that go back to the access that began it: 4 KiB. */
+const COPY_STEPS = 512;
+
+/** Puts the races of a run into the findings of the devices, where all broken rules are. */
+export function recordRaces(session: DriverSession): void {
+  const races = session.machine.state.races?.races;
+  if (races === undefined) return;
+  for (let at = 0; at < races.count; at++) {
+    const [first, second] = halvesOf(session, races, at);
+    const device = [first, second].find(({ isDevice }) => isDevice)?.who ?? FIRST_DEVICE_SITE;
+    const endpoint = session.plugged.endpoints[device - FIRST_DEVICE_SITE];
+    const place = session.plugged.placeOf(races.address[at] as number);
+    endpoint?.record("violation", "data-race", place, () => {
+      const byteLength = races.byteLength[at] as number;
+      const bytes = byteLength === 1 ? "1 byte" : `${byteLength} bytes`;
+      return `data race on ${bytes} at ${place}: ${textOf(first)} and ${textOf(second)}, and nothing puts the two in an order. ${adviceFor(first, second)}`;
+    });
+  }
+}
+
+/** The two sites of each race of the run that ended last, one line each; empty when there was none. */
+export function raceSites(session: DriverSession, noteOf: NoteOf): string {
+  const races = session.machine.state.races?.races;
+  if (races === undefined) return "";
+  const lines: string[] = [];
+  for (let at = 0; at < races.count; at++)
+    lines.push(`  ${halvesOf(session, races, at).map((half) => siteOf(half, noteOf)).join(" | ")}`);
+  return lines.length === 0 ? "" : `\n${[...new Set(lines)].join("\n")}`;
+}
+
+function siteOf(half: Half, noteOf: NoteOf): string {
+  const text = `${half.name}, ${kindOf(half)} ${half.number}`;
+  if (half.isDevice) return text;
+  // Of a copy only the first access is noted.
+  for (let back = 1; back <= COPY_STEPS && back <= half.number; back++) {
+    const line = noteOf(half.who, half.number - back);
+    if (line !== "") return `${text}, at ${line}`;
+  }
+  return text;
+}
+
+function halvesOf({ machine }: DriverSession, races: RaceList, at: number): readonly [Half, Half] {
+  const half = (site: number, isWrite: boolean): Half => {
+    const who = whoseSite(site);
+    const isDevice = who >= FIRST_DEVICE_SITE;
+    const name = isDevice ? machine.devices[who - FIRST_DEVICE_SITE]?.name : machine.threads[who]?.name;
+    return { name: name ?? "", isDevice, isWrite, who, number: ordinalOfSite(site) + 1 };
+  };
+  return [
+    half(races.firstSite[at] as number, races.firstWrites[at] === 1),
+    half(races.secondSite[at] as number, races.secondWrites[at] === 1),
+  ];
+}
+
+function kindOf({ isDevice, isWrite }: Half): string {
+  if (isDevice) return isWrite ? "DMA write" : "DMA read";
+  return isWrite ? "write" : "read";
+}
+
+function textOf(half: Half): string {
+  return `the ${kindOf(half)} of ${half.name} (its ${half.isDevice ? "transfer" : "operation"} ${half.number})`;
+}
+
+function adviceFor(first: Half, second: Half): string {
+  if (!first.isWrite && !second.isWrite)
+    return "The look back may be made before what it is to check: put a read barrier (rmb, dmaRmb) between them.";
+  if (first.isDevice || second.isDevice) return first.isDevice ? adviceBehindDevice(first, second) : adviceBefore(first, second);
+  if (isHandler(first) !== isHandler(second))
+    return "The handler may come between the task's read and its write: hold it off with irqSave, or use one atomic access.";
+  return "Take a lock around both, or publish by writeRelease32 (or wmb) and look by readAcquire32 (or with rmb behind it). Where it does no harm, say so by beginRacy.";
+}
+
+function adviceBehindDevice(first: Half, second: Half): string {
+  if (!first.isWrite) return "The card may still be reading: wait for its completion before the memory is written again.";
+  if (second.isWrite) return "The card may still be writing: wait for its completion before the memory is used for something else.";
+  return "The card's flag must be seen first, by readAcquire32 or with dmaRmb behind the look at it.";
+}
+
+function adviceBefore(first: Half, second: Half): string {
+  if (!second.isWrite) return "The doorbell does not hold it back: write it before the doorbell, and ring that by write32 or behind a wmb.";
+  if (first.isWrite) return "The memory was the card's already: write it before the doorbell, or after the card's completion.";
+  return "The card may write there while it is read: read only what its flag says is there, and give it back after that.";
+}
+
+function isHandler({ name }: Half): boolean {
+  return /\bhandler$/.test(name);
+}
