@@ -118,13 +118,12 @@ export class Cpu {
   }
 
   // ---- races that are meant -----------------------------------------------------------------------------------------
-  /** What is accessed from here on, others may access meanwhile, and it does no harm: see the driver's Cpu. */
-  beginRacy(_reason: string): Pending {
-    return this.#publish(k.RACY_BEGIN, 0, 0, 0);
+  /** No operation: what is accessed from here on, others may access meanwhile, and it does no harm (see the driver's Cpu). */
+  beginRacy(_reason: string): void {
+    this.#state.races?.beginRacy(this.#state.cpuOf[this.#thread] as number);
   }
-  endRacy(looksBack: boolean): Pending {
-    this.#state.operand[this.#thread] = looksBack ? 1 : 0;
-    return this.#publish(k.RACY_END, 0, 0, 0);
+  endRacy(looksBack: boolean): void {
+    this.#state.races?.endRacy(this.#state.cpuOf[this.#thread] as number, looksBack);
   }
 
   // ---- waiting ------------------------------------------------------------------------------------------------------

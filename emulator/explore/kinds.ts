@@ -56,9 +56,6 @@ export const LINE = 38;
 export const REGISTER_SET = 39;
 /** An async function waits for one of softbar's promises. */
 export const AWAIT = 40;
-/** From here on, up to the next one, a CPU reads what others may write meanwhile, and knows. */
-export const RACY_BEGIN = 41;
-export const RACY_END = 42;
 
 /** By operation, for people. */
 export const OPERATION_NAMES: readonly string[] = [
@@ -103,8 +100,6 @@ export const OPERATION_NAMES: readonly string[] = [
   "interrupt line",
   "register set",
   "await",
-  "beginRacy",
-  "endRacy",
 ];
 
 // ---- what may be on its way -----------------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 import { Cpu } from "./cpu.ts";
 import { Device } from "./device.ts";
+import type { DeviceHook } from "./device-hook.ts";
 import { CPU_LIMIT, DEVICE_LIMIT, THREAD_LIMIT, VECTOR_LIMIT } from "./kinds.ts";
 import type { LinkLatitude, MachineLatitude } from "./latitude.ts";
 import { RaceDetector } from "./races/race-detector.ts";
-import { type Actor, BAR_BYTES, type DeviceHook, ExplorerState, type Steps } from "./state.ts";
+import { type Actor, BAR_BYTES, ExplorerState, type Steps } from "./state.ts";
 
 /** Host memory of a small program; the registers of its devices follow. */
 const HOST_BYTES = 1024;

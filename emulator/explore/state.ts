@@ -1,3 +1,4 @@
+import type { DeviceHook } from "./device-hook.ts";
 import { InFlight } from "./in-flight.ts";
 import {
   CPU_LIMIT,
@@ -44,35 +45,13 @@ export interface Steps {
   next(answer: number): { readonly done?: boolean | undefined };
 }
 
-/** A device that reacts to what arrives. Without one, registers are plain memory. */
-export interface DeviceHook {
-  /** A DMA write of the device is about to land. False when it hits nothing any more; the hook has said so. */
-  mayLand?(address: number, byteLength: number): boolean;
-  /** A posted write arrives. `offset` counts from the start of the device's registers. */
-  onWrite?(offset: number, byteLength: number, low: number, high: number): void;
-  /** A read arrives; returns the low word. */
-  onRead?(offset: number, byteLength: number, sent: number): number;
-  /** High word of the last 8-byte read. */
-  readHigh?: number;
-  /** A DMA read that {@link ExplorerState.requestRead} asked for is answered: the bytes are in memory at `address`. */
-  onDmaRead?(tag: number, context: number, address: number, byteLength: number): void;
-  /** What {@link ExplorerState.schedule} asked for: a timer, a frame. */
-  onEvent?(tag: number, context: number): void;
-  /** A message of the device reaches the interrupt controller. Without it, the vector arrives that the message names. */
-  onMessage?(data: number): void;
-  /** A line that travels in order changes. Without it, the vector is set that the device names. */
-  onLine?(asserted: boolean): void;
-  /** Before each run. */
-  onReset?(): void;
-}
+/** A CPU may be kept from its work for so long at a time, not for ever: an event that is further away does not overtake it. */
+const PROMPT_REACH_NS = 1_000_000;
 
 /**
  * Everything that one explored run changes, in arrays that are set back and never made anew: what a thread wants next,
  * what is on its way, memory, interrupts, time. It decides nothing; the steps in thread-step.ts and entry-step.ts do.
  */
-/** A CPU may be kept from its work for so long at a time, not for ever: an event that is further away does not overtake it. */
-const PROMPT_REACH_NS = 1_000_000;
-
 export class ExplorerState {
   readonly timeline: Timeline;
   readonly flight: InFlight = new InFlight();
@@ -273,8 +252,7 @@ export class ExplorerState {
     if (this.latitude.intxOvertakesDma[device] === 1) {
       if (isUp && this.races !== undefined) this.races.lineRaised(device, vector);
       this.setLine(vector, isUp);
-    }
-    else this.postUp(device, LINE_LANDING, vector, 4, isUp ? 1 : 0, 0);
+    } else this.postUp(device, LINE_LANDING, vector, 4, isUp ? 1 : 0, 0);
   }
 
   /** The payload of a DMA write lands: 8 bytes at a time, so that a load may still be offered what was there before. */

@@ -1,3 +1,4 @@
+import { futexNotify, futexWait } from "./futex-step.ts";
 import * as k from "./kinds.ts";
 import type { ExplorerState } from "./state.ts";
 
@@ -319,45 +320,6 @@ function mmioRead(run: StepContext, thread: number): void {
   state.status[thread] = k.WAITING;
   const at = put(state, thread, k.READ_REQUEST, k.DOWN + device);
   state.flight.thread[at] = thread;
-}
-
-function futexWait(run: StepContext, thread: number): void {
-  const { state } = run;
-  if (state.status[thread] === k.SLEEPING) {
-    // Its limit is over.
-    state.status[thread] = k.READY;
-    run.resume(thread, 2);
-    return;
-  }
-  state.timeline.load(state.address[thread] as number, 4, 0);
-  state.floors.raise(state.cpuOf[thread] as number, state.timeline.tick);
-  if (state.races !== undefined) state.races.atomic(thread, state.address[thread] as number, 4, false);
-  if (state.timeline.low !== state.operand[thread]) {
-    run.resume(thread, 1);
-    return;
-  }
-  state.status[thread] = k.SLEEPING;
-  state.sleepOrder[thread] = state.sleepCount++;
-}
-
-/** Wakes sleepers, first come first served, as Atomics.notify does. */
-function futexNotify(run: StepContext, thread: number): number {
-  const { state } = run;
-  let woken = 0;
-  for (; woken < (state.operand[thread] as number); woken++) {
-    let first = -1;
-    for (let other = 0; other < k.THREAD_LIMIT; other++) {
-      if (state.status[other] !== k.SLEEPING || state.address[other] !== state.address[thread]) continue;
-      if (first < 0 || (state.sleepOrder[other] as number) < (state.sleepOrder[first] as number)) first = other;
-    }
-    if (first < 0) break;
-    // It is woken, and takes its next step when it is chosen: the answer is given now, because nothing can change it.
-    state.status[first] = k.READY;
-    state.timedOut[first] = 0;
-    state.races?.woken(state.cpuOf[first] as number);
-    run.resume(first, 0);
-  }
-  return woken;
 }
 
 function waitInterrupt(run: StepContext, thread: number, cpu: number): void {

@@ -11,6 +11,7 @@ interface Half {
   readonly isDevice: boolean;
   readonly isWrite: boolean;
   readonly who: number;
+  readonly cpu: number;
   /** Counted from 1: the operations of a CPU, the DMA of a device in one direction. */
   readonly number: number;
 }
@@ -41,7 +42,11 @@ export function raceSites(session: DriverSession, noteOf: NoteOf): string {
   if (races === undefined) return "";
   const lines: string[] = [];
   for (let at = 0; at < races.count; at++)
-    lines.push(`  ${halvesOf(session, races, at).map((half) => siteOf(half, noteOf)).join(" | ")}`);
+    lines.push(
+      `  ${halvesOf(session, races, at)
+        .map((half) => siteOf(half, noteOf))
+        .join(" | ")}`,
+    );
   return lines.length === 0 ? "" : `\n${[...new Set(lines)].join("\n")}`;
 }
 
@@ -61,7 +66,8 @@ function halvesOf({ machine }: DriverSession, races: RaceList, at: number): read
     const who = whoseSite(site);
     const isDevice = who >= FIRST_DEVICE_SITE;
     const name = isDevice ? machine.devices[who - FIRST_DEVICE_SITE]?.name : machine.threads[who]?.name;
-    return { name: name ?? "", isDevice, isWrite, who, number: ordinalOfSite(site) + 1 };
+    const cpu = isDevice ? -1 : (machine.threads[who]?.cpu ?? -1);
+    return { name: name ?? "", isDevice, isWrite, who, cpu, number: ordinalOfSite(site) + 1 };
   };
   return [
     half(races.firstSite[at] as number, races.firstWrites[at] === 1),
@@ -81,24 +87,25 @@ function textOf(half: Half): string {
 function adviceFor(first: Half, second: Half): string {
   if (!first.isWrite && !second.isWrite)
     return "The look back may be made before what it is to check: put a read barrier (rmb, dmaRmb) between them.";
-  if (first.isDevice || second.isDevice) return first.isDevice ? adviceBehindDevice(first, second) : adviceBefore(first, second);
-  if (isHandler(first) !== isHandler(second))
+  if (first.isDevice || second.isDevice)
+    return first.isDevice ? adviceBehindDevice(first, second) : adviceBefore(first, second);
+  if (first.cpu === second.cpu)
     return "The handler may come between the task's read and its write: hold it off with irqSave, or use one atomic access.";
   return "Take a lock around both, or publish by writeRelease32 (or wmb) and look by readAcquire32 (or with rmb behind it). Where it does no harm, say so by beginRacy.";
 }
 
 function adviceBehindDevice(first: Half, second: Half): string {
-  if (!first.isWrite) return "The card may still be reading: wait for its completion before the memory is written again.";
-  if (second.isWrite) return "The card may still be writing: wait for its completion before the memory is used for something else.";
+  if (!first.isWrite)
+    return "The card may still be reading: wait for its completion before the memory is written again.";
+  if (second.isWrite)
+    return "The card may still be writing: wait for its completion before the memory is used for something else.";
   return "The card's flag must be seen first, by readAcquire32 or with dmaRmb behind the look at it.";
 }
 
 function adviceBefore(first: Half, second: Half): string {
-  if (!second.isWrite) return "The doorbell does not hold it back: write it before the doorbell, and ring that by write32 or behind a wmb.";
-  if (first.isWrite) return "The memory was the card's already: write it before the doorbell, or after the card's completion.";
+  if (!second.isWrite)
+    return "The doorbell does not hold it back: write it before the doorbell, and ring that by write32 or behind a wmb.";
+  if (first.isWrite)
+    return "The memory was the card's already: write it before the doorbell, or after the card's completion.";
   return "The card may write there while it is read: read only what its flag says is there, and give it back after that.";
-}
-
-function isHandler({ name }: Half): boolean {
-  return /\bhandler$/.test(name);
 }

@@ -56,6 +56,7 @@ export async function loadScenario(place: ScenarioPlace, onBody: (isBody: boolea
   const session = isAsync(place, module)
     ? new AsyncSession(devices, watched, module.machine)
     : new PluggedSession(devices, watched, module.machine);
+  session.plugged.detectRaces();
   return { session, sourceHash: hashOfModule(place.url) };
 }
 

@@ -21,10 +21,10 @@ export const seqlockReader: RaceProgram = {
     m.cpu("reader", function* (cpu) {
       const before = yield cpu.read32(sequence);
       yield cpu.rmb();
-      yield cpu.beginRacy("what is torn is thrown away after the second look");
+      cpu.beginRacy("what is torn is thrown away after the second look");
       const seenLow = yield cpu.read32(low);
       const seenHigh = yield cpu.read32(high);
-      yield cpu.endRacy(true);
+      cpu.endRacy(true);
       if (isFixed) yield cpu.rmb();
       const after = yield cpu.read32(sequence);
       m.assert(before !== after || before % 2 === 1 || seenLow === seenHigh, "a torn value passed for a whole one");

@@ -16,10 +16,10 @@ import {
   Machine as RunMachine,
 } from "../../run/machine.ts";
 import { TestbedError } from "../../run/testbed-error.ts";
+import type { DeviceHook } from "../device-hook.ts";
 import { Execution } from "../execution.ts";
 import type { LinkLatitude, MachineLatitude } from "../latitude.ts";
 import { Machine } from "../machine.ts";
-import type { DeviceHook } from "../state.ts";
 import { AddressSpace, CONFIG_READ, CONFIG_WRITE, DEVICE_SHIFT } from "./address-space.ts";
 import { Awaits } from "./awaits.ts";
 import { Checkpoint } from "./checkpoint.ts";

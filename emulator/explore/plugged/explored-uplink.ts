@@ -59,9 +59,8 @@ export class ExploredUplink implements Uplink {
     // A write-back lands in pieces of 8 bytes, that with the flag last: so cards build them, and so drivers read them.
     const flagPiece = flagOffset & ~7;
     for (let piece = 0; piece < byteLength; piece += 8)
-      if (piece !== flagPiece) this.#postPiece(address, memory, offset, byteLength, piece);
-    const at = this.#postPiece(address, memory, offset, byteLength, flagPiece);
-    this.#state.races?.hasFlag(at, address + flagOffset);
+      if (piece !== flagPiece) this.#postPiece(address, memory, offset, byteLength, piece, flagOffset);
+    this.#postPiece(address, memory, offset, byteLength, flagPiece, flagOffset);
   }
 
   read(address: number, byteLength: number, tag: number, context: number): void {
@@ -93,7 +92,14 @@ export class ExploredUplink implements Uplink {
     this.timer();
   }
 
-  #postPiece(address: number, memory: MemoryView, offset: number, byteLength: number, piece: number): number {
+  #postPiece(
+    address: number,
+    memory: MemoryView,
+    offset: number,
+    byteLength: number,
+    piece: number,
+    flagOffset: number,
+  ): void {
     const length = pieceLength(byteLength - piece);
     const { bytes } = memory;
     let low = 0;
@@ -103,6 +109,7 @@ export class ExploredUplink implements Uplink {
       if (byte < 4) low |= value << (8 * byte);
       else high |= value << (8 * (byte - 4));
     }
-    return this.#state.postUp(this.#device, k.DMA_LANDING, address + piece, length, low, high);
+    const at = this.#state.postUp(this.#device, k.DMA_LANDING, address + piece, length, low, high);
+    this.#state.races?.hasFlag(at, address + flagOffset);
   }
 }

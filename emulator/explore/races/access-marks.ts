@@ -12,7 +12,7 @@ export const SYNCHRONISES = 1;
 export const PENDING = 2;
 /** A word that a card writes last and drivers poll: DD, a phase, a generation. */
 export const DEVICE_FLAG = 4;
-/** Any other write of a card: payload, and the rest of a descriptor. */
+/** Any other write of a card: the rest of a descriptor; with {@link SYNCHRONISES}, payload that comes without a flag. */
 export const DEVICE_DATA = 8;
 /** The driver says that others access the place meanwhile, and why that does no harm. */
 export const DECLARED = 16;
@@ -52,7 +52,7 @@ export function isRace(
   if (reads && (both & DEVICE_FLAG) !== 0) return false;
   if ((first & second & SYNCHRONISES) !== 0) return false;
   // A look that came too early takes nothing with it.
-  if (!firstWrites && (second & SYNCHRONISES) !== 0) return false;
+  if (!firstWrites && (second & (SYNCHRONISES | DEVICE_DATA)) === SYNCHRONISES) return false;
   // Where nothing is reordered every plain access may be a flag: only what is written by two at once is sure not to be.
   if (!isRelaxed && reads && isBetweenCpus) return false;
   // The card fetches what a write has handed over that waited for everything before it.

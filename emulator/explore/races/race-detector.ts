@@ -1,5 +1,6 @@
 import * as k from "../kinds.ts";
 import type { ExplorerState } from "../state.ts";
+import { HOLDS, IS_RACY, LOOKS_BACK, TOOK } from "../tokens/token-page.ts";
 import {
   CARD,
   DECLARED,
@@ -134,15 +135,27 @@ export class RaceDetector {
         this.#tasks.synchronised(cpu);
         return;
       }
-      case k.RACY_BEGIN:
-        this.#declared[cpu] = 1;
-        this.#declaredSite[cpu] = -1;
-        return;
-      case k.RACY_END:
-        this.#declared[cpu] = state.operand[thread] === 1 && this.#declaredSite[cpu] !== -1 ? 2 : 0;
-        return;
       default:
     }
+  }
+
+  /** What a CPU accesses from here on, others may access meanwhile: the driver says so. */
+  beginRacy(cpu: number): void {
+    this.#declared[cpu] = 1;
+    this.#declaredSite[cpu] = -1;
+  }
+
+  /** `looksBack`: the next load is to check what was read, and has to be behind a read barrier. */
+  endRacy(cpu: number, looksBack: boolean): void {
+    if (this.#declared[cpu] === 1) this.#declared[cpu] = looksBack && this.#declaredSite[cpu] !== -1 ? 2 : 0;
+  }
+
+  /** What a CPU in another thread has done since its last operation: see token-page.ts. */
+  heard(cpu: number, vector: number, what: number): void {
+    if ((what & HOLDS) === 0 && this.#state.irqHeld[cpu] === 1) this.#tasks.irqRestored(cpu);
+    if ((what & TOOK) !== 0) this.interrupted(cpu, vector);
+    if ((what & IS_RACY) === 0) this.endRacy(cpu, (what & LOOKS_BACK) !== 0);
+    else if (this.#declared[cpu] !== 1) this.beginRacy(cpu);
   }
 
   // ---- memory, as CPUs access it ------------------------------------------------------------------------------------
@@ -252,14 +265,18 @@ export class RaceDetector {
     this.#epoch[at] = this.#clocks.epochs[actor] as number;
     this.#site[at] = siteOf(FIRST_DEVICE_SITE + device, flight.ordinal[at] as number);
     this.#flagAt[at] = -1;
-    this.#mark[at] = state.hooks[device]?.onDmaRead === undefined ? SYNCHRONISES : DEVICE_DATA;
+    // Of a card that writes no flag apart, a word may be polled that is as good as one.
+    const isCard = state.hooks[device]?.onDmaRead !== undefined;
+    this.#mark[at] = SYNCHRONISES | (isCard ? DEVICE_DATA : 0);
     this.#release[at] = this.#clocks.release(LOADS + actor);
     this.#clocks.endEpoch(actor);
   }
 
-  /** The DMA write at this place is the one with the flag, a word at this address. */
+  /** The DMA write at this place belongs to one with a flag, a word at this address: its own bytes, or not. */
   hasFlag(at: number, address: number): void {
-    this.#flagAt[at] = address;
+    const { flight } = this.#state;
+    this.#mark[at] = DEVICE_DATA;
+    if (flight.overlaps(at, address, 4)) this.#flagAt[at] = address;
   }
 
   /** The DMA write at this place may pass those before it: it publishes nothing of what the device wrote. */
@@ -432,19 +449,10 @@ export class RaceDetector {
   /** The actor of a site. */
   #actorOf(site: number): number {
     const who = whoseSite(site);
-    return who < FIRST_DEVICE_SITE
-      ? (this.#state.cpuOf[who] as number)
-      : FIRST_DEVICE + who - FIRST_DEVICE_SITE;
+    return who < FIRST_DEVICE_SITE ? (this.#state.cpuOf[who] as number) : FIRST_DEVICE + who - FIRST_DEVICE_SITE;
   }
 
-  #read(
-    count: number,
-    actor: number,
-    row: number,
-    site: number,
-    mark: number,
-    isNewest: boolean,
-  ): void {
+  #read(count: number, actor: number, row: number, site: number, mark: number, isNewest: boolean): void {
     const { shadow } = this;
     const clocks = this.#clocks;
     const epoch = clocks.epochs[actor] as number;
