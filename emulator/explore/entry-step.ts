@@ -31,7 +31,7 @@ export function stepEntry(run: StepContext, at: number): void {
       return;
     case k.POSTED_WRITE:
       flight.remove(at);
-      if (state.races !== undefined) state.races.writeArrived(at, queue - k.DOWN);
+      if (state.races !== undefined) state.races.order.writeArrived(at, queue - k.DOWN);
       deliverWrite(state, queue - k.DOWN, address, byteLength, low, high);
       return;
     case k.READ_REQUEST:
@@ -50,7 +50,7 @@ export function stepEntry(run: StepContext, at: number): void {
     case k.MESSAGE_LANDING: {
       const hook = state.hooks[queue - k.UP];
       flight.remove(at);
-      if (state.races !== undefined) state.races.messageLanded(at, address);
+      if (state.races !== undefined) state.races.order.messageLanded(at, address);
       if (hook?.onMessage === undefined) state.arrive(address);
       else hook.onMessage(low);
       return;
@@ -58,7 +58,7 @@ export function stepEntry(run: StepContext, at: number): void {
     case k.LINE_LANDING: {
       const hook = state.hooks[queue - k.UP];
       flight.remove(at);
-      if (state.races !== undefined && low !== 0) state.races.messageLanded(at, address);
+      if (state.races !== undefined && low !== 0) state.races.order.messageLanded(at, address);
       if (hook?.onLine === undefined) state.setLine(address, low !== 0);
       else hook.onLine(low !== 0);
       return;
@@ -115,7 +115,7 @@ function passOn(
   high: number,
 ): void {
   const to = state.postWrite(state.deviceAt(address), k.POSTED_WRITE, address, byteLength, low, high);
-  if (state.races !== undefined) state.races.moved(from, to);
+  if (state.races !== undefined) state.races.order.moved(from, to);
 }
 
 function deliverWrite(

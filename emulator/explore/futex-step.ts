@@ -35,7 +35,7 @@ export function futexNotify(run: StepContext, thread: number): number {
     // It is woken, and takes its next step when it is chosen: the answer is given now, because nothing can change it.
     state.status[first] = k.READY;
     state.timedOut[first] = 0;
-    state.races?.woken(state.cpuOf[first] as number);
+    state.races?.order.woken(state.cpuOf[first] as number);
     run.resume(first, 0);
   }
   return woken;

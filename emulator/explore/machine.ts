@@ -181,14 +181,14 @@ export class Machine {
     const { state } = this;
     if (state.races !== undefined) return state.races;
     state.races = new RaceDetector(state);
-    for (const address of this.#racy) state.races.allowAt(address, 4);
+    for (const address of this.#racy) state.races.checks.allowAt(address, 4);
     return state.races;
   }
 
   /** Races on this word are meant: it is what the program is about, or it is looked at twice. Say why. */
   mayRace(address: number, _reason: string): void {
     this.#racy.push(address);
-    this.state.races?.allowAt(address, 4);
+    this.state.races?.checks.allowAt(address, 4);
   }
 
   /** An interrupt vector. */

@@ -250,7 +250,7 @@ export class ExplorerState {
   /** A device changes its line: at once, or behind its DMA writes. */
   changeLine(device: number, vector: number, isUp: boolean): void {
     if (this.latitude.intxOvertakesDma[device] === 1) {
-      if (isUp && this.races !== undefined) this.races.lineRaised(device, vector);
+      if (isUp && this.races !== undefined) this.races.order.lineRaised(device, vector);
       this.setLine(vector, isUp);
     } else this.postUp(device, LINE_LANDING, vector, 4, isUp ? 1 : 0, 0);
   }

@@ -74,7 +74,7 @@ export class ExploredUplink implements Uplink {
   line(asserted: boolean): void {
     const state = this.#state;
     if (state.latitude.intxOvertakesDma[this.#device] === 1) {
-      if (asserted) state.races?.lineRaised(this.#device, this.#vectorOf(this.#device));
+      if (asserted) state.races?.order.lineRaised(this.#device, this.#vectorOf(this.#device));
       this.#onLine(asserted);
     } else state.postUp(this.#device, k.LINE_LANDING, this.#vectorOf(this.#device), 4, asserted ? 1 : 0, 0);
   }
