@@ -74,9 +74,9 @@ export class Clocks {
     for (let actor = 0; actor < ACTOR_COUNT; actor++) words[to + actor] = words[of + actor] as number;
   }
 
-  /** A row without what one actor has done: it says nothing about that one. */
-  forget(row: number, actor: number): void {
-    this.#words[(row << SHIFT) + actor] = 0;
+  /** A row says of an actor what it is told; 0 is nothing. */
+  set(row: number, actor: number, epoch: number): void {
+    this.#words[(row << SHIFT) + actor] = epoch;
   }
 
   /** What `actor` does from here on is not part of what it has published so far. */

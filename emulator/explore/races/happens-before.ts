@@ -12,7 +12,7 @@ const LANDING_LIMIT = 256;
  * - What a load has seen published is before the stores that follow it (no load is put off behind a store), and before the
  *   loads that follow a read barrier; in `sc` and `tso`, before all that follows.
  * - An MMIO write carries to the device what its CPU's stores are behind; a relaxed one, what was behind a wmb.
- * - A DMA write publishes all that its device has done, with relaxed ordering only what others have. A message carries
+ * - A DMA write publishes all that its device has done; with relaxed ordering, what a read of the device has pushed. A message carries
  *   that to the CPU that takes the interrupt, the completion of a read to the CPU that reads. A line that overtakes DMA
  *   carries nothing that the device has written.
  */
@@ -20,12 +20,15 @@ export class HappensBefore {
   readonly clocks: Clocks = new Clocks();
   /** By CPU: name of the row in which its plain stores publish; 0 before its first write barrier. */
   readonly #fenced = new Int32Array(k.CPU_LIMIT);
+  /** By device: the epoch up to which all that it has written is in memory for sure, as a read has pushed it. */
+  readonly #pushed = new Int32Array(k.DEVICE_LIMIT);
   readonly #landedTick = new Int32Array(LANDING_LIMIT);
   readonly #landedRelease = new Int32Array(LANDING_LIMIT);
 
   reset(): void {
     this.clocks.reset();
     this.#fenced.fill(0);
+    this.#pushed.fill(0);
     this.#landedTick.fill(0);
   }
 
@@ -100,9 +103,15 @@ export class HappensBefore {
     this.clocks.copy(ENTRIES + at, LOADS + FIRST_DEVICE + device);
   }
 
-  /** The DMA write at this place may pass those before it. Returns what it publishes. */
+  /** A device has read memory, and none of its own writes is on its way any more. */
+  pushed(device: number): void {
+    this.#pushed[device] = this.clocks.epochs[FIRST_DEVICE + device] as number;
+    this.clocks.endEpoch(FIRST_DEVICE + device);
+  }
+
+  /** The DMA write at this place may pass those before it. Returns what it publishes: nothing that may still be on its way. */
   publishAlone(at: number, device: number): number {
-    this.clocks.forget(ENTRIES + at, FIRST_DEVICE + device);
+    this.clocks.set(ENTRIES + at, FIRST_DEVICE + device, this.#pushed[device] as number);
     return this.clocks.release(ENTRIES + at);
   }
 
@@ -121,9 +130,9 @@ export class HappensBefore {
   /** A line that overtakes everything. */
   lineRaised(device: number, vector: number): void {
     const actor = FIRST_DEVICE + device;
-    this.clocks.forget(LOADS + actor, actor);
+    this.clocks.set(LOADS + actor, actor, 0);
     this.clocks.join(VECTORS + vector, LOADS + actor);
-    // Which sets right what was forgotten.
+    // Which sets right what was taken out.
     this.clocks.endEpoch(actor);
   }
 

@@ -219,7 +219,11 @@ export class RaceDetector {
     const { flight } = state;
     const actor = FIRST_DEVICE + device;
     this.order.setOut(at, device);
-    if (flight.kind[at] !== k.DMA_LANDING) return;
+    if (flight.kind[at] !== k.DMA_LANDING) {
+      // A fetch that was asked for before may still come after.
+      this.order.clocks.endEpoch(actor);
+      return;
+    }
     this.#epoch[at] = this.order.clocks.epochs[actor] as number;
     this.#site[at] = siteOf(FIRST_DEVICE_SITE + device, flight.ordinal[at] as number);
     this.#flagAt[at] = -1;
@@ -275,6 +279,7 @@ export class RaceDetector {
       if (release !== last) this.order.clocks.acquire(LOADS + actor, release);
       last = release;
     }
+    if (!this.#state.flight.hasOf(k.DMA_LANDING, k.UP + device)) this.order.pushed(device);
   }
 
   /** The answer of an MMIO read is there. */
