@@ -7,6 +7,7 @@ import { ENTRIES, FIRST_DEVICE, LOADS, STORES } from "./clocks.ts";
 import { HappensBefore } from "./happens-before.ts";
 import { RaceList } from "./race-list.ts";
 import { Shadow } from "./shadow.ts";
+import { StoreLoadRaces } from "./store-load-races.ts";
 import { TaskRaces } from "./task-races.ts";
 import { ThreadMarks } from "./thread-marks.ts";
 
@@ -31,6 +32,7 @@ export class RaceDetector {
   readonly #state: ExplorerState;
   readonly #marks = new ThreadMarks();
   readonly #tasks: TaskRaces;
+  readonly #storeLoads: StoreLoadRaces;
   /** By CPU: what the driver says of the races that it takes part in. */
   readonly #declared = new Uint8Array(k.CPU_LIMIT);
   /** By CPU: the last load that was declared to be in a race; -1 for none. */
@@ -47,6 +49,7 @@ export class RaceDetector {
     this.#state = state;
     this.shadow = new Shadow(state.barBase);
     this.checks = new AccessChecks(state, this.shadow, this.order.clocks, this.races);
+    this.#storeLoads = new StoreLoadRaces(this.order.clocks, this.races);
     this.#tasks = new TaskRaces(state, this.shadow, this.order.clocks, this.races);
   }
 
@@ -56,6 +59,7 @@ export class RaceDetector {
     this.order.reset();
     this.#marks.reset();
     this.#tasks.reset();
+    this.#storeLoads.reset();
     this.#declared.fill(0);
   }
 
@@ -85,6 +89,7 @@ export class RaceDetector {
         this.#readBarrier(cpu);
         this.order.writeBarrier(cpu, true);
         marks.barrier(thread, true);
+        this.#storeLoads.fenced(cpu);
         return;
       case k.WMB:
       case k.DMA_WMB:
@@ -147,6 +152,7 @@ export class RaceDetector {
       if (this.#declared[cpu] === LOOKS_BACK_NEXT) this.#lookBack(cpu, site, address);
       mark = isAcquire || isPoll ? SYNCHRONISES : this.#marks.load(thread, site, address, byteLength);
     }
+    if (state.model === k.TSO) this.#storeLoads.loaded(cpu, address, byteLength, site, mark);
     const count = this.shadow.find(address, byteLength);
     this.checks.read(count, cpu, LOADS + cpu, site, mark, tick < 0);
     if (!this.#isHandler(thread) && mark !== DECLARED) this.#tasks.read(thread, count);
@@ -173,6 +179,7 @@ export class RaceDetector {
     const [address, byteLength] = [state.address[thread] as number, state.byteLength[thread] as number];
     const mark = this.#markOfStore(thread, address, byteLength);
     this.#noteStore(thread, mark, address, byteLength);
+    if (state.model === k.TSO) this.#storeLoads.stored(cpu, address, byteLength, this.#siteOf(thread), mark);
     this.#mark[at] = mark;
     this.#site[at] = this.#siteOf(thread);
     this.order.clocks.copy(ENTRIES + at, STORES + cpu);
@@ -198,6 +205,7 @@ export class RaceDetector {
     const epoch = this.order.clocks.epochs[cpu] as number;
     this.order.writeBarrier(cpu, true);
     this.#marks.barrier(thread, true);
+    this.#storeLoads.fenced(cpu);
     if (!hasWritten) return;
     const release = this.order.publishFenced(cpu);
     this.checks.write(cpu, STORES + cpu, epoch, site, SYNCHRONISES, release, address, byteLength);
@@ -367,7 +375,8 @@ export class RaceDetector {
     const cpu = this.#state.cpuOf[thread] as number;
     const count = shadow.find(marks.loadAddress[thread] as number, marks.loadLength[thread] as number);
     for (let at = 0; at < count; at++) shadow.remarkRead(shadow.found[at] as number, cpu, site, mark);
-    this.races.settle(site, mark, this.#state.model === k.RELAXED);
+    if (this.#state.model === k.TSO) this.#storeLoads.settle(cpu, site, mark);
+    this.races.settle(site, mark);
   }
 
   #settleStore(thread: number, mark: number): void {
@@ -383,6 +392,6 @@ export class RaceDetector {
     }
     const count = shadow.find(marks.storeAddress[thread] as number, marks.storeLength[thread] as number);
     for (let at = 0; at < count; at++) shadow.remarkWrite(shadow.found[at] as number, site, mark);
-    this.races.settle(site, mark, this.#state.model === k.RELAXED);
+    this.races.settle(site, mark);
   }
 }

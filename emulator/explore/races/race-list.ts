@@ -16,6 +16,8 @@ class Pairs {
   readonly secondWrites: Uint8Array;
   readonly address: Int32Array;
   readonly byteLength: Int32Array;
+  /** 1: accesses that only synchronise by what stands beside them count. */
+  readonly isRelaxed: Uint8Array;
 
   constructor(limit: number) {
     this.firstSite = new Int32Array(limit);
@@ -26,6 +28,7 @@ class Pairs {
     this.secondWrites = new Uint8Array(limit);
     this.address = new Int32Array(limit);
     this.byteLength = new Int32Array(limit);
+    this.isRelaxed = new Uint8Array(limit);
   }
 
   /** Adds the next bytes of the newest pair to it, if they are; false when they are of another one. */
@@ -56,6 +59,7 @@ class Pairs {
     this.secondWrites[to] = from.secondWrites[at] as number;
     this.address[to] = from.address[at] as number;
     this.byteLength[to] = from.byteLength[at] as number;
+    this.isRelaxed[to] = from.isRelaxed[at] as number;
   }
 }
 
@@ -105,10 +109,11 @@ export class RaceList extends Pairs {
     pairs.secondWrites[at] = secondWrites ? 1 : 0;
     pairs.address[at] = address;
     pairs.byteLength[at] = byteLength;
+    pairs.isRelaxed[at] = isRelaxed ? 1 : 0;
   }
 
   /** It is known now what kind of access was made at a site. */
-  settle(site: number, mark: number, isRelaxed: boolean): void {
+  settle(site: number, mark: number): void {
     const waiting = this.#waiting;
     let kept = 0;
     for (let at = 0; at < waiting.count; at++) {
@@ -124,7 +129,7 @@ export class RaceList extends Pairs {
           waiting.secondWrites[at] === 1,
           waiting.address[at] as number,
           waiting.byteLength[at] as number,
-          isRelaxed,
+          waiting.isRelaxed[at] === 1,
         );
       } else waiting.copy(kept++, waiting, at);
     }

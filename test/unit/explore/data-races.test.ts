@@ -3,9 +3,9 @@ import { describe, expect, test } from "vitest";
 import type { Cpu } from "../../../emulator/explore/cpu.ts";
 import type { Device } from "../../../emulator/explore/device.ts";
 import { Execution } from "../../../emulator/explore/execution.ts";
-import { MEMORY_MODELS } from "../../../emulator/explore/kinds.ts";
+import { MEMORY_MODELS, type MemoryModel } from "../../../emulator/explore/kinds.ts";
 import { Machine } from "../../../emulator/explore/machine.ts";
-import { RaceDetector } from "../../../emulator/explore/races/race-detector.ts";
+import type { RaceDetector } from "../../../emulator/explore/races/race-detector.ts";
 import { Schedule } from "../../../emulator/explore/schedule.ts";
 import type { Actor, Pending } from "../../../emulator/explore/state.ts";
 import { Portfolio } from "../../../emulator/explore/strategies/portfolio.ts";
@@ -17,19 +17,22 @@ import { foundBy, RaceOracle } from "./race-oracle.ts";
 
 const SCHEDULES = 200;
 
-/** By program: the first schedule in relaxed, from 0 for the ordinary order, in which the missing order is noticed. */
-const MISSING_ORDER: readonly string[] = [
-  "store-buffering",
-  "message-passing",
-  "seqlock-reader",
-  "own-before-fields",
-  "relaxed-doorbell",
-  "length-before-done",
-  "queue-stop-no-barrier",
-  "event-index",
-  "command-before-phase",
-  "avail-ring",
-  "lapped-no-barrier",
+/**
+ * Programs whose mistake is a missing barrier, and the strongest model in which it is one. Two stores in the wrong order that
+ * nobody reads between (2+2W) are none of them: both are meant to race.
+ */
+const MISSING_ORDER: readonly (readonly [string, MemoryModel])[] = [
+  ["store-buffering", "tso"],
+  ["queue-stop-no-barrier", "tso"],
+  ["event-index", "tso"],
+  ["message-passing", "relaxed"],
+  ["seqlock-reader", "relaxed"],
+  ["own-before-fields", "relaxed"],
+  ["relaxed-doorbell", "relaxed"],
+  ["length-before-done", "relaxed"],
+  ["command-before-phase", "relaxed"],
+  ["avail-ring", "relaxed"],
+  ["lapped-no-barrier", "relaxed"],
 ];
 
 function watched(program: RaceProgram, isFixed: boolean): { session: Session; detector: RaceDetector } {
@@ -44,11 +47,14 @@ function programNamed(name: string): RaceProgram {
 }
 
 describe("small programs", () => {
-  test.each(MISSING_ORDER)("%s: the ordinary order is enough", (name) => {
+  test.each(MISSING_ORDER)("%s: the ordinary order is enough, in %s and in no stronger model", (name, strongest) => {
     const { session, detector } = watched(programNamed(name), false);
-    session.replay("relaxed", new Schedule());
-    detector.finish();
-    expect(detector.races.count).toBeGreaterThan(0);
+    const racing = MEMORY_MODELS.filter((model) => {
+      session.replay(model, new Schedule());
+      detector.finish();
+      return detector.races.count > 0;
+    });
+    expect(racing).toEqual(MEMORY_MODELS.slice(MEMORY_MODELS.indexOf(strongest)));
   });
 
   test("mended ones and controls are silent in every model and schedule", () => {
@@ -79,9 +85,12 @@ const cpuSteps = fc.array(
   ),
   { maxLength: 10 },
 );
-const deviceSteps = fc.array(fc.tuple(fc.constantFrom(..."read write writeRelaxed fetch message await".split(" ")), places), {
-  maxLength: 8,
-});
+const deviceSteps = fc.array(
+  fc.tuple(fc.constantFrom(..."read write writeRelaxed fetch message await".split(" ")), places),
+  {
+    maxLength: 8,
+  },
+);
 type Steps = readonly (readonly [string, number])[];
 
 function* cpuProgram(cpu: Cpu, steps: Steps, words: readonly number[], register: number, vector: number): Actor {
@@ -136,7 +145,13 @@ function operation(cpu: Cpu, what: string, at: number, register: number, vector:
   }
 }
 
-function* deviceProgram(nic: Device, steps: Steps, words: readonly number[], register: () => number, vector: number): Actor {
+function* deviceProgram(
+  nic: Device,
+  steps: Steps,
+  words: readonly number[],
+  register: () => number,
+  vector: number,
+): Actor {
   for (const [what, place] of steps) {
     const at = words[place] as number;
     if (what === "read") yield nic.dmaRead32(at);
@@ -168,9 +183,14 @@ test("the vector clocks find what a closure over the whole run finds, and nothin
           execution.run(strategy, model, deriveSeed(seed, run));
           oracle.finish();
           const expected = oracle.findRaces();
+          const found = foundBy(oracle);
+          for (const race of found) {
+            if (expected.has(race)) continue;
+            const [load = 0, store = 0] = race.split(" ").map(Number);
+            expect(model === 1 && oracle.isStoreLoadRace(load, store), `${MEMORY_MODELS[model]}: ${race}`).toBe(true);
+          }
           // More races than are kept apart are only counted.
-          if (oracle.races.overflowCount === 0) expect(foundBy(oracle)).toEqual(expected);
-          else expect([...foundBy(oracle)].filter((each) => !expected.has(each))).toEqual([]);
+          if (oracle.races.overflowCount === 0) expect([...expected].filter((race) => !found.has(race))).toEqual([]);
         }
     }),
     { numRuns: 150 },

@@ -51,8 +51,7 @@ export class RaceOracle extends RaceDetector {
       moved.call(order, from, to);
     };
     order.writeArrived = (at, device) => {
-      for (const chain of ["device", "pushed"])
-        this.#extend(`${chain} ${device}`, this.#entryNode.get(at) as number);
+      for (const chain of ["device", "pushed"]) this.#extend(`${chain} ${device}`, this.#entryNode.get(at) as number);
       writeArrived.call(order, at, device);
     };
     order.messageLanded = (at, vector) => {
@@ -225,6 +224,43 @@ export class RaceOracle extends RaceDetector {
     return found;
   }
 
+  /**
+   * Store buffering: of two CPUs each stores and then, without a full barrier between, loads what the other stores, and neither
+   * store is before the other. True for such a load, and the store that it may miss.
+   */
+  isStoreLoadRace(loadSite: number, storeSite: number): boolean {
+    const reaches = this.#closure();
+    const load = this.accesses.find((each) => each.site === loadSite && !each.isWrite);
+    const store = this.accesses.find((each) => each.site === storeSite && each.isWrite);
+    if (load === undefined || store === undefined || !overlap(load, store)) return false;
+    for (const before of this.#storesBefore(load))
+      for (const after of this.#loadsAfter(store))
+        if (
+          overlap(before, after) &&
+          !overlap(before, load) &&
+          reaches[before.node]?.has(store.node) !== true &&
+          reaches[store.node]?.has(before.node) !== true
+        )
+          return true;
+    return false;
+  }
+
+  #storesBefore({ site }: Access): Access[] {
+    return this.accesses.filter((each) => each.isWrite && each.site < site && !this.#isFenced(each.site, site));
+  }
+
+  #loadsAfter({ site }: Access): Access[] {
+    return this.accesses.filter((each) => !each.isWrite && each.site > site && !this.#isFenced(site, each.site));
+  }
+
+  /** True for accesses of two threads too. */
+  #isFenced(from: number, to: number): boolean {
+    const operations = this.#operations.get(from >>> 24) ?? [];
+    const [first, last] = [from, to].map((site) => operations.findIndex((each) => each.site === site));
+    if (first === -1 || last === -1) return true;
+    return operations.slice(first, last).some(({ kind }) => isFullBarrier(kind));
+  }
+
   /** The last write to a byte, and each actor's last read since; without the write where it has been read by the one who writes. */
   #lastBefore(at: number, byte: number): Access[] {
     const second = this.accesses[at] as Access;
@@ -250,7 +286,7 @@ export class RaceOracle extends RaceDetector {
     const { kind, address } = operations[at] as Operation;
     if (kind !== k.LOAD && kind !== k.STORE) return SYNCHRONISES;
     const kinds = operations.map((each) => each.kind);
-    const isFull = (each: number): boolean => each === k.MB || each === k.ADD || each === k.EXCHANGE || each === k.LOCK;
+    const isFull = isFullBarrier;
     if (isWrite) {
       const last = kinds.slice(0, at).findLastIndex((each) => isFull(each) || each === k.WMB || each === k.DMA_WMB);
       if (last >= 0 && !kinds.slice(last, at).includes(k.STORE)) return SYNCHRONISES;
@@ -265,7 +301,8 @@ export class RaceOracle extends RaceDetector {
     // The last load of its program: whether one at another place came before it without a barrier.
     const since = operations.slice(kinds.findLastIndex(holds) + 1, at + 1).filter((each) => LOADS.has(each.kind));
     const isLoose = since.some(
-      (each, index) => index > 0 && since[index - 1]?.kind !== k.LOAD_ACQUIRE && since[index - 1]?.address !== each.address,
+      (each, index) =>
+        index > 0 && since[index - 1]?.kind !== k.LOAD_ACQUIRE && since[index - 1]?.address !== each.address,
     );
     return isLoose ? 0 : SYNCHRONISES;
   }
@@ -335,6 +372,14 @@ export class RaceOracle extends RaceDetector {
   }
 }
 
+function isFullBarrier(kind: number): boolean {
+  return kind === k.MB || kind === k.ADD || kind === k.EXCHANGE || kind === k.LOCK;
+}
+
+function overlap(one: Access, other: Access): boolean {
+  return one.address < other.address + other.byteLength && other.address < one.address + one.byteLength;
+}
+
 const LOADS = new Set([k.LOAD, k.LOAD_ACQUIRE, k.POLL]);
 const HOLD_LOADS = new Set([k.RMB, k.DMA_RMB, k.MMIO_READ, k.RELAX, k.WAIT_INTERRUPT]);
 const ACCESSES = new Set([
@@ -355,4 +400,3 @@ export function foundBy({ races }: RaceDetector): Set<string> {
       found.add(`${races.firstSite[at]} ${races.secondSite[at]} ${(races.address[at] as number) + byte}`);
   return found;
 }
-
