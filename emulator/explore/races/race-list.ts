@@ -39,11 +39,13 @@ class Pairs {
     secondWrites: boolean,
     address: number,
     byteLength: number,
+    isRelaxed: boolean,
   ): boolean {
     const at = this.count - 1;
     if (at < 0 || this.firstSite[at] !== firstSite || this.secondSite[at] !== secondSite) return false;
     // The reads of a device are counted apart from its writes.
     if (this.firstWrites[at] !== Number(firstWrites) || this.secondWrites[at] !== Number(secondWrites)) return false;
+    if (this.isRelaxed[at] !== Number(isRelaxed)) return false;
     const end = (this.address[at] as number) + (this.byteLength[at] as number);
     if (address > end || address < (this.address[at] as number)) return false;
     this.byteLength[at] = Math.max(end, address + byteLength) - (this.address[at] as number);
@@ -94,7 +96,7 @@ export class RaceList extends Pairs {
     const isOpen = ((firstMark | secondMark) & PENDING) !== 0;
     if (!isOpen && !isRace(firstWrites, firstMark, secondWrites, secondMark, isRelaxed)) return;
     const pairs = isOpen ? this.#waiting : this;
-    if (pairs.extend(firstSite, firstWrites, secondSite, secondWrites, address, byteLength)) return;
+    if (pairs.extend(firstSite, firstWrites, secondSite, secondWrites, address, byteLength, isRelaxed)) return;
     if (pairs.count === (isOpen ? WAITING_LIMIT : RACE_LIMIT)) {
       // Of those that wait, one too many is missed; there is room again as soon as anybody goes on.
       if (!isOpen) this.overflowCount++;

@@ -15,7 +15,7 @@ import { Session } from "../../../harness/explore/session.ts";
 import { races } from "../../../scenarios/races/index.ts";
 import { foundBy, RaceOracle } from "./race-oracle.ts";
 
-const SCHEDULES = 200;
+const SCHEDULES = 100;
 
 /**
  * Programs whose mistake is a missing barrier, and the strongest model in which it is one. Two stores in the wrong order that
@@ -65,10 +65,10 @@ describe("small programs", () => {
         for (let run = 0; run < SCHEDULES; run++) {
           session.run(strategy, model, deriveSeed(7, run));
           detector.finish();
-          expect(detector.races.count, `${program.name}, ${name}, schedule ${run}`).toBe(0);
+          if (detector.races.count > 0) expect.fail(`${program.name}, ${name}: schedule ${run} has a data race`);
         }
     }
-  });
+  }, 30_000);
 });
 
 // ---- random programs against the oracle -----------------------------------------------------------------------------
