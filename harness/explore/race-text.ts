@@ -2,6 +2,13 @@ import { FIRST_DEVICE_SITE, ordinalOfSite, whoseSite } from "../../emulator/expl
 import type { RaceList } from "../../emulator/explore/races/race-list.ts";
 import type { DriverSession } from "./driver-session.ts";
 
+const RACE = "data race on";
+
+/** True for the violation of a run that ended well but for a data race. */
+export function isDataRace(violation: string): boolean {
+  return violation.startsWith(`Error: ${RACE}`);
+}
+
 /** Where a step of a thread comes from: "ixgbe.ts:287", or empty when nobody knows. */
 export type NoteOf = (thread: number, ordinal: number) => string;
 
@@ -31,7 +38,7 @@ export function recordRaces(session: DriverSession): void {
     endpoint?.record("violation", "data-race", place, () => {
       const byteLength = races.byteLength[at] as number;
       const bytes = byteLength === 1 ? "1 byte" : `${byteLength} bytes`;
-      return `data race on ${bytes} at ${place}: ${textOf(first)} and ${textOf(second)}, and nothing puts the two in an order. ${adviceFor(first, second)}`;
+      return `${RACE} ${bytes} at ${place}: ${textOf(first)} and ${textOf(second)}, and nothing puts the two in an order. ${adviceFor(first, second)}`;
     });
   }
 }
