@@ -83,3 +83,8 @@ export type {
 } from "./replay/streams/stream-report.ts";
 export type { SendOptions, TestWire } from "./test-wire.ts";
 export type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
+export type { GuestFile } from "./vm/guest-root.ts";
+export type { GuestStatistics } from "./vm/guest-thread.ts";
+export { type GuestResult, LinuxGuest, type LinuxGuestOptions } from "./vm/linux-guest.ts";
+export { type LinuxTrialOptions, type LinuxTrialReport, linuxTrial } from "./vm/linux-trial.ts";
+export { GuestError, GuestStuckError } from "./vm/vm-error.ts";

@@ -132,7 +132,7 @@ export function recordBusMasterOff(port: DevicePort, register: Register, queue: 
 
 export function recordDescriptorDone(port: DevicePort, tail: Register, queue: number, index: number): void {
   port.record("violation", "descriptor-handed-over-done", `receive queue ${queue}`, () => {
-    return `Receive descriptor ${index} (at ${hex(index * DESCRIPTOR_BYTE_LENGTH)} of the ring) of queue ${queue} was handed over by ${placeOf(tail, queue)} with its DD bit set. The card uses it, but the driver would take it for received before it is. Write 0 to the second quadword (advanced format: header address) before the doorbell.`;
+    return `Receive descriptor ${index} (at ${hex(index * DESCRIPTOR_BYTE_LENGTH)} of the ring) of queue ${queue} was handed over by ${placeOf(tail, queue)} with the DD bit and the length of its last write-back. The card uses it, but the driver would take it for received before it is. Write 0 to the second quadword (advanced format: header address) before the doorbell.`;
   });
 }
 

@@ -33,6 +33,9 @@ const {
   RX_TCPE,
 } = bits;
 const RUNNING: number = QUEUE_RUNNING;
+/** PKT_LEN in the last word of an advanced write-back (7.1.6.2). */
+const LENGTH_MASK = 0xffff;
+
 /** Descriptors of one read, and how few on the card ask for the next (7.1.9). */
 const BURST = 32;
 /** Descriptors that the card keeps for each queue. */
@@ -142,13 +145,19 @@ export class ReceiveDma implements RingOwner {
     rings.fetch(queue, BURST);
   }
 
-  /** DD shares its place with address bits that must be 0 (7.1.6.1), or is in the status that must be cleared. */
+  /**
+   * DD shares its place with address bits that must be 0 (7.1.6.1), or is in the status that must be cleared. A driver may
+   * go by the length of the write-back instead, as Linux does: it clears that and leaves the rest.
+   */
   #checkDescriptors(queue: number, known: number, count: number): void {
     const rings = this.#rings;
     const cache = rings.cache;
-    const word = this.#isLegacy[queue] === 1 ? 3 : 2;
+    const isLegacy = this.#isLegacy[queue] === 1;
+    const word = isLegacy ? 3 : 2;
     for (let nth = known; nth < known + count; nth++) {
-      if (((cache[rings.cacheAt(queue, nth) + word] as number) & RX_DD) === 0) continue;
+      const at = rings.cacheAt(queue, nth);
+      if (((cache[at + word] as number) & RX_DD) === 0) continue;
+      if (!isLegacy && ((cache[at + 3] as number) & LENGTH_MASK) === 0) continue;
       const index = ((rings.firstCachedIndex(queue) + nth) % (rings.slotCount[queue] as number)) | 0;
       findings.recordDescriptorDone(this.#port, reg.RDT, queue, index);
     }

@@ -45,8 +45,8 @@ export class HostMemory {
     return segment;
   }
 
-  /** Makes a numbered segment known to this thread. */
-  install(segment: number, buffer: SharedArrayBuffer): void {
+  /** Makes a numbered segment known to this thread: shared memory, or an emulated machine's that this thread alone has. */
+  install(segment: number, buffer: ArrayBufferLike): void {
     this.#segments[segment] = new MemoryView(buffer);
   }
 

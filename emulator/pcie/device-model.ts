@@ -28,6 +28,8 @@ export interface DeviceDeclaration {
   readonly identity: FunctionIdentity;
   readonly bars: readonly BarDeclaration[];
   readonly msix?: MsixDeclaration;
+  /** False: the function has no MSI. */
+  readonly msi?: boolean;
   /** Register tables by BAR, for findings, traces and mapped access. */
   readonly registerMaps: Readonly<Record<number, RegisterMap>>;
   /**

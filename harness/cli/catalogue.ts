@@ -11,6 +11,16 @@ export interface CatalogueEntry {
   readonly spec: () => DeviceSpec;
   /** How to replay into it; absent for a device without a network or without a driver here. */
   readonly target?: (options: TargetOptions) => ReplayTarget;
+  /** How a stock Linux kernel drives it; absent where Linux has no driver for it. */
+  readonly linux?: LinuxEntry;
+}
+
+/** A device as Linux knows it. */
+export interface LinuxEntry {
+  /** The device, in the variant that the kernel's driver needs least for. */
+  readonly spec: () => DeviceSpec;
+  /** Modules of the kernel that drive it. */
+  readonly modules: readonly string[];
 }
 
 /** What the command line asks of a target. */

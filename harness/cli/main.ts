@@ -5,6 +5,7 @@ import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
 import { StoreError } from "../explore/failure-store.ts";
 import { TokenError } from "../explore/token.ts";
 import { ReplayDecoderError, ReplayDriverError, ReplayInputError, ReplayStuckError } from "../replay/replay-errors.ts";
+import { GuestError, GuestStuckError } from "../vm/vm-error.ts";
 import { capture } from "./capture.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
 import { devices } from "./devices.ts";
@@ -18,9 +19,18 @@ import { rerun } from "./rerun.ts";
 import { suggestion } from "./suggest.ts";
 import { helpData, helpOf, parseArguments, type Verb } from "./verb.ts";
 import { version } from "./version.ts";
+import { vm } from "./vm.ts";
 
-const VERBS: readonly Verb[] = [replay, capture, explore, rerun, devices, regs, newVerb];
-const USAGE_ERRORS = [UsageError, CaptureError, ReplayInputError, DriverModuleError, StoreError, TokenError] as const;
+const VERBS: readonly Verb[] = [replay, capture, explore, rerun, devices, regs, vm, newVerb];
+const USAGE_ERRORS = [
+  UsageError,
+  CaptureError,
+  ReplayInputError,
+  DriverModuleError,
+  StoreError,
+  TokenError,
+  GuestError,
+] as const;
 
 /**
  * Does what the words say, with the devices of the catalogue and the scenarios of a module. Resolves with the exit code; errors are told
@@ -98,7 +108,7 @@ function tell(error: unknown): number {
     console.error(`softbar: ${(error as Error).message}`);
     return EXIT_USAGE;
   }
-  if (error instanceof ReplayStuckError || error instanceof DeviceStuckError) {
+  if (error instanceof ReplayStuckError || error instanceof DeviceStuckError || error instanceof GuestStuckError) {
     console.error(`softbar: ${error.message}`);
     return EXIT_STUCK;
   }

@@ -42,6 +42,13 @@ export class ProgressLine {
     this.#isDirty = true;
   }
 
+  /** What is being done, where nobody knows how far it is. */
+  step(text: string): void {
+    if (!this.#isShown) return;
+    this.#stream.write(`${CLEAR_LINE}${text} …`);
+    this.#isDirty = true;
+  }
+
   /** How much of a file has been read; about ten times a second is enough. */
   reading(name: string, fraction: number | undefined, packetCount: number): void {
     const nowMs = performance.now();

@@ -142,7 +142,8 @@ const cases: readonly Case[] = [
     says: /descriptor 2 \(.*\) of queue 0.*RDT\(0\) 0x01018/,
     break: (card) => {
       const ring = card.startReceive(0, 8, srrctl(2));
-      card.putDescriptor(ring, 2, [0x1000, IOVA_HIGH, 1, 0]);
+      card.putDescriptor(ring, 1, [0x1000, IOVA_HIGH, 1, 0]); // a driver that goes by the length has cleared it
+      card.putDescriptor(ring, 2, [0x1000, IOVA_HIGH, 1, 60]);
       card.set(reg.RDT, 3);
       card.port.answer();
     },
