@@ -5,8 +5,9 @@ import type { Finding } from "../emulator/run/findings.ts";
 import { FoldedLink } from "../emulator/run/folded-link.ts";
 import { createTables, type LoadedDevice, Machine, type MachineOptions } from "../emulator/run/machine.ts";
 import { TestbedError } from "../emulator/run/testbed-error.ts";
+import { WatchedRun } from "./explore/watched-run.ts";
 import { TestWire } from "./test-wire.ts";
-import type { Testbed, TestbedCpu } from "./testbed.ts";
+import type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
 
 /** Planned events that `quiesce` follows before it says that the device never rests. */
 const QUIESCE_EVENT_LIMIT = 100_000;
@@ -18,11 +19,18 @@ const ROOM_TRIES = 5000;
 export class FoldedTestbed implements Testbed {
   readonly functions: readonly PciFunction[];
   readonly #machine: Machine;
+  readonly #races: WatchedRun | undefined;
   readonly #wires = new Map<string, TestWire>();
 
-  constructor(devices: readonly LoadedDevice[], options: MachineOptions = {}) {
+  constructor(devices: readonly LoadedDevice[], options: MachineOptions & Pick<PlugInOptions, "races"> = {}) {
     const tables = createTables(devices, { clock: "virtual", ...options });
     this.#machine = new Machine(devices, tables);
+    if (options.races === true) {
+      this.#races = new WatchedRun(this.#machine);
+      this.functions = this.#races.functions;
+      this.#machine.host.settle();
+      return;
+    }
     const functions: DriverPciFunction[] = [];
     for (const [index, functionTables] of tables.functions.entries()) {
       const endpoint = this.#machine.endpoints[index];
@@ -86,6 +94,7 @@ export class FoldedTestbed implements Testbed {
         );
       }
     }
+    this.#races?.settled();
     if (!host.isIdle())
       throw new TestbedError("the devices wait for something that nobody will do: a request is stuck");
   }
@@ -114,6 +123,7 @@ export class FoldedTestbed implements Testbed {
   async [Symbol.asyncDispose](): Promise<void> {}
 
   #findings(kind: Finding["kind"]): Finding[] {
+    this.#races?.report();
     return this.#machine.endpoints.flatMap((endpoint) =>
       endpoint.findings.findings.filter((found) => found.kind === kind),
     );

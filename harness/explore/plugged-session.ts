@@ -11,7 +11,7 @@ import { TestbedError } from "../../emulator/run/testbed-error.ts";
 import type { DriverSession } from "./driver-session.ts";
 import { type ExploredBed, type ExploredWireEnd, QUIESCE_NS } from "./explored-bed.ts";
 import { notPromised } from "./plain-functions.ts";
-import { recordRaces } from "./race-text.ts";
+import { recordRaces, sceneOf } from "./race-text.ts";
 import { SearchSession } from "./search-session.ts";
 
 /** A driver module that runs on a CPU of its own. */
@@ -142,7 +142,7 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   failForBrokenRules(): void {
     const { execution, machine } = this;
     machine.state.races?.finish();
-    recordRaces(this);
+    recordRaces(sceneOf(this));
     const broken = this.violations[0]?.message;
     if (broken === undefined) return;
     if (execution.verdict === PASSED) execution.failPlain(new Error(broken));

@@ -1,5 +1,6 @@
 import { FIRST_DEVICE_SITE, ordinalOfSite, whoseSite } from "../../emulator/explore/races/access-marks.ts";
 import type { RaceList } from "../../emulator/explore/races/race-list.ts";
+import type { Endpoint } from "../../emulator/pcie/endpoint.ts";
 import type { DriverSession } from "./driver-session.ts";
 
 const RACE = "data race on";
@@ -26,35 +27,51 @@ interface Half {
 /** Steps of a copy that go back to the access that began it: 4 KiB. */
 const COPY_STEPS = 512;
 
-/** Puts the races of a run into the findings of the devices, where all broken rules are. */
-export function recordRaces(session: DriverSession): void {
-  const races = session.machine.state.races?.races;
-  if (races === undefined) return;
-  for (let at = 0; at < races.count; at++) {
-    const [first, second] = halvesOf(session, races, at);
+/** What names the halves of a race, and where findings go. */
+export interface RaceScene {
+  readonly races: RaceList | undefined;
+  readonly endpoints: readonly Pick<Endpoint, "record" | "declaration">[];
+  /** By thread. */
+  readonly threads: readonly { readonly name: string; readonly cpu: number }[];
+  placeOf(address: number): string;
+}
+
+/** The scene of a session that is searched. */
+export function sceneOf({ machine, plugged }: DriverSession): RaceScene {
+  return {
+    races: machine.state.races?.races,
+    endpoints: plugged.endpoints,
+    threads: machine.threads,
+    placeOf: (address) => plugged.placeOf(address),
+  };
+}
+
+/** Puts the races of a run into the findings of the devices, where all broken rules are. With the lines, where they are known. */
+export function recordRaces(scene: RaceScene, noteOf?: NoteOf): void {
+  const { races, endpoints } = scene;
+  for (let at = 0; races !== undefined && at < races.count; at++) {
+    const [first, second] = halvesOf(scene, races, at);
     const device = [first, second].find(({ isDevice }) => isDevice)?.who ?? FIRST_DEVICE_SITE;
-    const endpoint = session.plugged.endpoints[device - FIRST_DEVICE_SITE];
-    const place = session.plugged.placeOf(races.address[at] as number);
-    endpoint?.record("violation", "data-race", place, () => {
+    const place = scene.placeOf(races.address[at] as number);
+    endpoints[device - FIRST_DEVICE_SITE]?.record("violation", "data-race", place, () => {
       const byteLength = races.byteLength[at] as number;
       const bytes = byteLength === 1 ? "1 byte" : `${byteLength} bytes`;
-      return `${RACE} ${bytes} at ${place}: ${textOf(first)} and ${textOf(second)}, and nothing puts the two in an order. ${adviceFor(first, second)}`;
+      const sites = noteOf === undefined ? "" : ` (${siteOf(first, noteOf)} | ${siteOf(second, noteOf)})`;
+      return `${RACE} ${bytes} at ${place}: ${textOf(first)} and ${textOf(second)}, and nothing puts the two in an order${sites}. ${adviceFor(first, second)}`;
     });
   }
 }
 
 /** The two sites of each race of the run that ended last, one line each; empty when there was none. */
 export function raceSites(session: DriverSession, noteOf: NoteOf): string {
-  const races = session.machine.state.races?.races;
-  if (races === undefined) return "";
-  const lines: string[] = [];
-  for (let at = 0; at < races.count; at++)
-    lines.push(
-      `  ${halvesOf(session, races, at)
-        .map((half) => siteOf(half, noteOf))
-        .join(" | ")}`,
-    );
-  return lines.length === 0 ? "" : `\n${[...new Set(lines)].join("\n")}`;
+  const scene = sceneOf(session);
+  const { races } = scene;
+  const lines = new Set<string>();
+  for (let at = 0; races !== undefined && at < races.count; at++) {
+    const [first, second] = halvesOf(scene, races, at);
+    lines.add(`  ${siteOf(first, noteOf)} | ${siteOf(second, noteOf)}`);
+  }
+  return lines.size === 0 ? "" : `\n${[...lines].join("\n")}`;
 }
 
 function siteOf(half: Half, noteOf: NoteOf): string {
@@ -68,12 +85,14 @@ function siteOf(half: Half, noteOf: NoteOf): string {
   return text;
 }
 
-function halvesOf({ machine }: DriverSession, races: RaceList, at: number): readonly [Half, Half] {
+function halvesOf({ threads, endpoints }: RaceScene, races: RaceList, at: number): readonly [Half, Half] {
   const half = (site: number, isWrite: boolean): Half => {
     const who = whoseSite(site);
     const isDevice = who >= FIRST_DEVICE_SITE;
-    const name = isDevice ? machine.devices[who - FIRST_DEVICE_SITE]?.name : machine.threads[who]?.name;
-    const cpu = isDevice ? -1 : (machine.threads[who]?.cpu ?? -1);
+    const device = endpoints[who - FIRST_DEVICE_SITE];
+    const thread = threads[who];
+    const name = isDevice ? device?.declaration.name : thread?.name;
+    const cpu = isDevice ? -1 : (thread?.cpu ?? -1);
     return { name: name ?? "", isDevice, isWrite, who, cpu, number: ordinalOfSite(site) + 1 };
   };
   return [

@@ -161,13 +161,14 @@ export class RaceDetector {
     else for (let at = 0; at < count; at++) this.order.acquire(cpu, this.#releaseOf(at), isAtOnce);
   }
 
-  /** A store has landed at once: there are no store buffers. */
+  /** A store has landed at once: there are no store buffers, or nothing stays in them. */
   storeNow(thread: number, address: number, byteLength: number): void {
     const cpu = this.#state.cpuOf[thread] as number;
     const mark = this.#markOfStore(thread, address, byteLength);
     this.#noteStore(thread, mark, address, byteLength);
     const epoch = this.order.clocks.epochs[cpu] as number;
-    const release = this.order.publish(cpu);
+    const isRelaxed = this.#state.model === k.RELAXED;
+    const release = isRelaxed ? this.order.publishFenced(cpu) : this.order.publish(cpu);
     this.checks.write(cpu, STORES + cpu, epoch, this.#siteOf(thread), mark, release, address, byteLength);
     this.order.noteLanding(this.#state.timeline.tick, release);
   }
