@@ -113,17 +113,6 @@ describe("the real driver against the real card", { timeout: SEARCH_LIMIT_MS }, 
     );
   });
 
-  test("the data race that it leaves is told with both sites, beside what it has led to", async () => {
-    const careless = (bed: ExploredBed): IxgbeDriver => IxgbeDriver.probe(withoutAcquire(bed.pci), SMALL);
-    const body = (bed: ExploredBed, driver: IxgbeDriver): void => exchange(bed, driver, list);
-    const options = { setup: careless, models: ["relaxed"], runs: 10, cure: false } as const;
-    const error = await failureOf(explore(card, options, body));
-    expect(error.message).toMatch(
-      /data race on \d+ bytes at rx ring 0\+0x[\da-f]+ \(IOVA 0x[\da-f_]+\): the DMA write/,
-    );
-    expect(error.message).toMatch(/ixgbe, DMA write \d+ \| driver, read \d+, at ixgbe\.ts:\d+/);
-  });
-
   test("each run of a driver that reads what is older is repeated by its deviations, word for word", async () => {
     const session = new PluggedSession<IxgbeDriver>([await loadDevice(card)], {
       setup: (bed) => IxgbeDriver.probe(withoutAcquire(bed.pci), SMALL),
