@@ -43,6 +43,16 @@ export { RegisterFile, type RegisterFileSnapshot } from "./registers/register-fi
 export { hex, NO_REGISTER, RegisterMap } from "./registers/register-map.ts";
 export type { FindingKind } from "./run/findings.ts";
 export { Rng } from "./run/rng.ts";
+export type {
+  DescriptorRingView,
+  DeviceUse,
+  Handover,
+  MemoryOwnership,
+  TransferView,
+  WatchedRing,
+  WatchedTransfer,
+} from "./sanitize/ownership.ts";
+export { type Rule, type RuleText, ruleTable } from "./sanitize/rule.ts";
 // ---- books kept from a feed --------------------------------------------------------------------------------------------
 export { BOOK_FAULT_KINDS, BOOK_OK, type BookFaultKind, BookFaults } from "./wire/books/book-faults.ts";
 export { InstrumentIndex, NO_INSTRUMENT } from "./wire/books/instrument-index.ts";

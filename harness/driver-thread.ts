@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import type { CpuHandle } from "../emulator/run/cpu-handle.ts";
 import { limitUnderDebugger } from "../emulator/run/debugger.ts";
+import type { Finding } from "../emulator/run/findings.ts";
 import { TestbedError } from "../emulator/run/testbed-error.ts";
 import { type ErrorData, errorFrom } from "./thread-error.ts";
 import type { ThreadOutput } from "./thread-output.ts";
@@ -18,6 +19,11 @@ export interface DriverThreadData {
   readonly argument: unknown;
 }
 
+/** What a driver thread says in between: a rule that its driver broke, as its own side has found. */
+export interface DriverThreadFinding {
+  readonly finding: Finding;
+}
+
 /** What a driver thread answers with, once. */
 export type DriverThreadAnswer = { readonly result: unknown } | { readonly error: ErrorData };
 
@@ -28,9 +34,11 @@ export class DriverThread {
   /** Resolves when its thread is no more. */
   readonly ended: Promise<void>;
   readonly #worker: Worker;
+  readonly #onFinding: (finding: Finding) => void;
   #reject: (error: Error) => void = () => {};
 
-  constructor(data: DriverThreadData) {
+  constructor(data: DriverThreadData, onFinding: (finding: Finding) => void) {
+    this.#onFinding = onFinding;
     this.#worker = new Worker(DRIVER_WORKER, {
       workerData: data,
       transferList: [data.handle.port],
@@ -63,9 +71,13 @@ export class DriverThread {
     const cpu = `CPU ${data.handle.cpuIndex} (${data.moduleUrl})`;
     return new Promise((resolve, reject) => {
       this.#reject = reject;
-      this.#worker.on("message", (answer: DriverThreadAnswer | ThreadOutput) => {
+      this.#worker.on("message", (answer: DriverThreadAnswer | DriverThreadFinding | ThreadOutput) => {
         if ("stream" in answer) {
           process[answer.stream].write(answer.chunk);
+          return;
+        }
+        if ("finding" in answer) {
+          this.#onFinding(answer.finding);
           return;
         }
         if ("result" in answer) resolve(answer.result);

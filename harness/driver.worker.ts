@@ -2,7 +2,8 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { openCpu } from "../emulator/run/cpu-handle.ts";
 import { loadDriver } from "./driver-module.ts";
-import type { DriverThreadAnswer, DriverThreadData } from "./driver-thread.ts";
+import type { DriverThreadAnswer, DriverThreadData, DriverThreadFinding } from "./driver-thread.ts";
+import { driverLine } from "./explore/code-line.ts";
 import { errorData } from "./thread-error.ts";
 import { postOutput } from "./thread-output.ts";
 
@@ -14,7 +15,10 @@ const keepAlive = setInterval(() => {}, 2 ** 30);
 let answer: DriverThreadAnswer;
 try {
   const drive = await loadDriver(data.moduleUrl);
-  const functions = openCpu(data.handle, (lines) => console.warn(lines.join("\n")));
+  const functions = openCpu(data.handle, (lines) => console.warn(lines.join("\n")), {
+    onFinding: (finding) => parentPort?.postMessage({ finding } satisfies DriverThreadFinding),
+    lineOf: driverLine,
+  });
   answer = { result: await drive(functions, data.argument) };
 } catch (thrown) {
   answer = { error: errorData(thrown) };

@@ -5,6 +5,10 @@ import type { Finding } from "../emulator/run/findings.ts";
 import { FoldedLink } from "../emulator/run/folded-link.ts";
 import { createTables, type LoadedDevice, Machine, type MachineOptions } from "../emulator/run/machine.ts";
 import { TestbedError } from "../emulator/run/testbed-error.ts";
+import { type DriverWatch, watchesOf } from "../emulator/sanitize/driver-watch.ts";
+import { isWatching } from "../emulator/sanitize/rule.ts";
+import { watchedFunctions } from "../emulator/sanitize/watched-function.ts";
+import { findingLine } from "./explore/code-line.ts";
 import { WatchedRun } from "./explore/watched-run.ts";
 import { TestWire } from "./test-wire.ts";
 import type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
@@ -21,26 +25,30 @@ export class FoldedTestbed implements Testbed {
   readonly #machine: Machine;
   readonly #races: WatchedRun | undefined;
   readonly #wires = new Map<string, TestWire>();
+  readonly #watches: readonly DriverWatch[];
+  #isClosed = false;
 
   constructor(devices: readonly LoadedDevice[], options: MachineOptions & Pick<PlugInOptions, "races"> = {}) {
     const tables = createTables(devices, { clock: "virtual", ...options });
     this.#machine = new Machine(devices, tables);
-    if (options.races === true) {
-      this.#races = new WatchedRun(this.#machine);
-      this.functions = this.#races.functions;
-      this.#machine.host.settle();
-      return;
-    }
+    for (const { findings } of this.#machine.endpoints) findings.lineOf = findingLine;
+    this.#races = options.races === true ? new WatchedRun(this.#machine) : undefined;
+    this.#watches = isWatching(options.sanitize) ? watchesOf(this.#machine) : [];
+    this.functions = watchedFunctions(this.#races?.functions ?? this.#plainFunctions(), this.#watches);
+    this.#machine.host.settle();
+  }
+
+  #plainFunctions(): DriverPciFunction[] {
+    const { tables } = this.#machine;
     const functions: DriverPciFunction[] = [];
     for (const [index, functionTables] of tables.functions.entries()) {
       const endpoint = this.#machine.endpoints[index];
       if (endpoint === undefined) throw new TestbedError(`function ${index} has no endpoint`);
       const link = new FoldedLink(this.#machine.host, endpoint);
       const cpu = functions[0]?.cpu ?? 0;
-      functions.push(new DriverPciFunction(link, tables, functionTables, this.#machine.memory, cpu));
+      functions.push(new DriverPciFunction(link, tables, functionTables, this.#machine.memory, cpu, endpoint));
     }
-    this.functions = functions;
-    this.#machine.host.settle();
+    return functions;
   }
 
   get pci(): PciFunction {
@@ -118,9 +126,15 @@ export class FoldedTestbed implements Testbed {
     host.settle();
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const watch of this.#watches) watch.end();
+  }
 
-  async [Symbol.asyncDispose](): Promise<void> {}
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
 
   #findings(kind: Finding["kind"]): Finding[] {
     this.#races?.report();

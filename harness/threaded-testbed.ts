@@ -17,6 +17,7 @@ import type { MachineTables } from "../emulator/run/machine.ts";
 import { DeviceGoneError, DeviceStuckError, TestbedError } from "../emulator/run/testbed-error.ts";
 import { STATUS_CLOSED, STATUS_DEAD, ThreadStatus } from "../emulator/run/thread-status.ts";
 import { DriverThread } from "./driver-thread.ts";
+import { driverLine } from "./explore/code-line.ts";
 import { FindingInbox } from "./finding-inbox.ts";
 import { noteClosed, noteOpened } from "./open-testbeds.ts";
 import { TestWire } from "./test-wire.ts";
@@ -50,6 +51,7 @@ export class ThreadedTestbed implements Testbed {
   readonly #life: LifeWatch;
   readonly #tables: MachineTables;
   readonly #findings: FindingInbox;
+  readonly #driverFindings: Finding[] = [];
   readonly #wires = new Map<string, TestWire>();
   /** By index; undefined while the CPU joins. */
   readonly #cpus = new Map<number, DriverThread | undefined>();
@@ -74,7 +76,10 @@ export class ThreadedTestbed implements Testbed {
     this.#findings = parts.findings;
     this.#ended = this.#watch();
     const cpu = createCpu(0, tables, status.buffer, limitUnderDebugger(this.#answerLimitMs));
-    this.functions = openCpu(cpu.handle, parts.notice);
+    this.functions = openCpu(cpu.handle, parts.notice, {
+      onFinding: (finding) => this.#driverFindings.push(finding),
+      lineOf: driverLine,
+    });
     this.#life = new LifeWatch(status, cpu.handle.port);
     this.#joined = this.#join(cpu.seat);
   }
@@ -145,11 +150,16 @@ export class ThreadedTestbed implements Testbed {
   }
 
   get violations(): readonly Finding[] {
-    return this.#findings.of("violation");
+    return this.#found("violation");
   }
 
   get notes(): readonly Finding[] {
-    return this.#findings.of("note");
+    return this.#found("note");
+  }
+
+  /** By the devices' thread, then by those of the drivers. */
+  #found(kind: Finding["kind"]): Finding[] {
+    return [...this.#findings.of(kind), ...this.#driverFindings.filter((finding) => finding.kind === kind)];
   }
 
   cpu(index: number): TestbedCpu {
@@ -240,7 +250,9 @@ export class ThreadedTestbed implements Testbed {
       await this.#answered(this.#join(cpu.seat));
       if (this.#closed !== undefined) throw new DeviceGoneError("the testbed was closed before its CPU could start");
       guardTypeStripping([moduleUrl]);
-      thread = new DriverThread({ handle: cpu.handle, moduleUrl, argument });
+      thread = new DriverThread({ handle: cpu.handle, moduleUrl, argument }, (finding) => {
+        this.#driverFindings.push(finding);
+      });
       this.#cpus.set(index, thread);
       return (await thread.result) as Result;
     } catch (error) {

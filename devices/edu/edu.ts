@@ -11,9 +11,12 @@ import { fieldOf } from "../../emulator/registers/declare.ts";
 import { recordRegisterFindings } from "../../emulator/registers/finding-text.ts";
 import { RegisterFile } from "../../emulator/registers/register-file.ts";
 import { NO_REGISTER } from "../../emulator/registers/register-map.ts";
+import type { Handover, MemoryOwnership } from "../../emulator/sanitize/ownership.ts";
 import { DmaEngine } from "./dma-engine.ts";
 import { recordBusyWrite, recordWrongWidth } from "./findings.ts";
+import { EduOwnership } from "./ownership.ts";
 import * as reg from "./registers.ts";
+import { EDU_RULES } from "./rules.ts";
 
 export interface EduOptions {
   /** Address bits that the card drives, 16 to 48; 28 when absent. */
@@ -35,6 +38,7 @@ export function declaration({ dmaAddressBits = 28 }: EduOptions): DeviceDeclarat
     identity: { vendorId: 0x1234, deviceId: 0x11e8, revisionId: 0x10, classCode: 0xff0000, interruptPin: 1 },
     bars: [{ index: 0, byteLength: reg.BAR0_BYTE_LENGTH, kind: "memory32", about: "registers" }],
     registerMaps: { 0: reg.EDU_REGISTERS },
+    rules: EDU_RULES,
     timerCount: 2,
     wirePortCount: 0,
     dmaAddressBits,
@@ -203,6 +207,10 @@ class Edu implements DeviceModel {
 
   registerFile(): RegisterFile {
     return this.#registers;
+  }
+
+  ownership(handover: Handover): MemoryOwnership {
+    return new EduOwnership(this.#port, this.#registers, handover);
   }
 
   snapshot(): EduState {

@@ -43,6 +43,7 @@ export const STATUS: Register = register("STATUS", {
 export const FACTORIAL_COMPUTED = 0x0001;
 export const DMA_COMPLETE = 0x0100;
 export const INTERRUPT_STATUS: Register = register("INTERRUPT_STATUS", {
+  interrupt: "cause",
   offset: 0x0024,
   access: "ro",
   about: "Causes that were raised and not acknowledged: 0x001 factorial computed, 0x100 DMA complete, or the driver's.",
@@ -56,6 +57,7 @@ export const INTERRUPT_RAISE: Register = register("INTERRUPT_RAISE", {
 });
 
 export const INTERRUPT_ACKNOWLEDGE: Register = register("INTERRUPT_ACKNOWLEDGE", {
+  interrupt: "acknowledge",
   offset: 0x0064,
   access: "wo",
   mirror: "strobe",

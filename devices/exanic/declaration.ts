@@ -3,6 +3,7 @@
 import type { DeviceDeclaration } from "../../emulator/pcie/device-model.ts";
 import { RX_CHUNK_COUNT } from "./chunks.ts";
 import { BAR0_BYTE_LENGTH, EXANIC_REGISTER_MAP, PORT_COUNT, TX_REGION_BYTE_LENGTH } from "./registers.ts";
+import { EXANIC_RULES } from "./rules.ts";
 
 export interface ExanicOptions {
   /** Address of port 0; port 1 has the next one. Default 64:3f:5f:01:02:30. */
@@ -44,6 +45,7 @@ export function declaration({ chunkCount = RX_CHUNK_COUNT }: ExanicOptions = {})
       { index: 2, byteLength: TX_REGION_BYTE_LENGTH, kind: "memory32", prefetchable: true, about: "TX region" },
     ],
     registerMaps: { 0: EXANIC_REGISTER_MAP },
+    rules: EXANIC_RULES,
     orderRules: ORDER_RULES,
     timerCount: TIMER_COUNT,
     wirePortCount: PORT_COUNT,

@@ -9,6 +9,7 @@ import {
   SLOT_COUNT,
   TEMPLATE_COUNT,
 } from "./registers.ts";
+import { FEED_HANDLER_RULES } from "./rules.ts";
 
 /** How long each stage takes, in nanoseconds of virtual time. On the wall clock the stages take none (data sheet, Pipeline). */
 export interface StageLatencies {
@@ -77,6 +78,7 @@ export function declaration(options: FeedHandlerOptions = {}): DeviceDeclaration
     ],
     msix: { vectorCount: CHANNEL_COUNT, bar: 4, tableOffset: 0, pendingBitsOffset: 0x800 },
     registerMaps: { 0: FEED_HANDLER_REGISTER_MAP },
+    rules: FEED_HANDLER_RULES,
     orderRules: ORDER_RULES,
     // One: an explored run then takes the pipeline step by step, and the driver may look between any two.
     timerCount: 1,

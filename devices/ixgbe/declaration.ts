@@ -2,6 +2,7 @@
 
 import type { DeviceDeclaration } from "../../emulator/pcie/device-model.ts";
 import { BAR0_BYTE_LENGTH, IXGBE_REGISTER_MAP } from "./registers.ts";
+import { IXGBE_RULES } from "./rules.ts";
 import { TIMER_COUNT, VECTOR_COUNT } from "./timers.ts";
 
 export interface IxgbeOptions {
@@ -45,6 +46,7 @@ export function declaration({ deviceId = 0x10fb }: IxgbeOptions = {}): DeviceDec
     msix: { vectorCount: VECTOR_COUNT, bar: 4, tableOffset: 0, pendingBitsOffset: 0x2000 },
     registerMaps: { 0: IXGBE_REGISTER_MAP },
     orderRules: ORDER_RULES,
+    rules: IXGBE_RULES,
     timerCount: TIMER_COUNT,
     wirePortCount: 1,
     gigabitsPerSecond: 10,

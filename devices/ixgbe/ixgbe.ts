@@ -8,6 +8,7 @@ import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DeviceModel, DevicePort, DmaDescription, ResetKind } from "../../emulator/pcie/device-model.ts";
 import { recordRegisterFindings } from "../../emulator/registers/finding-text.ts";
 import { RegisterFile } from "../../emulator/registers/register-file.ts";
+import type { Handover, MemoryOwnership } from "../../emulator/sanitize/ownership.ts";
 import type { IxgbeOptions } from "./declaration.ts";
 import { describeFetch, describeWrite } from "./dma-purposes.ts";
 import { Eeprom, parseMacAddress } from "./eeprom.ts";
@@ -15,6 +16,7 @@ import { Filters } from "./filters.ts";
 import { recordWrongWidth, recordWrongWriteWidth } from "./findings.ts";
 import { Interrupts } from "./interrupts.ts";
 import { Link } from "./link.ts";
+import { IxgbeOwnership } from "./ownership.ts";
 import { PacketBuffer } from "./packet-buffer.ts";
 import { QueueControl, RECEIVE_RINGS, TRANSMIT_RINGS } from "./queue-control.ts";
 import { Rings } from "./queues.ts";
@@ -177,6 +179,11 @@ class Ixgbe implements DeviceModel {
 
   registerFile(bar: number): RegisterFile | undefined {
     return bar === 0 ? this.#registers : undefined;
+  }
+
+  ownership(handover: Handover): MemoryOwnership {
+    const rings = { receive: this.#receiveRings, transmit: this.#transmitRings };
+    return new IxgbeOwnership(this.#port, this.#registers, rings, handover);
   }
 
   // ---- events ----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 import type { DmaBuffer } from "../pcie/driver-view.ts";
+import type { FindingRecorder } from "../registers/finding-text.ts";
 
 /** A spin lock is tried again at least so often, and given up when it was taken for ten seconds of naps on end. */
 const LOCK_NAP_MS = 1;
@@ -11,13 +12,16 @@ export class MappedBuffer implements DmaBuffer {
   readonly iovaHigh: number;
   readonly iovaLow: number;
   readonly bytes: Uint8Array<SharedArrayBuffer>;
-  readonly #halves: Uint16Array;
-  readonly #words: Uint32Array;
-  readonly #signedWords: Int32Array;
+  /** These have no elements once the buffer is freed: it costs no access anything, and each that comes then is found. */
+  #halves: Uint16Array;
+  #words: Uint32Array;
+  #signedWords: Int32Array;
+  #accessibleBytes: number;
   readonly #label: string;
+  readonly #findings: FindingRecorder | undefined;
   #release: (() => void) | undefined;
 
-  /** `offset` is a multiple of 4. `release` unmaps and gives the memory back. */
+  /** `offset` is a multiple of 4. `release` unmaps and gives the memory back. `findings`: who is told of what comes after. */
   constructor(
     buffer: SharedArrayBuffer,
     offset: number,
@@ -25,6 +29,7 @@ export class MappedBuffer implements DmaBuffer {
     iova: number,
     label: string,
     release: () => void,
+    findings?: FindingRecorder,
   ) {
     this.byteLength = byteLength;
     this.iova = iova;
@@ -34,12 +39,19 @@ export class MappedBuffer implements DmaBuffer {
     this.#halves = new Uint16Array(buffer, offset, byteLength >>> 1);
     this.#words = new Uint32Array(buffer, offset, byteLength >>> 2);
     this.#signedWords = new Int32Array(buffer, offset, byteLength >>> 2);
+    this.#accessibleBytes = byteLength;
     this.#label = label;
     this.#release = release;
+    this.#findings = findings;
+  }
+
+  get isFreed(): boolean {
+    return this.#release === undefined;
   }
 
   read8(offset: number): number {
-    return this.bytes[offset] ?? this.#outside(offset, 1);
+    if (!(offset >= 0 && offset < this.#accessibleBytes)) this.#outside(offset, 1);
+    return this.bytes[offset] as number;
   }
 
   read16(offset: number): number {
@@ -55,7 +67,7 @@ export class MappedBuffer implements DmaBuffer {
   }
 
   write8(offset: number, value: number): void {
-    if (offset >= this.byteLength || offset < 0) this.#outside(offset, 1);
+    if (offset >= this.#accessibleBytes || offset < 0) this.#outside(offset, 1);
     this.bytes[offset] = value;
   }
 
@@ -107,7 +119,7 @@ export class MappedBuffer implements DmaBuffer {
   }
 
   copyFrom(offset: number, source: Uint8Array, sourceOffset: number, byteLength: number): void {
-    if (offset < 0 || offset + byteLength > this.byteLength) this.#outside(offset, byteLength);
+    if (offset < 0 || offset + byteLength > this.#accessibleBytes) this.#outside(offset, byteLength);
     if (sourceOffset === 0 && byteLength === source.length) {
       this.bytes.set(source, offset);
       return;
@@ -118,15 +130,24 @@ export class MappedBuffer implements DmaBuffer {
   }
 
   copyTo(offset: number, target: Uint8Array, targetOffset: number, byteLength: number): void {
-    if (offset < 0 || offset + byteLength > this.byteLength) this.#outside(offset, byteLength);
+    if (offset < 0 || offset + byteLength > this.#accessibleBytes) this.#outside(offset, byteLength);
     const source = this.bytes;
     for (let index = 0; index < byteLength; index++) target[targetOffset + index] = source[offset + index] as number;
   }
 
   free(): void {
-    if (this.#release === undefined) throw new Error(`${this.#label} was freed twice`);
+    if (this.#release === undefined) {
+      this.#findings?.record("violation", "double-free", this.#label, () => {
+        return `${this.#label} was freed twice. A kernel's allocator is corrupted by that, and whoever has got the memory since loses it. One owner frees a buffer, once.`;
+      });
+      throw new Error(`${this.#label} was freed twice`);
+    }
     this.#release();
     this.#release = undefined;
+    this.#halves = this.#halves.subarray(0, 0);
+    this.#words = this.#words.subarray(0, 0);
+    this.#signedWords = this.#signedWords.subarray(0, 0);
+    this.#accessibleBytes = 0;
   }
 
   #place(offset: number): string {
@@ -134,6 +155,13 @@ export class MappedBuffer implements DmaBuffer {
   }
 
   #outside(offset: number, byteLength: number): never {
+    if (this.isFreed) {
+      const access = `${byteLength}-byte access at offset 0x${offset.toString(16)} of ${this.#label}, which was freed`;
+      this.#findings?.record("violation", "use-after-free", this.#label, () => {
+        return `${access}. The memory is somebody else's by now: a kernel stops the driver here or corrupts what it has given away; so does the testbed stop it. Free a buffer when nobody uses it any more.`;
+      });
+      throw new RangeError(access);
+    }
     throw new RangeError(
       `${byteLength}-byte access at offset 0x${offset.toString(16)} of ${this.#label} is misaligned or outside its ${this.byteLength} bytes`,
     );

@@ -2,6 +2,7 @@ import type { Arena } from "../memory/arena.ts";
 import { ARENA_SEGMENT, type HostMemory } from "../memory/host-memory.ts";
 import type { DmaPermissions, Iommu } from "../memory/iommu.ts";
 import type { Dma, DmaAllocOptions, DmaBuffer, DmaDirection } from "../pcie/driver-view.ts";
+import type { FindingRecorder } from "../registers/finding-text.ts";
 import type { CpuLink } from "./cpu-link.ts";
 import { MappedBuffer } from "./dma-buffer.ts";
 
@@ -17,12 +18,14 @@ export class DriverDma implements Dma {
   readonly #memory: HostMemory;
   readonly #iommu: Iommu;
   readonly #link: CpuLink;
+  readonly #findings: FindingRecorder | undefined;
 
-  constructor(arena: Arena, memory: HostMemory, iommu: Iommu, link: CpuLink) {
+  constructor(arena: Arena, memory: HostMemory, iommu: Iommu, link: CpuLink, findings?: FindingRecorder) {
     this.#arena = arena;
     this.#memory = memory;
     this.#iommu = iommu;
     this.#link = link;
+    this.#findings = findings;
   }
 
   get mappingCount(): number {
@@ -89,10 +92,12 @@ export class DriverDma implements Dma {
       giveBack();
       throw error;
     }
-    return new MappedBuffer(buffer, offset, byteLength, iova, options.label ?? "DMA buffer", () => {
+    const release = (): void => {
       this.#iommu.unmap(iova);
       giveBack();
-    });
+    };
+    const label = options.label ?? "DMA buffer";
+    return new MappedBuffer(buffer, offset, byteLength, iova, label, release, this.#findings);
   }
 }
 

@@ -20,6 +20,7 @@ import { COMMAND, COMMAND_BUS_MASTER, COMMAND_INTX_DISABLE, COMMAND_MEMORY_SPACE
 import type { MsixDeclaration } from "../pcie/config-space.ts";
 import type { Bar, Config, Dma, Interrupt, InterruptKind, PciFunction } from "../pcie/driver-view.ts";
 import { InterruptController, MSI_WINDOW } from "../pcie/interrupt-controller.ts";
+import type { FindingRecorder } from "../registers/finding-text.ts";
 import type { FunctionTables, MachineTables } from "../run/machine.ts";
 import { DriverBar } from "./bar.ts";
 import { DriverCpu } from "./cpu.ts";
@@ -44,7 +45,8 @@ export class DriverPciFunction implements PciFunction {
 
   /**
    * `memory` is the calling thread's view of host memory. `cpu` is the CPU's index, or the CPU itself where the thread
-   * has another function already: one CPU runs the handlers of all its functions.
+   * has another function already: one CPU runs the handlers of all its functions. `findings`: who is told of what this
+   * side finds by itself.
    */
   constructor(
     link: CpuLink,
@@ -52,6 +54,7 @@ export class DriverPciFunction implements PciFunction {
     tables: FunctionTables,
     memory: HostMemory,
     cpu: DriverCpu | number,
+    findings?: FindingRecorder,
   ) {
     this.name = tables.declaration.name;
     this.#link = link;
@@ -59,7 +62,7 @@ export class DriverPciFunction implements PciFunction {
     this.#controller = new InterruptController(machine.interrupts);
     this.cpu = typeof cpu === "number" ? new DriverCpu(cpu, link, this.#controller) : cpu;
     this.config = new DriverConfig(link);
-    this.dma = new DriverDma(new Arena(machine.arena), memory, new Iommu(tables.iommu), link);
+    this.dma = new DriverDma(new Arena(machine.arena), memory, new Iommu(tables.iommu), link, findings);
     const bars: (DriverBar | undefined)[] = [];
     for (const bar of tables.declaration.bars)
       bars[bar.index] = new DriverBar(bar.index, bar.byteLength, link, this.cpu);

@@ -238,6 +238,11 @@ export class Iommu {
     return `hits no mapping (${nearest === undefined ? "nothing is mapped" : `nearest: ${mappingName(nearest)}`})`;
   }
 
+  /** Whether a mapping was there, and is not any more. */
+  wasUnmapped(high: number, low: number): boolean {
+    return this.#lastEntryCovering(addressOf(high, low)) !== undefined;
+  }
+
   #nearest(iova: number): Mapping | undefined {
     let best: Mapping | undefined;
     let bestDistance = Number.POSITIVE_INFINITY;

@@ -3,6 +3,8 @@ import type { MemoryView } from "../memory/memory-view.ts";
 import type { RegisterFile } from "../registers/register-file.ts";
 import type { RegisterMap } from "../registers/register-map.ts";
 import type { FindingKind } from "../run/findings.ts";
+import type { Handover, MemoryOwnership } from "../sanitize/ownership.ts";
+import type { Rule } from "../sanitize/rule.ts";
 import type { BarDeclaration, FunctionIdentity, MsixDeclaration } from "./config-space.ts";
 
 /** `power-on`: everything; `function-level`: what a write to Initiate FLR asks for. Software resets are the device's own registers'. */
@@ -36,6 +38,8 @@ export interface DeviceDeclaration {
    * Rules about the order of writes. Raw memory keeps none between registers, so for a mapped BAR they are not judged.
    */
   readonly orderRules?: readonly string[];
+  /** The rules that the device itself minds, for the catalogue. */
+  readonly rules?: readonly Rule[];
   readonly timerCount: number;
   /** Number of wire ports; 0 for a device without a network. */
   readonly wirePortCount: number;
@@ -83,6 +87,11 @@ export interface DeviceModel {
   registerFile?(bar: number): RegisterFile | undefined;
   /** True when a frame of that length arriving now would not be lost for want of room, whichever queue it went to. */
   hasRoomForFrame?(port: number, byteLength: number): boolean;
+  /**
+   * What of the driver's memory is the device's, and since when not any more. Asked once, by the sanitizers of folded and
+   * explored runs; without it they know nothing of rings and buffers.
+   */
+  ownership?(handover: Handover): MemoryOwnership;
   /** All state as structured-cloneable data, and back. */
   snapshot(): unknown;
   restore(state: unknown): void;

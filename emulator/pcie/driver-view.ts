@@ -24,7 +24,10 @@ export interface Bar {
    * they like, in no order with the stores to other lines nor with ordinary writes. `wmb` drives them out.
    */
   writeCombining32(offset: number, value: number): void;
-  /** The BAR's raw memory, for drivers that know only memory. What raw memory cannot do is said once when it is mapped. */
+  /**
+   * The BAR's raw memory, for drivers that know only memory. What raw memory cannot do is said once when it is mapped; its
+   * accesses are invisible to sanitizers.
+   */
   map(): SharedArrayBuffer;
 }
 
@@ -36,7 +39,10 @@ export interface DmaBuffer {
   /** The address as two int32 words: what goes into descriptors without a 64-bit number on the way. */
   readonly iovaHigh: number;
   readonly iovaLow: number;
-  /** The raw memory: exactly this buffer, shared with the device. Accesses through it are invisible to sanitizers. */
+  /**
+   * The raw memory: exactly this buffer, shared with the device. Accesses through it are invisible to sanitizers, which say
+   * nothing more of a buffer, nor of a ring in it, once it was asked for.
+   */
   readonly bytes: Uint8Array<SharedArrayBuffer>;
   read8(offset: number): number;
   read16(offset: number): number;
@@ -66,7 +72,10 @@ export interface DmaBuffer {
   /** Copies bytes in and out; no allocation. */
   copyFrom(offset: number, source: Uint8Array, sourceOffset: number, byteLength: number): void;
   copyTo(offset: number, target: Uint8Array, targetOffset: number, byteLength: number): void;
-  /** Unmaps and gives the memory back. The device must not hold it any more. Throws on a second call. */
+  /**
+   * Unmaps and gives the memory back. The device must not hold it any more. A second call throws, and so does every later
+   * access through these accessors, in all runs: both are violations too.
+   */
   free(): void;
 }
 

@@ -154,13 +154,18 @@ function recordFault(
   words: () => [access: string, did: string, description: DmaDescription | undefined],
 ): void {
   const place = `IOVA ${iovaName((high >>> 0) * 2 ** 32 + (low >>> 0))}`;
-  recorder.record("violation", "dma-outside-map", place, () => {
+  const rule = iommu.wasUnmapped(high, low) ? "dma-after-unmap" : "dma-outside-map";
+  recorder.record("violation", rule, place, () => {
     const [access, did, description] = words();
     const purpose = description === undefined ? "" : `, for ${description.purpose},`;
     const outcome = description === undefined ? "" : `; ${description.outcome}`;
     const why = iommu.explain(high, low, byteLength);
     const end = why.endsWith("?") ? "" : ".";
-    return `${access}${purpose} ${why}${end} The card ${did}${outcome}. Map the buffer, and write its whole address, before the doorbell.`;
+    const advice =
+      rule === "dma-after-unmap"
+        ? "Stop the card, and wait until it has stopped, before memory is given back."
+        : "Map the buffer, and write its whole address, before the doorbell.";
+    return `${access}${purpose} ${why}${end} The card ${did}${outcome}. ${advice}`;
   });
 }
 

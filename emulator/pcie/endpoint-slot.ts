@@ -25,6 +25,18 @@ export interface EndpointSlot {
   readonly interrupts: InterruptController;
   /** Number of the function in the testbed; also its INTx line. */
   readonly functionIndex: number;
+  /** Rules whose findings nobody wants to hear of. */
+  readonly silenced?: ReadonlySet<string>;
+}
+
+/** What a sanitizer hears of a function that it watches. Nobody does on threads. */
+export interface EndpointWatch {
+  /** A write to a BAR has arrived and the device has taken it. */
+  arrived(bar: number, offset: number): void;
+  /** The device raises an MSI-X vector, masked or not. */
+  raised(vector: number): void;
+  /** A message interrupt leaves the function. */
+  message(data: number): void;
 }
 
 /**

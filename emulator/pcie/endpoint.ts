@@ -8,7 +8,7 @@ import type { ConfigWidth } from "./config-image.ts";
 import { type ConfigListener, ConfigSpace } from "./config-space.ts";
 import type { DeviceDeclaration, DeviceModel, DevicePort } from "./device-model.ts";
 import * as report from "./endpoint-findings.ts";
-import type { EndpointSlot, EndpointSnapshot, Uplink } from "./endpoint-slot.ts";
+import type { EndpointSlot, EndpointSnapshot, EndpointWatch, Uplink } from "./endpoint-slot.ts";
 import { InterruptController } from "./interrupt-controller.ts";
 import { Iotlb } from "./iotlb.ts";
 import { LookAhead } from "./look-ahead.ts";
@@ -40,6 +40,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   readHigh = 0;
   readonly interrupts: InterruptController;
   uplink: Uplink | undefined;
+  watch: EndpointWatch | undefined;
   /** Set while a write comes from a mirror, which cannot tell what the driver wrote first. */
   orderIsUnknown = false;
   readonly #slot: EndpointSlot;
@@ -70,7 +71,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     this.#dataMappings = new Iotlb(slot.iommu, slot.memory, DMA_WRITE);
     this.#flagMappings = new Iotlb(slot.iommu, slot.memory, DMA_WRITE);
     this.timers = new Timers(declaration.timerCount);
-    this.findings = new FindingLog(declaration.name, slot.clock.now);
+    this.findings = new FindingLog(declaration.name, slot.clock.now, slot.silenced);
     this.wires = new Array(declaration.wirePortCount).fill(undefined);
     this.config = new ConfigSpace(declaration, this);
     this.msix = declaration.msix === undefined ? undefined : new MsixTable(declaration.msix, this);
@@ -99,6 +100,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     }
     if (bar === this.#msixBar && this.msix?.owns(offset)) this.msix.write(this, offset, byteLength, low, high);
     else (this.#device as DeviceModel).onWrite(bar, offset, byteLength, low, high);
+    if (this.watch !== undefined) this.watch.arrived(bar, offset);
   }
 
   /** A memory read of a BAR arrives: returns the low word, int32. */
@@ -249,6 +251,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   }
 
   raise(vector: number): void {
+    this.watch?.raised(vector);
     if (!this.msix?.raise(vector))
       report.recordVector(this, this.declaration.name, vector, this.msix?.vectorCount ?? 0);
   }
@@ -369,6 +372,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       report.recordMessageAddress(this, this.declaration.name, addressHigh, addressLow);
     else if (this.uplink === undefined) this.#slot.interrupts.arrive(data);
     else this.uplink.message(data);
+    if (this.watch !== undefined) this.watch.message(data);
   }
 
   #driveLine(): void {

@@ -98,6 +98,11 @@ export interface RegisterOptions {
   readonly modelled?: Modelled;
   /** Writes that have no effect are expected here (drivers do it on purpose) and make no finding. */
   readonly harmless?: boolean;
+  /**
+   * What the register does for interrupts, for the sanitizers: reading it shows causes, writing it takes causes back, or
+   * writing it lets causes interrupt. A register that shows causes and takes them back is `acknowledge`.
+   */
+  readonly interrupt?: "cause" | "acknowledge" | "enable";
   /** 32, or 64 for a register that also takes one 8-byte access. */
   readonly width?: 32 | 64;
   /** What it means, in a sentence, with the section of the data sheet. */
@@ -127,6 +132,7 @@ export interface Register {
   readonly mirror: MirrorClass;
   readonly modelled: Modelled;
   readonly harmless: boolean;
+  readonly interrupt: RegisterOptions["interrupt"];
   readonly width: 32 | 64;
   readonly about: string;
   /** Byte offset of element `index` in the BAR. Throws RangeError outside the family. */
@@ -197,6 +203,7 @@ export function register<Names extends string = string>(
     mirror: options.mirror ?? "control",
     modelled: options.modelled ?? "modelled",
     harmless: options.harmless ?? false,
+    interrupt: options.interrupt,
     width: options.width ?? 32,
     about: options.about,
     at(index = 0): number {

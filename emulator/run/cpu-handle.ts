@@ -3,6 +3,8 @@ import { DriverPciFunction } from "../driver/pci-function.ts";
 import { HostMemory } from "../memory/host-memory.ts";
 import type { PciFunction } from "../pcie/driver-view.ts";
 import { InterruptController } from "../pcie/interrupt-controller.ts";
+import { silencedRules } from "../sanitize/rule.ts";
+import { type Finding, FindingLog } from "./findings.ts";
 import { clockFor, type FunctionTables, type MachineTables } from "./machine.ts";
 import { createRequestRing } from "./request-ring.ts";
 import { RingLink } from "./ring-link.ts";
@@ -53,8 +55,15 @@ export function createCpu(
 /** What a person is told when a BAR is mapped; once for each BAR of a thread. */
 export type Notice = (lines: readonly string[]) => void;
 
+/** What the thread of a CPU finds of its own driver: buffers that are used or freed again after they were freed. */
+export interface DriverSideFindings {
+  onFinding(finding: Finding): void;
+  /** The driver's line under way; "" for none. */
+  lineOf(): string;
+}
+
 /** The PCI functions as the thread of this CPU sees them. To be called once, in that thread. */
-export function openCpu(handle: CpuHandle, notice: Notice): PciFunction[] {
+export function openCpu(handle: CpuHandle, notice: Notice, finder?: DriverSideFindings): PciFunction[] {
   const { machine } = handle;
   const memory = new HostMemory(machine.memory);
   const status = new ThreadStatus(handle.status);
@@ -74,9 +83,23 @@ export function openCpu(handle: CpuHandle, notice: Notice): PciFunction[] {
       onMap: noticeOnce(tables, notice),
       answerLimitMs: handle.answerLimitMs,
     });
-    functions.push(new DriverPciFunction(link, machine, tables, memory, functions[0]?.cpu ?? handle.cpuIndex));
+    const cpu = functions[0]?.cpu ?? handle.cpuIndex;
+    const findings = finder === undefined ? undefined : driverSideLog(tables, machine, finder);
+    functions.push(new DriverPciFunction(link, machine, tables, memory, cpu, findings));
   }
   return functions;
+}
+
+function driverSideLog(
+  tables: FunctionTables,
+  { options }: MachineTables,
+  { onFinding, lineOf }: DriverSideFindings,
+): FindingLog {
+  // Whoever finds it has no time of the device's at hand: it is 0.
+  const log = new FindingLog(tables.declaration.name, new Float64Array(1), silencedRules(options.sanitize));
+  log.onFinding = onFinding;
+  log.lineOf = lineOf;
+  return log;
 }
 
 function noticeOnce(tables: FunctionTables, notice: Notice): (bar: number) => void {

@@ -16,6 +16,12 @@ export interface Finding {
   count: number;
   /** Clock time of the first, in nanoseconds. */
   readonly atNs: number;
+  /**
+   * Where the driver was when it was found the first time: "my-driver.ts:112". In folded runs the access that set it off; in
+   * explored ones too if the driver's side found it, else what the driver was at by then. On threads only what the driver's
+   * own thread finds has it.
+   */
+  readonly line?: string;
 }
 
 /** A driver that breaks a rule on every packet must not fill the memory: kinds beyond this are only counted. */
@@ -30,12 +36,17 @@ export class FindingLog {
   readonly #byRule = new Map<string, Map<string, Finding>>();
   readonly #device: string;
   readonly #now: Float64Array;
+  readonly #silenced: ReadonlySet<string>;
   /** Called with every new finding. */
   onFinding: (finding: Finding) => void = () => {};
+  /** The driver's line under way, "" for none. Asked for new findings only: it takes a stack. */
+  lineOf: ((kind: FindingKind) => string) | undefined;
 
-  constructor(device: string, now: Float64Array) {
+  /** `silenced`: rules that nobody wants to hear of. */
+  constructor(device: string, now: Float64Array, silenced: ReadonlySet<string> = new Set()) {
     this.#device = device;
     this.#now = now;
+    this.#silenced = silenced;
   }
 
   /** Forgets everything: what follows is another run. */
@@ -66,6 +77,8 @@ export class FindingLog {
       this.overflowCount++;
       return;
     }
+    if (this.#silenced.has(rule)) return;
+    const line = this.lineOf?.(kind) ?? "";
     const finding: Finding = {
       kind,
       rule,
@@ -74,6 +87,7 @@ export class FindingLog {
       message: text(),
       count: 1,
       atNs: this.#now[0] as number,
+      ...(line === "" ? {} : { line }),
     };
     const byPlace = this.#byRule.get(rule);
     if (byPlace === undefined) this.#byRule.set(rule, new Map([[place, finding]]));

@@ -8,6 +8,8 @@ import { COMMAND, COMMAND_BUS_MASTER, COMMAND_MEMORY_SPACE } from "../pcie/confi
 import type { DeviceDeclaration, DeviceModel, DeviceModule, DevicePort, DeviceSpec } from "../pcie/device-model.ts";
 import { Endpoint } from "../pcie/endpoint.ts";
 import { InterruptController } from "../pcie/interrupt-controller.ts";
+import { checkRuleNames, type SanitizeOptions, silencedRules } from "../sanitize/rule.ts";
+import { allRules } from "../sanitize/rules.ts";
 import { type FrameQueue, FrameQueue as Queue } from "../wire/frame-queue.ts";
 import { OpenWire, WireLane, type WireSink } from "../wire/wire.ts";
 import { DeviceHost } from "./device-host.ts";
@@ -37,6 +39,11 @@ export interface MachineOptions {
   readonly cables?: readonly (readonly [PortName, PortName])[];
   /** What becomes of frames sent on an unconnected port: kept for the test, or only counted. Default "keep". */
   readonly sentFrames?: "keep" | "count";
+  /**
+   * Which rules are minded. Default all of them; `false`: only what the devices themselves see, and nothing is watched on
+   * the driver's side; `{ "unmask-without-recheck": false }`: all but this. `softbar rules` lists them.
+   */
+  readonly sanitize?: SanitizeOptions;
 }
 
 /** Device number and wire port. */
@@ -45,7 +52,7 @@ export type PortName = readonly [device: number, port: number];
 /** What is shared about one function. Structured-cloneable. */
 export interface FunctionTables {
   /** What the driver's side has to know of the declaration; the register tables stay with the device. */
-  readonly declaration: Omit<DeviceDeclaration, "registerMaps">;
+  readonly declaration: Omit<DeviceDeclaration, "registerMaps" | "rules">;
   /** By BAR: what a driver that maps it as raw memory has to know. */
   readonly mappedLimits: Readonly<Record<number, readonly string[]>>;
   /** Raw memory of each BAR, for mapped access. By BAR index. */
@@ -107,6 +114,7 @@ export function createTables(devices: readonly LoadedDevice[], options: MachineO
     throw new RangeError(`${devices.length} devices: a testbed takes ${FUNCTION_LIMIT}`);
   const functions = devices.map((device, index) => functionTables(declarationOf(device), index, options));
   checkCables(functions, options);
+  checkRuleNames(options.sanitize, allRules(devices.map(declarationOf)));
   const arena = Arena.create(options.hostMemoryBytes ?? 64 << 20);
   return {
     options,
@@ -126,7 +134,7 @@ function functionTables(
   const queueBytes = options.wireQueueBytes ?? 4 << 20;
   const bars: Record<number, SharedArrayBuffer> = {};
   for (const bar of declaration.bars) bars[bar.index] = new SharedArrayBuffer(bar.byteLength);
-  const { registerMaps, ...rest } = declaration;
+  const { registerMaps, rules: _rules, ...rest } = declaration;
   const mappedLimits: Record<number, readonly string[]> = {};
   for (const [bar, map] of Object.entries(registerMaps)) {
     mappedLimits[Number(bar)] = mappedAccessLimits(declaration.name, Number(bar), map);
@@ -181,10 +189,12 @@ export class Machine {
   readonly memory: HostMemory;
   readonly interrupts: InterruptController;
   readonly endpoints: readonly Endpoint[];
+  readonly #silenced: ReadonlySet<string>;
   /** Outbound ends of unconnected ports, with the device they belong to. */
   readonly #outbound: { readonly device: number; readonly wire: OpenWire }[] = [];
 
   constructor(devices: readonly LoadedDevice[], tables: MachineTables, wrap: DeviceWrapper = identity) {
+    this.#silenced = silencedRules(tables.options.sanitize);
     const clock: Clock = clockFor(tables);
     this.host = new DeviceHost(clock);
     this.tables = tables;
@@ -208,6 +218,7 @@ export class Machine {
       memory: this.memory,
       interrupts: this.interrupts,
       functionIndex: tables.functionIndex,
+      silenced: this.#silenced,
     });
     const wrapped = wrap(endpoint);
     endpoint.attach(wrapped.model(device.module.create(wrapped.port, device.options)));

@@ -233,6 +233,7 @@ export function mappedAccessLimits(device: string, bar: number, map: RegisterMap
     `${device} BAR${bar} is mapped as raw memory: the device sees stores when it next looks, and no loads at all.`,
     `- A read has no side effect. Needs the accessors to be exact: ${namesOf(exact)}.`,
     "- Several stores to one register between two looks are one write; storing the value that is there is no write.",
+    "- What goes through raw memory is judged by the device alone: sanitizers see accessors, in folded and explored runs.",
   ];
   return lines;
 }

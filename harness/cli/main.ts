@@ -16,12 +16,13 @@ import { withOwnDevices } from "./own-devices.ts";
 import { regs } from "./regs.ts";
 import { replay } from "./replay.ts";
 import { rerun } from "./rerun.ts";
+import { rules } from "./rules.ts";
 import { suggestion } from "./suggest.ts";
 import { helpData, helpOf, parseArguments, type Verb } from "./verb.ts";
 import { version } from "./version.ts";
 import { vm } from "./vm.ts";
 
-const VERBS: readonly Verb[] = [replay, capture, explore, rerun, devices, regs, vm, newVerb];
+const VERBS: readonly Verb[] = [replay, capture, explore, rerun, devices, regs, rules, vm, newVerb];
 const USAGE_ERRORS = [
   UsageError,
   CaptureError,

@@ -51,9 +51,9 @@ export const DMA_CHECKS: CheckGroup = {
         device.dma.ring(bed.pci);
         bed.pci.cpu.delay(device.dma.durationNs);
         await bed.quiesce();
-        const fault = bed.violations.find(({ rule }) => rule === "dma-outside-map");
+        const fault = bed.violations.find(({ rule }) => rule === "dma-after-unmap");
         const hit = /hits conformance buffer 0x[0-9a-f_]+–0x[0-9a-f_]+, which was unmapped/;
-        assert.match(fault?.message ?? "no violation of the rule dma-outside-map", hit);
+        assert.match(fault?.message ?? "no violation of the rule dma-after-unmap", hit);
       },
     },
     {

@@ -169,6 +169,8 @@ export class AsyncSession<Context = unknown> implements DriverSession {
       break;
     }
     this.#inner.failForBrokenRules();
+    const beside = this.#inner.stuck;
+    if (beside !== "") this.stuck = this.stuck === "" ? beside : `${this.stuck}; ${beside}`;
   }
 
   #noteStuck(isForeign: boolean): void {

@@ -3,11 +3,12 @@ import { ExploredMachine, type SetUpState } from "../../emulator/explore/plugged
 import type { GeneratorOnCpu, ModuleOnCpu, Places } from "../../emulator/explore/plugged/further-cpu.ts";
 import type { Actor } from "../../emulator/explore/state.ts";
 import type { Strategy } from "../../emulator/explore/strategy.ts";
-import { PASSED, VIOLATION } from "../../emulator/explore/verdict.ts";
+import { isFailure, PASSED, VIOLATION } from "../../emulator/explore/verdict.ts";
 import type { Interrupt, PciFunction } from "../../emulator/pcie/driver-view.ts";
 import type { Finding } from "../../emulator/run/findings.ts";
 import type { LoadedDevice, MachineOptions } from "../../emulator/run/machine.ts";
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
+import { findingLine } from "./code-line.ts";
 import type { DriverSession } from "./driver-session.ts";
 import { type ExploredBed, type ExploredWireEnd, QUIESCE_NS } from "./explored-bed.ts";
 import { notPromised } from "./plain-functions.ts";
@@ -74,6 +75,9 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     const programs = cpus.map((cpu) => ("module" in cpu ? cpu : this.#withContext(cpu)));
     this.plugged = new ExploredMachine(devices, options, awaitCount, programs);
     this.#exploration = exploration;
+    // A stack for each note of each run would be most of what a search does; violations end one.
+    for (const { findings } of this.plugged.endpoints)
+      findings.lineOf = (kind) => (kind === "violation" ? findingLine() : "");
   }
 
   get machine(): ExploredMachine["explorer"] {
@@ -110,6 +114,7 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   /** A run is about to begin. Returns what the set-up had returned, where it has not to be made again. */
   setBack(): { readonly context: Context } | undefined {
     const { plugged } = this;
+    this.stuck = "";
     for (const worker of plugged.furtherCpus.workers) worker?.leave();
     const saved = this.#saved;
     if (saved === undefined) plugged.reset();
@@ -143,11 +148,15 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     const { execution, machine } = this;
     machine.state.races?.finish();
     recordRaces(sceneOf(this));
-    const broken = this.violations[0]?.message;
-    if (broken === undefined) return;
+    for (const watch of this.plugged.watches) watch.end();
+    const [first] = this.violations;
+    if (first === undefined) return;
+    const broken = first.line === undefined ? first.message : `${first.message} At ${first.line}.`;
+    const beside = `in the same run the driver broke a rule: ${broken}`;
     if (execution.verdict === PASSED) execution.failPlain(new Error(broken));
-    else if (execution.verdict === VIOLATION && !machine.violation.includes(broken))
-      machine.violation += `; in the same run the driver broke a rule: ${broken}`;
+    else if (execution.verdict === VIOLATION && !machine.violation.includes(first.message))
+      machine.violation += `; ${beside}`;
+    else if (isFailure(execution.verdict)) this.stuck = this.stuck === "" ? beside : `${this.stuck}; ${beside}`;
   }
 
   #withContext({ program, handler, name }: GeneratorCpu<Context>): GeneratorOnCpu {

@@ -43,7 +43,7 @@ export abstract class SearchSession implements AnySession {
   abstract readonly machine: Machine;
   abstract readonly execution: Execution;
   onRun: (() => void) | undefined;
-  readonly stuck: string = "";
+  stuck = "";
   /** Stops a run that takes too long; without one, whoever calls has to see to that. */
   limit: RunLimit | undefined;
   readonly #replay = new Replay();

@@ -41,10 +41,13 @@ class Failure {
   }
 }
 
-/** Numbers, and lists of them, depend on how far the run had come. */
+/** Numbers, and lists of them, depend on how far the run had come; so does where the driver was when a card found something. */
 function violationOf({ execution, machine }: AnySession): string {
   if (execution.verdict !== VIOLATION) return "";
-  return machine.violation.replace(/\[[^\]]*\]/g, "[]").replace(/-?(?:0x[\da-f]+|\d+)/gi, "#");
+  return machine.violation
+    .replace(/ At \S+:\d+\./g, "")
+    .replace(/\[[^\]]*\]/g, "[]")
+    .replace(/-?(?:0x[\da-f]+|\d+)/gi, "#");
 }
 
 /** A run that departs from the ordinary order too often for its schedule, and does not fail without the rest. */

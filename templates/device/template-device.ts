@@ -14,6 +14,7 @@ import {
   type RegisterFileSnapshot,
   recordRegisterFindings,
   registerPlace,
+  ruleTable,
 } from "../../emulator/index.ts";
 import * as reg from "./registers.ts";
 
@@ -24,6 +25,13 @@ export const declaration: DeviceDeclaration = {
   bars: [{ index: 0, byteLength: reg.BAR0_BYTE_LENGTH, kind: "memory32", about: "registers" }],
   msix: { vectorCount: 1, bar: 0, tableOffset: 0x800, pendingBitsOffset: 0xc00 },
   registerMaps: { 0: reg.REGISTERS },
+  rules: ruleTable("violation", {
+    "doorbell-refused": [
+      "Rings the doorbell of queues that are off, or with a tail that the ring does not have.",
+      "The device ignores it.",
+      "Set ENTRY_COUNT, then CONTROL.ENABLE, then a tail inside the ring.",
+    ],
+  }),
   timerCount: 0,
   wirePortCount: 0,
 };

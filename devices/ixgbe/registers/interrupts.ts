@@ -48,6 +48,7 @@ const causes: Readonly<Record<Cause, Field>> = {
  * depends on another register, so the device does it after the read and the table declares only the write.
  */
 export const EICR: FieldedRegister<Cause> = fielded("EICR", {
+  interrupt: "acknowledge",
   offset: 0x00800,
   access: "w1c",
   fields: causes,
@@ -66,6 +67,7 @@ export const EICS: FieldedRegister<Cause> = fielded("EICS", {
 });
 
 export const EIMS: FieldedRegister<Cause> = fielded("EIMS", {
+  interrupt: "enable",
   offset: 0x00880,
   access: "w1s",
   fields: causes,
@@ -109,6 +111,7 @@ export const EICS_EX: Register = register("EICS_EX", {
 });
 
 export const EIMS_EX: Register = register("EIMS_EX", {
+  interrupt: "enable",
   offset: 0x00aa0,
   ...vectors,
   access: "w1s",

@@ -51,7 +51,8 @@ export class FoldedRaces {
     this.cpu = cpu;
     for (const link of links) link.cpu = cpu;
     this.functions = tables.functions.map((functionTables, device) => {
-      const driver = new DriverPciFunction(links[device] ?? first, tables, functionTables, memory, cpu);
+      const endpoint = machine.endpoints[device];
+      const driver = new DriverPciFunction(links[device] ?? first, tables, functionTables, memory, cpu, endpoint);
       return exploredFunction(driver, cpu);
     });
   }

@@ -99,7 +99,7 @@ export class ExploredBuffer implements DmaBuffer {
   /** In words of 8 bytes, which land one by one; between them nobody else has a turn unless the store buffer fills. */
   copyFrom(offset: number, source: Uint8Array, sourceOffset: number, byteLength: number): void {
     const cpu = this.#cpu;
-    if (!cpu.isExploring || offset < 0 || offset + byteLength > this.byteLength) {
+    if (!cpu.isExploring || this.#inner.isFreed || offset < 0 || offset + byteLength > this.byteLength) {
       this.#inner.copyFrom(offset, source, sourceOffset, byteLength);
       return;
     }
@@ -122,7 +122,7 @@ export class ExploredBuffer implements DmaBuffer {
 
   copyTo(offset: number, target: Uint8Array, targetOffset: number, byteLength: number): void {
     const cpu = this.#cpu;
-    if (!cpu.isExploring || offset < 0 || offset + byteLength > this.byteLength) {
+    if (!cpu.isExploring || this.#inner.isFreed || offset < 0 || offset + byteLength > this.byteLength) {
       this.#inner.copyTo(offset, target, targetOffset, byteLength);
       return;
     }
@@ -144,7 +144,7 @@ export class ExploredBuffer implements DmaBuffer {
 
   /** False in the set-up, and for an access that the buffer itself refuses. */
   #isExplored(offset: number, byteLength: number): boolean {
-    if (!this.#cpu.isExploring) return false;
+    if (!this.#cpu.isExploring || this.#inner.isFreed) return false;
     return offset >= 0 && offset + byteLength <= this.byteLength && (offset & (byteLength - 1)) === 0;
   }
 }

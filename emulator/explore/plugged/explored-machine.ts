@@ -16,6 +16,10 @@ import {
   Machine as RunMachine,
 } from "../../run/machine.ts";
 import { TestbedError } from "../../run/testbed-error.ts";
+import { type DriverWatch, watchesOf } from "../../sanitize/driver-watch.ts";
+import { isWatching } from "../../sanitize/rule.ts";
+import { watchedFunctions } from "../../sanitize/watched-function.ts";
+import { WatchedInterrupt } from "../../sanitize/watched-interrupt.ts";
 import type { DeviceHook } from "../device-hook.ts";
 import { Execution } from "../execution.ts";
 import type { LinkLatitude, MachineLatitude } from "../latitude.ts";
@@ -47,6 +51,7 @@ export interface SetUpState {
   /** By device: the frames that it has sent, and what its driver has done wrong. */
   readonly sent: readonly (readonly Uint8Array[])[];
   readonly findings: readonly (readonly Finding[])[];
+  readonly watches: readonly unknown[];
   readonly labels: ReadonlyMap<number, { readonly label: string; readonly byteLength: number }>;
   readonly memory: readonly { readonly start: number; readonly bytes: Uint8Array }[];
 }
@@ -74,7 +79,8 @@ export class ExploredMachine {
   /** By device: {@link Iommu.generation} when the set-up had ended. */
   readonly #generations: number[] = [];
   readonly #onLine: ((asserted: boolean) => void)[] = [];
-
+  /** The sanitizers, by device; none where several CPUs share the memory, of which they would see one. */
+  readonly watches: readonly DriverWatch[];
   /** CPU 1 and so on. */
   readonly furtherCpus: FurtherCpus;
 
@@ -127,6 +133,7 @@ export class ExploredMachine {
       this.#links.push(new ExploredLink(this.#folded[device] ?? first, this.cpu, this.addresses, device));
       explorer.device(endpoint.declaration.name, undefined, this.#hook(endpoint, device));
     }
+    this.watches = isWatching(options.sanitize) && programs.length === 0 ? watchesOf(machine) : [];
     this.furtherCpus = new FurtherCpus(explorer, tables, this.addresses, programs);
     this.cpu.reset();
     this.#checkpoint = new Checkpoint(machine);
@@ -154,10 +161,11 @@ export class ExploredMachine {
 
   /** Directs an interrupt of a driver of this testbed at another CPU. */
   direct(interrupt: Interrupt, cpu: number): void {
-    if (!(interrupt instanceof DriverInterrupt)) throw new TestbedError("an interrupt of another testbed");
+    const inner = interrupt instanceof WatchedInterrupt ? interrupt.inner : interrupt;
+    if (!(inner instanceof DriverInterrupt)) throw new TestbedError("an interrupt of another testbed");
     if (!(cpu >= 0 && cpu < this.explorer.cpuNames.length))
       throw new RangeError(`CPU ${cpu}: this run has CPU 0 to ${this.explorer.cpuNames.length - 1}`);
-    this.#machine.interrupts.direct(interrupt.irq, cpu);
+    this.#machine.interrupts.direct(inner.irq, cpu);
   }
 
   get endpoints(): readonly Endpoint[] {
@@ -173,14 +181,17 @@ export class ExploredMachine {
     for (const wire of this.wires) wire?.reset();
     const { tables, memory } = this.#machine;
     this.#drivers = tables.functions.map((functionTables, index) => {
-      return new DriverPciFunction(this.#links[index] as ExploredLink, tables, functionTables, memory, this.cpu);
+      const link = this.#links[index] as ExploredLink;
+      return new DriverPciFunction(link, tables, functionTables, memory, this.cpu, this.endpoints[index]);
     });
-    this.functions = this.#drivers.map((driver) =>
+    for (const watch of this.watches) watch.clear();
+    const functions = this.#drivers.map((driver) =>
       exploredFunction(driver, this.cpu, (start, label, byteLength) => {
         this.labels.set(start, { label, byteLength });
         return () => this.labels.delete(start);
       }),
     );
+    this.functions = watchedFunctions(functions, this.watches);
   }
 
   /** Keeps what the set-up has brought about, so that {@link restore} can take its place in the next runs. */
@@ -194,6 +205,7 @@ export class ExploredMachine {
       interrupts: this.#drivers.map((driver) => driver.save()),
       sent: this.wires.map((wire) => wire?.sent.slice() ?? []),
       findings: this.endpoints.map(({ findings }) => findings.findings.slice()),
+      watches: this.watches.map((watch) => watch.save()),
       labels: new Map(this.labels),
       memory: [...this.labels].map(([start, { byteLength }]) => {
         return { start, bytes: memory.slice(start, start + byteLength) };
@@ -214,6 +226,7 @@ export class ExploredMachine {
       wire?.sent.push(...(state.sent[device] ?? []));
     }
     for (const [device, { findings }] of this.endpoints.entries()) findings.restore(state.findings[device] ?? []);
+    for (const [device, watch] of this.watches.entries()) watch.restore(state.watches[device]);
     this.cpu.resume(state.seenSequence);
     for (const [index, driver] of this.#drivers.entries()) driver.restore(state.interrupts[index] ?? []);
     this.functions = state.functions;

@@ -1,6 +1,7 @@
 import type { DmaBuffer, PciFunction } from "../../pcie/driver-view.ts";
 import type { MachineTables } from "../../run/machine.ts";
 import { TestbedError } from "../../run/testbed-error.ts";
+import { WatchedBuffer } from "../../sanitize/watched-buffer.ts";
 import type { Cpu } from "../cpu.ts";
 import type { CpuName, Machine } from "../machine.ts";
 import type { Actor } from "../state.ts";
@@ -42,8 +43,9 @@ export class Places {
 
   /** A byte of a DMA buffer. Throws RangeError outside of it. */
   memory(buffer: DmaBuffer, offset: number): number {
-    if (!(buffer instanceof ExploredBuffer)) throw new TestbedError("a DMA buffer of another testbed");
-    return buffer.addressOf(offset);
+    const explored = buffer instanceof WatchedBuffer ? buffer.inner : buffer;
+    if (!(explored instanceof ExploredBuffer)) throw new TestbedError("a DMA buffer of another testbed");
+    return explored.addressOf(offset);
   }
 
   /** A register. Throws RangeError for a function or BAR that is not there. */

@@ -1,0 +1,63 @@
+import { iovaName } from "../memory/iommu.ts";
+
+/** Stores are noted in pieces of 16 bytes: no descriptor is smaller. */
+const PIECE_SHIFT = 4;
+/** Larger buffers are no rings; what was stored in them is not noted. */
+const NOTED_BYTES_MAX: number = 1 << 20;
+
+/** A DMA buffer of the driver as the sanitizers know it. */
+export class Allocation {
+  readonly iova: number;
+  readonly byteLength: number;
+  readonly label: string;
+  /** The driver has its raw memory: what goes through that is seen by nobody, so nothing is said of this buffer. */
+  isRaw: boolean;
+  /** By piece: stored to since it was handed over last. */
+  readonly #stored: Uint8Array;
+
+  constructor(iova: number, byteLength: number, label: string, isRaw: boolean) {
+    this.iova = iova;
+    this.byteLength = byteLength;
+    this.label = label === "" ? "buffer" : label;
+    this.isRaw = isRaw;
+    this.#stored = new Uint8Array(byteLength > NOTED_BYTES_MAX ? 0 : (byteLength >> PIECE_SHIFT) + 1);
+  }
+
+  get end(): number {
+    return this.iova + this.byteLength;
+  }
+
+  noteStore(offset: number, byteLength: number): void {
+    const last = (offset + byteLength - 1) >> PIECE_SHIFT;
+    // Beyond the array of a buffer that is too large, an assignment does nothing.
+    for (let piece = offset >> PIECE_SHIFT; piece <= last; piece++) this.#stored[piece] = 1;
+  }
+
+  /** Whether any of the bytes at an IOVA was stored to since they were last handed over. */
+  wasStored(iova: number, byteLength: number): boolean {
+    const last = (iova - this.iova + byteLength - 1) >> PIECE_SHIFT;
+    for (let piece = (iova - this.iova) >> PIECE_SHIFT; piece <= last; piece++)
+      if (this.#stored[piece] !== 0) return true;
+    return false;
+  }
+
+  noteHandedOver(iova: number, byteLength: number): void {
+    const first = (iova - this.iova) >> PIECE_SHIFT;
+    this.#stored.fill(0, first, ((iova - this.iova + byteLength - 1) >> PIECE_SHIFT) + 1);
+  }
+
+  /** "tx ring 0+0x30 (IOVA 0x1_0000_0030)". */
+  nameAt(iova: number): string {
+    return `${this.label}+0x${(iova - this.iova).toString(16)} (IOVA ${iovaName(iova)})`;
+  }
+
+  save(): unknown {
+    return { isRaw: this.isRaw, stored: this.#stored.slice() };
+  }
+
+  restore(state: unknown): void {
+    const { isRaw, stored } = state as { isRaw: boolean; stored: Uint8Array };
+    this.isRaw = isRaw;
+    this.#stored.set(stored);
+  }
+}

@@ -1,0 +1,152 @@
+import type { HostMemory } from "../memory/host-memory.ts";
+import { Iommu } from "../memory/iommu.ts";
+import type { Endpoint } from "../pcie/endpoint.ts";
+import type { EndpointWatch } from "../pcie/endpoint-slot.ts";
+import { registerPlace } from "../registers/finding-text.ts";
+import type { RegisterMap } from "../registers/register-map.ts";
+import type { Machine } from "../run/machine.ts";
+import { InterruptLint } from "./interrupt-lint.ts";
+import * as memoryFindings from "./memory-findings.ts";
+import { MemoryWatch } from "./memory-watch.ts";
+import { RegisterLint } from "./register-lint.ts";
+
+/** One for each function of a machine, in order. */
+export function watchesOf({ endpoints, tables, memory }: Machine): readonly DriverWatch[] {
+  return endpoints.map((endpoint, index) => {
+    const functionTables = tables.functions[index];
+    if (functionTables === undefined) throw new RangeError(`there is no function ${index}`);
+    return new DriverWatch(endpoint, new Iommu(functionTables.iommu), memory);
+  });
+}
+
+/**
+ * The sanitizers of one function: what its driver does, access by access, against what the device has of it. In folded and
+ * explored runs, where the driver's accesses pass through {@link watchedFunction}.
+ */
+export class DriverWatch implements EndpointWatch {
+  readonly memory: MemoryWatch;
+  readonly interrupts: InterruptLint;
+  readonly #endpoint: Endpoint;
+  readonly #maps: readonly (RegisterMap | undefined)[];
+  readonly #lints: readonly (RegisterLint | undefined)[];
+  /** Handlers that were never taken away, by name. */
+  readonly #handlers = new Set<string>();
+  #wasMaster = false;
+
+  /** `iommu` is this watch's own view of the function's. */
+  constructor(endpoint: Endpoint, iommu: Iommu, host: HostMemory) {
+    this.#endpoint = endpoint;
+    this.memory = new MemoryWatch(endpoint, iommu, host);
+    this.interrupts = new InterruptLint(endpoint);
+    const maps: (RegisterMap | undefined)[] = [];
+    for (const [bar, map] of Object.entries(endpoint.declaration.registerMaps)) maps[Number(bar)] = map;
+    this.#maps = maps;
+    this.#lints = maps.map((map) => (map === undefined ? undefined : new RegisterLint(endpoint, map)));
+    this.memory.ownership = endpoint.device.ownership?.(this.memory);
+    endpoint.watch = this;
+  }
+
+  // ---- the device's side --------------------------------------------------------------------------------------------
+
+  arrived(bar: number, offset: number): void {
+    this.#wasMaster ||= this.#endpoint.busMasterEnabled;
+    this.memory.ownership?.onWrite(bar, offset);
+  }
+
+  raised(vector: number): void {
+    this.interrupts.raised(vector);
+  }
+
+  message(data: number): void {
+    this.interrupts.arrived(data);
+  }
+
+  // ---- the driver's -------------------------------------------------------------------------------------------------
+
+  barWritten(bar: number, offset: number, value: number): void {
+    this.interrupts.active();
+    const lint = this.#lints[bar];
+    lint?.written(offset, value);
+    const role = lint?.roleAt(offset);
+    if (role === undefined || value === 0) return;
+    const place = registerPlace(this.#maps[bar] as RegisterMap, offset);
+    if (role === "enable") this.interrupts.unmasked(place);
+    else if (role === "acknowledge") this.interrupts.acknowledged(place);
+  }
+
+  barRead(bar: number, offset: number, value: number): void {
+    this.interrupts.active();
+    const lint = this.#lints[bar];
+    lint?.read(offset, value);
+    const role = lint?.roleAt(offset);
+    if (role === "cause" || role === "acknowledge") this.interrupts.causeRead();
+    this.memory.ownership?.onRead(bar, offset, value);
+  }
+
+  /** Memory was loaded. */
+  looked(): void {
+    this.interrupts.active();
+    this.interrupts.looked();
+    for (const lint of this.#lints) lint?.looked();
+  }
+
+  /** Memory was stored to. */
+  stored(): void {
+    this.interrupts.active();
+    for (const lint of this.#lints) lint?.interrupted();
+  }
+
+  /** The CPU has relaxed, or let time pass. */
+  paused(): void {
+    this.interrupts.active();
+    for (const lint of this.#lints) lint?.paused();
+  }
+
+  interruptTaken(irq: number): void {
+    this.interrupts.taken(irq);
+    this.memory.allSeen();
+  }
+
+  handlerSet(name: string, isSet: boolean): void {
+    if (isSet) this.#handlers.add(name);
+    else this.#handlers.delete(name);
+  }
+
+  /**
+   * The run is over. What a driver has left behind is said if it has turned the card off: if not, it was never closed, which
+   * is its test's business.
+   */
+  end(): void {
+    if (!this.#wasMaster || this.#endpoint.busMasterEnabled) return;
+    for (const allocation of this.memory.allocations) memoryFindings.recordLeak(this.#endpoint, allocation);
+    for (const name of this.#handlers) {
+      this.#endpoint.record("note", "interrupt-not-released", name, () => {
+        return `${name} still has its handler after the driver has turned the card off. An interrupt that is on its way, or shared with another card, calls a driver that is gone. Take the handler away (handle(undefined)) before the memory is freed.`;
+      });
+    }
+  }
+
+  // ---- state --------------------------------------------------------------------------------------------------------
+
+  clear(): void {
+    this.memory.clear();
+    this.interrupts.clear();
+    for (const lint of this.#lints) lint?.clear();
+    this.#handlers.clear();
+    this.#wasMaster = false;
+  }
+
+  save(): unknown {
+    return { memory: this.memory.save(), handlers: [...this.#handlers], wasMaster: this.#wasMaster };
+  }
+
+  /** Back to {@link save}. The lints of single accesses begin anew. */
+  restore(state: unknown): void {
+    const { memory, handlers, wasMaster } = state as { memory: unknown; handlers: string[]; wasMaster: boolean };
+    this.memory.restore(memory);
+    for (const lint of this.#lints) lint?.clear();
+    this.#handlers.clear();
+    for (const name of handlers) this.#handlers.add(name);
+    this.#wasMaster = wasMaster;
+  }
+}

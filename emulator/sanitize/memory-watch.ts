@@ -1,0 +1,200 @@
+import type { HostMemory } from "../memory/host-memory.ts";
+import { DMA_READ, type Iommu } from "../memory/iommu.ts";
+import type { FindingRecorder } from "../registers/finding-text.ts";
+import { Allocation } from "./allocation.ts";
+import { DescriptorRing } from "./descriptor-ring.ts";
+import { type Hold, Holds } from "./holds.ts";
+import * as report from "./memory-findings.ts";
+import type {
+  DescriptorRingView,
+  Handover,
+  MemoryOwnership,
+  TransferView,
+  WatchedRing,
+  WatchedTransfer,
+} from "./ownership.ts";
+import { Transfer } from "./transfer.ts";
+
+/** What one load can take. */
+const WORD_BYTES = 8;
+
+/** See {@link MemoryWatch.save}. */
+interface MemoryState {
+  readonly allocations: readonly (readonly [Allocation, unknown])[];
+  readonly rings: readonly unknown[];
+  readonly transfers: readonly unknown[];
+}
+
+/** Whose the memory of one function is, and what its driver does with memory that is the device's. */
+export class MemoryWatch implements Handover {
+  readonly findings: FindingRecorder;
+  readonly holds: Holds = new Holds();
+  /** The device's part; absent where it tells nothing. */
+  ownership: MemoryOwnership | undefined;
+  readonly #iommu: Iommu;
+  readonly #host: HostMemory;
+  /** By first IOVA. */
+  readonly #allocations = new Map<number, Allocation>();
+  readonly #rings: DescriptorRing[] = [];
+  readonly #transfers: Transfer[] = [];
+
+  /** `iommu` is this watch's own view. */
+  constructor(findings: FindingRecorder, iommu: Iommu, host: HostMemory) {
+    this.findings = findings;
+    this.#iommu = iommu;
+    this.#host = host;
+  }
+
+  // ---- the device ---------------------------------------------------------------------------------------------------
+
+  ring(view: DescriptorRingView): WatchedRing {
+    const ring = new DescriptorRing(view, this);
+    this.#rings.push(ring);
+    return ring;
+  }
+
+  transfer(view: TransferView): WatchedTransfer {
+    const transfer = new Transfer(view, this.holds);
+    this.#transfers.push(transfer);
+    return transfer;
+  }
+
+  allSeen(): void {
+    for (const ring of this.#rings) ring.doneSeen();
+    for (const transfer of this.#transfers) transfer.seen();
+  }
+
+  // ---- the driver ---------------------------------------------------------------------------------------------------
+
+  allocated(iova: number, byteLength: number, label: string, isRaw: boolean): Allocation {
+    const allocation = new Allocation(iova, byteLength, label, isRaw);
+    this.#allocations.set(iova, allocation);
+    return allocation;
+  }
+
+  /** The driver is about to give a buffer back. */
+  beforeFree(allocation: Allocation): void {
+    const { iova, byteLength } = allocation;
+    for (const ring of this.#rings) {
+      const slot = ring.busySlotIn(iova, byteLength);
+      if (slot >= 0) report.recordFreedInFlight(this.findings, ring, slot, allocation, iova);
+      ring.dropMemory(iova, byteLength);
+    }
+    for (let hold = this.holds.find(iova, byteLength); hold !== undefined; hold = this.holds.find(iova, byteLength)) {
+      if (hold.holder.isBusy(hold.slot))
+        report.recordFreedInFlight(this.findings, hold.holder, hold.slot, allocation, hold.iova);
+      this.#drop(hold);
+    }
+    this.#allocations.delete(iova);
+  }
+
+  /** The driver has asked for the raw memory of a buffer. */
+  becameRaw(allocation: Allocation): void {
+    if (allocation.isRaw) return;
+    allocation.isRaw = true;
+    for (const ring of this.#rings) ring.dropMemory(allocation.iova, allocation.byteLength);
+  }
+
+  /**
+   * The driver has just loaded these bytes. Looked at then, and not before: in explored runs others go on until an access has
+   * its turn.
+   */
+  checkLoad(allocation: Allocation, offset: number, byteLength: number): void {
+    if (allocation.isRaw) return;
+    const iova = allocation.iova + offset;
+    const hold = this.holds.find(iova, byteLength);
+    if (hold === undefined || hold.use === "reads") return;
+    if (hold.holder instanceof Transfer && byteLength <= WORD_BYTES) {
+      // Without a descriptor, the last word of what arrives is as good a flag as any: this may be the look for it.
+      hold.holder.seen();
+      return;
+    }
+    report.recordLoad(this.findings, hold, allocation.nameAt(iova), byteLength);
+    this.#drop(hold);
+  }
+
+  /** What up to 8 of them were. */
+  loaded(allocation: Allocation, offset: number, byteLength: number, low: number, high: number): void {
+    if (allocation.isRaw) return;
+    for (const ring of this.#rings) ring.loaded(allocation.iova + offset, byteLength, low, high);
+  }
+
+  /** The same for any number, which are in an array now. */
+  copied(allocation: Allocation, offset: number, target: Uint8Array, targetOffset: number, byteLength: number): void {
+    if (allocation.isRaw || !this.#rings.some((ring) => ring.covers(allocation.iova + offset, byteLength))) return;
+    for (let at = 0; at < byteLength; at++) this.loaded(allocation, offset + at, 1, target[targetOffset + at] ?? 0, 0);
+  }
+
+  /** The driver has just stored to these bytes. */
+  stored(allocation: Allocation, offset: number, byteLength: number): void {
+    allocation.noteStore(offset, byteLength);
+    if (allocation.isRaw) return;
+    const iova = allocation.iova + offset;
+    for (const ring of this.#rings) ring.stored(iova, byteLength, allocation);
+    const hold = this.holds.find(iova, byteLength);
+    if (hold === undefined) return;
+    report.recordStore(this.findings, hold, allocation.nameAt(iova), byteLength);
+    this.#drop(hold);
+  }
+
+  /** Buffers that were never given back. */
+  get allocations(): Iterable<Allocation> {
+    return this.#allocations.values();
+  }
+
+  // ---- for the rings ------------------------------------------------------------------------------------------------
+
+  /** The buffer of this driver that holds all of these bytes. */
+  allocationAt(iova: number, byteLength: number): Allocation | undefined {
+    const there = this.#allocations.get(iova);
+    if (there !== undefined && iova + byteLength <= there.end) return there;
+    for (const each of this.#allocations.values()) if (iova >= each.iova && iova + byteLength <= each.end) return each;
+    return undefined;
+  }
+
+  /** Host memory as the device would read it now. False where nothing is mapped. */
+  readWords(iova: number, words: Int32Array): boolean {
+    const iommu = this.#iommu;
+    const high = Math.floor(iova / 2 ** 32) | 0;
+    if (!iommu.translate(high, (iova % 2 ** 32) | 0, 4 * words.length, DMA_READ) || iommu.offset % 4 !== 0)
+      return false;
+    const memory = this.#host.segment(iommu.segment);
+    if (memory === undefined) return false;
+    const first = iommu.offset >> 2;
+    for (let index = 0; index < words.length; index++) words[index] = memory.words[first + index] as number;
+    return true;
+  }
+
+  // ---- state --------------------------------------------------------------------------------------------------------
+
+  clear(): void {
+    for (const ring of this.#rings) ring.forget();
+    for (const transfer of this.#transfers) transfer.forget();
+    this.holds.clear();
+    this.#allocations.clear();
+  }
+
+  save(): MemoryState {
+    return {
+      allocations: [...this.#allocations.values()].map((each) => [each, each.save()] as const),
+      rings: this.#rings.map((ring) => ring.save()),
+      transfers: this.#transfers.map((transfer) => transfer.save()),
+    };
+  }
+
+  restore(state: unknown): void {
+    this.clear();
+    const { allocations, rings, transfers } = state as MemoryState;
+    for (const [allocation, kept] of allocations) {
+      allocation.restore(kept);
+      this.#allocations.set(allocation.iova, allocation);
+    }
+    for (const [index, ring] of this.#rings.entries()) if (index < rings.length) ring.restore(rings[index]);
+    for (const [index, transfer] of this.#transfers.entries()) transfer.restore(transfers[index]);
+  }
+
+  #drop(hold: Hold): void {
+    if (hold.holder instanceof DescriptorRing) hold.holder.dropHold(hold.slot);
+    else if (hold.holder instanceof Transfer) hold.holder.forget();
+  }
+}

@@ -1,0 +1,166 @@
+import { describe, expect, test } from "vitest";
+import { edu } from "../../devices/edu/index.ts";
+import { ixgbe } from "../../devices/ixgbe/index.ts";
+import type { DmaBuffer } from "../../emulator/pcie/driver-view.ts";
+import { explore } from "../../harness/explore/explore.ts";
+import { frames } from "../../harness/frames.ts";
+import { plugIn } from "../../harness/plug-in.ts";
+import type { Testbed } from "../../harness/testbed.ts";
+import { EduDriver } from "../../scenarios/drivers/edu.ts";
+import { IxgbeDriver } from "../../scenarios/drivers/ixgbe.ts";
+import * as reg from "../../scenarios/drivers/ixgbe-registers.ts";
+import { BUFFER_BYTES, RING_SIZE, SmallIxgbe } from "../corpus/small-ixgbe.ts";
+
+const TDH = 0x06010;
+const FRAME = new Uint8Array(60).fill(0xff);
+const FIRST_SENT = RING_SIZE * BUFFER_BYTES;
+
+const open = (): Promise<Testbed> => plugIn(ixgbe({ linkUpNs: 0 }), { run: "folded" });
+const found = (bed: Testbed): string[] => [...bed.violations, ...bed.notes].map(({ rule }) => rule);
+
+describe("a driver has seen that the card is done", () => {
+  const looks: readonly (readonly [string, (driver: SmallIxgbe) => void])[] = [
+    ["by DD", (driver) => void driver.isSent(0)],
+    ["by a copy of the descriptor", (driver) => driver.txRing.copyTo(0, new Uint8Array(16), 0, 16)],
+    ["by a byte of the descriptor", (driver) => void driver.txRing.read8(reg.TXD_STATUS)],
+    ["by the head", (driver) => void driver.bar.read32(TDH)],
+    ["by its cause", (driver) => void driver.bar.read32(reg.EICR)],
+    ["by switching the queue off", (driver) => driver.stopQueues()],
+    ["by a function-level reset", (driver) => driver.pci.config.functionLevelReset()],
+  ];
+  test.for(looks)("%s", async ([name, look]) => {
+    await using bed = await open();
+    const driver = new SmallIxgbe(bed.pci).open();
+    if (name === "by its cause") driver.bar.write32(reg.IVAR(0), reg.IVAR_INT_ALLOC_VAL << 8);
+    driver.transmit(FRAME);
+    look(driver);
+    driver.buffers.write32(FIRST_SENT, 1);
+    driver.txRing.write32(0, 1);
+    expect(found(bed)).toEqual([]);
+  });
+
+  test("and not by anything else", async () => {
+    await using bed = await open();
+    const driver = new SmallIxgbe(bed.pci).open();
+    driver.transmit(FRAME);
+    driver.bar.read32(reg.STATUS);
+    driver.txRing.read32(reg.TXD_COMMAND);
+    driver.pci.cpu.delay(1e6);
+    driver.buffers.write32(FIRST_SENT, 1);
+    expect(found(bed)).toEqual(["completion-not-checked"]);
+    expect(bed.violations[0]).toMatchObject({ kind: "violation", place: "transmit queue 0", count: 1 });
+    expect(bed.violations[0]?.message).toContain("Store of 4 bytes to packet buffers+0x4000 (IOVA 0x1_0000_8000)");
+    expect(bed.violations[0]?.message).toContain("transmit descriptor 0 of transmit queue 0");
+    expect(bed.violations[0]?.line).toMatch(/^test\/unit\/sanitize\.test\.ts:\d+$/);
+  });
+});
+
+test("neighbours of what is handed over are the driver's", async () => {
+  await using bed = await open();
+  const driver = new SmallIxgbe(bed.pci).open();
+  driver.transmit(FRAME);
+  driver.buffers.write32(FIRST_SENT + 60, 1);
+  driver.txRing.write32(reg.DESCRIPTOR_BYTES, 1);
+  expect(found(bed)).toEqual([]);
+  driver.buffers.write32(FIRST_SENT + 56, 1);
+  expect(found(bed)).toEqual(["completion-not-checked"]);
+});
+
+test("raw memory is the driver's business: a ring whose bytes it has taken is not judged, nor are the buffers behind it", async () => {
+  await using bed = await open();
+  const driver = new SmallIxgbe(bed.pci).open();
+  const raw = new Int32Array(driver.txRing.bytes.buffer, driver.txRing.bytes.byteOffset, 4);
+  driver.transmit(FRAME);
+  // DD, as nobody has seen it being looked at.
+  expect((raw[3] as number) & 1).toBe(1);
+  driver.buffers.write32(FIRST_SENT, 1);
+  expect(found(bed)).toEqual([]);
+});
+
+test("memory that a driver maps itself is not judged either", async () => {
+  await using bed = await plugIn(edu(), { run: "folded" });
+  bed.pci.config.setBusMaster(true);
+  const buffer: DmaBuffer = bed.pci.dma.map(new SharedArrayBuffer(4096), { label: "own" });
+  const bar = bed.pci.bar(0);
+  bar.write64(0x80, BigInt(buffer.iova));
+  bar.write64(0x88, 0x40000n);
+  bar.write64(0x90, 64n);
+  bar.write32(0x98, 1);
+  buffer.write32(0, 1);
+  expect(found(bed)).toEqual([]);
+});
+
+test("what is left behind is said of a driver that has turned its card off, and of no other", async () => {
+  const left = async (isClosed: boolean): Promise<string[]> => {
+    const bed = await open();
+    const driver = new SmallIxgbe(bed.pci).open();
+    driver.stopQueues();
+    if (isClosed) bed.pci.config.setBusMaster(false);
+    await bed.close();
+    await bed.close();
+    return bed.notes.map(({ rule, place }) => `${rule} ${place}`);
+  };
+  expect(await left(false)).toEqual([]);
+  expect(await left(true)).toEqual([
+    "dma-buffer-leaked rx ring",
+    "dma-buffer-leaked tx ring",
+    "dma-buffer-leaked packet buffers",
+  ]);
+});
+
+test("the reference drivers are silent, whatever of them is used", async () => {
+  const traffic = frames(100, { seed: 3, maxByteLength: 3000 });
+  const options = { rxQueueCount: 4, txQueueCount: 2, maxFrameBytes: 9000, vlanStrip: true } as const;
+  for (const interrupts of ["none", "msix"] as const) {
+    const bed = await open();
+    const driver = IxgbeDriver.probe(bed.pci, { ringSize: 32, interrupts, promiscuous: true, ...options });
+    for (const [index, frame] of traffic.entries()) {
+      bed.wire.send(frame);
+      while (!driver.transmit(frame, index % 2)) bed.pci.cpu.relax();
+      if (interrupts === "msix") driver.waitForTraffic(1, index % 4);
+      for (let got = driver.receive(); got !== undefined; got = driver.receive()) expect(got.length).toBeGreaterThan(0);
+      if (index % 25 === 0) driver.statistics();
+      driver.linkChanged();
+    }
+    driver.close();
+    await bed.quiesce();
+    await bed.close();
+    expect(found(bed)).toEqual([]);
+  }
+  for (const waitBy of ["poll", "intx", "msi"] as const) {
+    const bed = await plugIn(edu(), { run: "folded" });
+    const driver = new EduDriver(bed.pci, waitBy);
+    for (let n = 0; n < 8; n++) {
+      driver.factorial(n);
+      driver.copyToCard(FRAME, 8 * n);
+      driver.copyFromCard(new Uint8Array(60), 8 * n);
+    }
+    driver.close();
+    await bed.close();
+    expect(found(bed), waitBy).toEqual([]);
+  }
+});
+
+test("a search fails with the rule and the line of the driver", async () => {
+  const copy = async (does: (buffer: DmaBuffer) => void): Promise<string> => {
+    const failure = explore(edu(), { runs: 5, cure: false }, ({ pci }) => {
+      pci.config.setBusMaster(true);
+      const buffer = pci.dma.alloc(64, { label: "target" });
+      const bar = pci.bar(0);
+      bar.write64(0x80, BigInt(buffer.iova));
+      bar.write64(0x88, 0x40000n);
+      bar.write64(0x90, 64n);
+      bar.write32(0x98, 1);
+      bar.read32(0x20);
+      does(buffer);
+    });
+    return failure.then(
+      () => "passed",
+      (error: Error) => error.message,
+    );
+  };
+  const changed = await copy((buffer) => buffer.write32(8, 1));
+  expect(changed).toContain("Store of 4 bytes to target+0x8");
+  expect(changed).toMatch(/ At test\/unit\/sanitize\.test\.ts:\d+\./);
+  expect(await copy((buffer) => buffer.free())).toContain("was freed while DMA_COMMAND 0x00098 has it");
+});
