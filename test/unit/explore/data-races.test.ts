@@ -13,7 +13,7 @@ import { deriveSeed } from "../../../emulator/run/rng.ts";
 import type { RaceProgram } from "../../../harness/explore/race-program.ts";
 import { Session } from "../../../harness/explore/session.ts";
 import { races } from "../../../scenarios/races/index.ts";
-import { foundBy, RaceOracle } from "./race-oracle.ts";
+import { RaceOracle } from "./race-oracle.ts";
 
 const SCHEDULES = 100;
 
@@ -34,6 +34,15 @@ const MISSING_ORDER: readonly (readonly [string, MemoryModel])[] = [
   ["avail-ring", "relaxed"],
   ["lapped-no-barrier", "relaxed"],
 ];
+
+/** What the detector has found, in the oracle's words. */
+function foundBy({ races }: RaceDetector): Set<string> {
+  const found = new Set<string>();
+  for (let at = 0; at < races.count; at++)
+    for (let byte = 0; byte < (races.byteLength[at] as number); byte++)
+      found.add(`${races.firstSite[at]} ${races.secondSite[at]} ${(races.address[at] as number) + byte}`);
+  return found;
+}
 
 function watched(program: RaceProgram, isFixed: boolean): { session: Session; detector: RaceDetector } {
   const session = new Session(program, isFixed);

@@ -160,8 +160,7 @@ export class RaceOracle extends RaceDetector {
 
   override mayPass(at: number, device: number): void {
     super.mayPass(at, device);
-    const store = this.#entryStore.get(at) as { release: number };
-    store.release = this.#chain(`pushed ${device}`);
+    (this.#entryStore.get(at) as { release: number }).release = this.#chain(`pushed ${device}`);
   }
 
   override dmaLanded(at: number, device: number, address: number, byteLength: number, before: number): void {
@@ -286,16 +285,17 @@ export class RaceOracle extends RaceDetector {
     const { kind, address } = operations[at] as Operation;
     if (kind !== k.LOAD && kind !== k.STORE) return SYNCHRONISES;
     const kinds = operations.map((each) => each.kind);
-    const isFull = isFullBarrier;
     if (isWrite) {
-      const last = kinds.slice(0, at).findLastIndex((each) => isFull(each) || each === k.WMB || each === k.DMA_WMB);
+      const last = kinds
+        .slice(0, at)
+        .findLastIndex((each) => isFullBarrier(each) || each === k.WMB || each === k.DMA_WMB);
       if (last >= 0 && !kinds.slice(last, at).includes(k.STORE)) return SYNCHRONISES;
-      const next = kinds.slice(at + 1).find((each) => isFull(each) || ACCESSES.has(each));
-      return next !== undefined && isFull(next) ? SYNCHRONISES : 0;
+      const next = kinds.slice(at + 1).find((each) => isFullBarrier(each) || ACCESSES.has(each));
+      return next !== undefined && isFullBarrier(next) ? SYNCHRONISES : 0;
     }
-    const last = kinds.slice(0, at).findLastIndex(isFull);
+    const last = kinds.slice(0, at).findLastIndex(isFullBarrier);
     if (last >= 0 && !kinds.slice(last, at).includes(k.LOAD)) return SYNCHRONISES;
-    const holds = (each: number): boolean => isFull(each) || HOLD_LOADS.has(each);
+    const holds = (each: number): boolean => isFullBarrier(each) || HOLD_LOADS.has(each);
     const next = operations.slice(at + 1).find((each) => holds(each.kind) || LOADS.has(each.kind));
     if (next !== undefined) return holds(next.kind) || next.address === address ? SYNCHRONISES : 0;
     // The last load of its program: whether one at another place came before it without a barrier.
@@ -391,12 +391,3 @@ const ACCESSES = new Set([
   k.MMIO_READ,
   k.UNLOCK,
 ]);
-
-/** What the detector has found, in the oracle's words. */
-export function foundBy({ races }: RaceDetector): Set<string> {
-  const found = new Set<string>();
-  for (let at = 0; at < races.count; at++)
-    for (let byte = 0; byte < (races.byteLength[at] as number); byte++)
-      found.add(`${races.firstSite[at]} ${races.secondSite[at]} ${(races.address[at] as number) + byte}`);
-  return found;
-}
