@@ -31,7 +31,14 @@ export interface Bar {
   map(): SharedArrayBuffer;
 }
 
-/** Memory that the device may reach. Offsets in bytes from the buffer's start; values unsigned; out of range throws RangeError. */
+/**
+ * Memory that the device may reach. Offsets in bytes from the buffer's start; values unsigned; out of range throws RangeError.
+ *
+ * A plain accessor makes exactly one access, which nobody tears, repeats or invents (READ_ONCE, WRITE_ONCE; volatile in C),
+ * but orders nothing: a flag is looked at by `readAcquire32`, or by a plain read with `dmaRmb` before the next one, and
+ * set by `writeRelease32`, or behind a write barrier. Two accesses that nothing orders, one of them a write, are a data race,
+ * unless both synchronise so, or the driver says by `cpu.beginRacy` why it does no harm.
+ */
 export interface DmaBuffer {
   readonly byteLength: number;
   /** Address for the device, below 2^48. */

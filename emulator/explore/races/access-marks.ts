@@ -20,7 +20,7 @@ export const DECLARED = 16;
 export const CARD = 32;
 
 /** One half of a race. Sites are numbers: who in the upper byte, and which access of its below. */
-export const ORDINAL_BITS = 24;
+const ORDINAL_BITS = 24;
 /** Devices follow the threads. */
 export const FIRST_DEVICE_SITE = 16;
 

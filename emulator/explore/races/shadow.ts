@@ -16,7 +16,7 @@ const READERS = 4;
 const SPLIT = 5;
 /** From here on what TaskRaces notes. */
 const NOTES = 6;
-export const NOTE_COUNT = 8;
+const NOTE_COUNT = 8;
 const READ_EPOCHS: number = NOTES + NOTE_COUNT;
 const READ_SITES: number = READ_EPOCHS + ACTOR_COUNT;
 const READ_MARKS: number = READ_SITES + ACTOR_COUNT;
