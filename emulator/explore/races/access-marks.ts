@@ -18,6 +18,8 @@ export const DEVICE_DATA = 8;
 export const DECLARED = 16;
 /** Of a whole card. The device of a small program reads memory as a program does: to look for flags too. */
 export const CARD = 32;
+/** With {@link SYNCHRONISES}: by a barrier that is only tried out, to see whether it is the one that is missing. */
+export const TRIED = 64;
 
 /** One half of a race. Sites are numbers: who in the upper byte, and which access of its below. */
 const ORDINAL_BITS = 24;
@@ -55,6 +57,6 @@ export function isRace(
   if (!firstWrites && (second & (SYNCHRONISES | DEVICE_DATA)) === SYNCHRONISES) return false;
   // Where nothing is reordered every plain access may be a flag: only what is written by two at once is sure not to be.
   if (!isRelaxed && reads && isBetweenCpus) return false;
-  // The card fetches what a write has handed over that waited for everything before it.
-  return !((second & CARD) !== 0 && !secondWrites && (first & SYNCHRONISES) !== 0);
+  // A card may poll a word by which descriptors are handed over (OWN). One that a tried barrier makes look so proves nothing.
+  return !((second & CARD) !== 0 && !secondWrites && (first & (SYNCHRONISES | TRIED)) === SYNCHRONISES);
 }

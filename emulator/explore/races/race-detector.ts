@@ -29,6 +29,8 @@ export class RaceDetector {
   readonly shadow: Shadow;
   readonly order: HappensBefore = new HappensBefore();
   readonly checks: AccessChecks;
+  /** True while a barrier is made that is not the driver's own, but tried out. */
+  isTrying = false;
   readonly #state: ExplorerState;
   readonly #marks = new ThreadMarks();
   readonly #tasks: TaskRaces;
@@ -88,13 +90,13 @@ export class RaceDetector {
       case k.MB:
         this.#readBarrier(cpu);
         this.order.writeBarrier(cpu, true);
-        marks.barrier(thread, true);
+        marks.barrier(thread, true, this.isTrying);
         this.#storeLoads.fenced(cpu);
         return;
       case k.WMB:
       case k.DMA_WMB:
         this.order.writeBarrier(cpu, kind === k.WMB);
-        marks.barrier(thread, false);
+        marks.barrier(thread, false, this.isTrying);
         return;
       case k.STORE_RELEASE:
       case k.MMIO_WRITE:
@@ -205,7 +207,7 @@ export class RaceDetector {
     this.#readBarrier(cpu);
     const epoch = this.order.clocks.epochs[cpu] as number;
     this.order.writeBarrier(cpu, true);
-    this.#marks.barrier(thread, true);
+    this.#marks.barrier(thread, true, false);
     this.#storeLoads.fenced(cpu);
     if (!hasWritten) return;
     const release = this.order.publishFenced(cpu);

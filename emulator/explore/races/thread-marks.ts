@@ -1,5 +1,5 @@
 import * as k from "../kinds.ts";
-import { PENDING, SYNCHRONISES } from "./access-marks.ts";
+import { PENDING, SYNCHRONISES, TRIED } from "./access-marks.ts";
 
 /** What an operation says about the access before it. */
 const NOTHING = 0;
@@ -18,7 +18,7 @@ export class ThreadMarks {
   readonly storeSite: Int32Array = new Int32Array(k.THREAD_LIMIT);
   readonly storeAddress: Int32Array = new Int32Array(k.THREAD_LIMIT);
   readonly storeLength: Int32Array = new Int32Array(k.THREAD_LIMIT);
-  /** 1: the next store is the first one behind a write barrier; the next load behind a full one. */
+  /** The next store is the first one behind a write barrier, the next load behind a full one: its mark, or 0. */
   readonly #storeIsFirst = new Uint8Array(k.THREAD_LIMIT);
   readonly #loadIsFirst = new Uint8Array(k.THREAD_LIMIT);
   /** Where the last load was since the last read barrier, or -1; and 1 when there were two places. */
@@ -36,9 +36,9 @@ export class ThreadMarks {
 
   /** The mark of a plain load. It may be pending. */
   load(thread: number, site: number, address: number, byteLength: number): number {
-    const isFirst = this.#loadIsFirst[thread] === 1;
+    const mark = this.#loadIsFirst[thread] as number;
     this.#loadIsFirst[thread] = 0;
-    if (isFirst) return SYNCHRONISES;
+    if (mark !== 0) return mark;
     this.loadSite[thread] = site;
     this.loadAddress[thread] = address;
     this.loadLength[thread] = byteLength;
@@ -46,19 +46,20 @@ export class ThreadMarks {
   }
 
   store(thread: number, site: number, address: number, byteLength: number): number {
-    const isFirst = this.#storeIsFirst[thread] === 1;
+    const mark = this.#storeIsFirst[thread] as number;
     this.#storeIsFirst[thread] = 0;
-    if (isFirst) return SYNCHRONISES;
+    if (mark !== 0) return mark;
     this.storeSite[thread] = site;
     this.storeAddress[thread] = address;
     this.storeLength[thread] = byteLength;
     return PENDING;
   }
 
-  /** A barrier that holds stores back; a full one also loads. */
-  barrier(thread: number, isFull: boolean): void {
-    this.#storeIsFirst[thread] = 1;
-    if (isFull) this.#loadIsFirst[thread] = 1;
+  /** A barrier that holds stores back; a full one also loads. `isTried`: it is not the driver's own. */
+  barrier(thread: number, isFull: boolean, isTried: boolean): void {
+    const mark = isTried ? SYNCHRONISES | TRIED : SYNCHRONISES;
+    this.#storeIsFirst[thread] = mark;
+    if (isFull) this.#loadIsFirst[thread] = mark;
   }
 
   /** What the operation that a thread begins makes of the load that waits: its mark, or -1 while it goes on waiting. */

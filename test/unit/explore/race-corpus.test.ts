@@ -7,7 +7,8 @@ import { deviceOf, othersOf, RACY_DRIVERS, type RacyDriver, setupOf } from "./ra
 const RUNS = 60;
 
 function search(driver: RacyDriver, isWrong: boolean, models: readonly MemoryModel[], runs: number): Promise<unknown> {
-  const options = { setup: setupOf(driver, isWrong), cpus: othersOf(driver, isWrong), models, runs, cure: false };
+  const cure = driver.missing !== undefined;
+  const options = { setup: setupOf(driver, isWrong), cpus: othersOf(driver, isWrong), models, runs, cure };
   return explore(deviceOf(driver), options, (bed, held) => driver.body(bed, held, isWrong));
 }
 
@@ -22,6 +23,7 @@ describe.each(RACY_DRIVERS)("$name", (driver) => {
     expect(sites).toMatch(/\.ts:\d+/);
     expect(sites.split(" | ")).toHaveLength(2);
     expect(failure.model).toBe(driver.models[0]);
+    if (driver.missing !== undefined) expect(failure.message).toContain(`Missing: ${driver.missing}`);
   });
 
   test("is none in the stronger models, and its twin is none in any", async () => {

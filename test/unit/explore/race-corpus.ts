@@ -38,6 +38,8 @@ export interface RacyDriver {
   readonly models: readonly MemoryModel[];
   /** In the words of the finding: the two accesses. */
   readonly between: readonly [RegExp, RegExp];
+  /** The barrier that is said to be missing; none where no barrier cures it. */
+  readonly missing?: string;
   readonly device?: DeviceSpec;
   readonly setup?: (bed: ExploredBed, isWrong: boolean) => unknown;
   readonly body: (bed: ExploredBed, held: Held, isWrong: boolean) => void;
@@ -74,6 +76,7 @@ export const RACY_DRIVERS: readonly RacyDriver[] = [
   {
     name: "a flag between CPUs is set without a write barrier before it",
     models: RELAXED,
+    missing: "dmaWmb in CPU 1 before the write of shared+0x40.",
     between: [/write of CPU 1/, /read of driver/],
     body: (_bed, held) => {
       pollFlag(held);
@@ -88,6 +91,7 @@ export const RACY_DRIVERS: readonly RacyDriver[] = [
   {
     name: "a flag between CPUs is looked at without a read barrier behind it",
     models: RELAXED,
+    missing: "dmaRmb before the read at ",
     between: [/write of CPU 1/, /read of driver/],
     body: (_bed, { pci, memory }, isWrong) => {
       while (memory.read32(FLAG) === 0) pci.cpu.relax();
@@ -177,6 +181,7 @@ export const RACY_DRIVERS: readonly RacyDriver[] = [
   {
     name: "relaxed writes set a copy off without a wmb before them",
     models: RELAXED,
+    missing: "wmb before the MMIO write (relaxed) at ",
     between: [/write of driver/, /DMA read of edu/],
     body: (_bed, held, isWrong) => {
       const { pci, memory } = held;
@@ -193,6 +198,7 @@ export const RACY_DRIVERS: readonly RacyDriver[] = [
   {
     name: "a dmaWmb stands before a relaxed doorbell, which does not wait for it",
     models: RELAXED,
+    missing: "wmb before the MMIO write (relaxed) at ",
     between: [/write of driver/, /DMA read of edu/],
     body: (_bed, held, isWrong) => {
       const { pci, memory } = held;
@@ -210,6 +216,7 @@ export const RACY_DRIVERS: readonly RacyDriver[] = [
   {
     name: "the reader of a sequence lock looks back without a read barrier",
     models: RELAXED,
+    missing: "dmaRmb before the read at ",
     between: [/read of driver/, /read of driver/],
     body: (_bed, { pci, memory }, isWrong) => {
       const { cpu } = pci;
