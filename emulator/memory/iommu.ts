@@ -221,7 +221,7 @@ export class Iommu {
   /** Why an access faults and what lies nearest, as the second half of a sentence: "hits no mapping (nearest: …)". */
   explain(high: number, low: number, byteLength: number): string {
     const iova = addressOf(high, low);
-    const gone = this.#lastEntryCovering(iova);
+    const gone = this.unmappedAt(iova);
     for (const mapping of this.mappings()) {
       const end = mapping.iova + mapping.byteLength;
       if (iova < mapping.iova || iova >= end) continue;
@@ -236,11 +236,6 @@ export class Iommu {
     if (forgotten)
       return `hits no mapping; ${mappingName(forgotten)} has the same low 32 bits: was the high half of the address written?`;
     return `hits no mapping (${nearest === undefined ? "nothing is mapped" : `nearest: ${mappingName(nearest)}`})`;
-  }
-
-  /** Whether a mapping was there, and is not any more. */
-  wasUnmapped(high: number, low: number): boolean {
-    return this.#lastEntryCovering(addressOf(high, low)) !== undefined;
   }
 
   #nearest(iova: number): Mapping | undefined {
@@ -260,9 +255,9 @@ export class Iommu {
     });
   }
 
-  #lastEntryCovering(iova: number): Mapping | undefined {
-    const page = Math.floor((iova - this.tables.baseIova) / IOVA_PAGE_BYTES);
-    const entry = this.#pages[page] ?? 0;
+  /** The mapping that was there, and is not any more. */
+  unmappedAt(iova: number): Mapping | undefined {
+    const entry = this.#pages[Math.floor((iova - this.tables.baseIova) / IOVA_PAGE_BYTES)] ?? 0;
     if (entry === 0 || this.#entries[entry * ENTRY_WORDS + ENTRY_STATE] !== UNMAPPED) return undefined;
     const mapping = this.#mapping(entry);
     return iova >= mapping.iova && iova < mapping.iova + mapping.byteLength ? mapping : undefined;

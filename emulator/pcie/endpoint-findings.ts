@@ -153,8 +153,9 @@ function recordFault(
   byteLength: number,
   words: () => [access: string, did: string, description: DmaDescription | undefined],
 ): void {
-  const place = `IOVA ${iovaName((high >>> 0) * 2 ** 32 + (low >>> 0))}`;
-  const rule = iommu.wasUnmapped(high, low) ? "dma-after-unmap" : "dma-outside-map";
+  const iova = (high >>> 0) * 2 ** 32 + (low >>> 0);
+  const place = `IOVA ${iovaName(iova)}`;
+  const rule = iommu.unmappedAt(iova) !== undefined ? "dma-after-unmap" : "dma-outside-map";
   recorder.record("violation", rule, place, () => {
     const [access, did, description] = words();
     const purpose = description === undefined ? "" : `, for ${description.purpose},`;
