@@ -4,6 +4,7 @@ import { feedHandler } from "../devices/feed-handler/index.ts";
 import { ixgbe } from "../devices/ixgbe/index.ts";
 import type { CatalogueEntry } from "../harness/cli/catalogue.ts";
 import { exanicTarget } from "./replay/exanic-target.ts";
+import { feedHandlerTarget } from "./replay/feed-handler-target.ts";
 import { ixgbeTarget } from "./replay/ixgbe-target.ts";
 
 /** The devices that the command line knows by name, in the order of lists. */
@@ -17,5 +18,5 @@ export const CATALOGUE: readonly CatalogueEntry[] = [
   },
   { name: "exanic", spec: () => exanic(), target: (options) => exanicTarget(options) },
   { name: "edu", spec: () => edu() },
-  { name: "feed-handler", spec: () => feedHandler() },
+  { name: "feed-handler", spec: () => feedHandler(), target: (options) => feedHandlerTarget(options) },
 ];

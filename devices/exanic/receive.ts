@@ -2,7 +2,7 @@ import { copyMemory, MemoryView } from "../../emulator/memory/memory-view.ts";
 import { type DevicePort, FRAME_BAD_FCS } from "../../emulator/pcie/device-model.ts";
 import { fieldOf } from "../../emulator/registers/declare.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
-import { crc32, FCS_BYTE_LENGTH } from "../../emulator/wire/crc32.ts";
+import { crc32OfMemory, FCS_BYTE_LENGTH } from "../../emulator/wire/crc32.ts";
 import { FrameFifo } from "../../emulator/wire/frame-fifo.ts";
 import * as chunks from "./chunks.ts";
 import type { Counters } from "./counters.ts";
@@ -15,9 +15,38 @@ import type { Regions } from "./regions.ts";
 import * as reg from "./registers.ts";
 import { DEFAULT_BUFFER, type Steering } from "./steering.ts";
 
+// Local names: the engine folds a constant of its own module, and looks one of another module up.
+const {
+  RX_CHUNK_BYTE_LENGTH,
+  RX_FILTER_SHIFT,
+  RX_GENERATION_SHIFT,
+  RX_LENGTH_SHIFT,
+  RX_PAYLOAD_BYTE_LENGTH,
+  RX_REGION_SHIFT,
+  RX_STATE_AT,
+  RX_STATUS_CORRUPT,
+  RX_STATUS_HARDWARE_OVERFLOW,
+  RX_STATUS_OK,
+  RX_TIMESTAMP_AT,
+} = chunks;
+const {
+  RX_CHUNKS,
+  RX_CORRUPT,
+  RX_DELIVERED,
+  RX_DROP_ERROR,
+  RX_DROP_FILTER,
+  RX_DROP_NOT_READY,
+  RX_DROP_NO_BUFFER,
+  RX_DROP_OVERFLOW,
+} = counters;
+const FCS_BYTES: number = FCS_BYTE_LENGTH;
+const BAD_FCS: number = FRAME_BAD_FCS;
+const PORTS_OWN: number = DEFAULT_BUFFER;
+const PROMISCUOUS: number = reg.PORT_FLAGS.fields.PROMISCUOUS.mask;
+
 const NS_PER_BYTE = 8 / GIGABITS_PER_SECOND;
 /** Time of a chunk on the wire. */
-const CHUNK_NS = chunks.RX_PAYLOAD_BYTE_LENGTH * NS_PER_BYTE;
+const CHUNK_NS = RX_PAYLOAD_BYTE_LENGTH * NS_PER_BYTE;
 const PREAMBLE_BYTE_LENGTH = 8;
 const HEADER_BYTE_LENGTH = 14;
 /** Beside the flags of the wire: frames were lost in front of this one. */
@@ -63,7 +92,7 @@ export class Receive {
   /** By port: an interrupt is armed, and at which position. */
   readonly #armed = new Uint8Array(reg.PORT_COUNT);
   readonly #armedAt = new Int32Array(reg.PORT_COUNT);
-  readonly #chunk = MemoryView.ofSize(chunks.RX_CHUNK_BYTE_LENGTH);
+  readonly #chunk = MemoryView.ofSize(RX_CHUNK_BYTE_LENGTH);
   /** Words of its payload that are not 0. */
   #filledWords = 0;
   readonly #flagsAt: number;
@@ -87,21 +116,21 @@ export class Receive {
   onFrame(port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
     const { counters: count, link } = this.#parts;
     if (!link.isReady(port)) {
-      count.count(counters.RX_DROP_NOT_READY, -1, port);
+      count.count(RX_DROP_NOT_READY, -1, port);
       return;
     }
     const fifo = this.#fifos[port] as FrameFifo;
     const isBehind = fifo.count > 0;
     const marked = this.#overflowed[port] === 1 ? flags | AFTER_OVERFLOW : flags;
-    if (isBehind || (this.#isPaced && byteLength + FCS_BYTE_LENGTH > chunks.RX_PAYLOAD_BYTE_LENGTH)) {
+    if (isBehind || (this.#isPaced && byteLength + FCS_BYTES > RX_PAYLOAD_BYTE_LENGTH)) {
       if (!fifo.push(memory, offset, byteLength, marked)) {
         this.#overflowed[port] = 1;
-        count.count(counters.RX_DROP_OVERFLOW, count.rxDropped, port);
+        count.count(RX_DROP_OVERFLOW, count.rxDropped, port);
         return;
       }
       this.#overflowed[port] = 0;
       if (!isBehind) this.#goOn(port);
-    } else if (this.#begin(port, memory.bytes, offset, byteLength, marked)) {
+    } else if (this.#begin(port, memory, offset, byteLength, marked)) {
       this.#overflowed[port] = 0;
       while (!this.#writeChunk(port, memory, offset)) {
         // The next chunk of the frame.
@@ -156,7 +185,7 @@ export class Receive {
     const fifo = this.#fifos[port] as FrameFifo;
     while (fifo.peek()) {
       const isBegun = this.#frames[port * FRAME_WORDS + LENGTH] !== 0;
-      if (isBegun || this.#begin(port, fifo.memory.bytes, fifo.offset, fifo.byteLength, fifo.flags)) {
+      if (isBegun || this.#begin(port, fifo.memory, fifo.offset, fifo.byteLength, fifo.flags)) {
         if (!this.#writeChunk(port, fifo.memory, fifo.offset)) {
           this.#port.startTimer(CHUNK_TIMER + port, CHUNK_NS);
           return;
@@ -167,29 +196,29 @@ export class Receive {
   }
 
   /** Decides whether a frame is taken, and where it goes. */
-  #begin(port: number, bytes: Uint8Array, offset: number, byteLength: number, flags: number): boolean {
+  #begin(port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): boolean {
     const { counters: count, regions, steering } = this.#parts;
-    const isDamaged = (flags & FRAME_BAD_FCS) !== 0;
-    if (byteLength < HEADER_BYTE_LENGTH) return this.#refuse(counters.RX_DROP_ERROR, count.rxError, port);
-    if (!this.#isForUs(port, bytes, offset)) return this.#refuse(counters.RX_DROP_FILTER, count.rxIgnored, port);
+    const { bytes } = memory;
+    const isDamaged = (flags & BAD_FCS) !== 0;
+    if (byteLength < HEADER_BYTE_LENGTH) return this.#refuse(RX_DROP_ERROR, count.rxError, port);
+    if (!this.#isForUs(port, bytes, offset)) return this.#refuse(RX_DROP_FILTER, count.rxIgnored, port);
     const buffer = steering.choose(port, bytes, offset, byteLength);
     const region = regions.regionOf(port, buffer);
-    if (!regions.exists(region)) return this.#refuse(counters.RX_DROP_NO_BUFFER, count.rxDropped, port);
-    const crc = crc32(bytes, offset, byteLength);
-    let status = isDamaged ? chunks.RX_STATUS_CORRUPT : chunks.RX_STATUS_OK;
-    if ((flags & AFTER_OVERFLOW) !== 0) status = chunks.RX_STATUS_HARDWARE_OVERFLOW;
+    if (!regions.exists(region)) return this.#refuse(RX_DROP_NO_BUFFER, count.rxDropped, port);
+    const crc = crc32OfMemory(memory, offset, byteLength);
+    let status = isDamaged ? RX_STATUS_CORRUPT : RX_STATUS_OK;
+    if ((flags & AFTER_OVERFLOW) !== 0) status = RX_STATUS_HARDWARE_OVERFLOW;
     const base = port * FRAME_WORDS;
     const frame = this.#frames;
-    frame[base + LENGTH] = byteLength + FCS_BYTE_LENGTH;
+    frame[base + LENGTH] = byteLength + FCS_BYTES;
     frame[base + DONE] = 0;
     frame[base + REGION] = region;
-    const onWireBytes = PREAMBLE_BYTE_LENGTH + byteLength + FCS_BYTE_LENGTH;
+    const onWireBytes = PREAMBLE_BYTE_LENGTH + byteLength + FCS_BYTES;
     frame[base + TIMESTAMP] = this.#parts.clock.cycles(this.#isPaced ? onWireBytes * NS_PER_BYTE : 0);
     frame[base + FCS] = isDamaged ? ~crc : crc;
-    frame[base + STATE] =
-      status | (steering.region << chunks.RX_REGION_SHIFT) | (steering.rule << chunks.RX_FILTER_SHIFT);
-    if (isDamaged) count.count(counters.RX_CORRUPT, count.rxError, port);
-    count.count(counters.RX_DELIVERED, isDamaged ? -1 : count.rx, port);
+    frame[base + STATE] = status | (steering.region << RX_REGION_SHIFT) | (steering.rule << RX_FILTER_SHIFT);
+    if (isDamaged) count.count(RX_CORRUPT, count.rxError, port);
+    count.count(RX_DELIVERED, isDamaged ? -1 : count.rx, port);
     return true;
   }
 
@@ -202,7 +231,7 @@ export class Receive {
   #isForUs(port: number, bytes: Uint8Array, offset: number): boolean {
     const { values } = this.#registers;
     const flags = values[this.#flagsAt + port] as number;
-    if ((flags & reg.PORT_FLAGS.fields.PROMISCUOUS.mask) !== 0 || ((bytes[offset] as number) & 1) !== 0) return true;
+    if ((flags & PROMISCUOUS) !== 0 || ((bytes[offset] as number) & 1) !== 0) return true;
     return (
       threeBytes(bytes, offset) === ((values[this.#macOuiAt + port] as number) & 0xff_ffff) &&
       threeBytes(bytes, offset + 3) === ((values[this.#macNicAt + port] as number) & 0xff_ffff)
@@ -218,28 +247,23 @@ export class Receive {
     const done = frame[base + DONE] as number;
     const region = frame[base + REGION] as number;
     const rest = total - done;
-    const isLast = rest <= chunks.RX_PAYLOAD_BYTE_LENGTH;
-    const length = isLast ? rest : chunks.RX_PAYLOAD_BYTE_LENGTH;
-    this.#fillPayload(memory, offset, total - FCS_BYTE_LENGTH, done, length, frame[base + FCS] as number);
+    const isLast = rest <= RX_PAYLOAD_BYTE_LENGTH;
+    const length = isLast ? rest : RX_PAYLOAD_BYTE_LENGTH;
+    this.#fillPayload(memory, offset, total - FCS_BYTES, done, length, frame[base + FCS] as number);
     const words = this.#chunk.words;
-    words[chunks.RX_TIMESTAMP_AT >> 2] = frame[base + TIMESTAMP] as number;
-    words[chunks.RX_STATE_AT >> 2] =
+    words[RX_TIMESTAMP_AT >> 2] = frame[base + TIMESTAMP] as number;
+    words[RX_STATE_AT >> 2] =
       (frame[base + STATE] as number) |
-      ((isLast ? length : 0) << chunks.RX_LENGTH_SHIFT) |
-      (regions.generation(region) << chunks.RX_GENERATION_SHIFT);
+      ((isLast ? length : 0) << RX_LENGTH_SHIFT) |
+      (regions.generation(region) << RX_GENERATION_SHIFT);
     regions.locate(region);
     // Payload first, then the info word, its upper half last: a driver that sees the generation finds the rest. And all
     // of it behind what was written before: a driver concludes from an old chunk that newer ones are untouched.
-    const { RX_CHUNK_BYTE_LENGTH, RX_STATE_AT } = chunks;
     this.#port.dmaWrite(regions.high, regions.low, this.#chunk, 0, RX_CHUNK_BYTE_LENGTH, RX_STATE_AT);
     const position = regions.position(region);
     regions.advance(region);
-    count.count(counters.RX_CHUNKS, -1, port);
-    if (
-      this.#armed[port] === 1 &&
-      this.#armedAt[port] === position &&
-      region === regions.regionOf(port, DEFAULT_BUFFER)
-    )
+    count.count(RX_CHUNKS, -1, port);
+    if (this.#armed[port] === 1 && this.#armedAt[port] === position && region === regions.regionOf(port, PORTS_OWN))
       this.#fire(port);
     frame[base + DONE] = done + length;
     if (isLast) frame[base + LENGTH] = 0;
@@ -264,7 +288,9 @@ export class Receive {
     // The last word of a length that is no multiple of four: its end is not copied over.
     if (first < this.#filledWords) words[first] = 0;
     if (ofFrame > 0) copyMemory(chunk, 0, memory, offset + done, ofFrame);
-    for (let at = ofFrame; at < length; at++) chunk.bytes[at] = fcs >>> (8 * (done + at - byteLength));
+    // A chunk begins at a whole word of the frame, and most frames end at one.
+    if (length - ofFrame === FCS_BYTES && (ofFrame & 3) === 0) words[ofFrame >> 2] = fcs;
+    else for (let at = ofFrame; at < length; at++) chunk.bytes[at] = fcs >>> (8 * (done + at - byteLength));
   }
 
   // ---- interrupts --------------------------------------------------------------------------------------------------
@@ -278,7 +304,7 @@ export class Receive {
     const position = regions.positionOf(fieldOf(value, GENERATION), fieldOf(value, CHUNK));
     this.#armedAt[port] = position;
     this.#armed[port] = 1;
-    const region = regions.regionOf(port, DEFAULT_BUFFER);
+    const region = regions.regionOf(port, PORTS_OWN);
     if (regions.isWritten(region, position)) this.#fire(port);
   }
 

@@ -9,6 +9,8 @@ import * as reg from "./registers.ts";
 /** {@link Steering.choose} says so where no rule and no hash has its say: the region of PORT_RX_DMA_BASE. */
 export const DEFAULT_BUFFER = -1;
 
+// A local name: the engine folds a constant of its own module, and looks one of another module up.
+const HASH_ENABLE = reg.PORT_HASH_CONFIG.fields.ENABLE.mask;
 const HASH_PORTS = 0;
 const HASH_ADDRESSES = 1;
 const TAGGED = 0x10;
@@ -71,7 +73,7 @@ export class Steering {
     this.region = 0;
     this.rule = 0;
     const hash = this.#registers.values[this.#hashAt + port] as number;
-    const isHashed = (hash & reg.PORT_HASH_CONFIG.fields.ENABLE.mask) !== 0;
+    const isHashed = (hash & HASH_ENABLE) !== 0;
     if (!isHashed && (this.#hasMacRules[port] as number) + (this.#hasIpRules[port] as number) === 0)
       return DEFAULT_BUFFER;
     this.#headers.parse(bytes, offset, byteLength);
@@ -146,7 +148,7 @@ export class Steering {
   #checkHash(index: number, value: number): void {
     const mask = fieldOf(value, reg.PORT_HASH_CONFIG.fields.MASK);
     const kind = fieldOf(value, reg.PORT_HASH_CONFIG.fields.FUNCTION);
-    const isOn = (value & reg.PORT_HASH_CONFIG.fields.ENABLE.mask) !== 0;
+    const isOn = (value & HASH_ENABLE) !== 0;
     if (isOn && ((mask & (mask + 1)) !== 0 || mask >= reg.FILTER_BUFFER_COUNT || kind >= reg.HASH_FUNCTION_COUNT))
       recordHashConfig(this.#port, index, value, mask, kind);
   }

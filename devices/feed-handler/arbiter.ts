@@ -95,6 +95,11 @@ export class Arbiter {
     this.#moveTo(sequence);
   }
 
+  /** Packets that wait behind a hole. */
+  get heldCount(): number {
+    return this.#heldCount;
+  }
+
   /** True when a packet that waited is not behind a hole any more: {@link release} is due before the next frame. */
   get isReady(): boolean {
     const oldest = this.#oldestHeld();

@@ -36,11 +36,17 @@ export function create(port: DevicePort, options: FeedHandlerOptions = {}): Devi
 }
 
 const ALL_ONES = -1;
+/** What `statistics` counts; a frame that came in is in `framesTaken` or in `framesDropped`. */
+const TOTAL_NAMES = ["framesTaken", "bytesTaken", "framesDropped", "dmaErrors"] as const;
+const FRAMES_TAKEN = 0;
+const BYTES_TAKEN = 1;
+const FRAMES_DROPPED = 2;
+const DMA_ERRORS = 3;
 const CONTROL: number = reg.FEED_HANDLER_REGISTER_MAP.ordinal(reg.CONTROL);
 /** Events that a lossless source leaves room for: more than the messages of a packet with whatever they set off. */
 const ROOM_FOR_EVENTS = 128;
 const { ENABLE, RESET, CLEAR_BOOK } = reg.CONTROL.fields;
-const { BUSY, STALLED } = reg.STATUS.fields;
+const { BUSY, GAP, STALLED } = reg.STATUS.fields;
 
 class FeedHandler implements DeviceModel {
   readHigh = 0;
@@ -52,8 +58,8 @@ class FeedHandler implements DeviceModel {
   readonly #orders: Orders;
   readonly #triggers: Triggers;
   readonly #pipeline: Pipeline;
-  #framesTaken = 0;
-  #dmaErrors = 0;
+  /** For people: by the names in TOTAL_NAMES. */
+  readonly #totals = new Float64Array(TOTAL_NAMES.length);
 
   constructor(port: DevicePort, options: FeedHandlerOptions) {
     const all = { ...DEFAULTS, ...options };
@@ -135,8 +141,10 @@ class FeedHandler implements DeviceModel {
     }
     if ((value & CLEAR_BOOK.mask) !== 0) {
       this.#registers.set(reg.CONTROL, value & ~CLEAR_BOOK.mask);
-      this.#pipeline.clear();
+      this.#pipeline.startAnew();
       this.#table.clear();
+      // In the same step: one that was cleared before it would let triggers fire on the old book, one after it hide the next gap.
+      this.#registers.set(reg.STATUS, this.#registers.get(reg.STATUS) & ~GAP.mask);
     }
   }
 
@@ -158,13 +166,20 @@ class FeedHandler implements DeviceModel {
 
   onFrame(line: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
     const isOn = ((this.#registers.values[CONTROL] as number) & ENABLE.mask) !== 0;
-    if (byteLength > MAX_STANDARD_FRAME_BYTE_LENGTH) this.#countLine(reg.LINE_BAD, line);
-    else if (!isOn || !this.#pipeline.take(line, memory, offset, byteLength, flags))
+    const isTooLong = byteLength > MAX_STANDARD_FRAME_BYTE_LENGTH;
+    if (!isTooLong && (!isOn || !this.#pipeline.take(line, memory, offset, byteLength, flags))) {
       this.#countLine(reg.LINE_DROPPED, line);
-    else {
-      this.#framesTaken++;
-      this.#pipeline.run();
+      this.#add(FRAMES_DROPPED, 1);
+      return;
     }
+    this.#add(FRAMES_TAKEN, 1);
+    this.#add(BYTES_TAKEN, byteLength);
+    if (isTooLong) this.#countLine(reg.LINE_BAD, line);
+    else this.#pipeline.run();
+  }
+
+  #add(total: number, amount: number): void {
+    this.#totals[total] = (this.#totals[total] as number) + amount;
   }
 
   /** Room for a frame, and for the events that it leads to: a replayer that waits for it loses nothing. */
@@ -182,7 +197,7 @@ class FeedHandler implements DeviceModel {
   onDmaReadError(): void {}
 
   onDmaWriteError(): void {
-    this.#dmaErrors++;
+    this.#add(DMA_ERRORS, 1);
   }
 
   describeWrite(high: number, low: number): DmaDescription | undefined {
@@ -196,7 +211,7 @@ class FeedHandler implements DeviceModel {
   /** All kinds of reset alike; the counters for people go on. */
   #reset(): void {
     this.#registers.reset();
-    this.#pipeline.clear();
+    this.#pipeline.reset();
     this.#channels.reset();
     this.#orders.reset();
     this.#table.reset();
@@ -216,7 +231,8 @@ class FeedHandler implements DeviceModel {
 
   /** Since the card was plugged in. */
   statistics(): Record<string, number> {
-    return { framesTaken: this.#framesTaken, eventsWritten: this.#channels.writtenCount, dmaErrors: this.#dmaErrors };
+    const totals = TOTAL_NAMES.map((name, index) => [name, this.#totals[index] as number] as const);
+    return { ...Object.fromEntries(totals), eventsWritten: this.#channels.writtenCount };
   }
 
   snapshot(): unknown {
@@ -227,7 +243,7 @@ class FeedHandler implements DeviceModel {
       table: this.#table.snapshot(),
       orders: this.#orders.snapshot(),
       pipeline: this.#pipeline.snapshot(),
-      counts: [this.#framesTaken, this.#dmaErrors],
+      totals: this.#totals.slice(),
     } satisfies FeedHandlerState;
   }
 
@@ -239,7 +255,7 @@ class FeedHandler implements DeviceModel {
     this.#table.restore(saved.table);
     this.#orders.restore(saved.orders);
     this.#pipeline.restore(saved.pipeline);
-    [this.#framesTaken, this.#dmaErrors] = saved.counts;
+    this.#totals.set(saved.totals);
   }
 }
 
@@ -250,5 +266,5 @@ interface FeedHandlerState {
   readonly table: BookTableState;
   readonly orders: OrdersState;
   readonly pipeline: PipelineState;
-  readonly counts: [framesTaken: number, dmaErrors: number];
+  readonly totals: Float64Array;
 }

@@ -18,6 +18,8 @@ const SLOT = 1;
 const PRICE = 2;
 const SIZE = 3;
 const SOURCE = 4;
+/** 1: a trigger decided on it from a book that has been given up since. */
+const IS_DOUBTED = 5;
 const ORDER_WORDS = 8;
 /** Source of an order that a driver sent by its doorbell; otherwise it is the number of the trigger. */
 export const FROM_DRIVER = -1;
@@ -33,6 +35,8 @@ const BY_BUSY = 5;
 const BY_TEMPLATE = 6;
 
 const { GAP } = reg.STATUS.fields;
+/** Say where numbers go in a template. */
+const PATCHED: readonly Register[] = [reg.TEMPLATE_PRICE_AT, reg.TEMPLATE_SIZE_AT, reg.TEMPLATE_SEQUENCE_AT];
 
 /**
  * The transmit stage: orders that were decided on wait here for transmitNs, then pass the last gate before the wire. The
@@ -72,6 +76,17 @@ export class Orders {
     words[at + PRICE] = price;
     words[at + SIZE] = size;
     words[at + SOURCE] = source;
+    words[at + IS_DOUBTED] = 0;
+  }
+
+  /** The book is given up: what triggers decided on is stopped at the gate. A driver's own orders go on. */
+  doubtTriggered(): void {
+    const { ring } = this;
+    const { words } = ring.memory;
+    for (let nth = 0; nth < ring.count; nth++) {
+      const at = ring.wordOf(ring.indexOf(nth));
+      if (words[at + SOURCE] !== FROM_DRIVER) words[at + IS_DOUBTED] = 1;
+    }
   }
 
   /** The oldest order is at the gate: it goes onto the wire, or nowhere. */
@@ -85,9 +100,10 @@ export class Orders {
     const price = words[at + PRICE] as number;
     const size = words[at + SIZE] as number;
     const source = words[at + SOURCE] as number;
+    const isDoubted = words[at + IS_DOUBTED] === 1;
     ring.pop();
     this.#clock.count(TRANSMIT_STAGE, ring.enteredNs, index);
-    const reason = this.#judge(template, slot, price, size, source);
+    const reason = isDoubted ? BY_GAP : this.#judge(template, slot, price, size, source);
     if (reason === NO_REASON) this.#send(template, slot, price, size, source);
     else this.#reject(reason, template, slot, price, size, source);
   }
@@ -130,6 +146,11 @@ export class Orders {
     const { LENGTH } = reg.TEMPLATE_FRAME.fields;
     const length = fieldOf(registers.get(reg.TEMPLATE_FRAME, template), LENGTH);
     if (length < MIN_FRAME_BYTE_LENGTH || length > TEMPLATE_BYTE_LENGTH) return BY_TEMPLATE;
+    // Without its price an order must not go out, whatever stands there in the template.
+    for (const register of PATCHED) {
+      const at = registers.get(register, template);
+      if (at !== 0 && at + 4 > length) return BY_TEMPLATE;
+    }
     return this.#isWithinRate() ? NO_REASON : BY_RATE;
   }
 
@@ -157,9 +178,9 @@ export class Orders {
     const from = template * TEMPLATE_BYTE_LENGTH;
     for (let at = 0; at < byteLength; at++) frame.bytes[at] = this.templates.bytes[from + at] as number;
     const number = registers.get(reg.ORDER_SEQUENCE);
-    this.#patch(reg.TEMPLATE_PRICE_AT, template, price, byteLength);
-    this.#patch(reg.TEMPLATE_SIZE_AT, template, size, byteLength);
-    this.#patch(reg.TEMPLATE_SEQUENCE_AT, template, number, byteLength);
+    this.#patch(reg.TEMPLATE_PRICE_AT, template, price);
+    this.#patch(reg.TEMPLATE_SIZE_AT, template, size);
+    this.#patch(reg.TEMPLATE_SEQUENCE_AT, template, number);
     if ((description & CHECKSUMS.mask) !== 0) this.#computeChecksum(byteLength);
     registers.set(reg.ORDER_SEQUENCE, (number + 1) | 0);
     registers.set(reg.ORDERS_SENT, (registers.get(reg.ORDERS_SENT) + 1) | 0);
@@ -167,9 +188,9 @@ export class Orders {
     this.#report(EVENT_ORDER_SENT, 0, template, slot, price, size, source, number);
   }
 
-  #patch(register: Register, template: number, value: number, byteLength: number): void {
+  #patch(register: Register, template: number, value: number): void {
     const at = this.#registers.get(register, template);
-    if (at === 0 || at + 4 > byteLength) return;
+    if (at === 0) return;
     const { bytes } = this.#frame;
     bytes[at] = value >>> 24;
     bytes[at + 1] = value >>> 16;

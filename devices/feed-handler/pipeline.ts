@@ -10,7 +10,7 @@ import type { Channels } from "./channels.ts";
 import type { StageLatencies } from "./declaration.ts";
 import type { HardwareClock } from "./hardware-clock.ts";
 import { FROM_DRIVER, type Orders } from "./orders.ts";
-import { RecordRing } from "./record-ring.ts";
+import { headNs, isDue, RecordRing } from "./record-ring.ts";
 import * as reg from "./registers.ts";
 import type { Triggers } from "./triggers.ts";
 
@@ -141,9 +141,9 @@ export class Pipeline implements MessageSink {
     } else this.run();
   }
 
-  /** Messages, decisions and orders are on their way. */
+  /** Messages, decisions and orders are on their way, or packets wait behind a hole. */
   get isBusy(): boolean {
-    return this.#packets.count + this.#messages.count + this.pendingOrders > 0;
+    return this.#packets.count + this.arbiter.heldCount + this.#messages.count + this.pendingOrders > 0;
   }
 
   get pendingOrders(): number {
@@ -155,15 +155,21 @@ export class Pipeline implements MessageSink {
     return (this.#place[0] as number) > 0 && this.#place[1] === NOT_BEGUN && this.#mustWait();
   }
 
-  /** What is on its way is gone, and the next packet is the first. */
-  clear(): void {
+  /** The feed starts anew: what is on its way from the lines to the triggers is gone, and the next packet is the first. */
+  startAnew(): void {
     this.arbiter.clear();
     this.#packets.clear();
     this.#messages.clear();
     this.#parts.triggers.ring.clear();
-    this.#parts.orders.ring.clear();
+    this.#parts.orders.doubtTriggered();
     this.#place.fill(0);
-    this.#port.stopTimer(0);
+    this.#plan();
+  }
+
+  /** Nothing is on its way any more. */
+  reset(): void {
+    this.#parts.orders.ring.clear();
+    this.startAnew();
   }
 
   /** The one step that is due and furthest on its way; false when none is. */
@@ -380,14 +386,6 @@ export class Pipeline implements MessageSink {
     this.#place.set(state.place);
     this.#nextNs.set(state.nextNs);
   }
-}
-
-function isDue(ring: RecordRing, nowNs: number): boolean {
-  return ring.count > 0 && (ring.dueNs[ring.indexOf(0)] as number) <= nowNs;
-}
-
-function headNs(ring: RecordRing): number {
-  return ring.count === 0 ? Number.POSITIVE_INFINITY : (ring.dueNs[ring.indexOf(0)] as number);
 }
 
 export interface PipelineState {

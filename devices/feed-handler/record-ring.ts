@@ -76,6 +76,16 @@ export class RecordRing {
   }
 }
 
+/** Whether the oldest record leaves now, or should have left. */
+export function isDue(ring: RecordRing, nowNs: number): boolean {
+  return ring.count > 0 && (ring.dueNs[ring.indexOf(0)] as number) <= nowNs;
+}
+
+/** When the oldest record leaves; Infinity without one. */
+export function headNs(ring: RecordRing): number {
+  return ring.count === 0 ? Number.POSITIVE_INFINITY : (ring.dueNs[ring.indexOf(0)] as number);
+}
+
 /** Plain data. An empty ring has nothing but its place. */
 export interface RecordRingState {
   readonly place: Int32Array;

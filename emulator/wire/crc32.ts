@@ -4,6 +4,8 @@
  * 2005): eight table look-ups advance eight bytes.
  */
 
+import type { MemoryView } from "../memory/memory-view.ts";
+
 /** Bytes of the frame check sequence at the end of a frame. */
 export const FCS_BYTE_LENGTH = 4;
 
@@ -58,6 +60,39 @@ export function crc32(bytes: Uint8Array, offset: number, byteLength: number, pre
     register = (register >>> 8) ^ (tables[(register ^ (bytes[at] as number)) & 0xff] as number);
   }
   return ~register;
+}
+
+/** {@link crc32} over a piece of memory: by words where `offset` is a multiple of 4, in little more than half of the time. */
+export function crc32OfMemory(memory: MemoryView, offset: number, byteLength: number): number {
+  if ((offset & 3) !== 0) return crc32(memory.bytes, offset, byteLength);
+  const tables = TABLES;
+  const { words } = memory;
+  const end = (offset + byteLength) >> 2;
+  let register = -1;
+  let at = offset >> 2;
+  for (; ((at + 1) | 0) < end; at = (at + 2) | 0) {
+    const low = register ^ (words[at] as number);
+    const high = words[(at + 1) | 0] as number;
+    // In brackets: the half that does not wait for the register of the round before comes first.
+    const ofHigh =
+      (tables[0x300 + (high & 0xff)] as number) ^
+      (tables[0x200 + ((high >>> 8) & 0xff)] as number) ^
+      (tables[0x100 + ((high >>> 16) & 0xff)] as number) ^
+      (tables[high >>> 24] as number);
+    register =
+      (tables[0x700 + (low & 0xff)] as number) ^
+      (tables[0x600 + ((low >>> 8) & 0xff)] as number) ^
+      ((tables[0x500 + ((low >>> 16) & 0xff)] as number) ^ ((tables[0x400 + (low >>> 24)] as number) ^ ofHigh));
+  }
+  if (at < end) {
+    const low = register ^ (words[at] as number);
+    register =
+      (tables[0x300 + (low & 0xff)] as number) ^
+      (tables[0x200 + ((low >>> 8) & 0xff)] as number) ^
+      ((tables[0x100 + ((low >>> 16) & 0xff)] as number) ^ (tables[low >>> 24] as number));
+  }
+  const done = (end << 2) - offset;
+  return done === byteLength ? ~register : crc32(memory.bytes, end << 2, byteLength - done, ~register);
 }
 
 /** Puts the FCS of the frame of `byteLength` bytes at `offset` into the four bytes behind it. */

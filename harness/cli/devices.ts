@@ -27,7 +27,10 @@ export const devices: Verb = {
   async run(given, catalogue) {
     const listed = await Promise.all(catalogue.map(describe));
     if (given.has("json")) console.log(JSON.stringify({ devices: listed }));
-    else for (const device of listed) console.log(textOf(device));
+    else {
+      const width = Math.max(...listed.map(({ name }) => name.length));
+      for (const device of listed) console.log(textOf(device, width));
+    }
     return EXIT_PASSED;
   },
 };
@@ -47,8 +50,8 @@ async function describe(entry: CatalogueEntry): Promise<ListedDevice> {
   };
 }
 
-function textOf(device: ListedDevice): string {
+function textOf(device: ListedDevice, width: number): string {
   const ports = `${device.wirePorts} x ${device.gigabitsPerSecond} Gb/s`;
   const wire = device.wirePorts === 0 ? "no wire" : ports;
-  return `${device.name.padEnd(8)} ${device.pciId}  ${wire.padEnd(11)}  ${`${device.registers}`.padStart(5)} registers  ${device.about}`;
+  return `${device.name.padEnd(width)} ${device.pciId}  ${wire.padEnd(11)}  ${`${device.registers}`.padStart(5)} registers  ${device.about}`;
 }

@@ -24,8 +24,12 @@ export function replayText(report: ReplayReport, paint: Paint): string {
     ...dropRows(report, paint),
     ...paceRows(report),
     ...damageRows(report),
-    ...feedRows(report.feed),
+    // A driver that sees no frames has no feed to tell of, but what its card says.
+    ...(report.card !== undefined && report.feed.otherFrames + report.feed.udpFrames === 0
+      ? []
+      : feedRows(report.feed)),
     ...streamRows(report),
+    ...cardRows(report),
     ...decoderRows(report),
     ["driver", driverText(report, paint)],
     ...[...notesOf(report), ...streamNotes(report)].map((text): Row => ["note", text]),
@@ -151,6 +155,14 @@ function rangesText(ranges: readonly (readonly [number, number])[]): string {
     .slice(0, RANGE_LIMIT)
     .map(([first, end]) => (end - first === 1 ? `${first}` : `${first}–${end - 1}`));
   return `${texts.join(", ")}${ranges.length > RANGE_LIMIT ? ", …" : ""}`;
+}
+
+/** What the driver says in its card's own terms: a row for each group of counts. */
+function cardRows({ card = {} }: ReplayReport): Row[] {
+  return Object.entries(card).map(([group, counts]): Row => {
+    const texts = Object.entries(counts).map(([what, count]) => `${grouped(count)} ${what}`);
+    return [group, texts.join(", ")];
+  });
 }
 
 /** The decoder's own report: field by field where it has fields. */

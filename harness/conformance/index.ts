@@ -14,3 +14,4 @@ export {
 } from "./conformance.ts";
 export { determinism } from "./determinism.ts";
 export type { DeviceUnderTest, RunMode } from "./device-under-test.ts";
+export { registerTable } from "./register-table.ts";

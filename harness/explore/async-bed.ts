@@ -29,8 +29,8 @@ export class AsyncBed implements ExploredBed {
     return this.#inner.wire;
   }
 
-  wireOf(device: number): ExploredWireEnd {
-    return this.#inner.wireOf(device);
+  wireOf(device: number, port = 0): ExploredWireEnd {
+    return this.#inner.wireOf(device, port);
   }
 
   direct(interrupt: Interrupt, cpu: number): void {

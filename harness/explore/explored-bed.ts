@@ -6,9 +6,10 @@ export interface ExploredBed extends ExploredWaits {
   /** The first function. */
   readonly pci: PciFunction;
   readonly functions: readonly PciFunction[];
-  /** The first wire of the first device that has one. */
+  /** The first wire port of the first device that has one which no cable takes. */
   readonly wire: ExploredWireEnd;
-  wireOf(device: number): ExploredWireEnd;
+  /** A wire port that no cable takes, port 0 unless another is named. Throws RangeError when it is not there. */
+  wireOf(device: number, port?: number): ExploredWireEnd;
   /** Directs an interrupt at another CPU (irq_set_affinity), which has to have a handler for it. */
   direct(interrupt: Interrupt, cpu: number): void;
   /** Lets the devices come to rest: rings drained, nothing on its way. In an async body no other task goes on meanwhile. */

@@ -186,14 +186,14 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   }
 
   get wire(): ExploredWireEnd {
-    const wire = this.plugged.wires.find((each) => each !== undefined);
+    const wire = this.plugged.wires.first();
     if (wire === undefined) throw new TestbedError("no device of this testbed has a wire");
     return wire;
   }
 
-  wireOf(device: number): ExploredWireEnd {
-    const wire = this.plugged.wires[device];
-    if (wire === undefined) throw new RangeError(`device ${device} has no wire`);
+  wireOf(device: number, port = 0): ExploredWireEnd {
+    const wire = this.plugged.wires.open(device, port);
+    if (wire === undefined) throw new RangeError(`device ${device} has no wire port ${port} that no cable takes`);
     return wire;
   }
 

@@ -121,6 +121,12 @@ export function checkReplayOptions(options: ReplayOptions): void {
   if (!(loopGapNs >= 0)) throw new RangeError(`a gap of ${loopGapNs} ns between two passes makes no sense.`);
   if (window !== undefined) checkWindow(window);
   checkStreamOptions(options);
+  if (options.target.deliversFrames === false && (asksForStreams(options) || options.decoderUrl !== undefined)) {
+    const { name } = options.target.device;
+    throw new RangeError(
+      `${name} keeps frames to itself: there are none to decode, or to arbitrate, recover and book.`,
+    );
+  }
   if (loopCount > 1 && asksForStreams(options)) {
     throw new RangeError("every pass has the same sequence numbers: arbitration, recovery and books take one pass.");
   }

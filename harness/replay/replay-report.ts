@@ -15,7 +15,12 @@ import type { StreamsReport } from "./streams/stream-report.ts";
 export interface ReplayDriverResult extends SinkReport {
   /** Registers that the driver read at the end, by name. */
   readonly registers?: Readonly<Record<string, number>>;
+  /** What the driver has to say in the terms of its card. */
+  readonly card?: CardTerms;
 }
+
+/** Counts by what they count, in groups that the summary has a line for: `{ events: { taken: 17, lost: 0 } }`. */
+export type CardTerms = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 /** Frames that were lost at one place. */
 export interface DropCount {
@@ -73,6 +78,8 @@ export interface ReplayReport {
   /** What the wire did to the frames; undefined where nothing was asked for. */
   readonly damage: DamageReport | undefined;
   readonly feed: SinkReport["feed"];
+  /** What the driver had to say in the terms of its card. */
+  readonly card: CardTerms | undefined;
   /** What came of arbitration, recovery and books; undefined where none was asked for. */
   readonly streams: StreamsReport | undefined;
   /** What the user's decoder returned. */
@@ -132,6 +139,12 @@ export function dropsOf(target: ReplayTarget, counts: ReplayCounts): DropCount[]
   const drops = target.drops.flatMap((place) => splitByRegister(place, change(counts, place.counter), counts.driver));
   drops.push({ about: "thrown away by the driver", register: undefined, count: counts.driver.rejectedCount });
   return drops.filter(({ count }) => count !== 0);
+}
+
+/** Bytes that were delivered: where the driver does not see them, by the card's account. */
+export function deliveredBytesOf(target: ReplayTarget, counts: ReplayCounts): number {
+  const { deliveredBytesCounter } = target;
+  return deliveredBytesCounter === undefined ? counts.driver.deliveredBytes : change(counts, deliveredBytesCounter);
 }
 
 /** Who lost what. Where the card does not count what it delivered, its share and the driver's are one. */

@@ -13,6 +13,7 @@ import { isPaced, type ReplayOptions, speedOf } from "./replay-options.ts";
 import {
   balanceOf,
   damageReport,
+  deliveredBytesOf,
   dropsOf,
   type ReplayDriverResult,
   type ReplayReport,
@@ -179,6 +180,7 @@ export class ReplayRun {
     const drops = dropsOf(target, counts);
     const elapsedNs = Math.max(1, driver.lastNs - replayer.firstNs);
     const interrupted = this.#stoppedAtMs !== undefined;
+    const deliveredBytes = deliveredBytesOf(target, counts);
     return {
       source: {
         ...reader.report(),
@@ -197,13 +199,13 @@ export class ReplayRun {
       sentCount: replayer.sentCount,
       sentBytes: replayer.sentBytes,
       deliveredCount: driver.deliveredCount,
-      deliveredBytes: driver.deliveredBytes,
+      deliveredBytes,
       droppedCount: drops.reduce((sum, { count }) => sum + count, 0),
       drops,
       balance: balanceOf(target, counts),
       elapsedNs,
       framesPerSecond: (driver.deliveredCount * 1e9) / elapsedNs,
-      gigabitsPerSecond: (driver.deliveredBytes * 8) / elapsedNs,
+      gigabitsPerSecond: (deliveredBytes * 8) / elapsedNs,
       latency: driver.latency,
       unmeasuredCount: driver.unmeasuredCount,
       roomWaits: waits ? { count: replayer.roomWaitCount, totalNs: replayer.roomWaitNs } : undefined,
@@ -215,6 +217,7 @@ export class ReplayRun {
           ? undefined
           : damageReport(damagedWire.ledger, this.#options.damage ?? {}, interrupted),
       feed: driver.feed,
+      card: driver.card,
       streams: streamsReport(counts, this.#input.streams?.notes ?? []),
       decoder: driver.decoder,
       violations: this.#bed.violations,

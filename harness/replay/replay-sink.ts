@@ -139,6 +139,12 @@ export class ReplaySink {
     if (this.#decoder !== undefined) this.#decode(this.#decoder, isFound, bytes, offset, byteLength);
   }
 
+  /** So many frames of the batch are in the card, which keeps them to itself (`ReplayTarget.deliversFrames`). */
+  taken(frameCount: number): void {
+    this.#deliveredCount = (this.#deliveredCount + frameCount) | 0;
+    this.#times[COUNT] = (this.#times[COUNT] as number) + frameCount;
+  }
+
   /** A frame that the driver throws away. */
   reject(): void {
     this.#rejectedCount = (this.#rejectedCount + 1) | 0;

@@ -22,8 +22,15 @@ export interface ReplayTarget {
   readonly driverUrl: string;
   /** What else the driver module gets, as `argument.options`. Structured-cloneable. */
   readonly driverOptions?: unknown;
-  /** The counter of frames that reached host memory. */
+  /**
+   * False for a card that keeps frames to itself: its driver says by `ReplaySink.taken` how many have come, in its result's
+   * `card` what became of them, and nothing that looks into frames can be had. Default true.
+   */
+  readonly deliversFrames?: boolean;
+  /** The counter of frames that reached host memory, or that the card has kept. */
   readonly deliveredCounter?: string;
+  /** The counter of their bytes; needed where the driver does not see them. */
+  readonly deliveredBytesCounter?: string;
   /** Every reason for which the card drops a frame: their sum and what was delivered is what was sent. */
   readonly drops: readonly DropPlace[];
 }

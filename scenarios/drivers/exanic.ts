@@ -18,12 +18,14 @@ const DISABLE_NS = 100_000;
 /** Room for the largest frame and its header, a whole number of cache lines. */
 const TX_SLOT_BYTES = 2048;
 const TX_FRAME_BYTES_MAX: number = TX_SLOT_BYTES - reg.TX_HEADER_BYTES - reg.TX_PADDING_BYTES;
-/** The word of the feedback page that this driver uses. */
-const FEEDBACK_SLOT = 0;
-
 export interface ExanicDriverOptions {
   /** Default 0. */
   readonly port?: number;
+  /**
+   * The driver of the card's other port, where there is one: the card has one feedback page and one Bus Master bit for both.
+   * It is closed last.
+   */
+  readonly beside?: ExanicDriver;
   /** Takes frames to any address. Default false: groups and the port's own. */
   readonly promiscuous?: boolean;
   /** How long to wait for the link, 0 not to. Default 1,000. */
@@ -61,7 +63,7 @@ export class ExanicDriver {
   }
 
   private constructor(pci: PciFunction, options: ExanicDriverOptions) {
-    const { port = 0, promiscuous = false, linkLimitMs = 1000, interrupts = "none" } = options;
+    const { port = 0, promiscuous = false, linkLimitMs = 1000, interrupts = "none", beside } = options;
     this.pci = pci;
     this.port = port;
     this.#options = options;
@@ -74,8 +76,8 @@ export class ExanicDriver {
     pci.config.setBusMaster(true);
     if (interrupts === "msi") this.#interrupt = pci.interrupts("msi", 1)[0];
 
-    this.#feedback = this.#allocate(4096, "exanic tx feedback");
-    this.#tell(reg.TX_FEEDBACK_BASE_LO, reg.TX_FEEDBACK_BASE_HI, this.#feedback);
+    this.#feedback = beside === undefined ? this.#allocate(4096, "exanic tx feedback") : beside.#feedback;
+    if (beside === undefined) this.#tell(reg.TX_FEEDBACK_BASE_LO, reg.TX_FEEDBACK_BASE_HI, this.#feedback);
     this.#txOffset = this.bar.read32(reg.PORT_TX_REGION_OFFSET(port));
     this.#txSlotCount = Math.floor(this.bar.read32(reg.PORT_TX_REGION_SIZE(port)) / TX_SLOT_BYTES);
 
@@ -130,8 +132,8 @@ export class ExanicDriver {
   /** Hands a frame without FCS to the card. False while all chunks are the card's. Throws RangeError for one that is too long. */
   transmit(frame: Uint8Array): boolean {
     if (frame.length > TX_FRAME_BYTES_MAX) throw new RangeError(`a frame of ${frame.length} bytes`);
-    // The card has written the id of the newest chunk that it is done with. Ids are 16 bits, and so is their difference.
-    const underWay = (this.#sentCount - this.#feedback.read16(2 * FEEDBACK_SLOT)) & 0xffff;
+    // The card has written the id of the newest chunk that it is done with into the port's word of the page. Ids are 16 bits, and so is their difference.
+    const underWay = (this.#sentCount - this.#feedback.read16(2 * this.port)) & 0xffff;
     if (underWay >= this.#txSlotCount) {
       // Whoever only sends touches the card no more while it is full; this is where he hears that it is gone.
       this.pci.cpu.relax();
@@ -149,7 +151,7 @@ export class ExanicDriver {
   /** Header, padding and frame, in rising words as write combining likes it. */
   #writeChunk(at: number, frame: Uint8Array, id: number): void {
     const region = this.#txRegion;
-    region.writeCombining32(at, id | (FEEDBACK_SLOT << 16));
+    region.writeCombining32(at, id | (this.port << 16));
     region.writeCombining32(at + 4, (frame.length + reg.TX_PADDING_BYTES) | (reg.TX_TYPE_RAW << 16));
     for (let byte = -reg.TX_PADDING_BYTES; byte < frame.length; byte += 4) {
       const word =
@@ -167,7 +169,7 @@ export class ExanicDriver {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#disable();
-    this.pci.config.setBusMaster(false);
+    if (this.#options.beside === undefined) this.pci.config.setBusMaster(false);
     for (const region of this.#regions) region.free();
   }
 

@@ -9,12 +9,26 @@ export const CONTROL_RESET: number = 1 << 1;
 export const CONTROL_CLEAR_BOOK: number = 1 << 2;
 
 export const STATUS: number = 0x000c;
+export const STATUS_BUSY: number = 1 << 0;
 export const STATUS_GAP: number = 1 << 1;
 
 export const TIME_LOW: number = 0x0010;
 export const TIME_HIGH: number = 0x0014;
 export const FEED_TIME_LOW: number = 0x0018;
 export const FEED_TIME_HIGH: number = 0x001c;
+
+export const GAP_COUNT: number = 0x002c;
+export const GAP_MESSAGES: number = 0x0030;
+export const MESSAGES: number = 0x0038;
+export const FILTERED: number = 0x003c;
+export const MALFORMED: number = 0x0040;
+export const BOOK_FAULTS: number = 0x0044;
+
+export const LINE_PACKETS: (line: number) => number = (line) => 0x0088 + 0x40 * line;
+export const LINE_FIRST: (line: number) => number = (line) => 0x008c + 0x40 * line;
+export const LINE_DUPLICATES: (line: number) => number = (line) => 0x0090 + 0x40 * line;
+export const LINE_OTHER: (line: number) => number = (line) => 0x0094 + 0x40 * line;
+export const LINE_BAD: (line: number) => number = (line) => 0x0098 + 0x40 * line;
 
 export const CHANNEL_RING_LOW: (channel: number) => number = (channel) => 0x0100 + 0x40 * channel;
 export const CHANNEL_RING_HIGH: (channel: number) => number = (channel) => 0x0104 + 0x40 * channel;
@@ -32,11 +46,16 @@ export const ORDER_SIZE: number = 0x0284;
 export const ORDER_DOORBELL: number = 0x0288;
 export const ORDER_SLOT_SHIFT: number = 8;
 export const ORDERS_PENDING: number = 0x028c;
+export const ORDERS_SENT: number = 0x0290;
 
 export const KILL: number = 0x02a0;
 export const RISK_SIZE_MAX: number = 0x02a4;
 export const RISK_ORDERS_MAX: number = 0x02a8;
 export const RISK_INTERVAL_NS: number = 0x02ac;
+
+/** By reason. */
+export const REJECTED: (reason: number) => number = (reason) => 0x02c0 + 4 * reason;
+export const REJECTED_COUNT: number = 7;
 
 export const TRIGGER_CONTROL: (trigger: number) => number = (trigger) => 0x0400 + 0x20 * trigger;
 export const TRIGGER_ARMED: number = 1 << 0;
@@ -76,3 +95,6 @@ export const TEMPLATE_BYTES_MAX: number = 512;
 /** An event in the ring. */
 export const EVENT_BYTES: number = 32;
 export const EVENT_FLAG: number = 28;
+/** What word 0 has in bits 23–16 instead of the type of a message. */
+export const EVENT_ORDER_SENT = 1;
+export const EVENT_ORDER_STOPPED = 2;

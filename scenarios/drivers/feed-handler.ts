@@ -163,10 +163,9 @@ export class FeedHandlerDriver {
     return (this.bar.read32(reg.STATUS) & reg.STATUS_GAP) !== 0;
   }
 
-  /** Forgets the book and the gap; the next packet is the first. */
+  /** Forgets the book and the gap, in one step of the card: cleared by itself, STATUS.GAP might be that of the next gap. */
   startAnew(): void {
     this.bar.write32(reg.CONTROL, reg.CONTROL_ENABLE | reg.CONTROL_CLEAR_BOOK);
-    this.bar.write32(reg.STATUS, reg.STATUS_GAP);
   }
 
   // ---- events ------------------------------------------------------------------------------------------------------
@@ -293,6 +292,8 @@ export class FeedHandlerDriver {
   /** From here on the card sends by itself. */
   arm(trigger: number, rule: TriggerRule): void {
     const { bar } = this;
+    // Under its old rule first no more: a tick between two of these writes would fire half of each.
+    if (this.#templateOf[trigger] !== -1) this.disarm(trigger);
     bar.write32(reg.TRIGGER_PRICE(trigger), rule.price);
     bar.write32(reg.TRIGGER_SIZE_MIN(trigger), rule.sizeMin);
     bar.write32(reg.TRIGGER_ORDER_SIZE(trigger), rule.orderSize);

@@ -1,5 +1,5 @@
 /**
- * Two ticks while the driver reads the book and kills the card's trading:
+ * Two ticks on both lines while the driver reads the book and kills the card's trading:
  * `softbar explore scenarios/explorations/feed-handler-ticks.ts` searches the reference driver.
  */
 import { feedHandler } from "../../devices/feed-handler/index.ts";
@@ -31,7 +31,7 @@ const ticks: ExplorationModule<FeedHandlerDriver> = exploration({
     return driver;
   },
   body(bed, driver) {
-    for (const frame of FRAMES) bed.wire.send(frame);
+    for (const line of [0, 1]) for (const frame of FRAMES) bed.wireOf(0, line).send(frame);
     const top: TopOfBook = { bidPrice: 0, bidSize: 0, askPrice: 0, askSize: 0, message: 0 };
     driver.readTop(0, top);
     const [price, size] = OFFERS[top.message] ?? [];

@@ -45,7 +45,7 @@ export default function consume(functions: readonly PciFunction[], argument: Rep
       account.add(takeBatch(driver, frame, sink, checksFcs));
       if (stallNs > 0) pci.cpu.delay(stallNs);
     }
-    return { ...sink.report(), registers: { LAPPED: driver.reader.lappedCount } };
+    return { ...sink.report(), card: { reader: { "times lapped": driver.reader.lappedCount } } };
   } finally {
     driver.close();
   }

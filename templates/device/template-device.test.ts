@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { conformance, type DeviceUnderTest, determinism } from "../../harness/conformance/index.ts";
+import { conformance, type DeviceUnderTest, determinism, registerTable } from "../../harness/conformance/index.ts";
 import { explore, type PciFunction, type PlugInOptions, plugIn } from "../../harness/index.ts";
 import { TemplateDeviceDriver } from "./driver.ts";
 import templateDevice from "./index.ts";
 import race from "./race.ts";
+import * as page from "./registers.ts";
 
 /** Pushes words through rings of `entryCount` entries, keeping them as full as they get, and checks every total. */
 function addUp(pci: PciFunction, entryCount: number, wordCount: number): void {
@@ -114,5 +115,6 @@ const underTest: DeviceUnderTest = {
 };
 
 describe("keeps what a device owes its driver", { timeout: 30_000 }, () => {
-  for (const check of [...conformance(underTest), ...determinism(underTest)]) test(check.name, check.run);
+  const table = registerTable("template-device", page.REGISTERS, Object.entries(page));
+  for (const check of [...conformance(underTest), ...determinism(underTest), ...table]) test(check.name, check.run);
 });

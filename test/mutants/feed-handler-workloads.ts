@@ -1,5 +1,6 @@
 /** What the feed handler's driver and its mutants are put through: a few ticks each, with what must hold whatever the order. */
 import { feedHandler } from "../../devices/feed-handler/index.ts";
+import { BOOK_FAULTS } from "../../devices/feed-handler/registers.ts";
 import { loadDevice } from "../../emulator/run/machine.ts";
 import { ItchBook } from "../../emulator/wire/books/itch-book.ts";
 import { ASK, BID, NO_LEVEL } from "../../emulator/wire/books/price-ladders.ts";
@@ -12,8 +13,10 @@ export type FeedWorkload =
   | "feed-book"
   | "feed-time"
   | "feed-events"
+  | "feed-lines"
   | "feed-interrupts"
   | "feed-template"
+  | "feed-rearm"
   | "feed-kill"
   | "feed-order"
   | "feed-close";
@@ -22,8 +25,10 @@ export const FEED_WORKLOADS: readonly FeedWorkload[] = [
   "feed-book",
   "feed-time",
   "feed-events",
+  "feed-lines",
   "feed-interrupts",
   "feed-template",
+  "feed-rearm",
   "feed-kill",
   "feed-order",
   "feed-close",
@@ -33,11 +38,17 @@ const LOCATE = 7;
 const SLOT = 0;
 const RING_LOG2 = 1;
 const WAIT_MS = 100;
+/** In word 0 of an event: the book is behind a gap. */
+const EVENT_GAP = 1 << 25;
 const LIMITS = { orderSizeMax: 1000, ordersMax: 100, intervalNs: 1_000_000 } as const;
 /** An order that has to go out as one of these two, never as something between. */
 const OLD_FRAME = orderFrame(0x11);
 const NEW_FRAME = orderFrame(0x22);
+/** Prices of the ticks are about 100: neither of these two fires, and half of each would. */
+const LOW_BUY = { slot: SLOT, side: "buy", price: 50, sizeMin: 1, orderSize: 10, template: 0, repeat: true } as const;
+const HIGH_SALE = { ...LOW_BUY, side: "sell", price: 900 } as const;
 const RULE = { slot: SLOT, side: "buy", price: 500, sizeMin: 1, orderSize: 10, template: 0, repeat: true } as const;
+const TRADING: readonly FeedWorkload[] = ["feed-template", "feed-rearm", "feed-kill", "feed-order"];
 /** Stages without latency: everything that the card does can happen at any moment. */
 const AT_ONCE = { arbitrationNs: 0, parseNs: 0, bookNs: 0, triggerNs: 0, transmitNs: 0 } as const;
 
@@ -52,12 +63,15 @@ export async function feedSession(workload: FeedWorkload, FeedHandlerDriver: typ
         whenFull: "stall",
         interrupts: workload === "feed-interrupts" ? "msix" : "none",
       });
-      if (workload === "feed-template" || workload === "feed-kill" || workload === "feed-order") {
+      if (TRADING.includes(workload)) {
         driver.setCollar(SLOT, 1, 1000);
         driver.allowOrders(LIMITS);
         driver.loadTemplate(0, { frame: OLD_FRAME, priceAt: 42 });
-        if (workload !== "feed-order") driver.arm(0, RULE);
+        if (workload === "feed-rearm") driver.arm(0, LOW_BUY);
+        else if (workload !== "feed-order") driver.arm(0, RULE);
       }
+      // The card begins with the first packet that it sees, on either line.
+      if (workload === "feed-lines") send(bed, ticks(1).frames);
       return driver;
     },
     body: BODIES[workload],
@@ -69,7 +83,7 @@ const BODIES: Readonly<Record<FeedWorkload, (bed: ExploredBed, driver: Driver) =
   "feed-book": (bed, driver) => {
     const { frames, tops } = ticks(2);
     const top: TopOfBook = { bidPrice: -1, bidSize: -1, askPrice: -1, askSize: -1, message: -1 };
-    for (const frame of frames) bed.wire.send(frame);
+    send(bed, frames);
     for (let read = 0; read < 2; read++) {
       driver.readTop(SLOT, top);
       expectTop(top, tops);
@@ -85,7 +99,7 @@ const BODIES: Readonly<Record<FeedWorkload, (bed: ExploredBed, driver: Driver) =
     const times = [2 ** 33 - 1, 2 ** 33 + 5];
     for (const [index, stampNs] of times.entries()) {
       feed.stampNs = stampNs;
-      bed.wire.send(feed.add("B", index + 1, 10, 100 + index));
+      send(bed, [feed.add("B", index + 1, 10, 100 + index)]);
     }
     for (let read = 0; read < 2; read++) {
       const seen = driver.readFeedTimeNs();
@@ -97,15 +111,51 @@ const BODIES: Readonly<Record<FeedWorkload, (bed: ExploredBed, driver: Driver) =
   /** More than two laps of a ring of two: each event arrives once, in order and whole. */
   "feed-events": (bed, driver) => {
     const { frames, tops } = ticks(5);
-    for (const frame of frames) bed.wire.send(frame);
+    send(bed, frames);
     receive(bed, driver, tops);
     bed.quiesce();
     if (driver.hasEvent()) throw new Error("an event came twice");
   },
 
+  /**
+   * Each line has lost another tick. What one fills for the other comes in time, or the card says that there is a gap; each
+   * event comes once, in order, and without a gap all of them.
+   */
+  "feed-lines": (bed, driver) => {
+    const { frames, tops } = ticks(4);
+    const [, second, third, fourth] = frames as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+    send(bed, [second, fourth], [third, fourth]);
+    const event = new Uint32Array(8);
+    let last = 0;
+    let hasGap = false;
+    const take = (): void => {
+      for (let lost = driver.receive(event); lost >= 0; lost = driver.receive(event)) {
+        const message = event[1] as number;
+        if (lost > 0 || message <= last) throw new Error(`event of message ${message} behind that of ${last}`);
+        hasGap ||= ((event[0] as number) & EVENT_GAP) !== 0;
+        if (message > last + 1 && !hasGap) throw new Error(`no event of message ${last + 1}, and no gap`);
+        if (!hasGap) expectEvent(event, tops[message] as TopOfBook);
+        last = message;
+      }
+    };
+    for (let look = 0; look < 3; look++) {
+      take();
+      bed.pci.cpu.relax();
+    }
+    bed.quiesce();
+    // The read brings along whatever was written before it.
+    const cardHasGap = driver.hasGap();
+    take();
+    // Behind a gap the book has nothing that the next ticks could change.
+    if (last !== frames.length && !cardHasGap) throw new Error(`the last event is that of message ${last}`);
+    const faults = driver.bar.read32(BOOK_FAULTS.at());
+    if (faults > 0 && !cardHasGap) throw new Error(`${faults} ticks did not fit the book: one was applied twice`);
+    if (hasGap && !cardHasGap) throw new Error("an event is behind a gap that the card does not know of");
+  },
+
   "feed-interrupts": (bed, driver) => {
     const { frames, tops } = ticks(2);
-    for (const frame of frames) bed.wire.send(frame);
+    send(bed, frames);
     const event = new Uint32Array(8);
     for (const top of tops.slice(1)) {
       const before = bed.pci.cpu.nowNs();
@@ -119,16 +169,24 @@ const BODIES: Readonly<Record<FeedWorkload, (bed: ExploredBed, driver: Driver) =
   /** A template is rewritten while ticks come in that set off its trigger. */
   "feed-template": (bed, driver) => {
     const { frames } = ticks(2);
-    for (const frame of frames) bed.wire.send(frame);
+    send(bed, frames);
     driver.loadTemplate(0, { frame: NEW_FRAME, priceAt: 42 });
     driver.arm(0, RULE);
     bed.quiesce();
     for (const frame of bed.wire.sent) expectOrder(frame, [OLD_FRAME, NEW_FRAME], 42);
   },
 
+  /** A trigger gets another rule while ticks come in: it fires by the old one or by the new one, and here by neither. */
+  "feed-rearm": (bed, driver) => {
+    send(bed, ticks(2).frames);
+    driver.arm(0, HIGH_SALE);
+    bed.quiesce();
+    if (bed.wire.sent.length > 0) throw new Error("an order went out by half of each rule");
+  },
+
   /** Nothing leaves once `kill` has returned. */
   "feed-kill": (bed, driver) => {
-    for (const frame of ticks(2).frames) bed.wire.send(frame);
+    send(bed, ticks(2).frames);
     driver.kill();
     const sentCount = bed.wire.sent.length;
     bed.quiesce();
@@ -147,13 +205,19 @@ const BODIES: Readonly<Record<FeedWorkload, (bed: ExploredBed, driver: Driver) =
   },
 
   "feed-close": (bed, driver) => {
-    for (const frame of ticks(2).frames) bed.wire.send(frame);
+    send(bed, ticks(2).frames);
     driver.hasEvent();
     driver.close();
     bed.quiesce();
     if (bed.pci.dma.mappingCount !== 0) throw new Error("close has left mappings");
   },
 };
+
+/** What comes in on lines A and B: the same, unless something else is said. */
+function send(bed: ExploredBed, lineA: readonly Uint8Array[], lineB: readonly Uint8Array[] = lineA): void {
+  for (const frame of lineA) bed.wireOf(0, 0).send(frame);
+  for (const frame of lineB) bed.wireOf(0, 1).send(frame);
+}
 
 /** An offer, then one that replaces it at another price and size, and so on; with the top of the book behind each. */
 function ticks(count: number): { frames: Uint8Array[]; tops: TopOfBook[] } {

@@ -127,6 +127,15 @@ export const FEED_HANDLER_MUTANTS: readonly Mutant[] = [
     workload: "feed-order",
   },
   {
+    name: "feed-rearm-while-armed",
+    file,
+    find: "    if (this.#templateOf[trigger] !== -1) this.disarm(trigger);\n",
+    replace: "",
+    mistake: "a trigger gets another rule while it is armed, and a tick in between fires half of each",
+    wrongIn: ALL,
+    workload: "feed-rearm",
+  },
+  {
     name: "feed-order-price-late",
     file,
     find: `    this.bar.write32(reg.ORDER_PRICE, price);

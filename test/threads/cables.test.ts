@@ -6,8 +6,8 @@ import { frames } from "../../harness/frames.ts";
 import { plugIn } from "../../harness/plug-in.ts";
 import type { PlugInOptions, Testbed } from "../../harness/testbed.ts";
 import { IxgbeDriver } from "../../scenarios/drivers/ixgbe.ts";
+import { relayNic } from "../fixtures/relay-nic.ts";
 import { BLOCK, registerBlock } from "./fixtures/register-block.ts";
-import { relayNic } from "./fixtures/relay-nic.ts";
 
 /** Test → 0:0, 0:1 = 1:1, 1:0 = 2:0, 2:1 → test. */
 const CABLES: PlugInOptions["cables"] = [

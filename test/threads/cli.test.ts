@@ -324,6 +324,7 @@ describe("the other verbs", () => {
         "rerun",
         "devices",
         "regs",
+        "vm",
         "new",
       ]);
     }

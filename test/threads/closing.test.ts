@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { DeviceGoneError } from "../../emulator/run/testbed-error.ts";
 import { failOnOpenTestbeds } from "../../harness/open-testbeds.ts";
 import { plugIn } from "../../harness/plug-in.ts";
+import { relayNic } from "../fixtures/relay-nic.ts";
 import { BLOCK, registerBlock } from "./fixtures/register-block.ts";
-import { relayNic } from "./fixtures/relay-nic.ts";
 
 const driver = (name: string): string => new URL(`./fixtures/${name}.driver.ts`, import.meta.url).href;
 

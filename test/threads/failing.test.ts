@@ -70,7 +70,7 @@ describe("a device that cannot be plugged in", () => {
   });
 
   test("is no device: plugIn rejects and says what is missing", async () => {
-    const moduleUrl = new URL("./fixtures/bare-device.ts", import.meta.url).href;
+    const moduleUrl = new URL("../fixtures/bare-device.ts", import.meta.url).href;
     const { error } = await endOf(plugIn({ name: "none", moduleUrl, options: {} }));
     expect((error as Error).message).toMatch(/bare-device\.ts is no device module: it must export `declaration`/);
   });
@@ -265,7 +265,7 @@ describe("drivers on other CPUs", () => {
 
   test("a module that is no driver, one that is not there, and an answer that cannot be sent", async () => {
     await using bed = await plugIn(registerBlock());
-    await expect(bed.cpu(1).run(driver("bare-device"))).rejects.toThrow(
+    await expect(bed.cpu(1).run(driver("register-block"))).rejects.toThrow(
       /is no driver module: it must have a default export/,
     );
     await expect(bed.cpu(1).run(driver("nowhere"))).rejects.toThrow(/nowhere/);

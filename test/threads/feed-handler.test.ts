@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { feedHandler } from "../../devices/feed-handler/index.ts";
 import { plugIn } from "../../harness/plug-in.ts";
+import { replay } from "../../harness/replay/replay.ts";
 import { FeedHandlerDriver, type TopOfBook } from "../../scenarios/drivers/feed-handler.ts";
+import { feedHandlerTarget } from "../../scenarios/replay/feed-handler-target.ts";
 import { locateOf, sessionFrames, softwareBook, topOf } from "../unit/feed-handler/session.ts";
 
 const STOCKS = [1, 2, 3, 4, 5, 6, 7, 8];
@@ -75,3 +77,44 @@ for (const clock of ["wall", "virtual"] as const) {
     expect(bed.violations).toEqual([]);
   });
 }
+
+test("a replay into the card tells of events, books and orders: as many events as the software's book has changes", async () => {
+  const session = { seed: 12, frameCount: 1500 };
+  const report = await replay({ target: feedHandlerTarget(), session, clock: "virtual" });
+  const book = softwareBook();
+  let [changeCount, messageCount] = [0, 0];
+  for (const { messages } of sessionFrames(session.seed, session.frameCount, 32)) {
+    for (const message of messages) {
+      messageCount++;
+      const before = topOf(book, locateOf(message));
+      book.apply(message, 0, message.length);
+      if (String(before) !== String(topOf(book, locateOf(message)))) changeCount++;
+    }
+  }
+  expect(report.balance).toEqual({ holds: true, lostInCard: 0, lostInDriver: 0 });
+  expect(report).toMatchObject({ deliveredCount: 1500, deliveredBytes: report.sentBytes, violations: [] });
+  expect(report.card).toMatchObject({
+    "line A": { packets: 1500, "messages first": messageCount, "messages again": 0, damaged: 0 },
+    messages: { parsed: messageCount, malformed: 0 },
+    gaps: { counted: 0, "messages lost": 0 },
+    events: { "of books": changeCount, "of orders": 0, lost: 0 },
+    books: { followed: 64, "unlike their last event": 0, faults: 0 },
+  });
+  expect(report.card).not.toHaveProperty("line B");
+});
+
+test("what the wire loses is a gap in the card's own count; frames that nobody hands out cannot be made books of", async () => {
+  const damage = { rules: [{ loss: 0.05 }], seed: 3 };
+  const report = await replay({
+    target: feedHandlerTarget({ line: 1 }),
+    session: { frameCount: 800 },
+    clock: "virtual",
+    damage,
+  });
+  const missing = report.damage?.lines?.[0]?.missing ?? [];
+  const lost = missing.reduce((sum, [first, end]) => sum + end - first, 0);
+  expect(lost).toBeGreaterThan(0);
+  expect(report.card).toMatchObject({ gaps: { counted: missing.length, "messages lost": lost }, "line B": {} });
+  expect(report.balance.holds).toBe(true);
+  await expect(replay({ target: feedHandlerTarget(), books: true })).rejects.toThrow(/keeps frames to itself/);
+});

@@ -5,7 +5,7 @@ import { plugIn } from "../../harness/plug-in.ts";
 import type { PlugInOptions, Testbed } from "../../harness/testbed.ts";
 import { IxgbeDriver } from "../../scenarios/drivers/ixgbe.ts";
 import { PacketBatch } from "../../scenarios/drivers/packet-pool.ts";
-import { relayNic } from "./fixtures/relay-nic.ts";
+import { relayNic } from "../fixtures/relay-nic.ts";
 
 const CABLES: PlugInOptions["cables"] = [
   [

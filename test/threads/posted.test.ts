@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { plugIn } from "../../harness/plug-in.ts";
+import { relayNic } from "../fixtures/relay-nic.ts";
 import type { LaneWriterArgument } from "./fixtures/lane-writer.driver.ts";
 import { BLOCK, registerBlock } from "./fixtures/register-block.ts";
-import { relayNic } from "./fixtures/relay-nic.ts";
 import { createStartLine } from "./fixtures/start-line.ts";
 
 const driver = (name: string): string => new URL(`./fixtures/${name}.driver.ts`, import.meta.url).href;

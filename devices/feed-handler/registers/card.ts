@@ -42,7 +42,11 @@ export const CONTROL: FieldedRegister<"ENABLE" | "RESET" | "CLEAR_BOOK"> = regis
   fields: {
     ENABLE: bit(0, "rw", "Takes frames from the lines. While it is 0 they are counted in LINE_DROPPED."),
     RESET: bit(1, "sc", "Brings the card to where power-on does. At once; what it has posted before still lands."),
-    CLEAR_BOOK: bit(2, "sc", "Forgets all orders, what is in the pipeline, and which session and sequence come next."),
+    CLEAR_BOOK: bit(
+      2,
+      "sc",
+      "Forgets the books, what is in the pipeline, the session and sequence, and STATUS.GAP, in one step.",
+    ),
   },
   owner: "both",
   about: "The card's switch, its reset, and the new start after a gap.",
@@ -52,7 +56,7 @@ export const STATUS: FieldedRegister<"BUSY" | "GAP" | "STALLED"> = register("STA
   offset: 0x000c,
   access: "ro",
   fields: {
-    BUSY: bit(0, "ro", "Something is in the pipeline."),
+    BUSY: bit(0, "ro", "Something is in the pipeline, or waits behind a hole in the sequence."),
     GAP: bit(1, "w1c", "Messages were lost for good: the book is not to be trusted, and no trigger fires."),
     STALLED: bit(2, "ro", "A channel with STALL is full and holds the pipeline."),
   },

@@ -30,8 +30,8 @@ import { Checkpoint } from "./checkpoint.ts";
 import { ExploredCpu } from "./explored-cpu.ts";
 import { exploredFunction } from "./explored-function.ts";
 import { ExploredLink } from "./explored-link.ts";
-import { EVENT_NAMES, ExploredUplink, FRAME_EVENT, TIMER_EVENT } from "./explored-uplink.ts";
-import { ExploredWire } from "./explored-wire.ts";
+import { ExploredUplink, eventName, FRAME_EVENT, TIMER_EVENT } from "./explored-uplink.ts";
+import { ExploredWires, type SentFrames } from "./explored-wires.ts";
 import { type CpuProgram, FurtherCpus } from "./further-cpu.ts";
 
 /** Small tables: a run is set back by copying them. */
@@ -48,8 +48,8 @@ export interface SetUpState {
   readonly seenSequence: number;
   readonly functions: readonly PciFunction[];
   readonly interrupts: readonly (readonly InterruptState[])[];
-  /** By device: the frames that it has sent, and what its driver has done wrong. */
-  readonly sent: readonly (readonly Uint8Array[])[];
+  readonly sent: SentFrames;
+  /** By device: what its driver has done wrong. */
   readonly findings: readonly (readonly Finding[])[];
   readonly watches: readonly unknown[];
   readonly labels: ReadonlyMap<number, { readonly label: string; readonly byteLength: number }>;
@@ -64,8 +64,7 @@ export class ExploredMachine {
   readonly addresses: AddressSpace;
   /** The functions in the driver's hands: new ones in each run. */
   functions: readonly PciFunction[] = [];
-  /** By device: its first wire, if it has one. */
-  readonly wires: readonly (ExploredWire | undefined)[];
+  readonly wires: ExploredWires;
   readonly thread: number;
   readonly awaits: Awaits;
   /** Label of each DMA buffer of this run, by where it begins. */
@@ -107,7 +106,7 @@ export class ExploredMachine {
     this.explorer = explorer;
     explorer.allow({ promptEventProbability: PROMPT_EVENT_PROBABILITY });
     explorer.nameOther = (address) => this.nameOf(address);
-    explorer.nameEvent = (context) => EVENT_NAMES[context] ?? "event";
+    explorer.nameEvent = eventName;
     explorer.nameAwait = (operand) => this.awaits.nameOf(operand);
     const seat = explorer.plainCpu("driver");
     const vector = explorer.vector();
@@ -121,7 +120,7 @@ export class ExploredMachine {
     if (first === undefined) throw new TestbedError("no device is plugged in");
     this.execution = new Execution(explorer);
     this.cpu = new ExploredCpu({ ...seat, handlerThread, vector }, first, machine.interrupts, this.execution);
-    this.wires = machine.endpoints.map((endpoint, device) => this.#wire(endpoint, device));
+    this.wires = new ExploredWires(machine, { host: machine.host, state, isExploring: () => this.cpu.isExploring });
     for (const [device, endpoint] of machine.endpoints.entries()) {
       const onLine = (asserted: boolean): void => {
         machine.interrupts.setLine(device, asserted);
@@ -178,7 +177,7 @@ export class ExploredMachine {
     this.#checkpoint.restore();
     this.labels.clear();
     this.cpu.reset();
-    for (const wire of this.wires) wire?.reset();
+    this.wires.reset();
     const { tables, memory } = this.#machine;
     this.#drivers = tables.functions.map((functionTables, index) => {
       const link = this.#links[index] as ExploredLink;
@@ -203,7 +202,7 @@ export class ExploredMachine {
       seenSequence: this.cpu.seenSequence,
       functions: this.functions,
       interrupts: this.#drivers.map((driver) => driver.save()),
-      sent: this.wires.map((wire) => wire?.sent.slice() ?? []),
+      sent: this.wires.save(),
       findings: this.endpoints.map(({ findings }) => findings.findings.slice()),
       watches: this.watches.map((watch) => watch.save()),
       labels: new Map(this.labels),
@@ -221,10 +220,7 @@ export class ExploredMachine {
     for (const { start, bytes } of state.memory) memory.set(bytes, start);
     this.labels.clear();
     for (const [start, buffer] of state.labels) this.labels.set(start, buffer);
-    for (const [device, wire] of this.wires.entries()) {
-      wire?.reset();
-      wire?.sent.push(...(state.sent[device] ?? []));
-    }
+    this.wires.restore(state.sent);
     for (const [device, { findings }] of this.endpoints.entries()) findings.restore(state.findings[device] ?? []);
     for (const [device, watch] of this.watches.entries()) watch.restore(state.watches[device]);
     this.cpu.resume(state.seenSequence);
@@ -278,16 +274,6 @@ export class ExploredMachine {
         if (address >= start && address < start + byteLength) return bufferName(label, address - start);
     return undefined;
   }
-
-  #wire(endpoint: Endpoint, device: number): ExploredWire | undefined {
-    if (endpoint.declaration.wirePortCount === 0) return undefined;
-    const wire = new ExploredWire(this.#machine.host, this.explorer.state, endpoint, device, this.cpuState);
-    endpoint.wires[0] = wire;
-    return wire;
-  }
-
-  /** Asked late: the CPU is made after the wires may be. */
-  readonly cpuState = (): boolean => this.cpu.isExploring;
 
   #hook(endpoint: Endpoint, device: number): DeviceHook {
     const { addresses, explorer } = this;
@@ -344,8 +330,8 @@ export class ExploredMachine {
         if (tag === TIMER_EVENT) {
           endpoint.runTimers();
           this.#uplinks[device]?.timersRan();
-        } else if (tag === FRAME_EVENT) {
-          this.wires[device]?.arrive();
+        } else {
+          this.wires.arrive(device, tag - FRAME_EVENT);
         }
         changed();
       },

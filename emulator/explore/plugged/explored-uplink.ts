@@ -5,10 +5,15 @@ import * as k from "../kinds.ts";
 import type { ExplorerState } from "../state.ts";
 import { pieceLength } from "../timeline.ts";
 
-/** Tags of a device's events, and how pictures call them. */
+/** Tags of a device's events: its timers, then a frame for each wire port, beginning with that of port 0. */
 export const TIMER_EVENT = 0;
 export const FRAME_EVENT = 1;
-export const EVENT_NAMES: readonly string[] = ["timer", "frame from the wire"];
+
+/** How pictures call an event. */
+export function eventName(tag: number): string {
+  if (tag === TIMER_EVENT) return "timer";
+  return tag === FRAME_EVENT ? "frame from the wire" : `frame from the wire of port ${tag - FRAME_EVENT}`;
+}
 
 /** A read of what is not mapped races with nothing. */
 const NOWHERE = -4096;

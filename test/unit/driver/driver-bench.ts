@@ -2,7 +2,7 @@ import { DriverPciFunction } from "../../../emulator/driver/pci-function.ts";
 import type { DeviceModule, DevicePort } from "../../../emulator/pcie/device-model.ts";
 import { FoldedLink } from "../../../emulator/run/folded-link.ts";
 import { createTables, type LoadedDevice, Machine, type MachineOptions } from "../../../emulator/run/machine.ts";
-import { BARE_DECLARATION, BareDevice } from "../../threads/fixtures/bare-device.ts";
+import { BARE_DECLARATION, BareDevice } from "../../fixtures/bare-device.ts";
 
 /** Offsets of the lever card: each write is one request of the device. */
 export const RAISE = 0x0000;

@@ -1,55 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import * as page from "../../../devices/exanic/registers.ts";
-import type { Register } from "../../../emulator/registers/declare.ts";
 import { RegisterFile } from "../../../emulator/registers/register-file.ts";
-import { hex } from "../../../emulator/registers/register-map.ts";
-import { BitModel, Findings, modesByBit, offsetsOf } from "../registers/bit-model.ts";
+import { Findings } from "../../../harness/conformance/bit-model.ts";
 import { Card } from "./card.ts";
 
 const { EXANIC_REGISTERS, EXANIC_REGISTER_MAP } = page;
 
 const anyValue = fc.oneof(fc.integer(), fc.constantFrom(0, -1));
-const someAccesses = fc.array(fc.record({ write: fc.boolean(), value: anyValue }), { minLength: 1, maxLength: 6 });
-
-/** The same accesses with other values for each element, so that a mix-up of two elements shows. */
-const valueFor = (value: number, index: number): number =>
-  value === 0 || value === -1 ? value : value ^ Math.imul(index, 0x9e3779b9);
-
-describe("each element does what its declaration says, and to no other", () => {
-  test.for(EXANIC_REGISTERS.map((register) => [register.name, register] as const))("%s", ([, register]) => {
-    const modes = modesByBit(register);
-    const property = fc.property(someAccesses, (accesses) => {
-      const file = new RegisterFile(EXANIC_REGISTER_MAP, new Findings());
-      for (let index = 0; index < register.count; index++) {
-        const [offset = 0] = offsetsOf(register, index);
-        const model = new BitModel(modes, register.reset(index));
-        if (file.get(register, index) !== model.value) expect.fail(`${register.name}(${index}) starts otherwise`);
-        for (const { write, value } of accesses) {
-          if (write) {
-            file.write(offset, valueFor(value, index));
-            model.write(valueFor(value, index));
-          } else if (file.read(offset) !== model.read()) {
-            expect.fail(`a read of ${register.name}(${index}) at ${hex(offset, 5)} differs`);
-          }
-          if (file.get(register, index) !== model.value) expect.fail(`${register.name}(${index}) holds something else`);
-        }
-        file.set(register, register.reset(index), index);
-      }
-      const moved = file.values.findIndex((value, ordinal) => value !== EXANIC_REGISTER_MAP.resetValues[ordinal]);
-      if (moved !== -1) expect.fail(`${register.name} reaches ${EXANIC_REGISTER_MAP.nameOf(moved)} too`);
-    });
-    fc.assert(property, { numRuns: 6 });
-  });
-});
 
 describe("the page", () => {
-  test("lists every exported register, under its own name", () => {
-    const exported = Object.entries(page).filter((entry): entry is [string, Register] => isRegister(entry[1]));
-    expect(new Set(exported.map(([, register]) => register))).toEqual(new Set(EXANIC_REGISTERS));
-    for (const [name, register] of exported) expect(register.name).toBe(name);
-  });
-
   test("has each register where pcie_if.h has it", () => {
     // Index of the 32-bit word; of ports, within the 0x40 bytes that begin at 0x200, of counters at 0x400.
     const card = ["PCIE_IF_VER", "HW_ID", "FEATURE_CFG", "HW_REV_DATE", "DMA_ADDR_WIDTH", "TX_FEEDBACK_BASE_HI"];
@@ -127,7 +87,3 @@ describe("the card starts up", () => {
     expect(() => new Card({ chunkCount: 17 })).toThrow(/chunkCount is 17/);
   });
 });
-
-function isRegister(value: unknown): value is Register {
-  return typeof value === "object" && value !== null && "ranges" in value && "about" in value;
-}

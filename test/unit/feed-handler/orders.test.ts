@@ -143,6 +143,57 @@ describe("the last gate", () => {
     expect(card.port.orders.length).toBe(256);
     expect(rejected(card)).toEqual({ template: 1, busy: 44 });
   });
+
+  test("sends none without a number that it should have: one whose place is not in the frame", () => {
+    for (let at = 0; at <= ORDER.length + 4; at++) {
+      const fits = at + 4 <= ORDER.length;
+      for (const places of [[at], [20, at], [20, 24, at]]) {
+        const card = ready();
+        card.loadTemplate(2, ORDER, ...places);
+        send(card, 1, 1);
+        expect(card.port.orders.length, `${places}`).toBe(fits ? 1 : 0);
+        expect(rejected(card)).toEqual(fits ? {} : { template: 1 });
+      }
+    }
+  });
+});
+
+test("CLEAR_BOOK begins anew in one step: no gap, no book, no order that the old one set off; the driver's own goes on", () => {
+  const card = ready();
+  const { ENABLE, CLEAR_BOOK } = reg.CONTROL.fields;
+  const { GAP } = reg.STATUS.fields;
+  const feed = new TickFeed(LOCATE);
+  card.set(reg.TRIGGER_PRICE, 1000, 4);
+  card.set(reg.TRIGGER_ORDER_SIZE, 3, 4);
+  card.set(reg.TRIGGER_CONTROL, 1 | 2 | (2 << 16), 4);
+  card.receive(feed.add("S", 1, 10, 100));
+  card.port.advance(STAGES_NS - 1);
+  // A packet behind a hole waits, an order of the trigger and one of the driver are on their way.
+  feed.sequence++;
+  card.receive(feed.add("S", 2, 10, 90));
+  card.set(reg.ORDER_PRICE, 77);
+  card.set(reg.ORDER_SIZE, 1);
+  card.set(reg.ORDER_DOORBELL, 2);
+  expect(card.get(reg.ORDERS_PENDING)).toBe(2);
+  card.set(reg.CONTROL, ENABLE.mask | CLEAR_BOOK.mask);
+  card.port.advance(1_000_000);
+  expect(card.port.orders.map(({ bytes }) => new DataView(bytes.buffer).getUint32(20))).toEqual([77]);
+  expect(rejected(card)).toEqual({ gap: 1 });
+  expect(card.top(0)).toEqual([0, 0, 0, 0]);
+  expect(card.get(reg.GAP_COUNT)).toBe(0);
+
+  // The next packet is the first, whatever its sequence; behind a hole that nobody fills there is a gap, which goes with the book.
+  feed.sequence = 500;
+  card.receive(feed.add("S", 3, 5, 101));
+  feed.sequence += 2;
+  card.receive(feed.add("S", 4, 5, 102));
+  card.port.advance(1_000_000);
+  expect(card.top(0)).toEqual([0, 0, 101, 5]);
+  expect(card.get(reg.STATUS) & GAP.mask).toBe(GAP.mask);
+  card.set(reg.CONTROL, ENABLE.mask | CLEAR_BOOK.mask);
+  expect(card.get(reg.STATUS)).toBe(0);
+  expect(card.get(reg.CONTROL)).toBe(ENABLE.mask);
+  expect((card.entry(0)[0] as number) & 1).toBe(0);
 });
 
 describe("a trigger", () => {

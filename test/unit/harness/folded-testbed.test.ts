@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { edu } from "../../../devices/edu/index.ts";
 import { plugIn } from "../../../harness/plug-in.ts";
+import { relayNic } from "../../fixtures/relay-nic.ts";
 import { BLOCK, registerBlock } from "../../threads/fixtures/register-block.ts";
-import { relayNic } from "../../threads/fixtures/relay-nic.ts";
 
 describe("quiesce", () => {
   test("follows what is planned to its end", async () => {

@@ -4,7 +4,7 @@ import { fieldOf } from "../../../emulator/registers/declare.ts";
 import { recordRegisterFindings } from "../../../emulator/registers/finding-text.ts";
 import { RegisterFile } from "../../../emulator/registers/register-file.ts";
 import { FindingLog } from "../../../emulator/run/findings.ts";
-import { Findings } from "../registers/bit-model.ts";
+import { Findings } from "../../../harness/conformance/bit-model.ts";
 
 // A finding about a driver that does what every driver does is noise, and noise hides the finding that matters. These
 // are the accesses of published drivers at initialization; below them, mistakes that must be heard.

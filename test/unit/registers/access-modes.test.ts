@@ -12,7 +12,7 @@ import {
 } from "../../../emulator/registers/declare.ts";
 import { RegisterFile } from "../../../emulator/registers/register-file.ts";
 import { RegisterMap } from "../../../emulator/registers/register-map.ts";
-import { BitModel, Findings, modesByBit, truth } from "./bit-model.ts";
+import { BitModel, Findings, modesByBit, truth } from "../../../harness/conformance/bit-model.ts";
 
 // The table in declare.ts: what each access mode does on a write and on a read.
 

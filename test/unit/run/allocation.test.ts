@@ -8,7 +8,7 @@ import { RingLink } from "../../../emulator/run/ring-link.ts";
 import { ThreadStatus } from "../../../emulator/run/thread-status.ts";
 import { FrameQueue } from "../../../emulator/wire/frame-queue.ts";
 import { WireLane } from "../../../emulator/wire/wire.ts";
-import { BareDevice } from "../../threads/fixtures/bare-device.ts";
+import { BareDevice } from "../../fixtures/bare-device.ts";
 import { DECLARATION, EndpointBench, MSIX_CONTROL } from "../pcie/endpoint-bench.ts";
 
 /** Collections of the young generation so far: 16 MiB of garbage make one. */

@@ -1,7 +1,8 @@
 import * as zlib from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { appendFcs, crc32, FCS_BYTE_LENGTH, hasValidFcs } from "../../../emulator/wire/crc32.ts";
+import { MemoryView } from "../../../emulator/memory/memory-view.ts";
+import { appendFcs, crc32, crc32OfMemory, FCS_BYTE_LENGTH, hasValidFcs } from "../../../emulator/wire/crc32.ts";
 
 /** One bit at a time, as the shift register of IEEE 802.3 3.2.9 does it. */
 function crc32BitByBit(bytes: Uint8Array): number {
@@ -29,6 +30,17 @@ describe("crc32", () => {
         const padded = new Uint8Array(before + bytes.length + behind).fill(0xa5);
         padded.set(bytes, before);
         expect(crc32(padded, before, bytes.length) >>> 0).toBe(crc32BitByBit(bytes));
+      }),
+    );
+  });
+
+  test("over memory it is the same at any alignment, and looks at nothing beside its part", () => {
+    fc.assert(
+      fc.property(blocks, fc.nat(20), fc.nat(20), fc.nat(255), (bytes, before, behind, around) => {
+        const memory = MemoryView.ofSize(before + bytes.length + behind);
+        memory.bytes.fill(around);
+        memory.bytes.set(bytes, before);
+        expect(crc32OfMemory(memory, before, bytes.length) >>> 0).toBe(crc32BitByBit(bytes));
       }),
     );
   });

@@ -1,5 +1,5 @@
-import type { AccessMode, Register } from "../../../emulator/registers/declare.ts";
-import type { RegisterFinding, RegisterFindings } from "../../../emulator/registers/register-file.ts";
+import type { AccessMode, Register } from "../../emulator/registers/declare.ts";
+import type { RegisterFinding, RegisterFindings } from "../../emulator/registers/register-file.ts";
 
 // What an access does to one bit, as a truth table: no masks, nothing shared with the register file. `write` has the bit
 // after a write for (bit, written) = 00, 01, 10, 11; `read` what a read gives for bit = 0, 1; `after` the bit after it.
