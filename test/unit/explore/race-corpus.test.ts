@@ -12,7 +12,8 @@ function search(driver: RacyDriver, isWrong: boolean, models: readonly MemoryMod
   return explore(deviceOf(driver), options, (bed, held) => driver.body(bed, held, isWrong));
 }
 
-describe.each(RACY_DRIVERS)("$name", (driver) => {
+// Where a barrier is looked for, hundreds of schedules are run for each place of it.
+describe.each(RACY_DRIVERS)("$name", { timeout: 60_000 }, (driver) => {
   test("is found where it is a mistake, with both sites, and named with the strongest model", async () => {
     const failure = await failureOf(search(driver, true, driver.models, 10));
     const [reason = "", sites = ""] = failure.message.split("\n");
