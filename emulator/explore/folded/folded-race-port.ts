@@ -22,7 +22,8 @@ export class FoldedRacePort implements AccessPort {
     const races = this.#races;
     state.steps[thread] = (state.steps[thread] as number) + 1;
     races.operation(thread);
-    const [address, byteLength] = [state.address[thread] as number, state.byteLength[thread] as number];
+    const address = state.address[thread] as number;
+    const byteLength = state.byteLength[thread] as number;
     switch (state.kind[thread]) {
       case k.LOAD:
       case k.LOAD_ACQUIRE:

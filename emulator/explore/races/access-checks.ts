@@ -52,8 +52,10 @@ export class AccessChecks {
     const shadow = this.#shadow;
     const races = this.#races;
     const isRelaxed = this.#state.model === RELAXED;
-    const [writeSite, writeMark] = [shadow.writeSite(cell), shadow.writeMark(cell)];
-    const [address, byteLength] = [shadow.addressOf(cell), shadow.byteLengthOf(cell)];
+    const writeSite = shadow.writeSite(cell);
+    const writeMark = shadow.writeMark(cell);
+    const address = shadow.addressOf(cell);
+    const byteLength = shadow.byteLengthOf(cell);
     if (this.#isMeant(address)) return;
     if (isNewest) races.meet(writeSite, writeMark, true, site, mark, false, address, byteLength, isRelaxed);
     else races.meet(site, mark, false, writeSite, writeMark, true, address, byteLength, isRelaxed);
@@ -77,12 +79,14 @@ export class AccessChecks {
     const count = shadow.find(address, byteLength);
     for (let at = 0; at < count; at++) {
       const cell = shadow.found[at] as number;
-      const [place, length] = [shadow.addressOf(cell), shadow.byteLengthOf(cell)];
+      const place = shadow.addressOf(cell);
+      const length = shadow.byteLengthOf(cell);
       const writeEpoch = shadow.writeEpoch(cell);
       let readers = shadow.readers(cell);
       // Whoever has read what another has written, and writes there, is behind it: memory is coherent.
       if (writeEpoch !== 0 && (readers & (1 << actor)) === 0) {
-        const [writeSite, writeMark] = [shadow.writeSite(cell), shadow.writeMark(cell)];
+        const writeSite = shadow.writeSite(cell);
+        const writeMark = shadow.writeMark(cell);
         const writer = this.#actorOf(writeSite);
         if (writer !== actor && writeEpoch > clocks.at(row, writer) && !this.#isMeant(place))
           races.meet(writeSite, writeMark, true, site, mark, true, place, length, isRelaxed);
@@ -91,7 +95,8 @@ export class AccessChecks {
       for (let reader = 0; readers !== 0; reader++, readers >>>= 1) {
         if ((readers & 1) === 0 || shadow.readEpoch(cell, reader) <= clocks.at(row, reader)) continue;
         if (this.#isMeant(place)) continue;
-        const [readSite, readMark] = [shadow.readSite(cell, reader), shadow.readMark(cell, reader)];
+        const readSite = shadow.readSite(cell, reader);
+        const readMark = shadow.readMark(cell, reader);
         races.meet(readSite, readMark, false, site, mark, true, place, length, isRelaxed);
       }
       shadow.setWrite(cell, epoch, site, mark, release);

@@ -61,7 +61,8 @@ export class Clocks {
 
   join(into: number, from: number): void {
     const words = this.#words;
-    const [to, of] = [into << SHIFT, from << SHIFT];
+    const to = into << SHIFT;
+    const of = from << SHIFT;
     for (let actor = 0; actor < ACTOR_COUNT; actor++) {
       const epoch = words[of + actor] as number;
       if (epoch > (words[to + actor] as number)) words[to + actor] = epoch;
@@ -70,7 +71,8 @@ export class Clocks {
 
   copy(into: number, from: number): void {
     const words = this.#words;
-    const [to, of] = [into << SHIFT, from << SHIFT];
+    const to = into << SHIFT;
+    const of = from << SHIFT;
     for (let actor = 0; actor < ACTOR_COUNT; actor++) words[to + actor] = words[of + actor] as number;
   }
 

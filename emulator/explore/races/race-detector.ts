@@ -6,15 +6,11 @@ import { CARD, DECLARED, DEVICE_DATA, DEVICE_FLAG, FIRST_DEVICE_SITE, SYNCHRONIS
 import { ENTRIES, FIRST_DEVICE, LOADS, STORES } from "./clocks.ts";
 import { HappensBefore } from "./happens-before.ts";
 import { RaceList } from "./race-list.ts";
+import { RacyClaims } from "./racy-claims.ts";
 import { Shadow } from "./shadow.ts";
 import { StoreLoadRaces } from "./store-load-races.ts";
 import { TaskRaces } from "./task-races.ts";
 import { ThreadMarks } from "./thread-marks.ts";
-
-const NOT_DECLARED = 0;
-const IS_DECLARED = 1;
-/** No more, but the next load checks what was read, and must be behind a read barrier. */
-const LOOKS_BACK_NEXT = 2;
 
 /**
  * Finds data races on host memory by what happens before what, with vector clocks (FastTrack): two accesses that overlap,
@@ -35,10 +31,7 @@ export class RaceDetector {
   readonly #marks = new ThreadMarks();
   readonly #tasks: TaskRaces;
   readonly #storeLoads: StoreLoadRaces;
-  /** By CPU: what the driver says of the races that it takes part in. */
-  readonly #declared = new Uint8Array(k.CPU_LIMIT);
-  /** By CPU: the last load that was declared to be in a race; -1 for none. */
-  readonly #declaredSite = new Int32Array(k.CPU_LIMIT);
+  readonly #claims = new RacyClaims();
   // Of what is on its way, by place: who sent it, when, and what it publishes.
   readonly #site = new Int32Array(k.IN_FLIGHT_LIMIT);
   readonly #epoch = new Int32Array(k.IN_FLIGHT_LIMIT);
@@ -62,7 +55,7 @@ export class RaceDetector {
     this.#marks.reset();
     this.#tasks.reset();
     this.#storeLoads.reset();
-    this.#declared.fill(0);
+    this.#claims.reset();
   }
 
   /** The run is over: nothing comes any more behind the accesses that wait for what their thread does next. */
@@ -118,15 +111,12 @@ export class RaceDetector {
 
   /** What a CPU accesses from here on, others may access meanwhile: the driver says so. */
   beginRacy(cpu: number): void {
-    this.#declared[cpu] = IS_DECLARED;
-    this.#declaredSite[cpu] = -1;
+    this.#claims.begin(cpu);
   }
 
   /** `looksBack`: the next load is to check what was read, and has to be behind a read barrier. */
   endRacy(cpu: number, looksBack: boolean): void {
-    if (this.#declared[cpu] !== IS_DECLARED) return;
-    const hasToLook = looksBack && this.#declaredSite[cpu] !== -1;
-    this.#declared[cpu] = hasToLook ? LOOKS_BACK_NEXT : NOT_DECLARED;
+    this.#claims.end(cpu, looksBack);
   }
 
   /** What a CPU in another thread has done since its last operation: see token-page.ts. */
@@ -134,7 +124,7 @@ export class RaceDetector {
     if ((what & HOLDS) === 0 && this.#state.irqHeld[cpu] === 1) this.#tasks.irqRestored(cpu);
     if ((what & TOOK) !== 0) this.interrupted(cpu, vector);
     if ((what & IS_RACY) === 0) this.endRacy(cpu, (what & LOOKS_BACK) !== 0);
-    else if (this.#declared[cpu] !== IS_DECLARED) this.beginRacy(cpu);
+    else if (!this.#claims.isRacy(cpu)) this.beginRacy(cpu);
   }
 
   // ---- memory, as CPUs access it ------------------------------------------------------------------------------------
@@ -149,9 +139,9 @@ export class RaceDetector {
     const site = this.#siteOf(thread);
     const isAcquire = state.kind[thread] === k.LOAD_ACQUIRE;
     let mark = DECLARED;
-    if (this.#declared[cpu] === IS_DECLARED) this.#declaredSite[cpu] = site;
+    if (this.#claims.isRacy(cpu)) this.#claims.loaded(cpu, site);
     else {
-      if (this.#declared[cpu] === LOOKS_BACK_NEXT) this.#lookBack(cpu, site, address);
+      this.#lookBack(cpu, site, address);
       mark = isAcquire || isPoll ? SYNCHRONISES : this.#marks.load(thread, site, address, byteLength);
     }
     if (state.model === k.TSO) this.#storeLoads.loaded(cpu, address, byteLength, site, mark);
@@ -179,7 +169,8 @@ export class RaceDetector {
   storeBuffered(thread: number, at: number): void {
     const state = this.#state;
     const cpu = state.cpuOf[thread] as number;
-    const [address, byteLength] = [state.address[thread] as number, state.byteLength[thread] as number];
+    const address = state.address[thread] as number;
+    const byteLength = state.byteLength[thread] as number;
     const mark = this.#markOfStore(thread, address, byteLength);
     this.#noteStore(thread, mark, address, byteLength);
     if (state.model === k.TSO) this.#storeLoads.stored(cpu, address, byteLength, this.#siteOf(thread), mark);
@@ -192,7 +183,9 @@ export class RaceDetector {
 
   /** It has left the buffer and is in memory. */
   storeLanded(at: number, cpu: number, address: number, byteLength: number): void {
-    const [epoch, site, mark] = [this.#epoch[at] as number, this.#site[at] as number, this.#mark[at] as number];
+    const epoch = this.#epoch[at] as number;
+    const site = this.#site[at] as number;
+    const mark = this.#mark[at] as number;
     this.checks.write(cpu, ENTRIES + at, epoch, site, mark, this.#release[at] as number, address, byteLength);
     this.order.noteLanding(this.#state.timeline.tick, this.#release[at] as number);
   }
@@ -258,8 +251,12 @@ export class RaceDetector {
 
   dmaLanded(at: number, device: number, address: number, byteLength: number, tickBefore: number): void {
     const actor = FIRST_DEVICE + device;
-    const [row, epoch, site] = [ENTRIES + at, this.#epoch[at] as number, this.#site[at] as number];
-    const [mark, release, flagAt] = [this.#mark[at] as number, this.#release[at] as number, this.#flagAt[at] as number];
+    const row = ENTRIES + at;
+    const epoch = this.#epoch[at] as number;
+    const site = this.#site[at] as number;
+    const mark = this.#mark[at] as number;
+    const release = this.#release[at] as number;
+    const flagAt = this.#flagAt[at] as number;
     if (flagAt < 0) this.checks.write(actor, row, epoch, site, mark, release, address, byteLength);
     else {
       const end = address + byteLength;
@@ -334,14 +331,14 @@ export class RaceDetector {
 
   #markOfStore(thread: number, address: number, byteLength: number): number {
     const { kind, cpuOf } = this.#state;
-    if (this.#declared[cpuOf[thread] as number] === IS_DECLARED) return DECLARED;
+    if (this.#claims.isRacy(cpuOf[thread] as number)) return DECLARED;
     if (kind[thread] !== k.STORE) return SYNCHRONISES;
     return this.#marks.store(thread, this.#siteOf(thread), address, byteLength);
   }
 
   #readBarrier(cpu: number): void {
     this.order.readBarrier(cpu);
-    if (this.#declared[cpu] === LOOKS_BACK_NEXT) this.#declared[cpu] = NOT_DECLARED;
+    this.#claims.readBarrier(cpu);
   }
 
   #releaseOf(index: number): number {
@@ -350,9 +347,9 @@ export class RaceDetector {
 
   /** The look back at what was read while it might change: it must not come before what it checks. */
   #lookBack(cpu: number, site: number, address: number): void {
-    this.#declared[cpu] = NOT_DECLARED;
-    if (this.#state.model !== k.RELAXED) return;
-    this.races.meet(this.#declaredSite[cpu] as number, 0, false, site, 0, false, address, 4, true);
+    const looked = this.#claims.lookBack(cpu);
+    if (looked !== -1 && this.#state.model === k.RELAXED)
+      this.races.meet(looked, 0, false, site, 0, false, address, 4, true);
   }
 
   #isHandler(thread: number): boolean {

@@ -105,13 +105,16 @@ export class StoreLoadRaces {
       for (let pair = first; pair < end; pair++) {
         const start = this.#pairStoreAddress[pair] as number;
         if (start >= address + byteLength || address >= start + (this.#pairStoreLength[pair] as number)) continue;
-        const [loaded, length] = [this.#pairLoadAddress[pair] as number, this.#pairLoadLength[pair] as number];
+        const loaded = this.#pairLoadAddress[pair] as number;
+        const length = this.#pairLoadLength[pair] as number;
         if (!this.#storeTouches(store, loaded, length)) continue;
         if ((this.#pairStoreEpoch[pair] as number) <= (this.#storeKnew[store * CPU_LIMIT + other] as number)) continue;
         if ((this.#storeEpoch[store] as number) <= (this.#pairKnew[pair * CPU_LIMIT + cpu] as number)) continue;
-        const [load, loadMark] = [this.#pairLoadSite[pair] as number, this.#pairLoadMark[pair] as number];
+        const load = this.#pairLoadSite[pair] as number;
+        const loadMark = this.#pairLoadMark[pair] as number;
         // The load behind the store has shown that no mb follows it.
-        const [by, mark] = [this.#storeSite[store] as number, (this.#storeMark[store] as number) & ~PENDING];
+        const by = this.#storeSite[store] as number;
+        const mark = (this.#storeMark[store] as number) & ~PENDING;
         this.#races.meet(load, loadMark, false, by, mark, true, loaded, length, true);
         return;
       }
