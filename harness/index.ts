@@ -84,8 +84,10 @@ export type {
 } from "./replay/streams/stream-report.ts";
 export type { SendOptions, TestWire } from "./test-wire.ts";
 export type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
+export { type ServerOptions, VfioUserServer } from "./vfio-user/server.ts";
 export type { GuestFile } from "./vm/guest-root.ts";
+export type { GuestResult } from "./vm/guest-shell.ts";
 export type { GuestStatistics } from "./vm/guest-thread.ts";
-export { type GuestResult, LinuxGuest, type LinuxGuestOptions } from "./vm/linux-guest.ts";
+export { LinuxGuest, type LinuxGuestOptions } from "./vm/linux-guest.ts";
 export { type LinuxTrialOptions, type LinuxTrialReport, linuxTrial } from "./vm/linux-trial.ts";
 export { GuestError, GuestStuckError } from "./vm/vm-error.ts";

@@ -29,7 +29,10 @@ const mayUseHostTime: Record<string, string> = {
 const runtimePackages = /^(node:.+|comlink|comlink\/dist\/esm\/node-adapter\.mjs|fast-check)$/;
 
 /** Packages that are wanted for one thing only, and asked for there, when it is wanted. */
-const optionalPackages: Readonly<Record<string, string>> = { v86: "harness/vm/guest-thread.ts" };
+const optionalPackages: Readonly<Record<string, string>> = {
+  v86: "harness/vm/guest-thread.ts",
+  koffi: "harness/native/libc.ts",
+};
 
 interface Finding {
   readonly at: number;

@@ -17,12 +17,13 @@ import { regs } from "./regs.ts";
 import { replay } from "./replay.ts";
 import { rerun } from "./rerun.ts";
 import { rules } from "./rules.ts";
+import { serve } from "./serve.ts";
 import { suggestion } from "./suggest.ts";
 import { helpData, helpOf, parseArguments, type Verb } from "./verb.ts";
 import { version } from "./version.ts";
 import { vm } from "./vm.ts";
 
-const VERBS: readonly Verb[] = [replay, capture, explore, rerun, devices, regs, rules, vm, newVerb];
+const VERBS: readonly Verb[] = [replay, capture, explore, rerun, devices, regs, rules, vm, serve, newVerb];
 const USAGE_ERRORS = [
   UsageError,
   CaptureError,

@@ -14,6 +14,8 @@ const DEVICE_WORDS: Readonly<Record<string, (given: Arguments) => readonly (stri
   devices: (given) => (given.positionals.length > 0 ? given.positionals : listed()),
   regs: (given) => given.positionals.slice(0, 1),
   replay: (given) => [given.value("device")],
+  serve: (given) => given.positionals.slice(0, 1),
+  vm: (given) => [given.value("device")],
 };
 
 /** The catalogue, and the devices of one's own that the words of a verb name by their paths. */

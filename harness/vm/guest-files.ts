@@ -7,10 +7,19 @@ import { GuestError } from "./vm-error.ts";
 
 const run = promisify(execFile);
 
-/** Debian's packages that make up a guest; their libraries come along. */
-const KERNEL_PACKAGE = "linux-image-686";
-const PACKAGES: readonly string[] = ["busybox-static", "seabios", "tcpdump"];
-const ARCHITECTURE = "i386";
+/** Debian's packages that make up a guest; the libraries of its programs come along. */
+export interface GuestKind {
+  readonly architecture: "i386" | "amd64";
+  readonly kernelPackage: string;
+  readonly packages: readonly string[];
+}
+
+/** For the emulated PC: a kernel without PAE, its BIOS, and tcpdump to count what arrives. */
+const PC_GUEST: GuestKind = {
+  architecture: "i386",
+  kernelPackage: "linux-image-686",
+  packages: ["busybox-static", "seabios", "tcpdump"],
+};
 /** Written when everything is there: a folder without it was given up half-way. */
 const COMPLETE = "complete.json";
 const STEP_LIMIT_MS = 600_000;
@@ -40,7 +49,7 @@ export function guestFiles(folder: string): GuestFiles {
   const listed = join(folder, COMPLETE);
   if (!existsSync(listed)) {
     throw new GuestError(
-      `There is no guest in ${folder}. "softbar vm fetch" brings one there: Debian's packages ${[KERNEL_PACKAGE, ...PACKAGES].join(", ")} (60 MB), unpacked without root.`,
+      `There is no guest in ${folder}. "softbar vm fetch" brings one there: Debian's packages ${[PC_GUEST.kernelPackage, ...PC_GUEST.packages].join(", ")} (60 MB), unpacked without root.`,
     );
   }
   const { kernelRelease, packages } = JSON.parse(readFileSync(listed, "utf8")) as GuestFiles;
@@ -52,15 +61,21 @@ export function guestFiles(folder: string): GuestFiles {
  * `folder`. Works on Debian and its like without root: apt keeps lists and state of its own there. `say` is told each
  * step. @throws GuestError with what apt said.
  */
-export async function fetchGuest(folder: string, say: (line: string) => void): Promise<GuestFiles> {
-  const apt = new PrivateApt(join(folder, "apt"));
+export async function fetchGuest(
+  folder: string,
+  say: (line: string) => void,
+  kind: GuestKind = PC_GUEST,
+): Promise<GuestFiles> {
+  const { architecture, kernelPackage: metaPackage } = kind;
+  const apt = new PrivateApt(join(folder, "apt"), architecture);
   rmSync(join(folder, COMPLETE), { force: true });
-  say(`Package lists for ${ARCHITECTURE} …`);
+  say(`Package lists for ${architecture} …`);
   await apt.update();
-  const kernel = await apt.dependencies(KERNEL_PACKAGE, (name) => name.startsWith("linux-image-"));
+  const kernel = await apt.dependencies(metaPackage, (name) => name.startsWith("linux-image-"));
   const [kernelPackage] = kernel;
-  if (kernelPackage === undefined) throw new GuestError(`${KERNEL_PACKAGE} names no kernel package to depend on.`);
-  const names = [kernelPackage, ...PACKAGES, ...(await apt.libraries("tcpdump"))];
+  if (kernelPackage === undefined) throw new GuestError(`${metaPackage} names no kernel package to depend on.`);
+  const libraries = await Promise.all(kind.packages.map((name) => apt.libraries(name)));
+  const names = [...new Set([kernelPackage, ...kind.packages, ...libraries.flat()])];
   const unpacked = join(folder, "root.new");
   rmSync(unpacked, { recursive: true, force: true });
   mkdirSync(unpacked, { recursive: true });
@@ -86,7 +101,7 @@ class PrivateApt {
   readonly #folder: string;
   readonly #options: readonly string[];
 
-  constructor(folder: string) {
+  constructor(folder: string, architecture: string) {
     this.#folder = folder;
     for (const part of ["lists/partial", "cache/archives/partial", "state", "debs"]) {
       mkdirSync(join(folder, part), { recursive: true });
@@ -97,8 +112,8 @@ class PrivateApt {
       "Dir::State::lists": join(folder, "lists"),
       "Dir::State::status": join(folder, "state/status"),
       "Dir::Cache": join(folder, "cache"),
-      "APT::Architecture": ARCHITECTURE,
-      "APT::Architectures::": ARCHITECTURE,
+      "APT::Architecture": architecture,
+      "APT::Architectures::": architecture,
       "APT::Sandbox::User": "",
       "Debug::NoLocking": "true",
     }).flatMap(([key, value]) => ["-o", `${key}=${value}`]);

@@ -47,7 +47,9 @@ export function guestRoot(guest: GuestFiles, options: GuestRootOptions): GuestRo
   const root = new Initramfs();
   root.file("init", INIT, 0o755);
   root.file("bin/busybox", readFileSync(find(guest.root, "busybox", ["bin", "usr/bin"])), 0o755);
-  addProgram(root, guest.root, find(guest.root, "tcpdump", ["usr/bin", "usr/sbin"]), "bin/tcpdump");
+  if (guest.packages.tcpdump !== undefined) {
+    addProgram(root, guest.root, find(guest.root, "tcpdump", ["usr/bin", "usr/sbin"]), "bin/tcpdump");
+  }
   root.file("etc/passwd", "root:x:0:0:root:/:/bin/sh\n");
   root.file("etc/group", "root:x:0:\n");
   const modules = new ModuleFolder(guest);

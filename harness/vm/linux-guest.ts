@@ -5,6 +5,7 @@ import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
 import { type Control, type ControlConnection, connectControl } from "../../emulator/run/control.ts";
 import { type GuestFiles, guestCacheFolder, guestFiles } from "./guest-files.ts";
 import { type GuestFile, guestRoot } from "./guest-root.ts";
+import { COMMAND_LIMIT_MS, type GuestResult, GuestShell } from "./guest-shell.ts";
 import type { GuestOutput, GuestStatistics, GuestThread, GuestThreadData } from "./guest-thread.ts";
 import { GuestError, GuestStuckError } from "./vm-error.ts";
 
@@ -34,20 +35,10 @@ export interface LinuxGuestOptions {
   readonly onConsole?: (line: string) => void;
 }
 
-/** What a command in the guest came to. */
-export interface GuestResult {
-  /** Its exit code. */
-  readonly code: number;
-  /** What it wrote to standard output and error, without the last line feed. */
-  readonly output: string;
-}
-
 const DEFAULT_MEMORY_BYTES = 192 << 20;
 const DEFAULT_BOOT_LIMIT_MS = 120_000;
-const DEFAULT_COMMAND_LIMIT_MS = 60_000;
 /** Ctrl-], as telnet has it. */
 const LEAVE = 0x1d;
-const OUTPUT_KEPT = 64 << 10;
 
 /**
  * A Linux kernel of a distribution in an emulated PC, with a simulated device on its PCI bus. It runs in a worker thread;
@@ -60,14 +51,9 @@ export class LinuxGuest {
   readonly #worker: Worker;
   readonly #connection: ControlConnection<GuestThread>;
   readonly #port: MessagePort;
-  readonly #decoder = new TextDecoder();
-  #shellText = "";
+  readonly #shell: GuestShell;
   #consoleLine = "";
-  #onShell: () => void = () => {};
   #onShellBytes: ((bytes: Uint8Array) => void) | undefined;
-  #commandCount = 0;
-  #ended: Error | undefined;
-  #queue: Promise<unknown> = Promise.resolve();
 
   private constructor(
     worker: Worker,
@@ -80,6 +66,7 @@ export class LinuxGuest {
     this.#port = port;
     this.kernelRelease = guest.kernelRelease;
     this.modulePaths = modulePaths;
+    this.#shell = new GuestShell((bytes) => this.#post(bytes));
     this.#connection = connectControl<GuestThread>(worker);
     port.on("message", ({ stream, bytes }: GuestOutput) => {
       if (stream === "console") this.#takeConsole(bytes, onConsole);
@@ -141,14 +128,12 @@ export class LinuxGuest {
    * Runs a command in the guest's shell, one after the other. Rejects with GuestStuckError after the limit; the command
    * then still runs, and the guest is of no further use.
    */
-  run(command: string, limitMs: number = DEFAULT_COMMAND_LIMIT_MS): Promise<GuestResult> {
-    const next = this.#queue.then(() => this.#run(command, limitMs));
-    this.#queue = next.catch(() => {});
-    return next;
+  run(command: string, limitMs: number = COMMAND_LIMIT_MS): Promise<GuestResult> {
+    return this.#shell.run(command, limitMs);
   }
 
   /** As {@link run}; rejects with GuestError and what it printed when the command fails. */
-  async mustRun(command: string, limitMs: number = DEFAULT_COMMAND_LIMIT_MS): Promise<string> {
+  async mustRun(command: string, limitMs: number = COMMAND_LIMIT_MS): Promise<string> {
     const { code, output } = await this.run(command, limitMs);
     if (code !== 0) throw new GuestError(`in the guest, "${command}" ended with ${code}: ${output.trim()}`);
     return output;
@@ -162,7 +147,7 @@ export class LinuxGuest {
   /** Hands the shell to a terminal: bytes go through as they are. Ends with Ctrl-], with `input`, or with the guest. */
   async attach(input: NodeJS.ReadableStream, output: NodeJS.WritableStream): Promise<void> {
     this.#onShellBytes = (bytes) => void output.write(bytes);
-    this.#send("stty -F /dev/ttyS1 sane; exec sh -i </dev/ttyS1 >/dev/ttyS1 2>&1\n");
+    this.#post(new TextEncoder().encode("stty -F /dev/ttyS1 sane; exec sh -i </dev/ttyS1 >/dev/ttyS1 2>&1\n"));
     const forward = (bytes: Buffer | string): void => this.#post(Buffer.from(bytes));
     const left = new Promise<void>((resolve) => {
       input.on("data", (bytes: Buffer | string) => {
@@ -186,59 +171,14 @@ export class LinuxGuest {
   }
 
   async #untilUp(limitMs: number, consoleLines: readonly string[]): Promise<void> {
-    const deadline = performance.now() + limitMs;
-    // Whatever is sent before the shell listens is lost: it is asked again and again, and answers the last time.
-    for (;;) {
-      const leftMs = deadline - performance.now();
-      try {
-        await this.#run("true", Math.min(1000, Math.max(1, leftMs)));
-        return;
-      } catch (error) {
-        if (!(error instanceof GuestStuckError)) throw error;
-        if (performance.now() < deadline) continue;
-        throw new GuestStuckError(
-          `the guest's shell did not answer within ${limitMs / 1000} s. Its console ended with:\n${consoleLines.join("\n")}`,
-        );
-      }
+    try {
+      await this.#shell.untilUp(limitMs);
+    } catch (error) {
+      if (!(error instanceof GuestStuckError)) throw error;
+      throw new GuestStuckError(
+        `the guest's shell did not answer within ${limitMs / 1000} s. Its console ended with:\n${consoleLines.join("\n")}`,
+      );
     }
-  }
-
-  async #run(command: string, limitMs: number): Promise<GuestResult> {
-    this.#checkAlive();
-    const mark = `softbar-${++this.#commandCount}`;
-    this.#shellText = "";
-    // The mark is written in two parts, so that an echo of the command is not taken for its end.
-    this.#send(`${command}\n__code=$?; echo; echo "softbar""-${this.#commandCount} $__code"\n`);
-    const pattern = new RegExp(`(?:^|\\n)${mark} (\\d+)\\r?\\n`);
-    const match = await this.#until(pattern, command, limitMs);
-    const output = this.#shellText.slice(0, match.index).replaceAll("\r", "").replace(/\n$/, "");
-    return { code: Number(match[1]), output };
-  }
-
-  #until(pattern: RegExp, command: string, limitMs: number): Promise<RegExpExecArray> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#onShell = () => {};
-        reject(new GuestStuckError(`in the guest, "${command}" did not end within ${limitMs / 1000} s`));
-      }, limitMs);
-      this.#onShell = () => {
-        const match = this.#ended === undefined ? pattern.exec(this.#shellText) : null;
-        if (match === null && this.#ended === undefined) return;
-        clearTimeout(timer);
-        this.#onShell = () => {};
-        if (match !== null) resolve(match);
-        else reject(this.#ended);
-      };
-      this.#onShell();
-    });
-  }
-
-  #checkAlive(): void {
-    if (this.#ended !== undefined) throw this.#ended;
-  }
-
-  #send(text: string): void {
-    this.#post(Buffer.from(text));
   }
 
   #post(bytes: Uint8Array): void {
@@ -246,12 +186,8 @@ export class LinuxGuest {
   }
 
   #takeShell(bytes: Uint8Array): void {
-    if (this.#onShellBytes !== undefined) {
-      this.#onShellBytes(bytes);
-      return;
-    }
-    this.#shellText = (this.#shellText + this.#decoder.decode(bytes, { stream: true })).slice(-OUTPUT_KEPT);
-    this.#onShell();
+    if (this.#onShellBytes === undefined) this.#shell.take(bytes);
+    else this.#onShellBytes(bytes);
   }
 
   #takeConsole(bytes: Uint8Array, onConsole: (line: string) => void): void {
@@ -262,8 +198,7 @@ export class LinuxGuest {
   }
 
   #end(error: Error): void {
-    this.#ended ??= error;
+    this.#shell.end(error);
     this.#connection.fail(error.message);
-    this.#onShell();
   }
 }

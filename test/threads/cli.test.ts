@@ -325,6 +325,7 @@ describe("the other verbs", () => {
         "devices",
         "regs",
         "vm",
+        "serve",
         "new",
       ]);
     }

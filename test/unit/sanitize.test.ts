@@ -1,7 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { edu } from "../../devices/edu/index.ts";
 import { ixgbe } from "../../devices/ixgbe/index.ts";
+import { HostMemory } from "../../emulator/memory/host-memory.ts";
+import { Iommu } from "../../emulator/memory/iommu.ts";
 import type { DmaBuffer } from "../../emulator/pcie/driver-view.ts";
+import { MemoryWatch } from "../../emulator/sanitize/memory-watch.ts";
+import type { DescriptorRingView } from "../../emulator/sanitize/ownership.ts";
 import { explore } from "../../harness/explore/explore.ts";
 import { frames } from "../../harness/frames.ts";
 import { plugIn } from "../../harness/plug-in.ts";
@@ -75,6 +79,63 @@ test("raw memory is the driver's business: a ring whose bytes it has taken is no
   expect((raw[3] as number) & 1).toBe(1);
   driver.buffers.write32(FIRST_SENT, 1);
   expect(found(bed)).toEqual([]);
+});
+
+test("and it is not judged from the moment on at which it takes them", async () => {
+  await using bed = await open();
+  const driver = new SmallIxgbe(bed.pci).open();
+  driver.transmit(FRAME);
+  expect(driver.txRing.bytes.length).toBe(RING_SIZE * reg.DESCRIPTOR_BYTES);
+  driver.buffers.write32(FIRST_SENT, 1);
+  expect(found(bed)).toEqual([]);
+});
+
+test("a register that is changed twice, read and written each time, waits for nothing", async () => {
+  await using bed = await open();
+  const driver = new SmallIxgbe(bed.pci).open();
+  driver.change(reg.RXCSUM, reg.RXCSUM_PCSD);
+  driver.change(reg.RXCSUM, 1 << 12);
+  driver.bar.read32(reg.STATUS);
+  expect(found(bed)).toEqual([]);
+});
+
+test("a DD that is left over from the lap before shows nothing", () => {
+  const host = new HostMemory(HostMemory.tablesFor(new SharedArrayBuffer(1 << 16)));
+  const iommu = Iommu.create();
+  const iova = iommu.map(0, 0, 64);
+  const view: DescriptorRingView = {
+    name: "queue",
+    descriptorName: "descriptor",
+    doorbell: "TAIL",
+    use: "reads",
+    descriptorBytes: 16,
+    isLive: () => true,
+    baseIova: () => iova,
+    slotCount: () => 4,
+    head: () => head,
+    tail: () => 2,
+    doneOffset: () => 12,
+    doneBits: (word) => (word === 12 ? 1 : 0),
+    decode: () => {},
+    bufferIova: 0,
+    bufferBytes: 0,
+    reports: true,
+  };
+  let head = 0;
+  const rules: string[] = [];
+  const watch = new MemoryWatch({ record: (_kind, rule) => rules.push(rule) }, iommu, host);
+  const ring = watch.allocated(iova, 64, "ring", false);
+  const handed = watch.ring(view);
+  watch.stored(ring, 0, 32);
+  handed.rung();
+  watch.loaded(ring, 12, 4, 1, 0);
+  watch.stored(ring, 0, 4);
+  expect(rules).toEqual(["descriptor-changed-in-flight"]);
+  // Of the other one the card is done, and its DD is true: seen in the second half of 8 bytes, and by a byte.
+  head = 2;
+  watch.loaded(ring, 24, 8, 0, 1);
+  watch.stored(ring, 16, 4);
+  expect(rules).toHaveLength(1);
 });
 
 test("memory that a driver maps itself is not judged either", async () => {

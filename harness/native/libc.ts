@@ -1,0 +1,232 @@
+/**
+ * The few calls of Linux that Node does not make: descriptors over sockets, files mapped into memory, event descriptors.
+ * Through the package koffi, which is optional: everything that does without them works without it.
+ */
+
+/** What is used of koffi. */
+interface Koffi {
+  load(path: string): { func(prototype: string): ForeignFunction };
+  view(address: bigint, byteLength: number): ArrayBuffer;
+  errno(): number;
+}
+
+interface ForeignFunction {
+  (...parameters: readonly unknown[]): number | bigint;
+  async(...parameters: readonly unknown[]): void;
+}
+
+/** Memory that is mapped into this process. It must not be touched after {@link Libc.unmap}. */
+export interface MappedFile {
+  readonly address: bigint;
+  readonly buffer: ArrayBuffer;
+}
+
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_SHARED = 1;
+const MAP_PRIVATE_ANONYMOUS = 0x22;
+const AF_UNIX = 1;
+const SOCK_STREAM_CLOEXEC_NONBLOCK = 1 | 0o2000000 | 0o4000;
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+const POLLIN = 1;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+const MSG_CMSG_CLOEXEC = 0x40000000;
+const SHUT_RDWR = 2;
+const EAGAIN = 11;
+const EINTR = 4;
+const BACKLOG = 512;
+const UNIX_PATH_BYTES = 108;
+
+/** Layout of the scratch for {@link Libc.receive}: msghdr, iovec, control, data (socket(7), cmsg(3); 64-bit Linux). */
+const IOVEC_AT = 64;
+const CONTROL_AT = 128;
+const CONTROL_BYTES = 1024;
+const DATA_AT: number = CONTROL_AT + CONTROL_BYTES;
+const DATA_BYTES = 256 << 10;
+/** Requests of poll(2) stay where they are while a thread waits in the kernel: no memory of the engine's does. */
+const POLL_AT: number = DATA_AT + DATA_BYTES;
+const POLL_SLOTS = 64;
+const SCRATCH_BYTES: number = POLL_AT + 8 * POLL_SLOTS;
+
+/** What came over a socket. */
+export interface ReceivedBytes {
+  readonly bytes: Buffer;
+  readonly descriptors: readonly number[];
+}
+
+export class Libc {
+  readonly #koffi: Koffi;
+  readonly #calls: Readonly<Record<string, ForeignFunction>>;
+  readonly #scratch: DataView;
+  readonly #scratchAddress: bigint;
+  readonly #scratchBytes: Buffer;
+  readonly #freeSlots: number[] = Array.from({ length: POLL_SLOTS }, (_, slot) => slot);
+
+  private constructor(koffi: Koffi) {
+    this.#koffi = koffi;
+    const libc = koffi.load("libc.so.6");
+    const prototypes = {
+      mmap: "uintptr_t mmap(uintptr_t addr, size_t length, int prot, int flags, int fd, int64_t offset)",
+      munmap: "int munmap(uintptr_t addr, size_t length)",
+      socket: "int socket(int domain, int type, int protocol)",
+      bind: "int bind(int fd, void *addr, uint32_t length)",
+      listen: "int listen(int fd, int backlog)",
+      accept4: "int accept4(int fd, void *addr, void *length, int flags)",
+      poll: "int poll(uintptr_t fds, uint64_t count, int timeoutMs)",
+      recvmsg: "int64_t recvmsg(int fd, uintptr_t message, int flags)",
+      send: "int64_t send(int fd, void *bytes, size_t length, int flags)",
+      write: "int64_t write(int fd, void *bytes, size_t length)",
+      shutdown: "int shutdown(int fd, int how)",
+      close: "int close(int fd)",
+    };
+    this.#calls = Object.fromEntries(Object.entries(prototypes).map(([name, text]) => [name, libc.func(text)]));
+    const address = this.#map(-1, 0, SCRATCH_BYTES, true, MAP_PRIVATE_ANONYMOUS);
+    const buffer = koffi.view(address, SCRATCH_BYTES);
+    this.#scratch = new DataView(buffer);
+    this.#scratchBytes = Buffer.from(buffer);
+    const pointers: readonly (readonly [number, bigint])[] = [
+      [16, address + BigInt(IOVEC_AT)],
+      [24, 1n],
+      [32, address + BigInt(CONTROL_AT)],
+      [IOVEC_AT, address + BigInt(DATA_AT)],
+      [IOVEC_AT + 8, BigInt(DATA_BYTES)],
+    ];
+    for (const [at, value] of pointers) this.#scratch.setBigUint64(at, value, true);
+    this.#scratchAddress = address;
+  }
+
+  /** Undefined where koffi is not installed, or the system is no 64-bit Linux. */
+  static async load(): Promise<Libc | undefined> {
+    if (process.platform !== "linux" || (process.arch !== "x64" && process.arch !== "arm64")) return undefined;
+    try {
+      const loaded = (await import("koffi")) as unknown as { readonly default: Koffi };
+      return new Libc(loaded.default);
+    } catch {
+      return undefined;
+    }
+  }
+
+  // ---- memory ------------------------------------------------------------------------------------------------------
+
+  /** Maps part of a file, shared. `fileOffset` is a multiple of the page. @throws Error naming the errno. */
+  mapFile(descriptor: number, fileOffset: number, byteLength: number, canWrite: boolean): MappedFile {
+    const address = this.#map(descriptor, fileOffset, byteLength, canWrite, MAP_SHARED);
+    return { address, buffer: this.#koffi.view(address, byteLength) };
+  }
+
+  unmap({ address, buffer }: MappedFile): void {
+    this.#call("munmap", address, buffer.byteLength);
+  }
+
+  #map(descriptor: number, fileOffset: number, byteLength: number, canWrite: boolean, flags: number): bigint {
+    const protection = canWrite ? PROT_READ | PROT_WRITE : PROT_READ;
+    const address = BigInt(this.#call("mmap", 0, byteLength, protection, flags, descriptor, fileOffset));
+    if (BigInt.asIntN(64, address) === -1n) throw new Error(`mmap failed with errno ${this.#koffi.errno()}`);
+    return address;
+  }
+
+  // ---- sockets -----------------------------------------------------------------------------------------------------
+
+  /** A listening UNIX socket. @throws Error naming the errno. */
+  listen(path: string): number {
+    const name = Buffer.alloc(2 + UNIX_PATH_BYTES);
+    if (Buffer.byteLength(path) >= UNIX_PATH_BYTES)
+      throw new Error(`${path}: a socket's path has less than ${UNIX_PATH_BYTES} bytes`);
+    name.writeUInt16LE(AF_UNIX, 0);
+    name.write(path, 2);
+    const descriptor = this.#need("socket", AF_UNIX, SOCK_STREAM_CLOEXEC_NONBLOCK, 0);
+    try {
+      this.#need("bind", descriptor, name, name.length);
+      this.#need("listen", descriptor, BACKLOG);
+      return descriptor;
+    } catch (error) {
+      this.close(descriptor);
+      throw error;
+    }
+  }
+
+  /** The next connection; undefined when none waits. */
+  accept(listener: number): number | undefined {
+    const descriptor = Number(this.#call("accept4", listener, null, null, SOCK_STREAM_CLOEXEC_NONBLOCK & ~1));
+    return descriptor < 0 ? undefined : descriptor;
+  }
+
+  /**
+   * Calls back once there is something to read, or the peer has hung up. It occupies a thread of Node's pool meanwhile:
+   * {@link hangUp} frees it.
+   */
+  whenReadable(descriptor: number, callback: () => void): void {
+    const slot = this.#freeSlots.pop();
+    if (slot === undefined) throw new Error(`${POLL_SLOTS} descriptors are waited for at once`);
+    const at = POLL_AT + 8 * slot;
+    this.#scratch.setInt32(at, descriptor, true);
+    this.#scratch.setInt32(at + 4, POLLIN, true);
+    const poll = this.#calls.poll as ForeignFunction;
+    poll.async(this.#scratchAddress + BigInt(at), 1, -1, () => {
+      this.#freeSlots.push(slot);
+      callback();
+    });
+  }
+
+  /** What is there to read; undefined when nothing is, "end" when the peer is gone. */
+  receive(descriptor: number): ReceivedBytes | undefined | "end" {
+    const scratch = this.#scratch;
+    scratch.setBigUint64(40, BigInt(CONTROL_BYTES), true);
+    scratch.setInt32(48, 0, true);
+    const byteLength = Number(this.#call("recvmsg", descriptor, this.#scratchAddress, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
+    if (byteLength < 0) return [EAGAIN, EINTR].includes(this.#koffi.errno()) ? undefined : "end";
+    const descriptors = this.#descriptors(Number(scratch.getBigUint64(40, true)));
+    if (byteLength === 0) return "end";
+    return { bytes: Buffer.from(this.#scratchBytes.subarray(DATA_AT, DATA_AT + byteLength)), descriptors };
+  }
+
+  /** Bytes that went out at once, 0 when the peer's buffer is full; -1 when it is gone. */
+  send(descriptor: number, bytes: Buffer): number {
+    const sent = Number(this.#call("send", descriptor, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL));
+    if (sent >= 0) return sent;
+    return [EAGAIN, EINTR].includes(this.#koffi.errno()) ? 0 : -1;
+  }
+
+  /** Both directions end; whoever waits for it is woken. */
+  hangUp(descriptor: number): void {
+    this.#call("shutdown", descriptor, SHUT_RDWR);
+  }
+
+  close(descriptor: number): void {
+    this.#call("close", descriptor);
+  }
+
+  /** Adds one to an event descriptor (eventfd(2)). */
+  signal(descriptor: number): void {
+    this.#call("write", descriptor, ONE, ONE.length);
+  }
+
+  /** Descriptors in the control data of the last receive. */
+  #descriptors(controlBytes: number): number[] {
+    const scratch = this.#scratch;
+    const found: number[] = [];
+    for (let at = CONTROL_AT; at + 16 <= CONTROL_AT + controlBytes; ) {
+      const byteLength = Number(scratch.getBigUint64(at, true));
+      if (byteLength < 16) break;
+      const isRights = scratch.getInt32(at + 8, true) === SOL_SOCKET && scratch.getInt32(at + 12, true) === SCM_RIGHTS;
+      for (let place = at + 16; isRights && place + 4 <= at + byteLength; place += 4)
+        found.push(scratch.getInt32(place, true));
+      at += (byteLength + 7) & ~7;
+    }
+    return found;
+  }
+
+  #need(name: string, ...parameters: readonly unknown[]): number {
+    const result = Number(this.#call(name, ...parameters));
+    if (result < 0) throw new Error(`${name} failed with errno ${this.#koffi.errno()}`);
+    return result;
+  }
+
+  #call(name: string, ...parameters: readonly unknown[]): number | bigint {
+    return (this.#calls[name] as ForeignFunction)(...parameters);
+  }
+}
+
+const ONE: Buffer = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);

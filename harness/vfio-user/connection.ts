@@ -1,0 +1,182 @@
+import { createServer, type Server, type Socket } from "node:net";
+import type { Libc } from "../native/libc.ts";
+
+/** What a connection tells. */
+export interface ConnectionHandlers {
+  onData(bytes: Buffer, descriptors: readonly number[]): void;
+  /** Once, whoever ended it. */
+  onClose(): void;
+}
+
+/** A client's end of a socket. It is read from {@link start} on. */
+export interface Connection {
+  start(handlers: ConnectionHandlers): void;
+  write(bytes: Buffer): void;
+  /** Bytes that the peer has not taken. */
+  readonly unsentBytes: number;
+  readonly isClosed: boolean;
+  destroy(): void;
+}
+
+export interface Listener {
+  close(): Promise<void>;
+}
+
+/** By Node alone: descriptors that a peer sends along are lost. */
+export async function listenByNode(path: string, onConnection: (connection: Connection) => void): Promise<Listener> {
+  const server: Server = createServer({ pauseOnConnect: true }, (socket) => onConnection(new NodeConnection(socket)));
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(path, resolve);
+  });
+  return { close: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+class NodeConnection implements Connection {
+  readonly #socket: Socket;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    // Nobody listens to it yet, and an error without a listener would end the process.
+    socket.on("error", () => socket.destroy());
+  }
+
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  get isClosed(): boolean {
+    return this.#socket.destroyed;
+  }
+
+  start({ onData, onClose }: ConnectionHandlers): void {
+    const socket = this.#socket;
+    socket.on("data", (bytes: Buffer) => {
+      if (!socket.destroyed) onData(bytes, []);
+    });
+    socket.once("end", () => socket.destroy());
+    socket.once("close", onClose);
+    socket.resume();
+  }
+
+  write(bytes: Buffer): void {
+    if (!this.#socket.destroyed) this.#socket.write(bytes);
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
+
+/** With descriptors, by the system's own calls. */
+export function listenByLibc(libc: Libc, path: string, onConnection: (connection: Connection) => void): Listener {
+  const listener = libc.listen(path);
+  let isClosed = false;
+  let ended: () => void = () => {};
+  const hasEnded = new Promise<void>((resolve) => {
+    ended = resolve;
+  });
+  const look = (): void => {
+    if (isClosed) {
+      libc.close(listener);
+      ended();
+      return;
+    }
+    for (let next = libc.accept(listener); next !== undefined; next = libc.accept(listener)) {
+      onConnection(new LibcConnection(libc, next));
+    }
+    libc.whenReadable(listener, look);
+  };
+  libc.whenReadable(listener, look);
+  return {
+    async close() {
+      isClosed = true;
+      libc.hangUp(listener);
+      await hasEnded;
+    },
+  };
+}
+
+/** Full buffers of the peer are tried again this often. */
+const RETRY_MS = 1;
+
+class LibcConnection implements Connection {
+  unsentBytes = 0;
+  isClosed = false;
+  readonly #libc: Libc;
+  readonly #descriptor: number;
+  readonly #unsent: Buffer[] = [];
+  #handlers: ConnectionHandlers | undefined;
+  #isWaiting = false;
+  #hasEnded = false;
+
+  constructor(libc: Libc, descriptor: number) {
+    this.#libc = libc;
+    this.#descriptor = descriptor;
+  }
+
+  start(handlers: ConnectionHandlers): void {
+    this.#handlers = handlers;
+    this.#wait();
+  }
+
+  write(bytes: Buffer): void {
+    if (this.isClosed) return;
+    this.#unsent.push(bytes);
+    this.unsentBytes += bytes.length;
+    if (this.#unsent.length === 1) this.#flush();
+  }
+
+  /** Descriptor and handlers stay until the thread that waits for it has let go. */
+  destroy(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.#libc.hangUp(this.#descriptor);
+    if (!this.#isWaiting) setImmediate(() => this.#end());
+  }
+
+  #wait(): void {
+    this.#isWaiting = true;
+    this.#libc.whenReadable(this.#descriptor, () => {
+      this.#isWaiting = false;
+      this.#read();
+    });
+  }
+
+  #read(): void {
+    while (!this.isClosed) {
+      const received = this.#libc.receive(this.#descriptor);
+      if (received === undefined) {
+        this.#wait();
+        return;
+      }
+      if (received === "end") this.isClosed = true;
+      else this.#handlers?.onData(received.bytes, received.descriptors);
+    }
+    this.#end();
+  }
+
+  #flush(): void {
+    for (let bytes = this.#unsent[0]; bytes !== undefined && !this.isClosed; bytes = this.#unsent[0]) {
+      const sent = this.#libc.send(this.#descriptor, bytes);
+      if (sent < 0) {
+        this.destroy();
+        return;
+      }
+      this.unsentBytes -= sent;
+      if (sent < bytes.length) {
+        this.#unsent[0] = bytes.subarray(sent);
+        setTimeout(() => this.#flush(), RETRY_MS);
+        return;
+      }
+      this.#unsent.shift();
+    }
+  }
+
+  #end(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#libc.close(this.#descriptor);
+    this.#handlers?.onClose();
+  }
+}

@@ -1,0 +1,92 @@
+import { GuestStuckError } from "./vm-error.ts";
+
+/** What a command in the guest came to. */
+export interface GuestResult {
+  /** Its exit code. */
+  readonly code: number;
+  /** What it wrote to standard output and error, without the last line feed. */
+  readonly output: string;
+}
+
+const OUTPUT_KEPT = 64 << 10;
+const ASK_AGAIN_MS = 1000;
+/** `limitMs` of {@link GuestShell.run} where none is named. */
+export const COMMAND_LIMIT_MS: number = 60_000;
+
+/** Commands for a shell behind a serial line that neither prompts nor echoes, one after the other. */
+export class GuestShell {
+  readonly #send: (bytes: Uint8Array) => void;
+  readonly #decoder = new TextDecoder();
+  #text = "";
+  #onText: () => void = () => {};
+  #commandCount = 0;
+  #ended: Error | undefined;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(send: (bytes: Uint8Array) => void) {
+    this.#send = send;
+  }
+
+  /** Bytes that the shell wrote. */
+  take(bytes: Uint8Array): void {
+    this.#text = (this.#text + this.#decoder.decode(bytes, { stream: true })).slice(-OUTPUT_KEPT);
+    this.#onText();
+  }
+
+  /** The guest is gone: whoever waits hears it, and whoever asks later. */
+  end(error: Error): void {
+    this.#ended ??= error;
+    this.#onText();
+  }
+
+  /** Resolves when the shell answers. Rejects with GuestStuckError after the limit. */
+  async untilUp(limitMs: number): Promise<void> {
+    const deadline = performance.now() + limitMs;
+    // Whatever is sent before the shell listens is lost: it is asked again and again, and answers the last time.
+    for (;;) {
+      try {
+        await this.#run("true", Math.min(ASK_AGAIN_MS, Math.max(1, deadline - performance.now())));
+        return;
+      } catch (error) {
+        if (!(error instanceof GuestStuckError)) throw error;
+        if (performance.now() >= deadline) throw error;
+      }
+    }
+  }
+
+  /** Rejects with GuestStuckError after the limit; the command then still runs, and the shell is of no further use. */
+  run(command: string, limitMs: number): Promise<GuestResult> {
+    const next = this.#queue.then(() => this.#run(command, limitMs));
+    this.#queue = next.catch(() => {});
+    return next;
+  }
+
+  async #run(command: string, limitMs: number): Promise<GuestResult> {
+    if (this.#ended !== undefined) throw this.#ended;
+    const number = ++this.#commandCount;
+    this.#text = "";
+    // The mark is written in two parts, so that an echo of the command is not taken for its end.
+    this.#send(Buffer.from(`${command}\n__code=$?; echo; echo "softbar""-${number} $__code"\n`));
+    const match = await this.#until(new RegExp(`(?:^|\\n)softbar-${number} (\\d+)\\r?\\n`), command, limitMs);
+    const output = this.#text.slice(0, match.index).replaceAll("\r", "").replace(/\n$/, "");
+    return { code: Number(match[1]), output };
+  }
+
+  #until(pattern: RegExp, command: string, limitMs: number): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#onText = () => {};
+        reject(new GuestStuckError(`in the guest, "${command}" did not end within ${limitMs / 1000} s`));
+      }, limitMs);
+      this.#onText = () => {
+        const match = this.#ended === undefined ? pattern.exec(this.#text) : null;
+        if (match === null && this.#ended === undefined) return;
+        clearTimeout(timer);
+        this.#onText = () => {};
+        if (match !== null) resolve(match);
+        else reject(this.#ended);
+      };
+      this.#onText();
+    });
+  }
+}
