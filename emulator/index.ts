@@ -176,6 +176,7 @@ export { PitchBook } from "./wire/feeds/pitch-book.ts";
 export { SbeGroups } from "./wire/feeds/sbe-groups.ts";
 export { SequenceTally } from "./wire/feeds/sequence-tally.ts";
 export { SoupBinReader, type SoupState } from "./wire/feeds/soup-bin-tcp.ts";
+export type { SoupLogin } from "./wire/feeds/soup-packets.ts";
 export { StreamTable, type StreamTally } from "./wire/feeds/stream-table.ts";
 export {
   ETHERNET_HEADER_BYTE_LENGTH,
@@ -218,3 +219,10 @@ export {
 export type { RecoveryOptions } from "./wire/recovery/recovery-options.ts";
 export type { RequestPort } from "./wire/recovery/request-schedule.ts";
 export type { ServiceOptions } from "./wire/recovery/service-policy.ts";
+export {
+  SoupClient,
+  type SoupClientOptions,
+  type SoupClientReport,
+  type SoupClientState,
+} from "./wire/recovery/soup-client.ts";
+export { SoupServer, type SoupServerOptions, type SoupServerReport } from "./wire/recovery/soup-server.ts";

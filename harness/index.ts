@@ -17,7 +17,7 @@ export type {
 } from "../emulator/pcie/driver-view.ts";
 export type { DeviceStatistics } from "../emulator/run/device-thread.ts";
 export type { Finding, FindingKind } from "../emulator/run/findings.ts";
-export type { MachineOptions, PortName } from "../emulator/run/machine.ts";
+export type { MachineOptions, OwnMemory, PortName } from "../emulator/run/machine.ts";
 export { DeviceGoneError, DeviceStuckError, DriverModuleError, TestbedError } from "../emulator/run/testbed-error.ts";
 export type { SanitizeOptions } from "../emulator/sanitize/rule.ts";
 export { CaptureError } from "../emulator/wire/capture/capture-error.ts";
@@ -26,6 +26,9 @@ export type { DamageEvent, DamagePlan, DamageRule } from "../emulator/wire/damag
 export { parseDamage } from "../emulator/wire/damage/damage-text.ts";
 export type { DamageLedger, LedgerCounts, LedgerEntry } from "../emulator/wire/damage/ledger.ts";
 export type { LedgerLine } from "../emulator/wire/damage/line-account.ts";
+export { requireWithAddon } from "./attach/require-with-addon.ts";
+export { trappedWords } from "./attach/trapped-words.ts";
+export { UserspaceAddon, type UserspaceAddonOptions } from "./attach/userspace-addon.ts";
 export { type CaptureInfo, type CaptureInfoOptions, captureInfo } from "./capture/capture-info.ts";
 export type { TargetOptions } from "./cli/catalogue.ts";
 export {
@@ -91,3 +94,8 @@ export type { GuestStatistics } from "./vm/guest-thread.ts";
 export { LinuxGuest, type LinuxGuestOptions } from "./vm/linux-guest.ts";
 export { type LinuxTrialOptions, type LinuxTrialReport, linuxTrial } from "./vm/linux-trial.ts";
 export { GuestError, GuestStuckError } from "./vm/vm-error.ts";
+export { runWasm, type WasmRunOptions, type WasmRunReport } from "./wasm/run-wasm.ts";
+export type { WasmDriver, WasmDriverOptions, WasmDriverState } from "./wasm/wasm-driver.ts";
+export { WasmDriverError, WasmProgramError } from "./wasm/wasm-errors.ts";
+export { runOnCpu } from "./wasm/wasm-job.ts";
+export { WasmProgram, type WasmProgramData, type WasmProgramOptions } from "./wasm/wasm-program.ts";

@@ -6,12 +6,14 @@ import type { CpuLink } from "./cpu-link.ts";
 export class DriverBar implements Bar {
   readonly index: number;
   readonly byteLength: number;
+  readonly mappedOffset: number;
   readonly #link: CpuLink;
   readonly #cpu: DriverCpu;
 
-  constructor(index: number, byteLength: number, link: CpuLink, cpu: DriverCpu) {
+  constructor(index: number, byteLength: number, mappedOffset: number, link: CpuLink, cpu: DriverCpu) {
     this.index = index;
     this.byteLength = byteLength;
+    this.mappedOffset = mappedOffset;
     this.#link = link;
     this.#cpu = cpu;
   }

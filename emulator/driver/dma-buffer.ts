@@ -13,6 +13,7 @@ export class MappedBuffer implements DmaBuffer {
   readonly iovaLow: number;
   readonly bytes: Uint8Array<SharedArrayBuffer>;
   /** These have no elements once the buffer is freed: it costs no access anything, and each that comes then is found. */
+  #bytes: Uint8Array;
   #halves: Uint16Array;
   #words: Uint32Array;
   #signedWords: Int32Array;
@@ -36,6 +37,7 @@ export class MappedBuffer implements DmaBuffer {
     this.iovaHigh = Math.floor(iova / 2 ** 32) | 0;
     this.iovaLow = (iova % 2 ** 32) | 0;
     this.bytes = new Uint8Array(buffer, offset, byteLength);
+    this.#bytes = this.bytes;
     this.#halves = new Uint16Array(buffer, offset, byteLength >>> 1);
     this.#words = new Uint32Array(buffer, offset, byteLength >>> 2);
     this.#signedWords = new Int32Array(buffer, offset, byteLength >>> 2);
@@ -50,8 +52,7 @@ export class MappedBuffer implements DmaBuffer {
   }
 
   read8(offset: number): number {
-    if (!(offset >= 0 && offset < this.#accessibleBytes)) this.#outside(offset, 1);
-    return this.bytes[offset] as number;
+    return this.#bytes[offset] ?? this.#outside(offset, 1);
   }
 
   read16(offset: number): number {
@@ -158,6 +159,7 @@ export class MappedBuffer implements DmaBuffer {
     }
     this.#release();
     this.#release = undefined;
+    this.#bytes = this.bytes.subarray(0, 0);
     this.#halves = this.#halves.subarray(0, 0);
     this.#words = this.#words.subarray(0, 0);
     this.#signedWords = this.#signedWords.subarray(0, 0);

@@ -18,14 +18,24 @@ export class DriverDma implements Dma {
   readonly #memory: HostMemory;
   readonly #iommu: Iommu;
   readonly #link: CpuLink;
+  readonly #isIdentity: boolean;
   readonly #findings: FindingRecorder | undefined;
 
-  constructor(arena: Arena, memory: HostMemory, iommu: Iommu, link: CpuLink, findings?: FindingRecorder) {
+  /** `isIdentity`: the address for the device is the offset in the arena, which a driver reaches by instructions of its own. */
+  constructor(
+    arena: Arena,
+    memory: HostMemory,
+    iommu: Iommu,
+    link: CpuLink,
+    isIdentity: boolean = false,
+    findings?: FindingRecorder,
+  ) {
     this.#arena = arena;
     this.#memory = memory;
     this.#iommu = iommu;
     this.#link = link;
     this.#findings = findings;
+    this.#isIdentity = isIdentity;
   }
 
   get mappingCount(): number {
@@ -39,7 +49,8 @@ export class DriverDma implements Dma {
       return this.#separate(new SharedArrayBuffer((byteLength + 3) & ~3), byteLength, options);
     const offset = this.#arena.alloc(byteLength, align);
     new Uint8Array(this.#arena.tables.memory, offset, byteLength).fill(0);
-    return this.#mapped(ARENA_SEGMENT, this.#arena.tables.memory, offset, byteLength, options, () => {
+    const place = this.#isIdentity ? { ...options, iova: offset } : options;
+    return this.#mapped(ARENA_SEGMENT, this.#arena.tables.memory, offset, byteLength, place, () => {
       this.#arena.free(offset);
     });
   }
@@ -63,6 +74,8 @@ export class DriverDma implements Dma {
 
   /** Maps the first `byteLength` bytes of a buffer that is a segment of its own. */
   #separate(buffer: SharedArrayBuffer, byteLength: number, options: DmaAllocOptions): DmaBuffer {
+    if (this.#isIdentity)
+      throw new RangeError("DMA addresses are offsets in the driver's own memory here: other memory has none");
     const segment = this.#memory.add(buffer);
     // Announced before it is mapped: a device that finds the mapping finds the memory.
     this.#link.announce(segment, buffer);

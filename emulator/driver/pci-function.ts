@@ -62,10 +62,17 @@ export class DriverPciFunction implements PciFunction {
     this.#controller = new InterruptController(machine.interrupts);
     this.cpu = typeof cpu === "number" ? new DriverCpu(cpu, link, this.#controller) : cpu;
     this.config = new DriverConfig(link);
-    this.dma = new DriverDma(new Arena(machine.arena), memory, new Iommu(tables.iommu), link, findings);
+    this.dma = new DriverDma(
+      new Arena(machine.arena),
+      memory,
+      new Iommu(tables.iommu),
+      link,
+      machine.options.ownMemory !== undefined,
+      findings,
+    );
     const bars: (DriverBar | undefined)[] = [];
     for (const bar of tables.declaration.bars)
-      bars[bar.index] = new DriverBar(bar.index, bar.byteLength, link, this.cpu);
+      bars[bar.index] = new DriverBar(bar.index, bar.byteLength, tables.barOffsets[bar.index] ?? 0, link, this.cpu);
     this.#bars = bars;
   }
 

@@ -38,6 +38,26 @@ export class Arena {
     });
   }
 
+  /**
+   * An arena in memory that is there already, such as the linear memory of a WebAssembly driver. Its first `reservedBytes`,
+   * rounded up to whole pages, are never handed out. Throws RangeError when that leaves no page.
+   */
+  static over(memory: SharedArrayBuffer, reservedBytes: number): Arena {
+    const pageCount = Math.floor(memory.byteLength / ARENA_PAGE_BYTES);
+    const reserved = Math.ceil(reservedBytes / ARENA_PAGE_BYTES);
+    if (reserved >= pageCount)
+      throw new RangeError(
+        `memory of ${memory.byteLength} bytes, of which ${reservedBytes} are taken: no page is left`,
+      );
+    const pages = new SharedArrayBuffer((HEAD_WORDS + pageCount) * 4);
+    if (reserved > 0) {
+      const words = new Int32Array(pages);
+      words.fill(CONTINUED, HEAD_WORDS, HEAD_WORDS + reserved);
+      words[HEAD_CURSOR] = reserved;
+    }
+    return new Arena({ memory, pages });
+  }
+
   /** Reserves bytes and returns their offset, a multiple of `alignBytes` (a power of two) and of the page. Throws RangeError when no run is free. */
   alloc(byteLength: number, alignBytes: number = ARENA_PAGE_BYTES): number {
     const wanted = Math.max(1, Math.ceil(byteLength / ARENA_PAGE_BYTES));

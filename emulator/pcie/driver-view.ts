@@ -26,9 +26,11 @@ export interface Bar {
   writeCombining32(offset: number, value: number): void;
   /**
    * The BAR's raw memory, for drivers that know only memory. What raw memory cannot do is said once when it is mapped; its
-   * accesses are invisible to sanitizers.
+   * accesses are invisible to sanitizers. Begins at {@link mappedOffset}.
    */
   map(): SharedArrayBuffer;
+  /** 0, but where the driver brought the memory along: a WebAssembly driver's BARs lie in the midst of its own. */
+  readonly mappedOffset: number;
 }
 
 /**

@@ -185,10 +185,11 @@ export class DeviceThread {
       return true;
     }
     const endpoint = this.#machine.endpoints[functionIndex];
-    const memory = this.#machine.tables.functions[functionIndex]?.bars[bar];
+    const tables = this.#machine.tables.functions[functionIndex];
+    const memory = tables?.bars[bar];
     const file = endpoint?.device.registerFile?.(bar);
     if (endpoint === undefined || memory === undefined || file === undefined) return false;
-    const mirror = new Mirror(bar, endpoint, file, memory);
+    const mirror = new Mirror(bar, endpoint, file, memory, tables?.barOffsets[bar]);
     const ofFunction = this.#mirrors.get(functionIndex) ?? new Map<number, Mirror>();
     this.#mirrors.set(functionIndex, ofFunction.set(bar, mirror));
     this.#machine.host.sources.push(mirror);

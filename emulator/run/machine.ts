@@ -25,6 +25,8 @@ export interface MachineOptions {
   /** Bytes of the arena that `dma.alloc` serves. Default 64 MiB. */
   readonly hostMemoryBytes?: number;
   readonly iommu?: IommuOptions;
+  /** The arena in memory that a driver brings along, instead of a new one. */
+  readonly ownMemory?: OwnMemory;
   /**
    * `wall` (default of threaded runs): CLOCK_MONOTONIC. `virtual` (default of folded runs): time moves to the next planned
    * event, delay or limit when the devices have nothing to do now. In a threaded run it does not wait for a driver's
@@ -46,6 +48,16 @@ export interface MachineOptions {
   readonly sanitize?: SanitizeOptions;
 }
 
+/**
+ * Memory that a driver reaches by instructions of its own: the linear memory of a WebAssembly driver. What `dma.alloc`
+ * gives lies in it, the raw memory of the BARs lies in it, and DMA addresses are offsets in it. Structured-cloneable.
+ */
+export interface OwnMemory {
+  readonly buffer: SharedArrayBuffer;
+  /** Bytes at its beginning that are the driver's own: its code's data and stack. */
+  readonly reservedBytes: number;
+}
+
 /** Device number and wire port. */
 export type PortName = readonly [device: number, port: number];
 
@@ -57,6 +69,8 @@ export interface FunctionTables {
   readonly mappedLimits: Readonly<Record<number, readonly string[]>>;
   /** Raw memory of each BAR, for mapped access. By BAR index. */
   readonly bars: Readonly<Record<number, SharedArrayBuffer>>;
+  /** Where each BAR begins in that memory: 0 but for {@link OwnMemory}. By BAR index. */
+  readonly barOffsets: Readonly<Record<number, number>>;
   readonly iommu: IommuTables;
   readonly functionIndex: number;
   /** By wire port; undefined where a cable leads to a device. */
@@ -112,10 +126,14 @@ export function clockFor(tables: MachineTables): Clock {
 export function createTables(devices: readonly LoadedDevice[], options: MachineOptions): MachineTables {
   if (devices.length > FUNCTION_LIMIT)
     throw new RangeError(`${devices.length} devices: a testbed takes ${FUNCTION_LIMIT}`);
-  const functions = devices.map((device, index) => functionTables(declarationOf(device), index, options));
+  const { ownMemory } = options;
+  const arena =
+    ownMemory === undefined
+      ? Arena.create(options.hostMemoryBytes ?? 64 << 20)
+      : Arena.over(ownMemory.buffer, ownMemory.reservedBytes);
+  const functions = devices.map((device, index) => functionTables(declarationOf(device), index, options, arena));
   checkCables(functions, options);
   checkRuleNames(options.sanitize, allRules(devices.map(declarationOf)));
-  const arena = Arena.create(options.hostMemoryBytes ?? 64 << 20);
   return {
     options,
     arena: arena.tables,
@@ -130,10 +148,16 @@ function functionTables(
   declaration: DeviceDeclaration,
   functionIndex: number,
   options: MachineOptions,
+  arena: Arena,
 ): FunctionTables {
   const queueBytes = options.wireQueueBytes ?? 4 << 20;
   const bars: Record<number, SharedArrayBuffer> = {};
-  for (const bar of declaration.bars) bars[bar.index] = new SharedArrayBuffer(bar.byteLength);
+  const barOffsets: Record<number, number> = {};
+  for (const { index, byteLength } of declaration.bars) {
+    const isOwn = options.ownMemory !== undefined;
+    bars[index] = isOwn ? arena.tables.memory : new SharedArrayBuffer(byteLength);
+    barOffsets[index] = isOwn ? arena.alloc(byteLength) : 0;
+  }
   const { registerMaps, rules: _rules, ...rest } = declaration;
   const mappedLimits: Record<number, readonly string[]> = {};
   for (const [bar, map] of Object.entries(registerMaps)) {
@@ -143,6 +167,7 @@ function functionTables(
     declaration: rest,
     mappedLimits,
     bars,
+    barOffsets,
     functionIndex,
     iommu: Iommu.create(iommuOptionsFor(declaration, options)).tables,
     ports: Array.from({ length: declaration.wirePortCount }, (_, port) =>
@@ -177,8 +202,14 @@ function checkCables(functions: readonly FunctionTables[], options: MachineOptio
 /** A device with few address bits gets its IOVAs below them; the others start above 4 GiB. */
 function iommuOptionsFor(declaration: DeviceDeclaration, options: MachineOptions): IommuOptions {
   const bits = declaration.dmaAddressBits ?? 48;
-  if (bits > 32) return options.iommu ?? {};
   const limit = 2 ** bits;
+  if (options.ownMemory !== undefined) {
+    const { byteLength } = options.ownMemory.buffer;
+    if (byteLength > limit)
+      throw new RangeError(`${declaration.name} has ${bits} address bits: it cannot reach all of ${byteLength} bytes`);
+    return { ...options.iommu, baseIova: 0, windowBytes: byteLength };
+  }
+  if (bits > 32) return options.iommu ?? {};
   return { baseIova: limit / 16, windowBytes: limit - limit / 16, ...options.iommu };
 }
 

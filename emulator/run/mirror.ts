@@ -52,12 +52,19 @@ export class Mirror implements EventSource {
   #hotCount = 0;
   #next = 0;
 
-  constructor(bar: number, endpoint: Endpoint, file: RegisterFile, memory: SharedArrayBuffer) {
+  /** The BAR's memory begins at `memoryOffset` of `memory`. */
+  constructor(
+    bar: number,
+    endpoint: Endpoint,
+    file: RegisterFile,
+    memory: SharedArrayBuffer,
+    memoryOffset: number = 0,
+  ) {
     this.#bar = bar;
     this.#endpoint = endpoint;
     this.#file = file;
-    this.#memory = new Int32Array(memory);
     const { map } = file;
+    this.#memory = new Int32Array(memory, memoryOffset, map.byteLength >>> 2);
     const words: number[] = [];
     this.#indexOfWord = new Int32Array(map.byteLength >>> 2).fill(-1);
     for (let word = 0; word < map.byteLength >>> 2; word++) {

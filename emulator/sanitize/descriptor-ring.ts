@@ -219,11 +219,17 @@ export class DescriptorRing implements Holder, WatchedRing {
   #adopt(slotCount: number): void {
     this.#releaseAll();
     this.#base = this.view.baseIova();
-    this.#held = new Uint8Array(slotCount);
-    this.#wasHeld = new Uint8Array(slotCount);
-    this.#reports = new Uint8Array(slotCount);
     this.#vainLooks = 0;
-    this.#holds = new Array(slotCount).fill(undefined);
+    if (slotCount === this.#slotCount) {
+      // Most often the same ring in another run.
+      this.#wasHeld.fill(0);
+      this.#reports.fill(0);
+    } else {
+      this.#held = new Uint8Array(slotCount);
+      this.#wasHeld = new Uint8Array(slotCount);
+      this.#reports = new Uint8Array(slotCount);
+      this.#holds = new Array(slotCount).fill(undefined);
+    }
     this.#tail = this.view.head();
     this.#oldest = this.#tail;
   }

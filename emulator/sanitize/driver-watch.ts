@@ -15,7 +15,9 @@ export function watchesOf({ endpoints, tables, memory }: Machine): readonly Driv
   return endpoints.map((endpoint, index) => {
     const functionTables = tables.functions[index];
     if (functionTables === undefined) throw new RangeError(`there is no function ${index}`);
-    return new DriverWatch(endpoint, new Iommu(functionTables.iommu), memory);
+    // Where memory is the driver's own, its instructions reach it, and nobody hears of them.
+    const isRaw = tables.options.ownMemory !== undefined;
+    return new DriverWatch(endpoint, new Iommu(functionTables.iommu), memory, isRaw);
   });
 }
 
@@ -34,9 +36,9 @@ export class DriverWatch implements EndpointWatch {
   #wasMaster = false;
 
   /** `iommu` is this watch's own view of the function's. */
-  constructor(endpoint: Endpoint, iommu: Iommu, host: HostMemory) {
+  constructor(endpoint: Endpoint, iommu: Iommu, host: HostMemory, isRaw: boolean = false) {
     this.#endpoint = endpoint;
-    this.memory = new MemoryWatch(endpoint, iommu, host);
+    this.memory = new MemoryWatch(endpoint, iommu, host, isRaw);
     this.interrupts = new InterruptLint(endpoint);
     const maps: (RegisterMap | undefined)[] = [];
     for (const [bar, map] of Object.entries(endpoint.declaration.registerMaps)) maps[Number(bar)] = map;
@@ -65,9 +67,7 @@ export class DriverWatch implements EndpointWatch {
 
   barWritten(bar: number, offset: number, value: number): void {
     this.interrupts.active();
-    const lint = this.#lints[bar];
-    lint?.written(offset, value);
-    const role = lint?.roleAt(offset);
+    const role = this.#lints[bar]?.written(offset, value);
     if (role === undefined || value === 0) return;
     const place = registerPlace(this.#maps[bar] as RegisterMap, offset);
     if (role === "enable") this.interrupts.unmasked(place);
@@ -76,9 +76,7 @@ export class DriverWatch implements EndpointWatch {
 
   barRead(bar: number, offset: number, value: number): void {
     this.interrupts.active();
-    const lint = this.#lints[bar];
-    lint?.read(offset, value);
-    const role = lint?.roleAt(offset);
+    const role = this.#lints[bar]?.read(offset, value);
     if (role === "cause" || role === "acknowledge") this.interrupts.causeRead();
     this.memory.ownership?.onRead(bar, offset, value);
   }

@@ -33,13 +33,15 @@ export class MemoryWatch implements Handover {
   ownership: MemoryOwnership | undefined;
   readonly #iommu: Iommu;
   readonly #host: HostMemory;
+  readonly #isRaw: boolean;
   /** By first IOVA. */
   readonly #allocations = new Map<number, Allocation>();
   readonly #rings: DescriptorRing[] = [];
   readonly #transfers: Transfer[] = [];
 
-  /** `iommu` is this watch's own view. */
-  constructor(findings: FindingRecorder, iommu: Iommu, host: HostMemory) {
+  /** `iommu` is this watch's own view. `isRaw`: the driver reaches all of its memory past the accessors. */
+  constructor(findings: FindingRecorder, iommu: Iommu, host: HostMemory, isRaw: boolean = false) {
+    this.#isRaw = isRaw;
     this.findings = findings;
     this.#iommu = iommu;
     this.#host = host;
@@ -67,7 +69,7 @@ export class MemoryWatch implements Handover {
   // ---- the driver ---------------------------------------------------------------------------------------------------
 
   allocated(iova: number, byteLength: number, label: string, isRaw: boolean): Allocation {
-    const allocation = new Allocation(iova, byteLength, label, isRaw);
+    const allocation = new Allocation(iova, byteLength, label, isRaw || this.#isRaw);
     this.#allocations.set(iova, allocation);
     return allocation;
   }

@@ -1,4 +1,4 @@
-import type { RegisterOptions } from "../registers/declare.ts";
+import type { Field, Register, RegisterOptions } from "../registers/declare.ts";
 import { type FindingRecorder, registerPlace } from "../registers/finding-text.ts";
 import { type AccessMasks, hex, NO_REGISTER, type RegisterMap } from "../registers/register-map.ts";
 
@@ -25,17 +25,30 @@ export class RegisterLint {
   #lastWrite = NONE;
   /** Such a write was read back, and nothing else was done since. */
   #readBack = NONE;
-  /** By ordinal: what the driver wrote last. */
-  readonly #written = new Map<number, number>();
+  /** By ordinal: what the driver wrote last, or the reset value. */
+  readonly #written: Int32Array;
+  /** By family: 1 where every bit is what the driver wrote last; the bits that a read may clear. */
+  readonly #isDriversAlone: Uint8Array;
+  readonly #clearedByRead: Int32Array;
+  readonly #roles: readonly (InterruptRole | undefined)[];
 
   constructor(findings: FindingRecorder, map: RegisterMap) {
     this.#findings = findings;
     this.#map = map;
+    this.#written = map.resetValues.slice();
+    this.#isDriversAlone = Uint8Array.from(map.registers, (register, family) =>
+      isDriversAlone(register, map.masks[family] as AccessMasks) ? 1 : 0,
+    );
+    // Causes that are taken back by writing to them are by reading them, too, where the card's mode says so.
+    this.#clearedByRead = Int32Array.from(map.masks, ({ clearedByRead, readsAsZero }, family) =>
+      map.registers[family]?.interrupt === "acknowledge" ? ~readsAsZero : clearedByRead,
+    );
+    this.#roles = map.registers.map(({ interrupt }) => interrupt);
   }
 
   /** Something else was done: memory was looked at, time passed, another BAR was accessed. */
   interrupted(): void {
-    this.#judgeReadBack(NONE);
+    if (this.#readBack !== NONE) this.#judgeReadBack(NONE);
     this.#taken = 0;
     this.#lastWrite = NONE;
   }
@@ -51,34 +64,37 @@ export class RegisterLint {
     this.#lastRead = NONE;
   }
 
-  written(offset: number, value: number): void {
+  /** A register was written. Returns what it is to interrupts. */
+  written(offset: number, value: number): InterruptRole | undefined {
     const ordinal = this.#map.ordinalAt(offset & ~3);
-    this.#judgeReadBack(ordinal);
+    if (this.#readBack !== NONE) this.#judgeReadBack(ordinal);
     this.#lastRead = NONE;
     this.#taken = 0;
     this.#lastWrite = NONE;
-    if (ordinal === NO_REGISTER || !this.#isDriversAlone(ordinal)) return;
-    const before = this.#written.get(ordinal) ?? (this.#map.resetValues[ordinal] as number);
-    this.#written.set(ordinal, value);
-    if ((value & ~before) !== 0) this.#lastWrite = ordinal;
+    if (ordinal === NO_REGISTER) return undefined;
+    const family = this.#map.familyOf[ordinal] as number;
+    if (this.#isDriversAlone[family] === 1) {
+      if ((value & ~(this.#written[ordinal] as number)) !== 0) this.#lastWrite = ordinal;
+      this.#written[ordinal] = value;
+    }
+    return this.#roles[family];
   }
 
-  /** A register was read, and gave this. */
-  read(offset: number, value: number): void {
+  /** A register was read, and gave this. Returns what it is to interrupts. */
+  read(offset: number, value: number): InterruptRole | undefined {
     const ordinal = this.#map.ordinalAt(offset & ~3);
-    this.#judgeReadBack(NONE);
+    if (this.#readBack !== NONE) this.#judgeReadBack(NONE);
     const isSame = ordinal !== NO_REGISTER && ordinal === this.#lastRead;
     if (isSame) this.#repeated(ordinal, offset, value);
     else this.#readCount = 1;
     if (ordinal !== NO_REGISTER && ordinal === this.#lastWrite) this.#readBack = ordinal;
     this.#lastWrite = NONE;
     this.#lastRead = ordinal;
-    this.#taken = ordinal === NO_REGISTER ? 0 : value & this.#clearedByRead(ordinal);
-  }
-
-  roleAt(offset: number): InterruptRole | undefined {
-    const ordinal = this.#map.ordinalAt(offset & ~3);
-    return ordinal === NO_REGISTER ? undefined : this.#map.registerOf(ordinal).interrupt;
+    this.#taken = 0;
+    if (ordinal === NO_REGISTER) return undefined;
+    const family = this.#map.familyOf[ordinal] as number;
+    this.#taken = value & (this.#clearedByRead[family] as number);
+    return this.#roles[family];
   }
 
   clear(): void {
@@ -87,19 +103,26 @@ export class RegisterLint {
     this.#taken = 0;
     this.#lastWrite = NONE;
     this.#readBack = NONE;
-    this.#written.clear();
+    this.#written.set(this.#map.resetValues);
   }
 
   #repeated(ordinal: number, offset: number, value: number): void {
     this.#readCount++;
+    const family = this.#map.familyOf[ordinal] as number;
+    if (this.#taken !== 0 && (value & (this.#clearedByRead[family] as number)) === 0) this.#recordTwice(offset, value);
+    if (this.#readCount === POLL_READS && this.#isDriversAlone[family] === 1) this.#recordVainPoll(offset, value);
+  }
+
+  #recordTwice(offset: number, value: number): void {
     const place = registerPlace(this.#map, offset & ~3);
-    if (this.#taken !== 0 && (value & this.#clearedByRead(ordinal)) === 0) {
-      const taken = this.#taken;
-      this.#findings.record("note", "read-to-clear-twice", place, () => {
-        return `${place} was read twice in a row: the first read gave ${hex(taken >>> 0, 8)} and cleared it, the second gave ${hex(value >>> 0, 8)}. The card gives each event away once. Read it once, and keep the value; add counters up in memory.`;
-      });
-    }
-    if (this.#readCount !== POLL_READS || !this.#isDriversAlone(ordinal)) return;
+    const taken = this.#taken;
+    this.#findings.record("note", "read-to-clear-twice", place, () => {
+      return `${place} was read twice in a row: the first read gave ${hex(taken >>> 0, 8)} and cleared it, the second gave ${hex(value >>> 0, 8)}. The card gives each event away once. Read it once, and keep the value; add counters up in memory.`;
+    });
+  }
+
+  #recordVainPoll(offset: number, value: number): void {
+    const place = registerPlace(this.#map, offset & ~3);
     this.#findings.record("violation", "poll-never-changes", place, () => {
       return `${place} is polled (${POLL_READS} reads in a row, ${hex(value >>> 0, 8)}), but the card never changes this register: it gives back what the driver wrote. The wait ends at once or never. Poll the register in which the card reports; "softbar regs" says which bits are the card's.`;
     });
@@ -108,37 +131,27 @@ export class RegisterLint {
   /** A read of what was just written, and not for the next change of it: a flush, or a wait that is over before it began. */
   #judgeReadBack(nextWrite: number): void {
     const ordinal = this.#readBack;
-    if (ordinal === NONE) return;
     this.#readBack = NONE;
     if (ordinal === nextWrite) return;
     const place = registerPlace(this.#map, this.#map.offsetOf[ordinal] as number);
-    const value = this.#written.get(ordinal) ?? 0;
+    const value = this.#written[ordinal] as number;
     this.#findings.record("note", "self-satisfied-poll", place, () => {
       return `${place} was written with ${hex(value >>> 0, 8)} and read back at once, but the card never changes this register: the read gives what the driver wrote, and no answer. As a flush of the write it does; as a wait for the card it waits for nothing. Wait for a bit that the card sets.`;
     });
   }
+}
 
-  #masksOf(ordinal: number): AccessMasks {
-    return this.#map.masks[this.#map.familyOf[ordinal] as number] as AccessMasks;
-  }
+/** Whether every bit of a register is what the driver wrote last. */
+function isDriversAlone(register: Register, masks: AccessMasks): boolean {
+  // A doorbell is asked for by nobody who waits.
+  if (register.mirror === "doorbell" || register.owner !== "driver" || register.modelled === "not-modelled")
+    return false;
+  const isCleared = register.access.includes("sc") || Object.values(register.fields).some(isSelfClearing);
+  const { stored, reserved, readsAsZero, writable, clearedByRead, setByRead } = masks;
+  const isPlain = writable === stored && (stored | reserved) === -1 && (clearedByRead | setByRead | readsAsZero) === 0;
+  return isPlain && stored !== 0 && !isCleared;
+}
 
-  /** Causes that are taken back by writing to them are by reading them, too, where the card's mode says so. */
-  #clearedByRead(ordinal: number): number {
-    const { clearedByRead, readsAsZero } = this.#masksOf(ordinal);
-    return this.#map.registerOf(ordinal).interrupt === "acknowledge" ? ~readsAsZero : clearedByRead;
-  }
-
-  /** Every bit is what the driver wrote last. */
-  #isDriversAlone(ordinal: number): boolean {
-    const register = this.#map.registerOf(ordinal);
-    const { stored, reserved, readsAsZero, writable, clearedByRead, setByRead } = this.#masksOf(ordinal);
-    // A doorbell is asked for by nobody who waits.
-    if (register.mirror === "doorbell") return false;
-    if (register.owner !== "driver" || register.modelled === "not-modelled" || register.access.includes("sc"))
-      return false;
-    if (Object.values(register.fields).some(({ access }) => access?.includes("sc") === true)) return false;
-    const isPlain =
-      writable === stored && (stored | reserved) === -1 && (clearedByRead | setByRead | readsAsZero) === 0;
-    return isPlain && stored !== 0;
-  }
+function isSelfClearing({ access }: Field): boolean {
+  return access?.includes("sc") === true;
 }

@@ -5,12 +5,14 @@ import type { DriverWatch } from "./driver-watch.ts";
 export class WatchedBar implements Bar {
   readonly index: number;
   readonly byteLength: number;
+  readonly mappedOffset: number;
   readonly #inner: Bar;
   readonly #watch: DriverWatch;
 
   constructor(inner: Bar, watch: DriverWatch) {
     this.index = inner.index;
     this.byteLength = inner.byteLength;
+    this.mappedOffset = inner.mappedOffset;
     this.#inner = inner;
     this.#watch = watch;
   }

@@ -11,6 +11,7 @@ import { type Burst, BurstMeter } from "./burst-meter.ts";
 import { type FileOrderReport, FileOrderTap } from "./file-order-tap.ts";
 import { GapMeter, type GapReport } from "./gap-meter.ts";
 import { type CaptureLine, LineTable } from "./line-table.ts";
+import { type LineTwins, TwinFinder } from "./line-twins.ts";
 import { type CaptureVlan, VlanTable } from "./vlan-table.ts";
 
 /** What there is to know of a capture. Plain data. */
@@ -32,6 +33,8 @@ export interface CaptureInfo {
   readonly vlans: readonly CaptureVlan[];
   /** UDP destinations, the busiest first. */
   readonly lines: readonly CaptureLine[];
+  /** Lines that carry the same packets, in order of their addresses. */
+  readonly twins: readonly LineTwins[];
   /** Datagrams to further ones than are listed. */
   readonly unlistedLinePacketCount: number;
   /** Packets that are no UDP. */
@@ -116,6 +119,7 @@ async function survey(
     ...(gaps === undefined ? {} : { gaps }),
     vlans: counters.vlans.report(),
     lines: counters.lines.report(),
+    twins: counters.twins.report(),
     unlistedLinePacketCount: counters.lines.unlistedPacketCount,
     otherPacketCount: counters.otherCount,
     feed: counters.feed.report(),
@@ -130,6 +134,7 @@ class OrderedCounters {
   readonly gaps = new GapMeter();
   readonly vlans = new VlanTable();
   readonly lines = new LineTable();
+  readonly twins = new TwinFinder();
   readonly feed = new FeedMeter();
   otherCount = 0;
   readonly #headers = new FrameHeaders();
@@ -148,6 +153,11 @@ class OrderedCounters {
     this.#headers.parse(bytes, offset, byteLength);
     this.vlans.count(this.#headers);
     if (!this.lines.count(this.#headers, bytes, offset)) this.otherCount++;
+    const { payloadOffset, payloadByteLength, l4Offset } = this.#headers;
+    const { current } = this.lines;
+    if (current !== undefined && isWhole && l4Offset >= 0) {
+      this.twins.count(current, bytes, offset + payloadOffset, payloadByteLength);
+    }
     this.feed.count(bytes, offset, byteLength);
   }
 

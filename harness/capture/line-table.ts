@@ -17,6 +17,8 @@ const IPV6_BYTE_LENGTH = 16;
 export class LineTable {
   /** Datagrams to lines beyond the limit. */
   unlistedPacketCount = 0;
+  /** The line of the frame that was counted last; undefined where it was on none. */
+  current: CaptureLine | undefined;
   readonly #lines: CaptureLine[] = [];
   /** Of IPv4 by port and address. */
   readonly #byKey = new Map<number, CaptureLine>();
@@ -25,12 +27,14 @@ export class LineTable {
 
   /** Counts the frame and returns true if it is UDP; fragments count by address alone. */
   count(headers: FrameHeaders, bytes: Uint8Array, offset: number): boolean {
+    this.current = undefined;
     if (headers.ipProtocol !== IP_PROTOCOL_UDP) return false;
     const line = headers.ipVersion === 4 ? this.#ipv4Line(headers) : this.#ipv6Line(headers, bytes, offset);
     if (line === undefined) {
       this.unlistedPacketCount++;
       return true;
     }
+    this.current = line;
     line.packetCount++;
     line.payloadByteLength += headers.l4Offset < 0 ? 0 : headers.payloadByteLength;
     return true;
@@ -92,8 +96,8 @@ function isEqual(address: Uint8Array, bytes: Uint8Array, at: number): boolean {
 }
 
 /** RFC 5952: the longest run of zero groups, of two or more, becomes "::". */
-function ipv6Text(address: Uint8Array): string {
-  const view = new DataView(address.buffer);
+export function ipv6Text(address: Uint8Array): string {
+  const view = new DataView(address.buffer, address.byteOffset);
   const groups = Array.from({ length: 8 }, (_, index) => view.getUint16(2 * index).toString(16));
   let start = 0;
   let longest = 0;

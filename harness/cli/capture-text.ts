@@ -26,6 +26,7 @@ export function captureText(info: CaptureInfo, paint: Paint): string {
     ...trailerRows(info.records.trailers, paint),
     ...vlanRows(info),
     ...lineRows(info),
+    ...twinRows(info),
     ...feedRows(info.feed),
     ...noteRows(info, paint),
   ];
@@ -174,6 +175,19 @@ function lineRows({ lines, unlistedLinePacketCount, otherPacketCount }: CaptureI
     rows.push([rows.length === 0 ? "lines" : "", `${counted(otherPacketCount, "packet")} of no UDP datagram`]);
   }
   return rows;
+}
+
+/** Which lines are A and B of the same feed. */
+function twinRows({ twins }: CaptureInfo): Row[] {
+  const shown = twins.slice(0, LINE_LIMIT);
+  const widths = [0, 1].map((side) => Math.max(0, ...shown.map(({ lines }) => (lines[side] as string).length)));
+  const rows = shown.map(({ lines: [a, b], commonCount, payloadCount, isCut }, index): Row => {
+    const pair = `${a.padEnd(widths[0] as number)} = ${b.padEnd(widths[1] as number)}`;
+    const share = `${grouped(commonCount)} of ${isCut ? "the first " : ""}${counted(payloadCount, "payload")} on both`;
+    return [index === 0 ? "A = B" : "", `${pair}  ${share}`];
+  });
+  const hidden = twins.length - shown.length;
+  return hidden > 0 ? [...rows, ["", `and ${counted(hidden, "more pair")} (--json has them)`]] : rows;
 }
 
 function noteRows({ records, damage, interrupted, name }: CaptureInfo, paint: Paint): Row[] {

@@ -1,6 +1,6 @@
 /** What the command line's exit codes mean; they are part of its interface. */
 export const EXIT_PASSED = 0;
-/** A rule of the device was broken, frames were lost in the driver, or not all of the input could be used. */
+/** A rule of the device was broken, frames were lost in the driver, messages given up, or not all of the input could be used. */
 export const EXIT_INCORRECT = 1;
 /** The command line or its input makes no sense. */
 export const EXIT_USAGE = 2;

@@ -6,6 +6,7 @@ import { StoreError } from "../explore/failure-store.ts";
 import { TokenError } from "../explore/token.ts";
 import { ReplayDecoderError, ReplayDriverError, ReplayInputError, ReplayStuckError } from "../replay/replay-errors.ts";
 import { GuestError, GuestStuckError } from "../vm/vm-error.ts";
+import { WasmProgramError } from "../wasm/wasm-errors.ts";
 import { capture } from "./capture.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
 import { devices } from "./devices.ts";
@@ -17,18 +18,20 @@ import { regs } from "./regs.ts";
 import { replay } from "./replay.ts";
 import { rerun } from "./rerun.ts";
 import { rules } from "./rules.ts";
+import { run } from "./run.ts";
 import { serve } from "./serve.ts";
 import { suggestion } from "./suggest.ts";
 import { helpData, helpOf, parseArguments, type Verb } from "./verb.ts";
 import { version } from "./version.ts";
 import { vm } from "./vm.ts";
 
-const VERBS: readonly Verb[] = [replay, capture, explore, rerun, devices, regs, rules, vm, serve, newVerb];
+const VERBS: readonly Verb[] = [replay, capture, run, explore, rerun, devices, regs, rules, vm, serve, newVerb];
 const USAGE_ERRORS = [
   UsageError,
   CaptureError,
   ReplayInputError,
   DriverModuleError,
+  WasmProgramError,
   StoreError,
   TokenError,
   GuestError,

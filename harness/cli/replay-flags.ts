@@ -48,8 +48,12 @@ export const REPLAY_FLAGS: readonly Flag[] = [
     about: "leave out what is before: 1.5s after the first frame, 2023-08-22T13:30:00Z, @1692711000.5",
   },
   { name: "to", value: "MOMENT", about: "leave out what is at that moment or after" },
-  { name: "from-sequence", value: "N", about: "only packets with MoldUDP64 sequence numbers from N on" },
-  { name: "to-sequence", value: "N", about: "only packets with MoldUDP64 sequence numbers up to N" },
+  {
+    name: "from-sequence",
+    value: "N",
+    about: "only packets with sequence numbers from N on, of whatever feed each line carries",
+  },
+  { name: "to-sequence", value: "N", about: "only packets with sequence numbers up to N" },
   { name: "loop", value: "N", about: "replay it N times; the sequence numbers stay as they are" },
   {
     name: "loop-gap",
@@ -102,22 +106,23 @@ export const REPLAY_NOTES: readonly string[] = [
   bursts           burst-loss=0.001 begins one, burst-length=8 frames long on average, burst-density=1 of them lost
   how far          duplicate-delay=0ns, reorder-window=3 frames at most, reorder-time=10ms at most
   how late         delay=50us, jitter=10us (frames of one rule keep their order)
-  for all rules    seed=1, protocol=moldudp64 (or cme-mdp3): how sequence numbers are found`,
+  for all rules    seed=1; protocol=moldudp64 or cme-mdp3 where a line is not to be read as what it shows to carry`,
   ...STREAM_NOTES,
 ];
 
 /** What was typed, as options of a replay. Throws UsageError in one sentence for what makes no sense. */
 export function optionsOf(given: Arguments, catalogue: readonly CatalogueEntry[]): ReplayOptions {
-  const [file] = given.positionals;
+  const files = given.positionals.map((file) => (file === "-" ? "/dev/stdin" : file));
+  const isPiped = given.positionals.includes("-");
   const limit = wholeNumber(given, "limit", 1);
   const frameCount = wholeNumber(given, "frames", 6);
   const seed = wholeNumber(given, "seed", 0);
   const timeout = wholeNumber(given, "timeout", 1);
-  if (file !== undefined && (frameCount ?? seed) !== undefined) {
+  if (files.length > 0 && (frameCount ?? seed) !== undefined) {
     throw new UsageError("--frames and --seed describe the made-up session; with a FILE there is none.");
   }
   const loopCount = wholeNumber(given, "loop", 1);
-  if (file === "-" && (loopCount ?? 1) > 1) {
+  if (isPiped && (loopCount ?? 1) > 1) {
     throw new UsageError("--loop reads the capture anew for every pass, and standard input can be read once.");
   }
   const options: ReplayOptions = {
@@ -130,7 +135,7 @@ export function optionsOf(given: Arguments, catalogue: readonly CatalogueEntry[]
     fcs: fcsOf(given.value("fcs") ?? "auto"),
     ...preparationOf(given),
     // As everywhere: a dash is standard input.
-    ...(file === undefined ? {} : { file: file === "-" ? "/dev/stdin" : file }),
+    ...(files.length === 0 ? {} : { file: files }),
     ...(limit === undefined ? {} : { limit }),
     ...(loopCount === undefined ? {} : { loopCount }),
     ...(timeout === undefined ? {} : { limitMs: timeout * 1000 }),

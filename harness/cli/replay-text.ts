@@ -122,7 +122,7 @@ function paceRows({ lateness, roomWaits, speed, plannedNs, sentNs, bursts }: Rep
 }
 
 /** What the wire did, and what the receiver of each line has to miss. */
-function damageRows({ damage, feed }: ReplayReport): Row[] {
+function damageRows({ damage }: ReplayReport): Row[] {
   if (damage === undefined) return [];
   const { lost, duplicated, delayed, reordered, corrupted, offered } = damage.counts;
   const did = Object.entries({ lost, corrupted, duplicated, reordered, delayed })
@@ -130,7 +130,7 @@ function damageRows({ damage, feed }: ReplayReport): Row[] {
     .map(([what, count]) => `${grouped(count)} ${what}`);
   const rows: Row[] = [["damage", `${did.join(", ") || "nothing was done"} of ${counted(offered, "frame")}`]];
   if (damage.lacksSequences)
-    rows.push(["", `no frame carries a sequence number that was found${protocolAdvice(feed)}`]);
+    rows.push(["", "no frame carries a sequence number that was found: no line carries a feed that softbar knows"]);
   for (const { line, session, missing } of (damage.lines ?? []).slice(0, LINE_LIMIT)) {
     const messages = missing.reduce((sum, [first, end]) => sum + end - first, 0);
     const name = [line, session].filter((text) => text !== "").join(" ");
@@ -140,14 +140,6 @@ function damageRows({ damage, feed }: ReplayReport): Row[] {
   const hidden = (damage.lines ?? []).length - LINE_LIMIT;
   if (hidden > 0) rows.push(["", `and ${counted(hidden, "more line")} (--json and --ledger have them)`]);
   return rows;
-}
-
-/** Only MoldUDP64 is looked for unasked: nothing in a packet of CME says that it is one. */
-function protocolAdvice({ lines }: ReplayReport["feed"]): string {
-  const isCme = lines.some(({ format }) => format.startsWith("CME MDP"));
-  return isCme
-    ? ": the feed is CME MDP 3.0, add protocol=cme-mdp3 to --damage"
-    : "; protocol= in --damage says how (moldudp64, or cme-mdp3)";
 }
 
 function rangesText(ranges: readonly (readonly [number, number])[]): string {

@@ -5,6 +5,7 @@ import { ledgerLines } from "../../emulator/wire/damage/ledger-text.ts";
 import { replay as runReplay } from "../replay/replay.ts";
 import { type ReplayExpectation, type ReplayOptions, speedOf } from "../replay/replay-options.ts";
 import type { ReplayReport } from "../replay/replay-report.ts";
+import { filesOf } from "../replay/replay-source.ts";
 import { speedText } from "../replay/replay-speed.ts";
 import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_PASSED, UsageError } from "./exit-codes.ts";
 import { onInterrupt } from "./interrupt.ts";
@@ -29,9 +30,9 @@ const GO_ON = `Go on:
 export const replay: Verb = {
   name: "replay",
   about:
-    "replays a capture (pcap, pcapng, also in gzip or zstd) through a card into a driver; without FILE, a session it makes up",
-  operands: "[FILE]",
-  operandLimit: 1,
+    "replays captures (pcap, pcapng, also in gzip or zstd; several merged by time) through a card into a driver; without FILE, a session it makes up",
+  operands: "[FILE...]",
+  operandLimit: Number.POSITIVE_INFINITY,
   flags: REPLAY_FLAGS,
   notes: REPLAY_NOTES,
   examples: [
@@ -43,6 +44,7 @@ export const replay: Verb = {
     "softbar replay session.pcap --damage loss=0.01,duplicate=0.001,seed=7 --ledger ledger.jsonl",
     'softbar replay ab.pcap --damage "line=:15348,sequence=17..19,loss=1; line=:15348,delay=40us,jitter=10us"',
     "softbar replay ab.pcap --clock virtual --arbitrate",
+    "softbar replay a.pcap b.pcap --arbitrate           # line A and line B, as two ports captured them",
     "softbar replay session.pcap --damage loss=0.01 --recover latency=1ms,refuse=0.1 --books",
     "softbar replay session.pcap --limit 3 --trace",
     "tcpdump -w - udp | softbar replay -",
@@ -113,10 +115,13 @@ class LedgerFile {
 function beginningText(options: ReplayOptions, { durationNs, certainty }: ReplayExpectation): string {
   const words = { exact: "", estimate: "about ", "at-least": "at least " }[certainty];
   const clock = options.clock === "virtual" ? " of virtual time" : "";
-  return `${options.file ?? "a generated session"} at ${speedText(speedOf(options))}: will take ${words}${durationText(durationNs)}${clock}\n`;
+  return `${filesOf(options).join(" + ") || "a generated session"} at ${speedText(speedOf(options))}: will take ${words}${durationText(durationNs)}${clock}\n`;
 }
 
-/** The balance of our own card is our bug; frames that a driver loses, and rules that it breaks, are the driver's. */
+/**
+ * The balance of our own card is our bug; frames that a driver loses, and rules that it breaks, are the driver's. Whoever
+ * asks for recovery wants every message: one that was given up is no success.
+ */
 function exitCodeOf(report: ReplayReport, given: Arguments): number {
   const { balance, violations, source, interrupted } = report;
   const isOurCard = !isPath(given.value("device") ?? "");
@@ -131,5 +136,6 @@ function exitCodeOf(report: ReplayReport, given: Arguments): number {
   if (interrupted) return EXIT_INTERRUPTED;
   if (violations.length > 0 || source.damage !== undefined) return EXIT_INCORRECT;
   if (balance.lostInCard !== 0 || balance.lostInDriver !== 0) return EXIT_INCORRECT;
+  if (report.streams?.recovery?.some(({ client }) => client.lost > 0) === true) return EXIT_INCORRECT;
   return EXIT_PASSED;
 }

@@ -22,6 +22,10 @@ export async function placeOf(word: string, racesUrl: string, isFixed: boolean):
   if (!statSync(word).isFile()) throw new UsageError(`${word} is no file: a scenario is a name, or a module.`);
   if (isFixed)
     throw new UsageError(`--fixed is for the scenarios that softbar brings along; ${word} has no fixed twin.`);
+  if (word.endsWith(".wasm"))
+    throw new UsageError(
+      `${word} is a driver, and what is to be searched is a module around it: scenarios/explorations/ixgbe-c.ts is one; \`softbar run ${word}\` runs it once.`,
+    );
   checkRunsHere(word);
   return { name: pathName(word), url: pathToFileURL(resolve(word)).href, isRace: false, isFixed };
 }

@@ -34,9 +34,8 @@ either clock. Times are exact in virtual time; on the wall clock --speed recorde
 export function streamsOf(given: Arguments): StreamOptions {
   const arbitrate = given.value("arbitrate");
   const recover = given.value("recover");
-  const [source] = given.positionals;
   for (const name of ["arbitrate", "recover", "books"].filter((each) => given.has(each))) {
-    if (source === "-") {
+    if (given.positionals.includes("-")) {
       throw new UsageError(
         `--${name} reads the capture once beforehand, and standard input can be read once; take a file.`,
       );

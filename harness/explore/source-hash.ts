@@ -7,13 +7,15 @@ import { hashOfText } from "./token.ts";
 const OWN_LAYER = /^(emulator|devices|harness)\//;
 const ROOT = new URL("../../", import.meta.url).href;
 const IMPORTED = /\b(?:from|import)\s*\(?\s*(["'])(\.{1,2}\/[^"'\n]+)\1/g;
+/** A driver in WebAssembly, which a module loads by its place beside it. */
+const LOADED = /\bnew URL\(\s*(["'])(\.{1,2}\/[^"'\n]+\.wasm)\1/g;
 /** A string stays, a comment goes. */
 const STRING_OR_COMMENT = /("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
 /** Files that are followed: a driver has fewer. */
 const FILE_LIMIT = 500;
 
 /**
- * Hash of a module and of what it imports by relative paths, softbar itself excepted: a change of the driver is a change
+ * Hash of a module, of what it imports by relative paths and of the WebAssembly that it loads, softbar itself excepted: a change of the driver is a change
  * of its exploration. Types, comments and spaces do not count, so that a module and what the compiler made of it agree;
  * they do not where the compiler writes something in another way (parentheses around an expression, a renamed import).
  */
@@ -26,6 +28,7 @@ export function hashOfModule(moduleUrl: string): string {
     const text = sourceOf(url);
     texts.set(url, text.replace(/(["'].*?)\.[mc]?[tj]s(["'])/g, "$1$2"));
     for (const [, , specifier = ""] of text.matchAll(IMPORTED)) pending.push(new URL(specifier, url).href);
+    for (const [, , specifier = ""] of text.matchAll(LOADED)) pending.push(new URL(specifier, url).href);
   }
   return hashOfText([...texts.values()].join("\n"));
 }
@@ -38,6 +41,7 @@ function isOwn(url: string): boolean {
 function sourceOf(url: string): string {
   let text = "";
   try {
+    if (url.endsWith(".wasm")) return readFileSync(fileURLToPath(url), "latin1");
     text = readFileSync(fileURLToPath(url), "utf8");
   } catch {
     return "";

@@ -1,3 +1,4 @@
+import { i32be } from "../../emulator/wire/feeds/big-endian.ts";
 import { FeedLine } from "../../emulator/wire/feeds/feed-recogniser.ts";
 import type { FeedTracker } from "../../emulator/wire/feeds/feed-tracker.ts";
 import { ItchTracker } from "../../emulator/wire/feeds/itch-tracker.ts";
@@ -5,6 +6,7 @@ import { ITCH50_MESSAGES } from "../../emulator/wire/feeds/itch50-messages.ts";
 import type { MessageCount } from "../../emulator/wire/feeds/message-counts.ts";
 import type { StreamTally } from "../../emulator/wire/feeds/stream-table.ts";
 import { FrameHeaders, IP_PROTOCOL_UDP } from "../../emulator/wire/frame.ts";
+import { ipv6Text } from "../capture/line-table.ts";
 
 /** What arrived of one stream of a feed on one line. Plain data. */
 export interface StreamReport {
@@ -87,21 +89,35 @@ export interface FeedReport {
 /** UDP destinations that are told apart; frames to further ones are counted as UDP and not looked into. */
 const LINE_LIMIT = 256;
 const TABLE_MASK = 2 * LINE_LIMIT - 1;
+/** In an IPv6 header. */
+const IPV6_DESTINATION_OFFSET = 24;
 
 /** A UDP destination. */
 class Line extends FeedLine {
-  readonly address: number;
+  /** Four words of an IPv6 address, or the one of IPv4 and three zeros. */
+  readonly address: Int32Array;
   readonly port: number;
+  readonly ipVersion: number;
 
-  constructor(address: number, port: number) {
+  constructor(address: Int32Array, port: number, ipVersion: number) {
     super();
-    this.address = address;
+    this.address = address.slice();
     this.port = port;
+    this.ipVersion = ipVersion;
   }
 
-  /** "233.54.12.111:26477" */
+  isTo(address: Int32Array, port: number, ipVersion: number): boolean {
+    const own = this.address;
+    if (own[0] !== address[0] || this.port !== port || this.ipVersion !== ipVersion) return false;
+    return own[1] === address[1] && own[2] === address[2] && own[3] === address[3];
+  }
+
+  /** "233.54.12.111:26477", "[ff02::1]:5000" */
   get name(): string {
-    const address = [24, 16, 8, 0].map((shift) => (this.address >>> shift) & 0xff).join(".");
+    const view = new DataView(new ArrayBuffer(16));
+    for (const [index, word] of this.address.entries()) view.setInt32(4 * index, word);
+    const bytes = new Uint8Array(view.buffer);
+    const address = this.ipVersion === 4 ? bytes.subarray(0, 4).join(".") : `[${ipv6Text(bytes)}]`;
     return `${address}:${this.port}`;
   }
 }
@@ -116,6 +132,8 @@ export class FeedMeter {
   /** Open addressing by destination: index into `#lines` plus 1, or 0. */
   readonly #table = new Int16Array(TABLE_MASK + 1);
   #lastLine: Line | undefined;
+  /** Destination of the frame at hand. */
+  readonly #address = new Int32Array(4);
   #udpFrames = 0;
   #otherFrames = 0;
 
@@ -128,7 +146,7 @@ export class FeedMeter {
       return;
     }
     this.#udpFrames++;
-    const line = this.#lineOf(headers.ipVersion === 4 ? headers.ipv4Destination : 0, headers.destinationPort);
+    const line = this.#lineOf(bytes, offset);
     line?.count(bytes, offset + headers.payloadOffset, headers.payloadByteLength);
   }
 
@@ -153,22 +171,39 @@ export class FeedMeter {
     };
   }
 
-  #lineOf(address: number, port: number): Line | undefined {
+  #lineOf(bytes: Uint8Array, offset: number): Line | undefined {
+    const { ipVersion, destinationPort: port } = this.#headers;
+    const address = this.#address;
+    this.#readAddress(bytes, offset);
     const last = this.#lastLine;
-    if (last !== undefined && last.address === address && last.port === port) return last;
-    let at = (Math.imul(address ^ (port << 16) ^ port, 0x9e37_79b1) >>> 16) & TABLE_MASK;
+    if (last?.isTo(address, port, ipVersion) === true) return last;
+    const [word0 = 0, word1 = 0, word2 = 0, word3 = 0] = address;
+    const folded = word0 ^ Math.imul(word1 ^ Math.imul(word2 ^ Math.imul(word3, 31), 31), 31);
+    let at = (Math.imul(folded ^ (port << 16) ^ port, 0x9e37_79b1) >>> 16) & TABLE_MASK;
     // The table is twice as large as the number of lines, so there is always a free place.
     for (; this.#table[at] !== 0; at = (at + 1) & TABLE_MASK) {
       const line = this.#lines[(this.#table[at] as number) - 1] as Line;
-      if (line.address !== address || line.port !== port) continue;
+      if (!line.isTo(address, port, ipVersion)) continue;
       this.#lastLine = line;
       return line;
     }
     if (this.#lines.length === LINE_LIMIT) return undefined;
-    const line = new Line(address, port);
+    const line = new Line(address, port, ipVersion);
     this.#table[at] = this.#lines.push(line);
     this.#lastLine = line;
     return line;
+  }
+
+  #readAddress(bytes: Uint8Array, offset: number): void {
+    const { ipVersion, ipv4Destination, l3Offset } = this.#headers;
+    const address = this.#address;
+    if (ipVersion === 4) {
+      address.fill(0);
+      address[0] = ipv4Destination;
+      return;
+    }
+    const at = offset + l3Offset + IPV6_DESTINATION_OFFSET;
+    for (let word = 0; word < 4; word++) address[word] = i32be(bytes, at + 4 * word);
   }
 }
 

@@ -71,7 +71,7 @@ export class FrameSchedule {
     this.#options = options;
     this.#timetable = new Timetable(options.speed ?? "max", options.bursts);
     this.plannedNs = this.#timetable.plannedNs;
-    const { fromSequence, toSequence, protocol = "moldudp64" } = options.window ?? {};
+    const { fromSequence, toSequence, protocol = "auto" } = options.window ?? {};
     this.#sequence = (fromSequence ?? toSequence) === undefined ? undefined : new FrameSequence(protocol);
   }
 

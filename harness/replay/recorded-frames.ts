@@ -17,11 +17,14 @@ const QUEUE_BYTES = 1 << 20;
 const DEFAULT_LIMIT = 100_000;
 
 /**
- * The frames of a capture file as they went over the wire: in order of time, padded, without FCS, with times in nanoseconds from the first
+ * The frames of a capture, or of several merged by time, as they went over the wire: in order of time, padded, without FCS, with times in nanoseconds from the first
  * one that never go back.
  * @throws CaptureError when the file is no capture or damaged, RangeError when the window makes no sense.
  */
-export async function recordedFrames(path: string, options: RecordedFramesOptions = {}): Promise<OfferedFrame[]> {
+export async function recordedFrames(
+  path: string | readonly string[],
+  options: RecordedFramesOptions = {},
+): Promise<OfferedFrame[]> {
   const { window = {}, limit = DEFAULT_LIMIT, fcs = "auto" } = options;
   checkWindow(window);
   const buffer = FrameQueue.createBuffer(QUEUE_BYTES);

@@ -14,7 +14,7 @@ export function noFrames(source: OpenSource, reader: FrameReader): ReplayInputEr
   const stamp = ([seconds, nanoseconds]: [number, number]): string => momentText({ seconds, nanoseconds });
   if (reader.lacksSequences) {
     return new ReplayInputError(
-      `${source.name}: none of ${outsideCount.toLocaleString("en")} frames carries a sequence number, by which the window is cut; those of MoldUDP64 are looked for, unless the window's protocol says otherwise.`,
+      `${source.name}: none of ${outsideCount.toLocaleString("en")} frames carries a sequence number, by which the window is cut: no line carries a feed that softbar knows.`,
     );
   }
   if (outsideCount > 0) {

@@ -23,8 +23,11 @@ export interface ReplayExpectation {
 export interface ReplayOptions extends StreamOptions {
   /** The card and its driver. */
   readonly target: ReplayTarget;
-  /** A pcap or pcapng file, plain or in gzip or zstd. Without it a session is made up: {@link ReplayOptions.session}. */
-  readonly file?: string;
+  /**
+   * A pcap or pcapng file, plain or in gzip or zstd; several that were captured at the same time are merged by it. Without one
+   * a session is made up: {@link ReplayOptions.session}.
+   */
+  readonly file?: string | readonly string[];
   /** The generated session. Default: seed 1, 200,000 frames. */
   readonly session?: { readonly seed?: number; readonly frameCount?: number };
   /**

@@ -1,10 +1,13 @@
 import { stat } from "node:fs/promises";
 import { LINKTYPE_ETHERNET } from "../../emulator/wire/capture/capture-record.ts";
 import { REFRAMED_LINK_TYPES } from "../../emulator/wire/capture/ethernet-framing.ts";
+import { MergedRecords } from "../../emulator/wire/capture/merged-records.ts";
 import { type CaptureFile, openCapture } from "../../emulator/wire/capture/open-capture.ts";
+import type { RecordStream } from "../../emulator/wire/capture/record-stream.ts";
 import { ItchSession } from "../../emulator/wire/feeds/itch-session.ts";
 import type { FrameSource } from "./frame-source.ts";
 import { type PreparationReport, prepareRecords } from "./preparation.ts";
+import { ReplayInputError } from "./replay-errors.ts";
 import { DEFAULT_SESSION_FRAME_COUNT, type ReplayOptions } from "./replay-options.ts";
 
 /** Per-record overhead of the file formats, for the progress bar alone: 16 bytes in pcap, 32 in pcapng. */
@@ -32,7 +35,13 @@ export interface OpenSource {
 
 /** Opens the file, or begins a session. Rejects with CaptureError when the file is no capture. */
 export async function openSource(options: SourceOptions): Promise<OpenSource> {
-  return options.file === undefined ? beginSession(options) : openFile(options.file, options);
+  const paths = filesOf(options);
+  return paths.length === 0 ? beginSession(options) : openFiles(paths, options);
+}
+
+/** The captures that are replayed; none where a session is made up. */
+export function filesOf({ file = [] }: Pick<ReplayOptions, "file">): readonly string[] {
+  return typeof file === "string" ? [file] : file;
 }
 
 function beginSession(options: SourceOptions): OpenSource {
@@ -49,31 +58,59 @@ function beginSession(options: SourceOptions): OpenSource {
   };
 }
 
-async function openFile(path: string, options: SourceOptions): Promise<OpenSource> {
-  const capture = await openRecords(path);
-  const { size, isLive } = await stat(path).then((found) => ({ size: found.size, isLive: !found.isFile() }));
+async function openFiles(paths: readonly string[], options: SourceOptions): Promise<OpenSource> {
+  // What is not there is told by whoever opens it.
+  const stats = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)));
+  const size = stats.reduce((sum, each) => sum + (each?.size ?? 0), 0);
+  const live = paths.filter((_, index) => stats[index]?.isFile() === false);
+  if (live.length > 0 && paths.length > 1) {
+    throw new ReplayInputError(
+      `${live.join(", ")}: several captures are merged by time, and what comes through a pipe has no end to wait for; take files.`,
+    );
+  }
+  const captures = await openAll(paths);
+  const isLive = live.length > 0;
   const { trailer, order = isLive ? "file" : "time" } = options;
   const preparation = { order, ...(trailer === undefined ? {} : { trailer }) };
-  let prepared = prepareRecords(capture, preparation);
+  let prepared = prepareRecords(mergedOf(captures), preparation);
   const reopen = async (): Promise<FrameSource> => {
-    prepared = prepareRecords(await openRecords(path), preparation);
+    prepared = prepareRecords(mergedOf(await openAll(paths)), preparation);
     return prepared.records;
   };
-  const overhead = RECORD_OVERHEAD_BYTES[capture.format];
+  const formats = captures.map(({ format, compression }) =>
+    compression === null ? format : `${format}, ${compression}`,
+  );
+  const isPacked = captures.some(({ compression }) => compression !== null);
+  const overhead = RECORD_OVERHEAD_BYTES[captures[0]?.format ?? "pcap"];
   return {
     frames: prepared.records,
     kind: "capture",
-    name: path,
-    format: capture.compression === null ? capture.format : `${capture.format}, ${capture.compression}`,
+    name: paths.join(" + "),
+    format: [...new Set(formats)].join(" + "),
     frameCount: undefined,
     isLive,
     reopen: isLive ? undefined : reopen,
     preparation: () => prepared.report(),
     fractionOf(frameCount, byteCount) {
-      if (capture.compression !== null || isLive || size === 0) return undefined;
+      if (isPacked || isLive || size === 0) return undefined;
       return Math.min(1, (byteCount + overhead * frameCount) / size);
     },
   };
+}
+
+/** Where one of them is no capture, the others are closed again. */
+async function openAll(paths: readonly string[]): Promise<CaptureFile[]> {
+  const opened = await Promise.allSettled(paths.map(openRecords));
+  const captures = opened.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+  const failed = opened.find((each) => each.status === "rejected");
+  if (failed === undefined) return captures;
+  await Promise.all(captures.map((capture) => capture.close()));
+  throw failed.reason;
+}
+
+function mergedOf(captures: readonly CaptureFile[]): RecordStream {
+  const [only] = captures;
+  return only !== undefined && captures.length === 1 ? only : new MergedRecords(captures);
 }
 
 function openRecords(path: string): Promise<CaptureFile> {

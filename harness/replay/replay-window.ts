@@ -13,7 +13,7 @@ export interface ReplayWindow {
   /** Packets with a sequence number from here to there alone, both included. Frames without one are left out then. */
   readonly fromSequence?: number;
   readonly toSequence?: number;
-  /** How sequence numbers are found. Default "moldudp64". */
+  /** How sequence numbers are found. Default "auto": by what each line carries. */
   readonly protocol?: SequenceProtocol;
 }
 

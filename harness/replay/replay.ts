@@ -16,7 +16,7 @@ import { checkFrames, readerError } from "./replay-expectation.ts";
 import { asksForStreams, checkReplayOptions, isPaced, type ReplayOptions, speedOf } from "./replay-options.ts";
 import type { ReplayReport } from "./replay-report.ts";
 import { type ReplayInput, ReplayRun } from "./replay-run.ts";
-import { type OpenSource, openSource } from "./replay-source.ts";
+import { filesOf, type OpenSource, openSource } from "./replay-source.ts";
 import type { ReplayerOptions } from "./replayer-options.ts";
 import { type PlannedStreams, planStreams } from "./streams/plan-streams.ts";
 import { surveyStreams } from "./streams/stream-survey.ts";
@@ -111,7 +111,7 @@ async function readAhead(
 async function plannedStreams(options: ReplayOptions): Promise<PlannedStreams | undefined> {
   if (!asksForStreams(options)) return undefined;
   const survey = await surveyStreams(options, options.recover !== undefined);
-  return planStreams(survey, options, options.file ?? "the generated session");
+  return planStreams(survey, options, filesOf(options).join(" + ") || "the generated session");
 }
 
 /** What the reader has to know of times. */

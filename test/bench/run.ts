@@ -22,6 +22,7 @@ import type { FrameFigures, FrameJob } from "./ixgbe.driver.ts";
 import { pacingFigures, replayRates } from "./pacing.ts";
 import { PING_PONG_BYTES } from "./ping-pong.ts";
 import type { RoundTripFigures } from "./round-trip.driver.ts";
+import { wasmFigures } from "./wasm.ts";
 
 const FRAME_JOBS = [
   ["transmit", "accessors"],
@@ -36,7 +37,7 @@ const FEED_STOCKS = [32, 4096];
 /** Frames of one replay: as many as the reader has in memory before the first one goes. */
 const REPLAY_FRAMES = 1_200_000;
 
-const HELP = `npm run bench -- [--only round-trips|frames|exanic|feed-handler|explorer|feeds|pacing|replay]
+const HELP = `npm run bench -- [--only round-trips|frames|wasm|exanic|feed-handler|explorer|feeds|pacing|replay]
                  [--frames N] [--rounds N] [--capture FILE] [--json]
 
 Prints each figure beside its floor, measured by turns in the same run. Two threads spin: on a machine that does something
@@ -62,6 +63,7 @@ if (values.help) {
   const wants = (what: string): boolean => values.only === undefined || values.only === what;
   if (wants("round-trips")) await roundTrips();
   if (wants("frames")) for (const [direction, access] of FRAME_JOBS) await frameRate(direction, access);
+  if (wants("wasm")) await wasmFrames();
   if (wants("exanic")) await exanicFrames();
   if (wants("feed-handler")) await feedHandlerMessages();
   if (wants("explorer")) await explorer();
@@ -112,6 +114,19 @@ async function frameRate(direction: FrameJob["direction"], access: FrameJob["acc
   );
   say("  heap of the driver thread", ...driverHeaps.map(heapText));
   say("  heap of the device thread", ...deviceHeaps.map(heapText));
+}
+
+async function wasmFrames(): Promise<void> {
+  const results = await wasmFigures(rounds, frameCount);
+  figures.wasm = results;
+  for (const { what, framesPerSecond, floorFramesPerSecond, frameCount: arrived, errorCount } of results) {
+    say(
+      what,
+      `${millions(median(framesPerSecond))} M frames/s (${framesPerSecond.map(millions).join(", ")})`,
+      `bare copy ${millions(median(floorFramesPerSecond))} M`,
+      `${errorCount} sequence errors in ${millions(arrived)} M frames`,
+    );
+  }
 }
 
 /** With a card that waits for its reader, with one that gets what a wire brings, and with one that gets all it can write. */

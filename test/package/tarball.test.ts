@@ -191,6 +191,24 @@ describe.for(nodes)("$label", ({ major, path }) => {
     expect(seen).toEqual({ sent: 60, isSent: true, received: 60, isReceived: true, violations: [] });
   });
 
+  test("a driver in C, as WebAssembly, comes along to be tried without a compiler, and is searched", async ({
+    skip,
+  }) => {
+    const reason = await unavailable();
+    if (reason !== undefined) skip(reason);
+
+    const own = "node_modules/softbar";
+    expect(existsSync(join(project, own, "harness/wasm/include/softbar.h"))).toBe(true);
+    for (const build of ["ixgbe", "ixgbe-mapped"]) {
+      const words = ["run", `${own}/scenarios/drivers/c/${build}.wasm`, "--loopback", "--json"];
+      const report: unknown = JSON.parse(await inProject(path, "npx", "--no", "--", "softbar", ...words));
+      expect(report).toMatchObject({ outcome: "passed", counters: { txFrames: 1000 }, violations: [] });
+    }
+    const words = ["explore", `${own}/dist/scenarios/explorations/ixgbe-c.js`, "--runs", "20", "--json"];
+    const searched: unknown = JSON.parse(await inProject(path, "npx", "--no", "--", "softbar", ...words));
+    expect(searched).toMatchObject({ verdict: "passed", runs: 60 });
+  });
+
   test("the command line replays a session into the reference driver", async ({ skip }) => {
     const reason = await unavailable();
     if (reason !== undefined) skip(reason);

@@ -86,7 +86,7 @@ describe("what cannot be replayed is said in one sentence, with exit code 2", ()
     [
       "a window of sequences without any",
       ["replay", "@whole.pcap", "--from-sequence", "7"],
-      /none of 50 frames carries a sequence number, by which the window is cut; those of MoldUDP64 are looked for/,
+      /none of 50 frames carries a sequence number, by which the window is cut: no line carries a feed/,
     ],
     ["a ledger of nothing", ["replay", "--ledger", "@ledger.jsonl"], /is the book of --damage/],
     [
@@ -113,7 +113,12 @@ describe("what cannot be replayed is said in one sentence, with exit code 2", ()
     ["an unknown flag", ["replay", "--sped", "max"], /no flag --sped, did you mean --speed\?/],
     ["a flag without its value", ["replay", "--speed"], /--speed needs a value/],
     ["a value for a switch", ["replay", "--json=yes"], /--json takes no value/],
-    ["two files", ["replay", "@whole.pcap", "@whole.pcap"], /one word too many/],
+    ["a pipe among files", ["replay", "@whole.pcap", "-"], /\/dev\/stdin: several captures are merged by time/],
+    [
+      "several files of which one is none",
+      ["replay", "@whole.pcap", "@none.pcap"],
+      /none\.pcap: there is no such file/,
+    ],
     ["an unknown verb", ["repaly"], /no verb "repaly", did you mean "replay"\?/],
     ["an unknown global flag", ["--verison"], /no flag "--verison"/],
     ["no device to print registers of", ["regs"], /softbar regs ixgbe/],
@@ -141,7 +146,7 @@ describe("a replay", () => {
   test("what found nothing to do is said", async () => {
     const damaged = await softbar("replay", path("whole.pcap"), "--damage", "sequence=1..9,loss=1");
     expect(damaged.stdout).toMatch(
-      /nothing was done of 50 frames\n +no frame carries a sequence number that was found; /,
+      /nothing was done of 50 frames\n +no frame carries a sequence number that was found: no line carries a feed/,
     );
     const unlike = await softbar("replay", path("whole.pcap"), "--fcs", "present");
     expect(unlike.stdout).toMatch(/the last 4 bytes of 50 frames were taken off as an FCS, and not one was right/);

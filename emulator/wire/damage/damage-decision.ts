@@ -56,6 +56,24 @@ export class DamageDecision {
   }
 }
 
+const TWO_TO_32 = 0x1_0000_0000;
+
+/** An event of one probability, drawn from a stream: as `Rng.chance`, but a probability as argument would be boxed. */
+class Odds {
+  readonly #rng: Rng;
+  readonly #limit: Float64Array;
+
+  constructor(rng: Rng, probability: number) {
+    this.#rng = rng;
+    this.#limit = Float64Array.of(probability * TWO_TO_32);
+  }
+
+  /** False without a draw where it never happens. */
+  happens(): boolean {
+    return this.#limit[0] !== 0 && this.#rng.nextI32() >>> 0 < (this.#limit[0] as number);
+  }
+}
+
 /** Decides for the frames that one rule is about. */
 export class RuleChance {
   readonly #rule: DamageRule;
@@ -63,6 +81,13 @@ export class RuleChance {
   readonly #address: number | undefined;
   readonly #port: number | undefined;
   readonly #streams: readonly Rng[];
+  readonly #loss: Odds;
+  readonly #burstBegins: Odds;
+  readonly #burstEnds: Odds;
+  readonly #burstLoss: Odds;
+  readonly #duplicate: Odds;
+  readonly #reorder: Odds;
+  readonly #corrupt: Odds;
   /** `[0]`: when the frame before arrives, so that none overtakes another by jitter. */
   readonly #lastNs = new Float64Array(1);
   #isBad = false;
@@ -77,6 +102,15 @@ export class RuleChance {
       { length: STREAM_COUNT },
       (_, stream) => new Rng(deriveSeed(seed, index * STREAM_COUNT + stream)),
     );
+    const { loss = 0, burstLoss = 0, burstLength = DEFAULT_BURST_LENGTH, burstDensity = 1 } = rule;
+    const { duplicate = 0, reorder = 0, corrupt = 0 } = rule;
+    this.#loss = new Odds(this.#stream(LOSS), loss);
+    this.#burstLoss = new Odds(this.#stream(LOSS), burstDensity);
+    this.#burstBegins = new Odds(this.#stream(BURST), burstLoss);
+    this.#burstEnds = new Odds(this.#stream(BURST), 1 / burstLength);
+    this.#duplicate = new Odds(this.#stream(DUPLICATE), duplicate);
+    this.#reorder = new Odds(this.#stream(REORDER), reorder);
+    this.#corrupt = new Odds(this.#stream(CORRUPT), corrupt);
   }
 
   /** Whether the rule is about the frame with this index and content. */
@@ -95,20 +129,19 @@ export class RuleChance {
 
   /** Adds what this rule wants to the decision on a frame of `byteLength` bytes. */
   decide(byteLength: number, decision: DamageDecision): void {
-    const { duplicate = 0, reorder = 0, corrupt = 0 } = this.#rule;
     this.#decideLoss(decision);
-    if (duplicate > 0 && this.#stream(DUPLICATE).chance(duplicate)) {
+    if (this.#duplicate.happens()) {
       decision.isDuplicated = true;
       decision.duplicateRule = this.#index;
       decision.timesNs[DUPLICATE_DELAY_NS] = this.#rule.duplicateDelayNs ?? 0;
     }
-    if (reorder > 0 && this.#stream(REORDER).chance(reorder)) {
+    if (this.#reorder.happens()) {
       const { reorderWindow = DEFAULT_REORDER_WINDOW, reorderTimeNs = DEFAULT_REORDER_TIME_NS } = this.#rule;
       decision.overtakers = 1 + this.#stream(REORDER_COUNT).below(reorderWindow);
       decision.reorderRule = this.#index;
       decision.timesNs[REORDER_WITHIN_NS] = reorderTimeNs;
     }
-    if (corrupt > 0 && this.#stream(CORRUPT).chance(corrupt)) {
+    if (this.#corrupt.happens()) {
       decision.bit = this.#stream(CORRUPT_BIT).below(8 * byteLength);
       decision.corruptRule = this.#index;
     }
@@ -116,15 +149,11 @@ export class RuleChance {
   }
 
   #decideLoss(decision: DamageDecision): void {
-    const { loss = 0, burstLoss = 0, burstLength = DEFAULT_BURST_LENGTH, burstDensity = 1 } = this.#rule;
-    if (burstLoss > 0) {
-      const burst = this.#stream(BURST);
-      // One step of the chain before each frame: a burst is never empty, and 1 / (1 / length) frames long on average.
-      if (!this.#isBad) this.#isBad = burst.chance(burstLoss);
-      else if (burst.chance(1 / burstLength)) this.#isBad = false;
-    }
-    const probability = this.#isBad ? burstDensity : loss;
-    if (probability === 0 || !this.#stream(LOSS).chance(probability)) return;
+    // One step of the chain before each frame: a burst is never empty, and 1 / (1 / length) frames long on average.
+    if (!this.#isBad) this.#isBad = this.#burstBegins.happens();
+    else if (this.#burstEnds.happens()) this.#isBad = false;
+    const odds = this.#isBad ? this.#burstLoss : this.#loss;
+    if (!odds.happens()) return;
     decision.isLost = true;
     decision.isBurst = this.#isBad;
     decision.lossRule = this.#index;

@@ -17,7 +17,7 @@ export interface OfferedFrame {
 export function damageEvents(plan: DamagePlan, frames: readonly OfferedFrame[], firstIndex = 0): DamageEvent[] {
   checkDamagePlan(plan);
   const rules = (plan.rules ?? []).map((rule, index) => new RuleChance(rule, index, plan.seed ?? 1));
-  const sequence = new FrameSequence(plan.protocol ?? "moldudp64");
+  const sequence = new FrameSequence(plan.protocol ?? "auto");
   const decision = new DamageDecision();
   const atNs = new Float64Array(1);
   const last = firstIndex + frames.length - 1;

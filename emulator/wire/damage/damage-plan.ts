@@ -54,7 +54,7 @@ export type DamageEvent =
 export interface DamagePlan {
   /** Seed of all rules. Default 1. Each rule and each kind of damage draws from a stream of its own. */
   readonly seed?: number;
-  /** How the sequence numbers are found. Default "moldudp64". */
+  /** How the sequence numbers are found. Default "auto": by what each line carries. */
   readonly protocol?: SequenceProtocol;
   readonly rules?: readonly DamageRule[];
   /** In ascending order of frames. */

@@ -72,7 +72,7 @@ export class Damage {
     checkDamagePlan(plan);
     this.memory = memory;
     this.#currentMemory = memory;
-    this.ledger = new DamageLedger(plan.protocol ?? "moldudp64");
+    this.ledger = new DamageLedger(plan.protocol ?? "auto");
     this.#rules = (plan.rules ?? []).map((rule, index) => new RuleChance(rule, index, plan.seed ?? 1));
     this.#script = new DamageScript(plan);
   }

@@ -1,4 +1,3 @@
-import { sessionText } from "../feeds/mold-udp64.ts";
 import type { FrameSequence } from "./frame-sequence.ts";
 import { lineText } from "./frame-sequence.ts";
 import { type SequenceRange, SequenceSet } from "./sequence-set.ts";
@@ -13,7 +12,7 @@ export interface FrameRange {
 /** What a correct receiver of one line must say. Plain data; ranges are [first, behind the last). */
 export interface LedgerLine {
   readonly line: string;
-  /** Ten characters, "" where the protocol has no sessions or the header holds none. */
+  /** As the feed has it: ten characters, "unit 1"; "" where it has no sessions or the header holds none. */
   readonly session: string;
   /** Sequences that were sent, and those that arrived with a right FCS, each counted once. */
   readonly sentCount: number;
@@ -66,6 +65,7 @@ export class LineAccount {
   readonly sent: SequenceSet = new SequenceSet();
   readonly arrived: SequenceSet = new SequenceSet();
   readonly #words: readonly [number, number, number];
+  readonly #session: string;
   readonly #duplicates = new RangeList();
   readonly #outOfOrder = new RangeList();
   readonly #sequences = new Float64Array(2);
@@ -75,6 +75,7 @@ export class LineAccount {
     this.address = frame.address;
     this.port = frame.port;
     this.#words = [frame.sessionWord0, frame.sessionWord1, frame.sessionWord2];
+    this.#session = frame.session;
   }
 
   isOf(frame: FrameSequence): boolean {
@@ -123,9 +124,7 @@ export class LineAccount {
     const lost = this.sent.ranges().flatMap(([first, end]) => this.arrived.missingWithin(first, end));
     return {
       line: lineText(this.address, this.port),
-      session: sessionText(...this.#words)
-        .replaceAll("\0", "")
-        .trimEnd(),
+      session: this.#session,
       sentCount: this.sent.size,
       arrivedCount: this.arrived.size,
       firstSequence: known?.[0],

@@ -1,6 +1,7 @@
 import { i32be, u16be, u32be } from "./big-endian.ts";
 import type { FeedFormat } from "./feed-tracker.ts";
 import { PacketTracker, type SequencedPacket } from "./packet-tracker.ts";
+import { LONE_STREAM } from "./stream-table.ts";
 
 /**
  * Packets of the options feeds that Cboe ran before PITCH ("CSM", the CBOE Streaming Market feeds), big-endian: version u8,
@@ -33,6 +34,10 @@ export class CsmPacket implements SequencedPacket {
     return this.#numbers[1] as number;
   }
 
+  nameOf(): string {
+    return LONE_STREAM;
+  }
+
   /** Parses a UDP payload. False when its length field says something else than its length. */
   parse(bytes: Uint8Array, offset: number, byteLength: number): boolean {
     this.messageCount = 0;
@@ -63,5 +68,5 @@ export const CBOE_CSM_FORMAT: FeedFormat = {
     if (!probe.parse(bytes, offset, byteLength) || probe.version >= 16) return -1;
     return probe.sendTimeMs >= EARLIEST_MS && probe.sendTimeMs <= LATEST_MS ? HEADER_BITS : -1;
   },
-  openTracker: () => new PacketTracker("Cboe CSM", new CsmPacket(), () => "channel", [], "decimal"),
+  openTracker: () => new PacketTracker("Cboe CSM", new CsmPacket(), [], "decimal"),
 };

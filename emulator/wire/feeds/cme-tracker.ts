@@ -7,7 +7,7 @@ import { i32le } from "./little-endian.ts";
 import { type MessageCount, MessageCounts } from "./message-counts.ts";
 import { RptSeqTally } from "./rpt-seq.ts";
 import { SbeGroups } from "./sbe-groups.ts";
-import { StreamTable, StreamTally } from "./stream-table.ts";
+import { LONE_STREAM, StreamTable, StreamTally } from "./stream-table.ts";
 
 const FORMAT = "CME MDP 3.0";
 /** The schema of the futures and options feeds. */
@@ -28,7 +28,7 @@ class CmeTracker implements FeedTracker {
   readonly #packet = new CmePacket();
   readonly #groups = new SbeGroups();
   readonly #counts = new MessageCounts(CME_TEMPLATES, "decimal");
-  readonly #table = new StreamTable(StreamTally, () => "channel");
+  readonly #table = new StreamTable(StreamTally, () => LONE_STREAM);
   readonly #latestSendTime = new EpochTime();
 
   get streams(): readonly StreamTally[] {

@@ -1,6 +1,7 @@
 import { CBOE_CSM_FORMAT } from "./cboe-csm.ts";
 import { CBOE_PITCH_FORMAT } from "./cboe-tracker.ts";
 import { CME_FORMAT } from "./cme-tracker.ts";
+import { FeedEvidence } from "./feed-evidence.ts";
 import type { FeedFormat, FeedTracker } from "./feed-tracker.ts";
 import { ICE_IMPACT_FORMAT } from "./ice-impact.ts";
 import { IEX_DEEP_FORMAT, IEX_DEEP_PLUS_FORMAT, IEX_TOPS_FORMAT } from "./iex-tracker.ts";
@@ -24,26 +25,21 @@ export const FEED_FORMATS: readonly FeedFormat[] = [
   CBOE_CSM_FORMAT,
 ];
 
-/** Evidence that decides: what else could look so by chance does it once in 10^18 times. */
-const DECISIVE_BITS = 60;
-/** A second format may have at most half of the evidence of the first, or the line waits for more. */
-const LEAD = 2;
-
 /**
  * One line (a UDP destination) and what it carries, told by structure alone: never by address or port, since captures are
  * replayed to others. Every packet is weighed by each format, and the first that has evidence enough, and clearly more than any
  * other, is taken for good. Until then each format that could be it counts along, so that nothing is missing from the figures of
- * the one that is taken. Evidence of packets that follow each other adds up; a packet that cannot be of a format takes it all away.
+ * the one that is taken.
  */
 export class FeedLine {
   readonly #formats: readonly FeedFormat[];
-  readonly #bits: Float64Array;
+  readonly #evidence: FeedEvidence;
   readonly #candidates: (FeedTracker | undefined)[];
   #tracker: FeedTracker | undefined;
 
   constructor(formats: readonly FeedFormat[] = FEED_FORMATS) {
     this.#formats = formats;
-    this.#bits = new Float64Array(formats.length);
+    this.#evidence = new FeedEvidence(formats.length);
     this.#candidates = new Array<FeedTracker | undefined>(formats.length).fill(undefined);
   }
 
@@ -65,35 +61,21 @@ export class FeedLine {
   #weigh(index: number, bytes: Uint8Array, offset: number, byteLength: number): void {
     const format = this.#formats[index] as FeedFormat;
     const bits = format.weigh(bytes, offset, byteLength);
+    this.#evidence.add(index, bits);
     if (bits < 0) {
-      this.#bits[index] = 0;
       // What this format cannot read is no packet of it, but stands in its way if the line turns out to be its own.
       this.#candidates[index]?.track(bytes, offset, byteLength);
       return;
     }
-    this.#bits[index] = (this.#bits[index] as number) + bits;
     const candidate = this.#candidates[index] ?? format.openTracker();
     this.#candidates[index] = candidate;
     candidate.track(bytes, offset, byteLength);
   }
 
   #decide(): void {
-    const bits = this.#bits;
-    let best = 0;
-    let second = 0;
-    let bestIndex = -1;
-    for (let index = 0; index < bits.length; index++) {
-      const own = bits[index] as number;
-      if (own > best) {
-        second = best;
-        best = own;
-        bestIndex = index;
-      } else if (own > second) {
-        second = own;
-      }
-    }
-    if (best < DECISIVE_BITS || best < LEAD * second) return;
-    this.#tracker = this.#candidates[bestIndex];
+    const { leader } = this.#evidence;
+    if (leader < 0 || !this.#evidence.isDecisive(leader)) return;
+    this.#tracker = this.#candidates[leader];
     this.#candidates.fill(undefined);
   }
 }

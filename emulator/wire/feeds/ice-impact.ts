@@ -73,6 +73,10 @@ export class IcePacket implements SequencedPacket {
     return this.#sequence[0] as number;
   }
 
+  nameOf(session: number): string {
+    return `session ${session}`;
+  }
+
   /** Parses a UDP payload. False when its messages do not fill it exactly. */
   parse(bytes: Uint8Array, offset: number, byteLength: number): boolean {
     this.messageCount = 0;
@@ -131,6 +135,5 @@ export const ICE_IMPACT_FORMAT: FeedFormat = {
     }
     return bits;
   },
-  openTracker: () =>
-    new PacketTracker("ICE iMpact", new IcePacket(), (session) => `session ${session}`, ICE_MESSAGES, "letter"),
+  openTracker: () => new PacketTracker("ICE iMpact", new IcePacket(), ICE_MESSAGES, "letter"),
 };

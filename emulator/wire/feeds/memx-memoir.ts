@@ -49,6 +49,10 @@ export class MemxPacket implements SequencedPacket {
     return this.#sequence[0] as number;
   }
 
+  nameOf(high: number, low: number): string {
+    return `session ${(high >>> 0) * TWO_TO_32 + (low >>> 0)}`;
+  }
+
   /** Parses a UDP payload. False when it is none of the three types, or its messages do not fill it exactly. */
   parse(bytes: Uint8Array, offset: number, byteLength: number): boolean {
     this.messageCount = 0;
@@ -111,9 +115,5 @@ export const MEMX_MEMOIR_FORMAT: FeedFormat = {
   weigh(bytes, offset, byteLength) {
     return probe.parse(bytes, offset, byteLength) ? HEADER_BITS + MESSAGE_BITS * probe.messageCount : -1;
   },
-  openTracker: () => new PacketTracker("MEMX MEMOIR", new MemxPacket(), sessionName, MEMX_TEMPLATES, "decimal"),
+  openTracker: () => new PacketTracker("MEMX MEMOIR", new MemxPacket(), MEMX_TEMPLATES, "decimal"),
 };
-
-function sessionName(high: number, low: number): string {
-  return `session ${(high >>> 0) * TWO_TO_32 + (low >>> 0)}`;
-}

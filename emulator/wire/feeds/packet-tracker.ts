@@ -1,6 +1,6 @@
 import type { FeedTracker } from "./feed-tracker.ts";
 import { type MessageCount, MessageCounts, type MessageKind, type TypeNotation } from "./message-counts.ts";
-import { type StreamNaming, StreamTable, StreamTally } from "./stream-table.ts";
+import { StreamTable, StreamTally } from "./stream-table.ts";
 
 /** A packet whose header says which messages of which stream it holds: all that a tracker has to know of a simple feed. */
 export interface SequencedPacket {
@@ -14,6 +14,8 @@ export interface SequencedPacket {
   readonly isEndOfSession: boolean;
   /** After `nextMessage`. */
   readonly messageType: number;
+  /** What reports call the stream with these keys. */
+  nameOf(key0: number, key1: number): string;
   parse(bytes: Uint8Array, offset: number, byteLength: number): boolean;
   /** Moves to the next message; false behind the last, and always where messages cannot be told apart. */
   nextMessage(): boolean;
@@ -28,16 +30,10 @@ export class PacketTracker implements FeedTracker {
   readonly #counts: MessageCounts;
   readonly #table: StreamTable;
 
-  constructor(
-    format: string,
-    packet: SequencedPacket,
-    streamName: StreamNaming,
-    kinds: readonly MessageKind[],
-    notation: TypeNotation,
-  ) {
+  constructor(format: string, packet: SequencedPacket, kinds: readonly MessageKind[], notation: TypeNotation) {
     this.format = format;
     this.#packet = packet;
-    this.#table = new StreamTable(StreamTally, streamName);
+    this.#table = new StreamTable(StreamTally, (key0, key1) => packet.nameOf(key0, key1));
     this.#counts = new MessageCounts(kinds, notation);
   }
 

@@ -53,8 +53,9 @@ export class SoupBinReader {
   unexpected = 0;
   readonly #framer = new LengthPrefixFramer();
   readonly #session = new Uint8Array(SESSION_BYTE_LENGTH);
-  // Sequence of the next sequenced packet: in a typed array, because a field above 2^31 would be a heap number.
-  readonly #nextSequence = new Float64Array(1);
+  // Sequence of the next sequenced packet [0], and of the first one behind the login [1]: in a typed array, because fields
+  // above 2^31 would be heap numbers.
+  readonly #nextSequence = new Float64Array(2);
 
   /** The session that the server has put the client in, blanks cut off (allocates); empty before the login. */
   get session(): string {
@@ -64,6 +65,11 @@ export class SoupBinReader {
   /** Sequence of the sequenced packet that comes next: what to log in with after the connection was lost. */
   get nextSequence(): number {
     return this.#nextSequence[0] as number;
+  }
+
+  /** Where the sequenced packets of this connection begin, as the server said when it accepted the login. */
+  get loginSequence(): number {
+    return this.#nextSequence[1] as number;
   }
 
   /** Sequence of the packet that {@link next} stopped at, if it is sequenced. */
@@ -192,7 +198,7 @@ export class SoupBinReader {
       sequence = sequence * 10 + digit;
     }
     if (!Number.isSafeInteger(sequence)) return false;
-    this.#nextSequence[0] = sequence;
+    this.#nextSequence.fill(sequence);
     return true;
   }
 }

@@ -1,5 +1,8 @@
 import { SequenceTally } from "./sequence-tally.ts";
 
+/** What the stream is called of which a line carries one alone. */
+export const LONE_STREAM = "channel";
+
 /** More streams than this on one line are noise; their packets are counted as `refused`. */
 export const STREAM_LIMIT = 64;
 

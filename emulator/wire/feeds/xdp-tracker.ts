@@ -1,7 +1,7 @@
 import type { FeedFormat, FeedTracker } from "./feed-tracker.ts";
 import { type MessageCount, MessageCounts } from "./message-counts.ts";
 import { XDP_FAILOVER, XDP_MESSAGES, XDP_SEQUENCE_RESET, XDP_UNAVAILABLE, XdpPacket } from "./nyse-xdp.ts";
-import { StreamTable, StreamTally } from "./stream-table.ts";
+import { LONE_STREAM, StreamTable, StreamTally } from "./stream-table.ts";
 
 const FORMAT = "NYSE XDP";
 /** Options feeds have types up to 505. */
@@ -20,7 +20,7 @@ class XdpTracker implements FeedTracker {
   unavailable = 0;
   readonly #packet = new XdpPacket();
   readonly #counts = new MessageCounts(XDP_MESSAGES, "decimal", TYPE_LIMIT);
-  readonly #table = new StreamTable(StreamTally, () => "channel");
+  readonly #table = new StreamTable(StreamTally, () => LONE_STREAM);
 
   get streams(): readonly StreamTally[] {
     return this.#table.streams;

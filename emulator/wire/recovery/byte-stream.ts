@@ -31,6 +31,8 @@ export class ByteStream {
   readonly #rng: Rng;
   readonly #latencyNs: number;
   readonly #pieceByteLimit: number;
+  readonly #byteLimit: number;
+  #underWayByteLength = 0;
   readonly #fifo: FrameFifo;
   readonly #staging: MemoryView;
   // [0]: when the reader sees the end.
@@ -42,6 +44,7 @@ export class ByteStream {
     this.#latencyNs = options.latencyNs ?? 20_000;
     this.#pieceByteLimit = options.pieceByteLimit ?? 1448;
     const byteLimit = options.byteLimit ?? 8192;
+    this.#byteLimit = byteLimit;
     // A queue has room for one frame in 64 of its bytes, and a piece may be a single byte.
     this.#fifo = new FrameFifo(byteLimit * 64);
     this.bytes = this.#fifo.memory.bytes;
@@ -51,8 +54,8 @@ export class ByteStream {
   /** Takes a copy of the bytes. False, and none are taken, when there is no room for all of them or the stream is closed. */
   write(bytes: Uint8Array, offset: number, byteLength: number): boolean {
     const fifo = this.#fifo;
-    if (this.isClosed || byteLength > this.#staging.byteLength) return false;
-    if (fifo.usedBytes + byteLength * 64 > fifo.memory.byteLength) return false;
+    if (this.isClosed || this.#underWayByteLength + byteLength > this.#byteLimit) return false;
+    this.#underWayByteLength += byteLength;
     for (let at = 0; at < byteLength; at++) this.#staging.bytes[at] = bytes[offset + at] as number;
     this.#clock.refresh();
     fifo.pushedNs[0] = (this.#clock.now[0] as number) + this.#latencyNs;
@@ -71,6 +74,7 @@ export class ByteStream {
     if (this.byteLength > 0) {
       fifo.peek();
       fifo.release();
+      this.#underWayByteLength -= this.byteLength;
       this.byteLength = 0;
       this.#findNext();
     }

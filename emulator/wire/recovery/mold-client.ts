@@ -51,6 +51,9 @@ export interface MoldClientReport extends RecoveryReport {
  * Receives a MoldUDP64 session from its lines and from a re-request server, and hands its messages on in order, each once.
  * Gaps show in packets, in heartbeats and in the end of the session. It takes frames where a driver left them and sends
  * its requests through the same card; it has no thread and no timer: whoever owns it calls {@link pump} at {@link dueNs}.
+ *
+ * Without a `session` or a `firstSequence` the lines say which it is. What the server sends before that is no answer to this
+ * client, which has asked for nothing yet, and is not taken.
  */
 export class MoldRecoveryClient {
   readonly recovery: GapRecovery;
@@ -111,7 +114,8 @@ export class MoldRecoveryClient {
     const headers = this.#headers;
     headers.parse(bytes, offset, byteLength);
     const line = this.#lineIndex();
-    if (line < 0 && !this.#isAnswer()) {
+    const isUnasked = !this.#isSessionKnown || !this.recovery.hasBegun;
+    if (line < 0 && (isUnasked || !this.#isAnswer())) {
       this.#counts.otherFrames++;
       return;
     }

@@ -54,6 +54,7 @@ export class GroupDesk implements ArbiterSink {
     const { arbiter } = this;
     if (arbiter !== undefined) {
       arbiter.sequence[0] = position.sequence[0] as number;
+      if (position.isReset) arbiter.restart(line, streamKey);
       arbiter.offer(line, streamKey, 0, bytes, offset, byteLength, messageCount);
       return;
     }

@@ -1,5 +1,4 @@
 import { ipv4Address } from "../../../emulator/wire/build-frame.ts";
-import { streamPosition } from "../../../emulator/wire/feeds/stream-position.ts";
 import type { ArchiveTables } from "../../../emulator/wire/recovery/message-archive.ts";
 import { ReplayInputError } from "../replay-errors.ts";
 import { streamBook } from "./stream-books.ts";
@@ -36,10 +35,6 @@ export function planStreams(survey: StreamSurvey, options: StreamOptions, name: 
         `${name}: no two lines carry the same packets, so there is nothing to arbitrate; name them if they do, as in --arbitrate 224.0.31.64:14340+224.0.32.64:15340.`,
       );
     }
-    const unread = [...new Set(couples.map(({ format }) => format))].filter(
-      (format) => streamPosition(format) === undefined,
-    );
-    if (unread.length > 0) notes.push(`${unread.join(", ")}: lines of this format are not arbitrated`);
   }
   const sessions = recover === undefined ? [] : recoveredSessions(survey.sessions, groups, notes);
   if (recover !== undefined && sessions.length === 0) {

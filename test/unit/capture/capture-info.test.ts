@@ -7,6 +7,7 @@ import { PcapWriter } from "../../../emulator/wire/capture/write-pcap.ts";
 import { captureInfo } from "../../../harness/capture/capture-info.ts";
 import { frames } from "../../../harness/frames.ts";
 import { concatenate, PcapngSection } from "../wire/capture/capture-files.ts";
+import { udpFrame } from "../wire/damage/damage-bench.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "softbar-info-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -39,6 +40,28 @@ test("stopped early, it tells of every packet that it has read, in order and all
   // What was still in the window is counted like all before it.
   expect(info.bursts.at(-1)?.packetCount).toBe(packetCount);
   expect(info.otherPacketCount).toBe(packetCount);
+});
+
+test("lines that carry the same are found, whatever one of them lost; others are not, however alike", async () => {
+  const writer = new PcapWriter();
+  const payloadOf = (feed: number, index: number): Uint8Array =>
+    Uint8Array.from({ length: 60 }, (_, at) => (at < 2 ? [feed, index][at] : at) as number);
+  for (let index = 0; index < 40; index++) {
+    // Lines 1 and 2 are A and B, of which A loses one in four; line 3 has the same lengths, and all beat alike.
+    for (const [line, feed] of [
+      [2, 0],
+      [1, 0],
+      [3, 1],
+    ] as const) {
+      const destination = `224.0.0.${line}:5000`;
+      writer.append(1, 100 * index + line, udpFrame(destination, new Uint8Array(20)));
+      if (line === 1 && index % 4 === 0) continue;
+      writer.append(1, 100 * index + line, udpFrame(destination, payloadOf(feed, index)));
+    }
+  }
+  const { twins } = await captureInfo(fileOf("twins.pcap", writer.bytes));
+  const lines = ["224.0.0.1:5000", "224.0.0.2:5000"];
+  expect(twins).toEqual([{ lines, payloadCount: 40, commonCount: 30, isCut: false }]);
 });
 
 test("the signal of a capture that is read to its end changes nothing", async () => {

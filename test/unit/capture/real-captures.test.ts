@@ -22,6 +22,13 @@ const WINDOWS: Record<number, string> = {
 const TORTURE = "cme-mdp3-v9.torture.pcapng";
 const TORTURE_SNAP: Record<string, number> = { "0/2/true": 128, "1/0/false": 96 };
 
+/** Lines A and B, as the index has them. */
+function twinsOf(truth: unknown): Set<string> {
+  const { ab, ab_pairs: pairs = {} } = (truth ?? {}) as { ab?: { a: string; b: string }; ab_pairs?: object };
+  const all = ab === undefined ? Object.keys(pairs) : [`${ab.a} / ${ab.b}`];
+  return new Set(all.map((pair) => pair.split(" / ").sort().join(" / ")));
+}
+
 describe.skipIf(captures.length === 0)(`recorded traffic (in ${captureFolder})`, () => {
   test.each(captures)("$file: everything that the index tells of it", async (truth) => {
     const info = await captureInfo(pathOf(truth.file));
@@ -52,6 +59,10 @@ describe.skipIf(captures.length === 0)(`recorded traffic (in ${captureFolder})`,
     const udpCount = info.lines.reduce((sum, { packetCount }) => sum + packetCount, 0);
     expect(udpCount).toBe(truth.ip_protocols[17] ?? 0);
     expect(info.otherPacketCount).toBe(truth.packets - udpCount);
+
+    // Where the index says which lines are A and B, it says it of all.
+    const twins = twinsOf(truth.ground_truth);
+    if (twins.size > 0) expect(new Set(info.twins.map(({ lines }) => [...lines].sort().join(" / ")))).toEqual(twins);
 
     expect(info.vlans.map(({ vlanId }) => vlanId)).toEqual(truth.vlan_ids);
     // Where there is a tag in these captures, every packet has one.

@@ -109,6 +109,7 @@ export function tapped(pci: PciFunction, tap: Tap): TappedFunction {
     write8: (offset, value) => bar.write8(offset, value),
     write64: (offset, value) => bar.write64(offset, value),
     map: () => bar.map(),
+    mappedOffset: bar.mappedOffset,
   };
   const buffers = new Map<string, DmaBuffer>();
   const vectors: Interrupt[] = [];

@@ -121,3 +121,14 @@ describe("single cases", () => {
     expect(arena.alloc(16 * PAGE)).toBe(0);
   });
 });
+
+test("over memory that is there already, what is reserved is never handed out, and all else is", () => {
+  const arena = Arena.over(new SharedArrayBuffer(8 * PAGE), 2 * PAGE + 1);
+  const offsets = Array.from({ length: 5 }, () => arena.alloc(PAGE));
+  expect(offsets.sort((a, b) => a - b)).toEqual([3, 4, 5, 6, 7].map((page) => page * PAGE));
+  expect(() => arena.alloc(1)).toThrow(RangeError);
+  for (const page of [0, 1, 2]) expect(() => arena.free(page * PAGE)).toThrow("no buffer starts there");
+  arena.free(5 * PAGE);
+  expect(arena.alloc(PAGE)).toBe(5 * PAGE);
+  expect(() => Arena.over(new SharedArrayBuffer(2 * PAGE), PAGE + 1)).toThrow("no page is left");
+});

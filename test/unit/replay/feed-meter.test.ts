@@ -22,7 +22,41 @@ function countDatagram(meter: FeedMeter, payload: Uint8Array, destinationPort = 
   meter.count(frame, 0, buildUdpFrame(frame, 0, { ...flow, destinationPort }, payload));
 }
 
+/** The same to an IPv6 address. */
+function countOverIpv6(meter: FeedMeter, payload: Uint8Array, groups: readonly number[], port: number): void {
+  const bytes = new Uint8Array(62 + payload.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(12, 0x86dd);
+  view.setUint8(14, 0x60);
+  view.setUint16(18, 8 + payload.length);
+  view.setUint8(20, 17);
+  for (const [index, group] of groups.entries()) view.setUint16(38 + 2 * index, group);
+  view.setUint16(56, port);
+  view.setUint16(58, 8 + payload.length);
+  bytes.set(payload, 62);
+  meter.count(bytes, 0, bytes.length);
+}
+
 describe("the feed meter", () => {
+  test("tells IPv6 destinations apart by every bit, and from IPv4", () => {
+    const meter = new FeedMeter();
+    const message = letterMessage("D", 19);
+    const groups = [0xff02, 0, 0, 0, 0, 0, 0, 1];
+    const destinations = groups.map((_, at) => groups.map((group, index) => (index === at ? group ^ 0x0100 : group)));
+    for (let sequence = 1; sequence <= 6; sequence += 2) {
+      for (const [index, destination] of destinations.entries()) {
+        const packet = moldPacket(`SESSION${index}`, sequence, [message, message]);
+        countOverIpv6(meter, packet, destination, 5000);
+        countOverIpv6(meter, packet, destination, 5001);
+      }
+      countDatagram(meter, moldPacket("SESSION9", sequence, [message, message]), 5000);
+    }
+    const { lines } = meter.report();
+    expect(lines.map(({ line }) => line)).toContain("[ff02::101]:5001");
+    expect(new Set(lines.map(({ line }) => line)).size).toBe(17);
+    for (const { streams } of lines) expect(streams).toMatchObject([{ packets: 3, messages: 6, gaps: 0 }]);
+  });
+
   test("counts a session as the session counted itself, beside other traffic", () => {
     fc.assert(
       fc.property(

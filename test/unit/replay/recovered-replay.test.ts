@@ -199,7 +199,7 @@ describe("a damaged replay through card and driver, with recovery", { timeout: 6
 const captures = readCaptureIndex();
 const ritch = "ritch-artificial-itch50.mold64.nsec.pcap";
 
-describe.skipIf(captures.length === 0)(`recorded traffic (in ${captureFolder})`, () => {
+describe.skipIf(captures.length === 0)(`recorded traffic (in ${captureFolder})`, { timeout: 60_000 }, () => {
   test("a damaged replay of it with recovery ends in the book of the undamaged one", async () => {
     const file = join(captureFolder, ritch);
     const damage = {

@@ -27,9 +27,18 @@ export const LINES = ["233.54.12.111:26477", "233.54.12.112:26478"] as const;
 
 const B_LATER_NS = 700;
 
-/** Writes a session as a capture has it: every frame on each of its lines, line B 700 ns behind A. Returns all its messages. */
-export function writeSession(path: string, seed: number, frameCount: number, lineCount: number): Uint8Array[] {
-  const lines = LINES.slice(0, lineCount).map((line) => {
+/**
+ * Writes a session as a capture has it: every frame on each of its lines, line B 700 ns behind A; from `firstLine` on, so many.
+ * Returns all its messages.
+ */
+export function writeSession(
+  path: string,
+  seed: number,
+  frameCount: number,
+  lineCount: number,
+  firstLine = 0,
+): Uint8Array[] {
+  const lines = LINES.slice(firstLine, firstLine + lineCount).map((line) => {
     const [address = "", port] = line.split(":");
     const flow = { destinationIp: ipv4Address(address), destinationPort: Number(port) };
     const ends = { sourceMac: 0x0200_0000_00aa, sourceIp: ipv4Address("192.0.2.10"), sourcePort: 49_653 };
@@ -47,7 +56,7 @@ export function writeSession(path: string, seed: number, frameCount: number, lin
         return messages;
       }
       const { bytes, offset, byteLength } = record;
-      const nanoseconds = record.nanoseconds + index * B_LATER_NS;
+      const nanoseconds = record.nanoseconds + (firstLine + index) * B_LATER_NS;
       writer.append(
         record.seconds + Math.floor(nanoseconds / 1e9),
         nanoseconds % 1e9,

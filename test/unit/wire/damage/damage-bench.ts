@@ -45,6 +45,14 @@ export function moldFrame({ line, sequence, count }: Packet): Uint8Array {
   return bytes.slice(0, template.stamp(bytes, 0, MOLD_HEADER_BYTE_LENGTH + 6 * count));
 }
 
+/** A frame to a line with any payload. */
+export function udpFrame(line: string, payload: Uint8Array): Uint8Array {
+  const template = templateOf(line);
+  const bytes = new Uint8Array(2048);
+  bytes.set(payload, template.headerByteLength);
+  return bytes.slice(0, template.stamp(bytes, 0, payload.length));
+}
+
 /** Two lines with the same packets, some of which are heartbeats. */
 export const traffic: fc.Arbitrary<Packet[]> = fc
   .array(

@@ -29,7 +29,7 @@ const missingOf = (ledger: DamageLedger): Record<string, readonly (readonly [num
 
 describe.skipIf(!hasCaptures)(`the ledger of recorded lines (in ${captureFolder})`, () => {
   test("knows what an undamaged wire does not bring, because the capture lacks it", async () => {
-    const ledger = await booked("cme-mdp3-v9-loss.pcap", { protocol: "cme-mdp3" });
+    const ledger = await booked("cme-mdp3-v9-loss.pcap", {});
     expect(missingOf(ledger)).toEqual({
       "224.0.28.6:14315": [[1_160_085, 1_160_086]],
       "224.0.28.19:14360": [[911_523, 911_524]],
@@ -46,11 +46,10 @@ describe.skipIf(!hasCaptures)(`the ledger of recorded lines (in ${captureFolder}
   });
 
   test("of which line B loses exactly what it is told, and line A makes up for it", async () => {
-    const whole = await booked("cme-mdp3-v6-ab.pcap", { protocol: "cme-mdp3" });
+    const whole = await booked("cme-mdp3-v6-ab.pcap", {});
     const [one, other] = whole.lines();
     const [first = 0] = [one?.firstSequence];
     const plan: DamagePlan = {
-      protocol: "cme-mdp3",
       rules: [
         { line: other?.line ?? "", sequences: [[first + 17, first + 19]], loss: 1 },
         { line: one?.line ?? "", sequences: [[first + 19, first + 20]], loss: 1 },
@@ -64,6 +63,9 @@ describe.skipIf(!hasCaptures)(`the ledger of recorded lines (in ${captureFolder}
     const both = ledger.missingOnAll([one?.line ?? "", other?.line ?? ""]);
     expect(both).toEqual([{ session: "", missing: [[first + 19, first + 20]] }]);
     expect(ledger.counts()).toMatchObject({ offered: 10_000, lost: 5, passed: 9_995 });
+    // That the lines carry CME is found out; it may be said as well.
+    const told = await booked("cme-mdp3-v6-ab.pcap", { ...plan, protocol: "cme-mdp3" });
+    expect([told.lines(), told.entries()]).toEqual([ledger.lines(), ledger.entries()]);
   });
 });
 

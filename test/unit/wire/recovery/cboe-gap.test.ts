@@ -1,13 +1,11 @@
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { VirtualClock } from "../../../../emulator/clock/clock.ts";
 import { Rng } from "../../../../emulator/run/rng.ts";
 import { openCapture } from "../../../../emulator/wire/capture/open-capture.ts";
 import { writeCboeLoginResponse } from "../../../../emulator/wire/feeds/cboe-recovery.ts";
 import { CBOE_UNIT_HEADER_BYTE_LENGTH, writeCboeUnitHeader } from "../../../../emulator/wire/feeds/cboe-unit.ts";
 import { FrameHeaders } from "../../../../emulator/wire/frame.ts";
-import { ByteStream } from "../../../../emulator/wire/recovery/byte-stream.ts";
 import { UnitAssembler } from "../../../../emulator/wire/recovery/unit-assembler.ts";
 import { captureFolder, readCaptureIndex } from "../real-captures.ts";
 import { CboeBench, GAP, LOGIN, message, UNIT, unitBytes } from "./cboe-bench.ts";
@@ -294,37 +292,6 @@ describe("the connection", () => {
     expect(cut(unitBytes(0, 0, [Uint8Array.of(3, 0x02, 0x41)]))).toBe("what came is no request");
     expect(cut(unitBytes(0, 0, [Uint8Array.of(9, 0x03, UNIT, 1, 0, 0, 0, 1, 0)]))).toBe(
       "a request came before the login",
-    );
-  });
-
-  test("hands over all bytes in order, in pieces of its own, after its latency", () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 30 }),
-        fc.integer({ min: 1, max: 60 }),
-        (writes, piece) => {
-          const clock = new VirtualClock();
-          const stream = new ByteStream(clock, { pieceByteLimit: piece, latencyNs: 100, seed: piece });
-          const [sent, got, counts]: [number[], number[], number[]] = [[], [], []];
-          for (const bytes of writes) {
-            clock.advanceBy(40);
-            expect(stream.write(bytes, 0, bytes.length)).toBe(true);
-            sent.push(...bytes);
-            while (stream.read()) {
-              expect(stream.byteLength).toBeLessThanOrEqual(piece);
-              got.push(...stream.bytes.subarray(stream.offset, stream.offset + stream.byteLength));
-            }
-            // Written 40 ns apart and 100 ns under way: what was written three writes ago has arrived.
-            expect(got.length).toBeGreaterThanOrEqual(counts.at(-4) ?? 0);
-            counts.push(sent.length);
-          }
-          stream.close();
-          clock.advanceBy(100);
-          while (stream.read()) got.push(...stream.bytes.subarray(stream.offset, stream.offset + stream.byteLength));
-          expect(got).toEqual(sent);
-          expect(stream.isAtEnd).toBe(true);
-        },
-      ),
     );
   });
 });

@@ -40,6 +40,7 @@ export interface BenchOptions {
   readonly server?: ServiceOptions & { readonly firstSequence?: number; readonly payloadByteLimit?: number };
   readonly seed?: number;
   /** Probability that a request, or an answer, gets lost on the way. */
+  readonly isSessionOpen?: boolean;
   readonly lossProbability?: number;
 }
 
@@ -58,7 +59,7 @@ export class MoldBench {
   readonly #lossProbability: number;
   #recorded = 1;
 
-  constructor({ client = {}, server = {}, seed = 1, lossProbability = 0 }: BenchOptions = {}) {
+  constructor({ client = {}, server = {}, seed = 1, lossProbability = 0, isSessionOpen = false }: BenchOptions = {}) {
     this.#rng = new Rng(seed);
     this.#lossProbability = lossProbability;
     this.#recorded = server.firstSequence ?? 1;
@@ -80,7 +81,7 @@ export class MoldBench {
     const wire = {
       deliver: (memory: MemoryView, offset: number, length: number) => this.#answer(memory, offset, length),
     };
-    const lines = { session: SESSION, ...client, lines: LINES, requests: REQUESTS };
+    const lines = { ...(isSessionOpen ? {} : { session: SESSION }), ...client, lines: LINES, requests: REQUESTS };
     this.client = new MoldRecoveryClient(this.clock, sink, port, lines);
     this.server = new MoldRequestServer(this.clock, wire, {
       ...{ session: SESSION, retentionMessages: 4096, retentionBytes: 1 << 18 },
