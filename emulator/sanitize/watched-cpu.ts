@@ -4,43 +4,44 @@ import type { DriverWatch } from "./driver-watch.ts";
 /** A CPU whose pauses the sanitizers of its functions hear of. */
 export class WatchedCpu implements Cpu {
   readonly index: number;
-  readonly #inner: Cpu;
+  /** The CPU as it is without a watch. */
+  readonly inner: Cpu;
   readonly #watches: readonly DriverWatch[];
 
   constructor(inner: Cpu, watches: readonly DriverWatch[]) {
     this.index = inner.index;
-    this.#inner = inner;
+    this.inner = inner;
     this.#watches = watches;
   }
 
   relax(): void {
     this.#paused();
-    this.#inner.relax();
+    this.inner.relax();
   }
 
   delay(durationNs: number): void {
     this.#paused();
-    this.#inner.delay(durationNs);
+    this.inner.delay(durationNs);
   }
 
   rmb(): void {
-    this.#inner.rmb();
+    this.inner.rmb();
   }
 
   wmb(): void {
-    this.#inner.wmb();
+    this.inner.wmb();
   }
 
   mb(): void {
-    this.#inner.mb();
+    this.inner.mb();
   }
 
   dmaRmb(): void {
-    this.#inner.dmaRmb();
+    this.inner.dmaRmb();
   }
 
   dmaWmb(): void {
-    this.#inner.dmaWmb();
+    this.inner.dmaWmb();
   }
 
   beginRacy(reason: string): void {
@@ -52,19 +53,19 @@ export class WatchedCpu implements Cpu {
   }
 
   irqSave(): boolean {
-    return this.#inner.irqSave();
+    return this.inner.irqSave();
   }
 
   irqRestore(wereHeld: boolean): void {
-    this.#inner.irqRestore(wereHeld);
+    this.inner.irqRestore(wereHeld);
   }
 
   synchronizeIrq(): void {
-    this.#inner.synchronizeIrq();
+    this.inner.synchronizeIrq();
   }
 
   nowNs(): number {
-    return this.#inner.nowNs();
+    return this.inner.nowNs();
   }
 
   #paused(): void {

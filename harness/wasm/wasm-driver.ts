@@ -1,5 +1,6 @@
 import { ExploredCpu } from "../../emulator/explore/plugged/explored-cpu.ts";
 import type { Interrupt, PciFunction } from "../../emulator/pcie/driver-view.ts";
+import { WatchedCpu } from "../../emulator/sanitize/watched-cpu.ts";
 import { engine, type WasmFunction, type WasmInstance } from "./engine.ts";
 import { hex, LinearMemory, type LinearMemoryState } from "./linear-memory.ts";
 import { TraceWindow } from "./trace-window.ts";
@@ -37,7 +38,7 @@ export class WasmDriver {
     const buffer = program.ownMemory.buffer;
     this.#program = program;
     this.#memory = new LinearMemory(buffer, data.heapBase, data.heapBytes, pci);
-    const { cpu } = pci;
+    const cpu = pci.cpu instanceof WatchedCpu ? pci.cpu.inner : pci.cpu;
     const isSearched = cpu instanceof ExploredCpu;
     if (isSearched && !program.canBeSearched)
       throw new WasmProgramError(
