@@ -45,11 +45,11 @@ export class WatchedCpu implements Cpu {
   }
 
   beginRacy(reason: string): void {
-    this.#inner.beginRacy(reason);
+    this.inner.beginRacy(reason);
   }
 
   endRacy(looksBack: boolean): void {
-    this.#inner.endRacy(looksBack);
+    this.inner.endRacy(looksBack);
   }
 
   irqSave(): boolean {
