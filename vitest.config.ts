@@ -5,7 +5,7 @@ const config: ViteUserConfig = defineConfig({
   test: {
     setupFiles: ["test/setup/live-workers.ts", "test/setup/open-testbeds.ts"],
     reporters: ["default", "./scripts/tally-reporter.ts"],
-    // Three groups, one after the other: device threads spin, and two of them on two cores measure only each other.
+    // Four groups, one after the other: device threads spin, and two of them on two cores measure only each other.
     // The orders start at 1, because order 0 with a single worker is put in a group of its own behind the others.
     projects: [
       {
@@ -44,6 +44,18 @@ const config: ViteUserConfig = defineConfig({
           testTimeout: 180_000,
           hookTimeout: 180_000,
           sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "page",
+          include: ["test/page/**/*.test.ts"],
+          pool: "forks",
+          maxWorkers: 1,
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 4 },
         },
       },
     ],

@@ -19,6 +19,7 @@ export {
   FRAME_BAD_FCS,
   type ResetKind,
 } from "./pcie/device-model.ts";
+export type { DmaField, DmaLayout, RingDeclaration, RingSize } from "./pcie/dma-layout.ts";
 // ---- registers ---------------------------------------------------------------------------------------------------------
 export {
   type Access,

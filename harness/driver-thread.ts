@@ -5,6 +5,7 @@ import type { Finding } from "../emulator/run/findings.ts";
 import { TestbedError } from "../emulator/run/testbed-error.ts";
 import { type ErrorData, errorFrom } from "./thread-error.ts";
 import type { ThreadOutput } from "./thread-output.ts";
+import type { TraceChannel } from "./trace/trace-log.ts";
 
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 const DRIVER_WORKER = new URL(`./driver.worker${EXTENSION}`, import.meta.url);
@@ -17,6 +18,8 @@ export interface DriverThreadData {
   readonly handle: CpuHandle;
   readonly moduleUrl: string;
   readonly argument: unknown;
+  /** What the driver is recorded into, where it is. */
+  readonly trace: TraceChannel | undefined;
 }
 
 /** What a driver thread says in between: a rule that its driver broke, as its own side has found. */

@@ -19,7 +19,13 @@ try {
     onFinding: (finding) => parentPort?.postMessage({ finding } satisfies DriverThreadFinding),
     lineOf: driverLine,
   });
-  answer = { result: await drive(functions, data.argument) };
+  const { trace, handle } = data;
+  // Loaded only where it is wanted: a thread that is not traced has nothing of it.
+  const traced =
+    trace === undefined
+      ? functions
+      : (await import("./trace/driver-trace.ts")).traced(functions, trace, handle.machine);
+  answer = { result: await drive(traced, data.argument) };
 } catch (thrown) {
   answer = { error: errorData(thrown) };
 }

@@ -12,6 +12,8 @@ import { findingLine } from "./explore/code-line.ts";
 import { WatchedRun } from "./explore/watched-run.ts";
 import { TestWire } from "./test-wire.ts";
 import type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
+import type { RunTrace } from "./trace/run-trace.ts";
+import { TestbedTracing } from "./trace/testbed-tracing.ts";
 
 /** Planned events that `quiesce` follows before it says that the device never rests. */
 const QUIESCE_EVENT_LIMIT = 100_000;
@@ -26,15 +28,20 @@ export class FoldedTestbed implements Testbed {
   readonly #races: WatchedRun | undefined;
   readonly #wires = new Map<string, TestWire>();
   readonly #watches: readonly DriverWatch[];
+  readonly #tracing: TestbedTracing | undefined;
   #isClosed = false;
 
-  constructor(devices: readonly LoadedDevice[], options: MachineOptions & Pick<PlugInOptions, "races"> = {}) {
-    const tables = createTables(devices, { clock: "virtual", ...options });
-    this.#machine = new Machine(devices, tables);
+  constructor(devices: readonly LoadedDevice[], options: MachineOptions & Pick<PlugInOptions, "trace" | "races"> = {}) {
+    const { trace = false, ...machineOptions } = options;
+    const tables = createTables(devices, { clock: "virtual", ...machineOptions });
+    if (trace !== false) this.#tracing = new TestbedTracing(devices, tables, "folded", trace === true ? {} : trace);
+    this.#machine = new Machine(devices, tables, this.#tracing?.wrap);
+    this.#tracing?.plugged(this.#machine);
     for (const { findings } of this.#machine.endpoints) findings.lineOf = findingLine;
     this.#races = options.races === true ? new WatchedRun(this.#machine) : undefined;
     this.#watches = isWatching(options.sanitize) ? watchesOf(this.#machine) : [];
-    this.functions = watchedFunctions(this.#races?.functions ?? this.#plainFunctions(), this.#watches);
+    const watched = watchedFunctions(this.#races?.functions ?? this.#plainFunctions(), this.#watches);
+    this.functions = this.#tracing?.functions(watched) ?? watched;
     this.#machine.host.settle();
   }
 
@@ -126,10 +133,16 @@ export class FoldedTestbed implements Testbed {
     host.settle();
   }
 
+  trace(): RunTrace {
+    if (this.#tracing === undefined) throw new TestbedError("nothing is recorded: plug in with { trace: true }");
+    return this.#tracing.trace;
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const watch of this.#watches) watch.end();
+    this.#tracing?.end("complete", "");
   }
 
   [Symbol.asyncDispose](): Promise<void> {

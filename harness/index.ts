@@ -87,6 +87,13 @@ export type {
 } from "./replay/streams/stream-report.ts";
 export type { SendOptions, TestWire } from "./test-wire.ts";
 export type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
+export type { TraceFormat } from "./trace/convert-trace.ts";
+export type { RunTrace } from "./trace/run-trace.ts";
+export type { EdgeReason, TraceEdge, TraceEvent, TraceRecord } from "./trace/trace-event.ts";
+export type { TraceFilterOptions } from "./trace/trace-filter.ts";
+export type { TraceEnd, TraceHeader } from "./trace/trace-header.ts";
+export type { TraceOptions } from "./trace/trace-options.ts";
+export { TraceFormatError, TraceReader } from "./trace/trace-reader.ts";
 export { type ServerOptions, VfioUserServer } from "./vfio-user/server.ts";
 export type { GuestFile } from "./vm/guest-root.ts";
 export type { GuestResult } from "./vm/guest-shell.ts";

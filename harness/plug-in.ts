@@ -4,6 +4,7 @@ import { FoldedTestbed } from "./folded-testbed.ts";
 import { callerLine } from "./open-testbeds.ts";
 import type { PlugInOptions, Testbed } from "./testbed.ts";
 import { ThreadedTestbed } from "./threaded-testbed.ts";
+import { TestbedTracing } from "./trace/testbed-tracing.ts";
 
 /**
  * Plugs devices in and hands back the testbed around them, powered on and decoded, as a kernel finds them at probe time.
@@ -23,8 +24,13 @@ export async function plugIn(
   const specs = Array.isArray(devices) ? (devices as readonly DeviceSpec[]) : [devices as DeviceSpec];
   const loaded = await Promise.all(specs.map(loadDevice));
   if (options.run === "folded") return new FoldedTestbed(loaded, options);
-  return ThreadedTestbed.start(specs, createTables(loaded, options), options, {
+  const { trace = false, ...rest } = options;
+  const tables = createTables(loaded, rest);
+  const traceOptions = trace === true ? {} : trace;
+  const tracing = traceOptions === false ? undefined : new TestbedTracing(loaded, tables, "threaded", traceOptions);
+  return ThreadedTestbed.start(specs, tables, options, {
     openedAt,
     notice: (lines) => console.warn(lines.join("\n")),
+    ...(tracing === undefined ? {} : { tracing }),
   });
 }

@@ -3,6 +3,8 @@ import type { DeviceStatistics } from "../emulator/run/device-thread.ts";
 import type { Finding } from "../emulator/run/findings.ts";
 import type { MachineOptions } from "../emulator/run/machine.ts";
 import type { TestWire } from "./test-wire.ts";
+import type { RunTrace } from "./trace/run-trace.ts";
+import type { TraceOptions } from "./trace/trace-options.ts";
 
 export interface PlugInOptions extends MachineOptions {
   /**
@@ -23,6 +25,11 @@ export interface PlugInOptions extends MachineOptions {
    * milliseconds. Default 5,000. This and every other limit of the testbed stands still under a debugger.
    */
   readonly answerLimitMs?: number;
+  /**
+   * Records what devices and drivers do: {@link Testbed.trace} hands it out. Accesses through raw memory are not seen on
+   * the driver's side. Default false: then nothing stands between device and driver.
+   */
+  readonly trace?: boolean | TraceOptions;
 }
 
 /** A CPU of the testbed on which a driver module can run in a thread of its own. */
@@ -55,6 +62,8 @@ export interface Testbed {
   /** Resolves when rings, wires and engines are at rest. Rejects with DeviceStuckError after the limit, DeviceGoneError when the device died. */
   quiesce(): Promise<void>;
   statistics(): Promise<DeviceStatistics[]>;
+  /** What has been recorded. Throws TestbedError where nothing is: plug in with `trace: true`. */
+  trace(): RunTrace;
   /** Lets virtual time pass. Folded runs only. */
   advance(durationNs: number): void;
   /** Ends the device thread and all CPUs. Safe to call twice. */

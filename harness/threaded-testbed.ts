@@ -22,6 +22,9 @@ import { FindingInbox } from "./finding-inbox.ts";
 import { noteClosed, noteOpened } from "./open-testbeds.ts";
 import { TestWire } from "./test-wire.ts";
 import type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
+import type { RunTrace } from "./trace/run-trace.ts";
+import type { TestbedTracing } from "./trace/testbed-tracing.ts";
+import type { TraceChannel } from "./trace/trace-log.ts";
 
 const CPU_LIMIT = 16;
 /** How long a device may take to load and power on. */
@@ -59,6 +62,8 @@ export class ThreadedTestbed implements Testbed {
   readonly #running = new Map<number, Promise<unknown>>();
   readonly #quiesceLimitMs: number;
   readonly #answerLimitMs: number;
+  readonly #tracing: TestbedTracing | undefined;
+  readonly #driverTrace: TraceChannel | undefined;
   readonly #ended: Promise<void>;
   readonly #joined: Promise<void>;
   /** What the device thread died of, as it was thrown. */
@@ -74,12 +79,15 @@ export class ThreadedTestbed implements Testbed {
     this.#answerLimitMs = parts.options.answerLimitMs ?? ANSWER_LIMIT_MS;
     this.#connection = connectControl<DeviceControl>(worker);
     this.#findings = parts.findings;
+    this.#tracing = parts.tracing;
+    this.#driverTrace = parts.driverTrace;
     this.#ended = this.#watch();
     const cpu = createCpu(0, tables, status.buffer, limitUnderDebugger(this.#answerLimitMs));
-    this.functions = openCpu(cpu.handle, parts.notice, {
+    const functions = openCpu(cpu.handle, parts.notice, {
       onFinding: (finding) => this.#driverFindings.push(finding),
       lineOf: driverLine,
     });
+    this.functions = this.#tracing?.functions(functions) ?? functions;
     this.#life = new LifeWatch(status, cpu.handle.port);
     this.#joined = this.#join(cpu.seat);
   }
@@ -89,7 +97,7 @@ export class ThreadedTestbed implements Testbed {
     specs: readonly DeviceSpec[],
     tables: MachineTables,
     options: PlugInOptions,
-    extras: { readonly attachments?: readonly AttachmentSpec[]; readonly openedAt: string; readonly notice: Notice },
+    extras: ThreadExtras,
   ): Promise<ThreadedTestbed> {
     guardTypeStripping([import.meta.url, ...specs.map(({ moduleUrl }) => moduleUrl)]);
     const status = new ThreadStatus(ThreadStatus.createBuffer());
@@ -98,7 +106,10 @@ export class ThreadedTestbed implements Testbed {
       specs,
       tables,
       status: status.buffer,
-      attachments: extras.attachments ?? [],
+      attachments: [
+        ...(extras.attachments ?? []),
+        ...(extras.tracing === undefined ? [] : [extras.tracing.attachment()]),
+      ],
       findingsPort: findings.devicePort,
     };
     const worker = new Worker(DEVICE_WORKER, {
@@ -200,6 +211,11 @@ export class ThreadedTestbed implements Testbed {
     return this.#answered(this.#connection.control.reports());
   }
 
+  trace(): RunTrace {
+    if (this.#tracing === undefined) throw new TestbedError("nothing is recorded: plug in with { trace: true }");
+    return this.#tracing.trace;
+  }
+
   advance(): void {
     throw new TestbedError('time of a threaded testbed passes by itself; move it by hand with run: "folded"');
   }
@@ -232,6 +248,7 @@ export class ThreadedTestbed implements Testbed {
       await this.#ended;
     } finally {
       this.#findings.close();
+      this.#tracing?.end(this.#cause === undefined ? "complete" : "failed", this.#cause?.message ?? "");
       noteClosed(this);
     }
   }
@@ -250,7 +267,8 @@ export class ThreadedTestbed implements Testbed {
       await this.#answered(this.#join(cpu.seat));
       if (this.#closed !== undefined) throw new DeviceGoneError("the testbed was closed before its CPU could start");
       guardTypeStripping([moduleUrl]);
-      thread = new DriverThread({ handle: cpu.handle, moduleUrl, argument }, (finding) => {
+      const trace = this.#driverTrace ?? this.#tracing?.channel();
+      thread = new DriverThread({ handle: cpu.handle, moduleUrl, argument, trace }, (finding) => {
         this.#driverFindings.push(finding);
       });
       this.#cpus.set(index, thread);
@@ -311,10 +329,18 @@ export class ThreadedTestbed implements Testbed {
   }
 }
 
-interface ThreadParts {
+/** What a testbed may be started with besides its devices. */
+interface ThreadExtras {
+  readonly attachments?: readonly AttachmentSpec[];
   readonly openedAt: string;
-  readonly options: PlugInOptions;
   readonly notice: Notice;
+  readonly tracing?: TestbedTracing;
+  /** What the one driver module that is run records into, where somebody else takes it away. */
+  readonly driverTrace?: TraceChannel | undefined;
+}
+
+interface ThreadParts extends ThreadExtras {
+  readonly options: PlugInOptions;
   readonly findings: FindingInbox;
 }
 

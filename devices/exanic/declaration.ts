@@ -2,6 +2,7 @@
 
 import type { DeviceDeclaration } from "../../emulator/pcie/device-model.ts";
 import { RX_CHUNK_COUNT } from "./chunks.ts";
+import { DMA_LAYOUTS } from "./dma-layouts.ts";
 import { BAR0_BYTE_LENGTH, EXANIC_REGISTER_MAP, PORT_COUNT, TX_REGION_BYTE_LENGTH } from "./registers.ts";
 import { EXANIC_RULES } from "./rules.ts";
 
@@ -47,6 +48,7 @@ export function declaration({ chunkCount = RX_CHUNK_COUNT }: ExanicOptions = {})
     registerMaps: { 0: EXANIC_REGISTER_MAP },
     rules: EXANIC_RULES,
     orderRules: ORDER_RULES,
+    dmaLayouts: DMA_LAYOUTS,
     timerCount: TIMER_COUNT,
     wirePortCount: PORT_COUNT,
     gigabitsPerSecond: GIGABITS_PER_SECOND,

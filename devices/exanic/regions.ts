@@ -1,7 +1,8 @@
 import type { DevicePort, DmaDescription } from "../../emulator/pcie/device-model.ts";
 import type { Register } from "../../emulator/registers/declare.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
-import { RX_CHUNK_BYTE_LENGTH } from "./chunks.ts";
+import { RX_CHUNK_BYTE_LENGTH, RX_TIMESTAMP_AT } from "./chunks.ts";
+import { FEEDBACK_LAYOUT, INFO_LAYOUT } from "./dma-layouts.ts";
 import { recordAddressFormat, recordMisaligned, recordRegionChanged } from "./findings.ts";
 import * as reg from "./registers.ts";
 
@@ -11,6 +12,8 @@ const IS_32_BIT = reg.PORT_RX_DMA_BASE_LO.fields.IS_32_BIT.mask;
 /** Regions of a port: the default one, then its filter buffers. */
 const REGIONS_PER_PORT: number = 1 + reg.FILTER_BUFFER_COUNT;
 const REGION_COUNT: number = reg.PORT_COUNT * REGIONS_PER_PORT;
+/** Of a write that goes nowhere. */
+const OUTCOME = "it goes on with the next chunk";
 
 /**
  * The receive regions in host memory, and how far each has been written. A region has no end: behind the last chunk comes
@@ -138,12 +141,14 @@ export class Regions {
       const port = Math.floor(region / REGIONS_PER_PORT);
       const buffer = region % REGIONS_PER_PORT;
       const name = buffer === 0 ? "the receive region" : `filter buffer ${buffer - 1}`;
-      return { purpose: `chunk ${chunk} of ${name} of port ${port}`, outcome: "it goes on with the next chunk" };
+      const isInfo = (address - base) % RX_CHUNK_BYTE_LENGTH === RX_TIMESTAMP_AT;
+      const purpose = `chunk ${chunk} of ${name} of port ${port}`;
+      return { purpose, outcome: OUTCOME, ...(isInfo ? { layout: INFO_LAYOUT } : {}) };
     }
     this.locateFeedback(0);
     const slot = (low - this.low) >> 1;
     if (high !== this.high || slot < 0 || slot > 0xff) return undefined;
-    return { purpose: `transmit feedback slot ${slot}`, outcome: "it goes on with the next chunk" };
+    return { purpose: `transmit feedback slot ${slot}`, outcome: OUTCOME, layout: FEEDBACK_LAYOUT };
   }
 
   reset(): void {

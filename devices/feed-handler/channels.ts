@@ -2,6 +2,7 @@ import { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DevicePort, DmaDescription } from "../../emulator/pcie/device-model.ts";
 import type { Register } from "../../emulator/registers/declare.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
+import { EVENT_LAYOUT } from "./dma-layouts.ts";
 import { recordConsumer, recordNoRing, recordRingChanged } from "./findings.ts";
 import * as reg from "./registers.ts";
 
@@ -135,6 +136,7 @@ export class Channels {
       return {
         purpose: `event ${offset / EVENT_BYTE_LENGTH} of channel ${channel}`,
         outcome: "the event is lost, and the card goes on",
+        layout: EVENT_LAYOUT,
       };
     }
     return undefined;

@@ -1,6 +1,7 @@
 /** What the machine has to know of the card before it runs, and what can be chosen about it. */
 
 import type { DeviceDeclaration } from "../../emulator/pcie/device-model.ts";
+import { DMA_LAYOUTS } from "./dma-layouts.ts";
 import {
   BAR0_BYTE_LENGTH,
   CHANNEL_COUNT,
@@ -80,6 +81,18 @@ export function declaration(options: FeedHandlerOptions = {}): DeviceDeclaration
     registerMaps: { 0: FEED_HANDLER_REGISTER_MAP },
     rules: FEED_HANDLER_RULES,
     orderRules: ORDER_RULES,
+    dmaLayouts: DMA_LAYOUTS,
+    rings: [
+      {
+        name: "channel",
+        count: CHANNEL_COUNT,
+        bar: 0,
+        // Both count on: the card fills, the driver takes.
+        tail: "CHANNEL_PRODUCER",
+        head: "CHANNEL_CONSUMER",
+        size: { register: "CHANNEL_SIZE", unit: "log2" },
+      },
+    ],
     // One: an explored run then takes the pipeline step by step, and the driver may look between any two.
     timerCount: 1,
     wirePortCount: LINE_COUNT,

@@ -1,6 +1,9 @@
 /** What the machine has to know of the card before it runs, and what can be chosen about it. */
 
 import type { DeviceDeclaration } from "../../emulator/pcie/device-model.ts";
+import { DESCRIPTOR_BYTE_LENGTH } from "./descriptors.ts";
+import { DMA_LAYOUTS } from "./dma-layouts.ts";
+import { QUEUE_COUNT } from "./queues.ts";
 import { BAR0_BYTE_LENGTH, IXGBE_REGISTER_MAP } from "./registers.ts";
 import { IXGBE_RULES } from "./rules.ts";
 import { TIMER_COUNT, VECTOR_COUNT } from "./timers.ts";
@@ -47,6 +50,16 @@ export function declaration({ deviceId = 0x10fb }: IxgbeOptions = {}): DeviceDec
     registerMaps: { 0: IXGBE_REGISTER_MAP },
     orderRules: ORDER_RULES,
     rules: IXGBE_RULES,
+    dmaLayouts: DMA_LAYOUTS,
+    rings: [
+      { name: "receive queue", tail: "RDT", head: "RDH", length: "RDLEN" },
+      { name: "transmit queue", tail: "TDT", head: "TDH", length: "TDLEN" },
+    ].map(({ length, ...ring }) => ({
+      ...ring,
+      count: QUEUE_COUNT,
+      bar: 0,
+      size: { register: length, unit: "bytes", entryBytes: DESCRIPTOR_BYTE_LENGTH },
+    })),
     timerCount: TIMER_COUNT,
     wirePortCount: 1,
     gigabitsPerSecond: 10,

@@ -1,6 +1,13 @@
 /** What the card's DMA is for, in words: looked up from the rings when a finding asks. */
 
 import type { DmaDescription } from "../../emulator/pcie/device-model.ts";
+import {
+  LEGACY_RECEIVED_LAYOUT,
+  RECEIVE_LAYOUT,
+  RECEIVED_LAYOUT,
+  TRANSMIT_LAYOUT,
+  TRANSMITTED_LAYOUT,
+} from "./dma-layouts.ts";
 import { OFF, QUEUE_COUNT, type Rings } from "./queues.ts";
 
 export type Direction = "receive" | "transmit";
@@ -13,7 +20,8 @@ export function describeFetch(direction: Direction, rings: Rings, queue: number)
   const count = rings.fetching[queue] as number;
   const next = (rings.next[queue] as number) || (rings.slotCount[queue] as number);
   const name = count === 1 ? `descriptor ${next - 1}` : `descriptors ${next - count}–${next - 1}`;
-  return { purpose: `${name} of ${direction} queue ${queue}`, outcome: haltOf(direction, queue) };
+  const layout = direction === "receive" ? RECEIVE_LAYOUT : TRANSMIT_LAYOUT;
+  return { purpose: `${name} of ${direction} queue ${queue}`, outcome: haltOf(direction, queue), layout };
 }
 
 /** The data of the transmit frame whose last descriptor is `last`. */
@@ -22,34 +30,52 @@ export function describeData(queue: number, last: number): DmaDescription {
   return { purpose, outcome: haltOf("transmit", queue) };
 }
 
-/** A write that the card is making: by its address, a descriptor that is written back, or a received frame. */
-export function describeWrite(receive: Rings, transmit: Rings, high: number, low: number): DmaDescription | undefined {
+/**
+ * A write that the card is making: by its address, a descriptor that is written back, or a received frame. `isLegacy` says
+ * in which format a receive queue writes back.
+ */
+export function describeWrite(
+  receive: Rings,
+  transmit: Rings,
+  high: number,
+  low: number,
+  isLegacy: (queue: number) => boolean,
+): DmaDescription | undefined {
   const address = addressOf(high, low);
-  const purpose =
-    writeBack("receive", receive, address) ??
-    writeBack("transmit", transmit, address) ??
-    receivedFrame(receive, high, low);
-  return purpose === undefined ? undefined : { purpose, outcome: UNNOTICED };
+  const received = (queue: number): string => (isLegacy(queue) ? LEGACY_RECEIVED_LAYOUT : RECEIVED_LAYOUT);
+  return (
+    writeBack("receive", receive, address, received) ??
+    writeBack("transmit", transmit, address, () => TRANSMITTED_LAYOUT) ??
+    receivedFrame(receive, high, low)
+  );
 }
 
-function writeBack(direction: Direction, rings: Rings, address: number): string | undefined {
+function writeBack(
+  direction: Direction,
+  rings: Rings,
+  address: number,
+  layoutOf: (queue: number) => string,
+): DmaDescription | undefined {
   for (let queue = 0; queue < QUEUE_COUNT; queue++) {
     if (rings.state[queue] === OFF) continue;
     const base = addressOf(rings.baseHigh[queue] as number, rings.baseLow[queue] as number);
     const index = Math.floor((address - base) / 16);
     if (index < 0 || index >= (rings.slotCount[queue] as number)) continue;
-    return `the write-back of descriptor ${index} of ${direction} queue ${queue}`;
+    const purpose = `the write-back of descriptor ${index} of ${direction} queue ${queue}`;
+    return { purpose, outcome: UNNOTICED, layout: layoutOf(queue) };
   }
   return undefined;
 }
 
 /** The frame goes to the buffer of the oldest descriptor on the card. */
-function receivedFrame(rings: Rings, high: number, low: number): string | undefined {
+function receivedFrame(rings: Rings, high: number, low: number): DmaDescription | undefined {
   for (let queue = 0; queue < QUEUE_COUNT; queue++) {
     if (rings.state[queue] === OFF || rings.cached[queue] === 0) continue;
     const at = rings.cacheAt(queue, 0);
     if (rings.cache[at] !== low || rings.cache[at + 1] !== high) continue;
-    return `a received frame, to the buffer of descriptor ${rings.firstCachedIndex(queue)} of receive queue ${queue}`;
+    const slot = rings.firstCachedIndex(queue);
+    const purpose = `a received frame, to the buffer of descriptor ${slot} of receive queue ${queue}`;
+    return { purpose, outcome: UNNOTICED };
   }
   return undefined;
 }

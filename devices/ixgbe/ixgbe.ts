@@ -6,10 +6,12 @@
 
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DeviceModel, DevicePort, DmaDescription, ResetKind } from "../../emulator/pcie/device-model.ts";
+import { fieldOf } from "../../emulator/registers/declare.ts";
 import { recordRegisterFindings } from "../../emulator/registers/finding-text.ts";
 import { RegisterFile } from "../../emulator/registers/register-file.ts";
 import type { Handover, MemoryOwnership } from "../../emulator/sanitize/ownership.ts";
 import type { IxgbeOptions } from "./declaration.ts";
+import { DESCTYPE_LEGACY } from "./descriptors.ts";
 import { describeFetch, describeWrite } from "./dma-purposes.ts";
 import { Eeprom, parseMacAddress } from "./eeprom.ts";
 import { Filters } from "./filters.ts";
@@ -211,7 +213,9 @@ class Ixgbe implements DeviceModel {
   }
 
   describeWrite(high: number, low: number): DmaDescription | undefined {
-    return describeWrite(this.#receiveRings, this.#transmitRings, high, low);
+    const isLegacy = (queue: number): boolean =>
+      fieldOf(this.#registers.get(reg.SRRCTL, queue), reg.SRRCTL.fields.DESCTYPE) === DESCTYPE_LEGACY;
+    return describeWrite(this.#receiveRings, this.#transmitRings, high, low, isLegacy);
   }
 
   onDmaWriteError(): void {

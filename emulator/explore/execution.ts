@@ -188,8 +188,8 @@ export class Execution implements AccessPort {
   /** The operation of a thread has ended: it runs on to its next one. */
   resume(thread: number, answer: number): void {
     this.hash = Math.imul(this.hash ^ answer, 0x0100_0193) + thread;
-    this.trace.answer(thread, answer);
     const { state } = this;
+    this.trace.answer(thread, answer, state.answerHigh[thread] as number);
     if (this.insertion.restore(state, thread)) return;
     const actor = this.#actors[thread];
     if (actor === undefined) {

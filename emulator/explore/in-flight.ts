@@ -37,6 +37,10 @@ export class InFlight {
   readonly held: Uint8Array = new Uint8Array(IN_FLIGHT_LIMIT);
   /** The deviation that keeps it back, in a run that is recorded. */
   readonly deviation: Int16Array = new Int16Array(IN_FLIGHT_LIMIT);
+  /** The step of a trace in which it was put on its way, or -1. */
+  readonly origin: Int32Array = new Int32Array(IN_FLIGHT_LIMIT);
+  /** The step of a trace that is under way; -1 while nothing is traced. */
+  step = -1;
   /** Entries by queue; fences are not counted. */
   readonly queued: Uint8Array = new Uint8Array(ACTOR_LIMIT);
   /** Numbers given out by queue. */
@@ -49,6 +53,7 @@ export class InFlight {
   reset(): void {
     this.count = 0;
     this.isExceeded = false;
+    this.step = -1;
     this.queued.fill(0);
     this.ordinals.fill(0);
     // Places are handed out from 0 up in every run, so that equal schedules name equal slots.
@@ -71,6 +76,7 @@ export class InFlight {
     this.context[at] = 0;
     this.held[at] = 0;
     this.deviation[at] = -1;
+    this.origin[at] = this.step;
     if (kind === FENCE || kind === FENCE_DRAM) return at;
     const ordinal = this.ordinals[queue] as number;
     this.ordinals[queue] = ordinal + 1;

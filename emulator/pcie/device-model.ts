@@ -6,6 +6,7 @@ import type { FindingKind } from "../run/findings.ts";
 import type { Handover, MemoryOwnership } from "../sanitize/ownership.ts";
 import type { Rule } from "../sanitize/rule.ts";
 import type { BarDeclaration, FunctionIdentity, MsixDeclaration } from "./config-space.ts";
+import type { DmaLayout, RingDeclaration } from "./dma-layout.ts";
 
 /** `power-on`: everything; `function-level`: what a write to Initiate FLR asks for. Software resets are the device's own registers'. */
 export type ResetKind = "power-on" | "function-level";
@@ -13,12 +14,14 @@ export type ResetKind = "power-on" | "function-level";
 /** A frame whose FCS does not match: a receiver counts it and drops it. */
 export const FRAME_BAD_FCS = 1;
 
-/** What a DMA was for, in words for a finding. */
+/** What a DMA was for, in words for a finding or a trace. */
 export interface DmaDescription {
   /** Behind "for": "descriptors 4–7 of transmit queue 0". */
   readonly purpose: string;
   /** What the device does when it fails, as the second half of a sentence: "queue 0 is halted". */
   readonly outcome: string;
+  /** What lies in the transferred bytes, one record behind the other: a name in {@link DeviceDeclaration.dmaLayouts}. */
+  readonly layout?: string;
 }
 
 /** What the machine has to know of a device before it runs. */
@@ -45,6 +48,10 @@ export interface DeviceDeclaration {
   readonly wirePortCount: number;
   /** Line rate of the ports in Gb/s. */
   readonly gigabitsPerSecond?: number;
+  /** Records of the device in host memory, by the names that its {@link DmaDescription}s use; the first layout that fits is meant. */
+  readonly dmaLayouts?: Readonly<Record<string, readonly DmaLayout[]>>;
+  /** Its descriptor rings, for traces. */
+  readonly rings?: readonly RingDeclaration[];
   /** How many address bits the device can drive; IOVAs are handed out below. Default 48. */
   readonly dmaAddressBits?: number;
 }
@@ -66,9 +73,12 @@ export interface DeviceModel {
   onDmaRead(tag: number, context: number, memory: MemoryView, offset: number, byteLength: number): void;
   /** A DMA read was answered with Unsupported Request: nothing was read. The finding is already recorded. */
   onDmaReadError(tag: number, context: number): void;
-  /** What a read that fails was for. Asked only for a finding, before {@link onDmaReadError}: it may take its time. */
+  /**
+   * What a read is for that the device has just asked for, or that fails. Asked only for a finding, before
+   * {@link onDmaReadError}, and by traces: it may take its time.
+   */
   describeRead?(tag: number, context: number): DmaDescription | undefined;
-  /** What a write to that address, which the device is just making, is for. Asked only for a finding. */
+  /** What a write to that address, which the device is just making, is for. Asked only for a finding and by traces. */
   describeWrite?(high: number, low: number): DmaDescription | undefined;
   /** A DMA write hit no mapping and went nowhere. Posted: a real card learns it only from its error registers. */
   onDmaWriteError(): void;
@@ -91,7 +101,7 @@ export interface DeviceModel {
    * What of the driver's memory is the device's, and since when not any more. Asked once, by the sanitizers of folded and
    * explored runs; without it they know nothing of rings and buffers.
    */
-  ownership?(handover: Handover): MemoryOwnership;
+  ownership?(handover: Handover): MemoryOwnership | undefined;
   /** All state as structured-cloneable data, and back. */
   snapshot(): unknown;
   restore(state: unknown): void;

@@ -8,17 +8,12 @@ import { type ExploreTold, replayCommand, stillFails, verdictOf } from "./explor
 import { EXPLORE_COMMAND } from "./own-name.ts";
 import { shortPicture } from "./short-picture.ts";
 import { counted, durationText, grouped, type painter } from "./terminal.ts";
+import { VERDICT_MEANINGS } from "./verdict-meanings.ts";
 
 type Painter = ReturnType<typeof painter>;
 
 const LIST_WIDTH = 110;
 const NS_PER_MS = 1e6;
-
-const VERDICTS: Record<string, string> = {
-  deadlock: "nobody can go on any more, and somebody has not come to its end",
-  livelock: "everybody who is left polls for what nobody will change",
-  starvation: "somebody never comes to its end, although everybody gets a turn again and again",
-};
 
 const STRONGEST: Record<string, string> = {
   sc: "Fails in every memory model.",
@@ -70,7 +65,9 @@ export function failureText(failure: RaceReport, isFixed: boolean): string {
         ? `${counted(deviationCount, "deviation")} from the ordinary order of events.`
         : `Shrunk from ${counted(foundWith, "deviation")} from the ordinary order to ${deviationCount}.`;
   return [
-    violation === "" ? [VERDICTS[verdict] ?? verdict, stuck].filter((part) => part !== "").join(": ") : violation,
+    violation === ""
+      ? [VERDICT_MEANINGS[verdict] ?? verdict, stuck].filter((part) => part !== "").join(": ")
+      : violation,
     "",
     shortPicture(failure.picture),
     "",
@@ -150,6 +147,7 @@ function otherText(outcome: Exclude<ExploreOutcome, { kind: "searched" }>): stri
     case "interrupted":
       return [`Interrupted in schedule ${outcome.runs}.`];
     case "rerun":
+    case "traced":
       return [];
     default:
       return [outcome.message];

@@ -7,7 +7,9 @@ import { EXIT_PASSED, UsageError } from "./exit-codes.ts";
 import { exitCodeOf, exploreData } from "./explore-outcome.ts";
 import { exploreText, failureText, racesText } from "./explore-text.ts";
 import { onInterrupt } from "./interrupt.ts";
+import { checkOut, loadReportPage, writeOut } from "./page-flags.ts";
 import { ProgressLine } from "./progress-line.ts";
+import { failureContents } from "./report-token.ts";
 import { placeOf } from "./scenario-place.ts";
 import { suggestion } from "./suggest.ts";
 import { painter } from "./terminal.ts";
@@ -32,6 +34,8 @@ export const explore: Verb = {
     { name: "fixed", about: "search the scenario's twin, in which the bug is mended" },
     { name: "save", value: "DIR", about: "keep failures there, and replay those of earlier searches first" },
     { name: "must-end", about: "a schedule that takes too many steps fails as starving, instead of saying nothing" },
+    { name: "report", value: "FILE", about: "write the failure as an HTML page, if one is found" },
+    { name: "force", about: "of --report: replace a file although it is no page that softbar has written" },
     { name: "hang", value: "SECONDS", about: `a schedule that takes longer hangs (default ${HANG_LIMIT_S})` },
   ],
   examples: [
@@ -51,6 +55,9 @@ export const explore: Verb = {
     }
     const place = await placeOf(word, racesUrl, given.has("fixed"));
     const options = optionsOf(given);
+    const hangLimitMs = (wholeNumber(given, "hang", 1) ?? HANG_LIMIT_S) * MS_PER_S;
+    const page = given.value("report");
+    if (page !== undefined) checkOut(page, given);
     const store = storeOf(given.value("save"));
     const saved = store?.read(place.name) ?? { failures: [], problems: [] };
     for (const problem of saved.problems) console.error(`softbar: ${problem}`);
@@ -62,7 +69,7 @@ export const explore: Verb = {
         place,
         { kind: "search", options, saved: saved.failures },
         {
-          hangLimitMs: (wholeNumber(given, "hang", 1) ?? HANG_LIMIT_S) * MS_PER_S,
+          hangLimitMs,
           signal: interrupt.signal,
           onProgress: (state) => progress.search(state, options.timeLimitMs),
         },
@@ -77,6 +84,10 @@ export const explore: Verb = {
     const code = exitCodeOf(outcome);
     if (isJson) console.log(JSON.stringify(exploreData(told)));
     else process.stdout.write(exploreText(told, painter(process.stdout)));
+    if (page !== undefined && failure !== undefined) {
+      const { text } = (await loadReportPage())(await failureContents(failure, place, hangLimitMs));
+      writeOut(page, text, isJson ? () => {} : (line) => console.log(`Report: ${line}`));
+    }
     return code;
   },
 };

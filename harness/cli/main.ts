@@ -5,6 +5,7 @@ import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
 import { StoreError } from "../explore/failure-store.ts";
 import { TokenError } from "../explore/token.ts";
 import { ReplayDecoderError, ReplayDriverError, ReplayInputError, ReplayStuckError } from "../replay/replay-errors.ts";
+import { TraceFormatError } from "../trace/trace-reader.ts";
 import { GuestError, GuestStuckError } from "../vm/vm-error.ts";
 import { WasmProgramError } from "../wasm/wasm-errors.ts";
 import { capture } from "./capture.ts";
@@ -16,16 +17,32 @@ import { newVerb } from "./new.ts";
 import { withOwnDevices } from "./own-devices.ts";
 import { regs } from "./regs.ts";
 import { replay } from "./replay.ts";
+import { report } from "./report.ts";
 import { rerun } from "./rerun.ts";
 import { rules } from "./rules.ts";
 import { run } from "./run.ts";
 import { serve } from "./serve.ts";
 import { suggestion } from "./suggest.ts";
+import { trace } from "./trace.ts";
 import { helpData, helpOf, parseArguments, type Verb } from "./verb.ts";
 import { version } from "./version.ts";
 import { vm } from "./vm.ts";
 
-const VERBS: readonly Verb[] = [replay, capture, run, explore, rerun, devices, regs, rules, vm, serve, newVerb];
+const VERBS: readonly Verb[] = [
+  replay,
+  capture,
+  run,
+  explore,
+  rerun,
+  report,
+  trace,
+  devices,
+  regs,
+  rules,
+  vm,
+  serve,
+  newVerb,
+];
 const USAGE_ERRORS = [
   UsageError,
   CaptureError,
@@ -34,6 +51,7 @@ const USAGE_ERRORS = [
   WasmProgramError,
   StoreError,
   TokenError,
+  TraceFormatError,
   GuestError,
 ] as const;
 

@@ -14,6 +14,7 @@ const DEVICE_WORDS: Readonly<Record<string, (given: Arguments) => readonly (stri
   devices: (given) => (given.positionals.length > 0 ? given.positionals : listed()),
   regs: (given) => given.positionals.slice(0, 1),
   replay: (given) => [given.value("device")],
+  trace: (given) => [given.value("device")],
   run: (given) => [given.value("device")],
   serve: (given) => given.positionals.slice(0, 1),
   vm: (given) => [given.value("device")],

@@ -1,16 +1,17 @@
 import type { Field, Register, RegisterRange } from "../../emulator/registers/declare.ts";
 import { hex, NO_REGISTER, type RegisterMap } from "../../emulator/registers/register-map.ts";
+import type { ChosenRegisters } from "../page/registers/register-page.ts";
 import { declarationOfEntry, deviceNamed } from "./catalogue.ts";
 import { EXIT_PASSED, UsageError } from "./exit-codes.ts";
+import { checkOut, loadRegisterPage, PAGE_FLAGS, writeOut } from "./page-flags.ts";
 import { suggestion } from "./suggest.ts";
-import { folded, painter } from "./terminal.ts";
-import type { Verb } from "./verb.ts";
+import { folded, lineWidth, painter } from "./terminal.ts";
+import type { Arguments, Verb } from "./verb.ts";
 
 /** With so few registers chosen, each field gets a line of its own. */
 const DETAILED_LIMIT = 8;
 
-/** Columns of a line; what is longer goes on below, indented. */
-const LINE_WIDTH = 100;
+/** What does not fit a line goes on below, indented. */
 const INDENT = "    ";
 
 /** `softbar regs ixgbe RXDCTL`: the register page of a device, from the table that the model itself runs on. */
@@ -19,12 +20,16 @@ export const regs: Verb = {
   about: "prints a device's registers: offset, access, reset value, fields, meaning",
   operands: "DEVICE [NAME]",
   operandLimit: 2,
-  flags: [],
+  flags: [
+    { name: "html", about: "write one HTML page with diagrams and a search field (DEVICE-registers.html)" },
+    ...PAGE_FLAGS,
+  ],
   examples: [
     "softbar regs ixgbe           # all of them, by offset",
     "softbar regs ixgbe RXDCTL    # one, with its fields",
     'softbar regs ixgbe "RX*"     # those that begin with RX',
     "softbar regs ixgbe 0x1028    # the one at an offset",
+    "softbar regs ixgbe --html    # a page for the browser, which needs no network",
     "softbar regs ./my-device     # of a device of your own",
   ],
   async run(given, catalogue) {
@@ -34,15 +39,30 @@ export const regs: Verb = {
         `Which device: "softbar regs ${catalogue.map(({ name }) => name).join('" or "softbar regs ')}"?`,
       );
     }
-    const { registerMaps } = await declarationOfEntry(deviceNamed(catalogue, device));
-    const chosen = Object.entries(registerMaps).map(([bar, map]) => [Number(bar), chosenOf(map, pattern)] as const);
-    if (chosen.every(([, registers]) => registers.length === 0))
+    checkPageFlags(given);
+    const declaration = await declarationOfEntry(deviceNamed(catalogue, device));
+    const { registerMaps } = declaration;
+    const chosen = Object.entries(registerMaps).map(([bar, map]) => {
+      return { bar: Number(bar), map, registers: chosenOf(map, pattern) };
+    });
+    if (chosen.every(({ registers }) => registers.length === 0)) {
       throw noSuchRegister(device, registerMaps, pattern ?? "");
-    if (given.has("json")) console.log(JSON.stringify(jsonOf(device, chosen)));
-    else for (const [bar, registers] of chosen) printTable(bar, registers);
+    }
+    if (given.has("html")) {
+      const out = given.value("out") ?? `${declaration.name}-registers.html`;
+      checkOut(out, given);
+      writeOut(out, (await loadRegisterPage())(declaration, chosen), (line) => console.log(line));
+    } else if (given.has("json")) console.log(JSON.stringify(jsonOf(device, chosen)));
+    else for (const { bar, registers } of chosen) printTable(bar, registers);
     return EXIT_PASSED;
   },
 };
+
+function checkPageFlags(given: Arguments): void {
+  if (given.has("html") && given.has("json")) throw new UsageError("--html and --json are two forms: ask for one.");
+  const alone = ["out", "force"].find((name) => given.has(name));
+  if (alone !== undefined && !given.has("html")) throw new UsageError(`--${alone} is of a page: add --html.`);
+}
 
 /** "0x1028" as a number; undefined for what is no offset. */
 function offsetOf(pattern: string): number | undefined {
@@ -75,6 +95,7 @@ function noSuchRegister(device: string, maps: Readonly<Record<number, RegisterMa
 
 function printTable(bar: number, registers: readonly Register[]): void {
   const paint = painter(process.stdout);
+  const width = lineWidth(process.stdout);
   const rows = registers.map((register) => [
     placeOf(register.ranges[0] as RegisterRange),
     nameOf(register),
@@ -86,36 +107,39 @@ function printTable(bar: number, registers: readonly Register[]): void {
   for (const [index, register] of registers.entries()) {
     const cells = widths.map((width, column) => (rows[index]?.[column] ?? "").padEnd(width));
     const about = `${register.about}${stateOf(register)}`;
-    const isShort = cells.join("  ").length + 2 + about.length <= LINE_WIDTH;
+    const isShort = cells.join("  ").length + 2 + about.length <= width;
     const head = `${cells[0]}  ${paint("bold", cells[1] ?? "")}  ${cells[2]}  ${cells[3]}`;
-    console.log(isShort ? `${head}  ${about}` : head.trimEnd());
-    if (register.ranges.length > 1) printFolded(`also at ${register.ranges.slice(1).map(placeOf).join(", ")}`);
-    if (!isShort) printFolded(about);
-    printFields(register, registers.length <= DETAILED_LIMIT, paint);
+    // A narrow terminal has no room for columns.
+    const narrow = folded(rows[index] ?? [], width - INDENT.length).join(`\n${INDENT}`);
+    if (cells.join("  ").trimEnd().length > width) console.log(narrow);
+    else console.log(isShort ? `${head}  ${about}` : head.trimEnd());
+    if (register.ranges.length > 1) printFolded(`also at ${register.ranges.slice(1).map(placeOf).join(", ")}`, width);
+    if (!isShort) printFolded(about, width);
+    printFields(register, registers.length <= DETAILED_LIMIT, paint, width);
   }
 }
 
-function printFields(register: Register, isDetailed: boolean, paint: ReturnType<typeof painter>): void {
+function printFields(register: Register, isDetailed: boolean, paint: ReturnType<typeof painter>, width: number): void {
   const fields = Object.entries(register.fields).sort(([, a], [, b]) => b.high - a.high);
   if (fields.length === 0) return;
   if (!isDetailed) {
     const words = fields.map(
       ([name, field], index) => `${bitsOf(field)} ${name}${index + 1 < fields.length ? "," : ""}`,
     );
-    for (const line of folded(words, LINE_WIDTH - INDENT.length)) console.log(paint("dim", INDENT + line));
+    for (const line of folded(words, width - INDENT.length)) console.log(paint("dim", INDENT + line));
     return;
   }
   for (const [name, field] of fields) {
     const access = [field.access ?? register.access].flat().join("+");
     const head = `${INDENT}${bitsOf(field).padStart(5)}  ${name.padEnd(16)}  ${access.padEnd(8)}  `;
-    const [first = "", ...further] = folded((field.about ?? "").split(" "), LINE_WIDTH - head.length);
+    const [first = "", ...further] = folded((field.about ?? "").split(" "), width - head.length);
     console.log((head + first).trimEnd());
     for (const line of further) console.log(" ".repeat(head.length) + line);
   }
 }
 
-function printFolded(text: string): void {
-  for (const line of folded(text.split(" "), LINE_WIDTH - INDENT.length)) console.log(INDENT + line);
+function printFolded(text: string, width: number): void {
+  for (const line of folded(text.split(" "), width - INDENT.length)) console.log(INDENT + line);
 }
 
 function stateOf({ modelled }: Register): string {
@@ -142,8 +166,8 @@ function bitsOf(field: Field): string {
   return field.high === field.low ? `${field.low}` : `${field.high}:${field.low}`;
 }
 
-function jsonOf(device: string, chosen: readonly (readonly [number, readonly Register[]])[]): unknown {
-  const registers = chosen.flatMap(([bar, ofBar]) =>
+function jsonOf(device: string, chosen: readonly ChosenRegisters[]): unknown {
+  const registers = chosen.flatMap(({ bar, registers: ofBar }) =>
     ofBar.map((register) => ({
       bar,
       name: register.name,
@@ -156,15 +180,17 @@ function jsonOf(device: string, chosen: readonly (readonly [number, readonly Reg
       owner: register.owner,
       mirror: register.mirror,
       modelled: register.modelled,
+      harmless: register.harmless,
       about: register.about,
-      fields: Object.entries(register.fields).map(([name, { high, low, access, about }]) => ({
+      fields: Object.entries(register.fields).map(([name, { high, low, access, about, notModelled }]) => ({
         name,
         high,
         low,
         access: [access ?? register.access].flat(),
         about,
+        ...(notModelled === undefined ? {} : { notModelled }),
       })),
     })),
   );
-  return { device, registers };
+  return { device, bars: chosen.map(({ bar, map }) => ({ bar, byteLength: map.byteLength })), registers };
 }

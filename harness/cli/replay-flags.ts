@@ -71,6 +71,12 @@ export const REPLAY_FLAGS: readonly Flag[] = [
     about: "write what --damage did to each frame, and what a receiver must report, as JSON lines",
   },
   {
+    name: "report",
+    value: "FILE",
+    about: "write the result as an HTML page; with --clock virtual, or --trace, the last 100,000 events too",
+  },
+  { name: "force", about: "of --report: replace a file although it is no page that softbar has written" },
+  {
     name: "log",
     value: "FILE",
     about: "with --clock virtual: write a line for every frame at the card and at the consumer",
@@ -95,7 +101,12 @@ export const REPLAY_FLAGS: readonly Flag[] = [
   ...PREPARATION_FLAGS,
   { name: "frames", value: "N", about: "frames in the made-up session (default 200,000)" },
   { name: "seed", value: "N", about: "which session is made up (default 1)" },
-  { name: "trace", about: "print every register and DMA access by name while it happens" },
+  { name: "trace", about: "print every register and DMA access by name while it happens; softbar trace does more" },
+  {
+    name: "trace-only",
+    value: "FILTER",
+    about: "with --trace: these events alone, register=RDT*+TDT*,kind=dma-*,time=1ms..2ms: see softbar trace --help",
+  },
 ];
 
 export const REPLAY_NOTES: readonly string[] = [

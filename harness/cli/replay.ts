@@ -2,18 +2,24 @@ import { closeSync, openSync, writeFileSync } from "node:fs";
 import type { DamagePlan } from "../../emulator/wire/damage/damage-plan.ts";
 import type { DamageLedger } from "../../emulator/wire/damage/ledger.ts";
 import { ledgerLines } from "../../emulator/wire/damage/ledger-text.ts";
+import { replayTitle } from "../page/report/report-contents.ts";
+import { TraceCollector } from "../page/report/trace-contents.ts";
 import { replay as runReplay } from "../replay/replay.ts";
 import { type ReplayExpectation, type ReplayOptions, speedOf } from "../replay/replay-options.ts";
 import type { ReplayReport } from "../replay/replay-report.ts";
 import { filesOf } from "../replay/replay-source.ts";
 import { speedText } from "../replay/replay-speed.ts";
+import type { TraceFilterOptions } from "../trace/trace-filter.ts";
+import { parseTraceFilter } from "../trace/trace-filter-text.ts";
 import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_PASSED, UsageError } from "./exit-codes.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { isPath } from "./own-devices.ts";
 import { COMMAND, EXPLORE_COMMAND, PACKAGE_FOLDER, REPLAY_COMMAND } from "./own-name.ts";
+import { checkOut, loadReportPage, writeOut } from "./page-flags.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { optionsOf, REPLAY_FLAGS, REPLAY_NOTES } from "./replay-flags.ts";
 import { replayText } from "./replay-text.ts";
+import { declarationsOf, EVENT_LIMIT } from "./report-inputs.ts";
 import { durationText, painter } from "./terminal.ts";
 import { raceOfTheTour } from "./tour.ts";
 import type { Arguments, Verb } from "./verb.ts";
@@ -52,7 +58,13 @@ export const replay: Verb = {
   async run(given, catalogue, racesUrl) {
     const isJson = given.has("json");
     const options = optionsOf(given, catalogue);
+    const traceFilter = traceFilterOf(given);
     const ledgerPath = given.value("ledger");
+    const page = given.value("report");
+    if (page !== undefined) checkOut(page, given);
+    // To be traced costs time, which only the virtual clock does not show.
+    const isTraced = page !== undefined && (options.clock === "virtual" || given.has("trace"));
+    const collector = isTraced ? new TraceCollector(EVENT_LIMIT) : undefined;
     const ledger = ledgerPath === undefined ? undefined : new LedgerFile(ledgerPath, options.damage ?? {});
     const progress = new ProgressLine(process.stderr);
     const interrupt = onInterrupt();
@@ -64,8 +76,10 @@ export const replay: Verb = {
         ...options,
         signal: interrupt.signal,
         onBegin: (expectation) => void out.write(beginningText(options, expectation)),
+        ...(collector === undefined ? {} : { onTraceRecord: collector.take }),
         ...(ledger === undefined ? {} : { onLedger: (book: DamageLedger) => ledger.write(book) }),
         ...(given.has("trace") ? { onTrace: (lines: string) => void out.write(lines) } : {}),
+        ...(traceFilter === undefined ? {} : { traceOptions: { filter: traceFilter } }),
         ...(given.has("trace") ? {} : { onProgress: (state) => progress.show(state) }),
       });
     } finally {
@@ -75,6 +89,18 @@ export const replay: Verb = {
     }
     if (isJson) console.log(JSON.stringify(report));
     else process.stdout.write(replayText(report, painter(process.stdout)));
+    if (page !== undefined) {
+      const trace = collector?.contents();
+      const declarations = await declarationsOf(trace, catalogue);
+      const traced = trace === undefined ? {} : { trace };
+      const { text } = (await loadReportPage())({
+        title: replayTitle(report),
+        replay: report,
+        declarations,
+        ...traced,
+      });
+      writeOut(page, text, isJson ? () => {} : (line) => console.log(`  report    ${line}`));
+    }
     if (!isJson && options.file === undefined && !report.interrupted) {
       // Whoever asks for nothing in particular is shown what there is.
       const isTour = replay.flags.every(({ name }) => !given.has(name));
@@ -84,6 +110,18 @@ export const replay: Verb = {
     return exitCodeOf(report, given);
   },
 };
+
+/** What --trace-only leaves of a trace. */
+function traceFilterOf(given: Arguments): TraceFilterOptions | undefined {
+  const text = given.value("trace-only");
+  if (text === undefined) return undefined;
+  if (!given.has("trace")) throw new UsageError("--trace-only says what of a trace is shown: it needs --trace.");
+  try {
+    return parseTraceFilter(text);
+  } catch (error) {
+    throw error instanceof RangeError ? new UsageError(`--trace-only: ${error.message}`) : error;
+  }
+}
 
 /** A file for the ledger, opened before anything else begins: a place that cannot be written is told at once. */
 class LedgerFile {

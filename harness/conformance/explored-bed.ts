@@ -40,6 +40,7 @@ export async function openExplored(spec: DeviceSpec, model: number): Promise<Tes
       return findings("note");
     },
     cpu: absent,
+    trace: absent,
     quiesce: async () => machine.cpu.delay(REST_NS),
     statistics: async () =>
       machine.endpoints.map((endpoint) => ({

@@ -1,5 +1,7 @@
 import { Worker } from "node:worker_threads";
+import type { MemoryModel } from "../../emulator/explore/kinds.ts";
 import { limitUnderDebugger } from "../../emulator/run/debugger.ts";
+import type { TraceRecord } from "../trace/trace-event.ts";
 import { BEAT_WORDS, BODY, EXPLAINING, LOADING, PHASE, RUNS, STOP, WHERE } from "./beats.ts";
 import type { CampaignOptions, CampaignProgress, CampaignResult } from "./campaign.ts";
 import type { RerunReport } from "./rerun-token.ts";
@@ -27,6 +29,8 @@ export interface ExploreThreadData {
 
 export type ExploreWork =
   | { readonly kind: "rerun"; readonly token: string }
+  /** The run of a token with its trace; without a token the ordinary run in a memory model. */
+  | { readonly kind: "trace"; readonly token: string | undefined; readonly model: MemoryModel }
   | {
       readonly kind: "search";
       readonly options: Pick<CampaignOptions, "models" | "runs" | "seed" | "strategy" | "timeLimitMs" | "mustEnd">;
@@ -49,6 +53,7 @@ export type ExploreAnswer = { readonly kind: "progress"; readonly progress: Camp
 export type ExploreOutcome =
   | { readonly kind: "searched"; readonly result: CampaignResult; readonly saved: readonly SavedOutcome[] }
   | { readonly kind: "rerun"; readonly report: RerunReport }
+  | { readonly kind: "traced"; readonly report: RerunReport; readonly records: readonly TraceRecord[] }
   /** It is no scenario. */
   | { readonly kind: "refused"; readonly message: string }
   | { readonly kind: "setup"; readonly message: string; readonly stack: string }

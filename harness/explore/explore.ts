@@ -38,6 +38,8 @@ export interface ExploreOptions<Context, Workload> {
   readonly models?: readonly MemoryModel[];
   /** A token from a failure: only that run is made, with its workload drawn from `workload` once more. */
   readonly replay?: string;
+  /** A file that gets the trace of the failing run as JSON lines: for `softbar trace`, which shows it in GTKWave or Perfetto. */
+  readonly trace?: string;
   /** Looks for the barrier that is missing. Default true. */
   readonly cure?: boolean;
   /**

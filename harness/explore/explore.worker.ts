@@ -1,15 +1,18 @@
 /** The thread in which a scenario of the command line runs: what it does to its thread, it does to no other. */
 import { parentPort, workerData } from "node:worker_threads";
+import { Schedule } from "../../emulator/explore/schedule.ts";
+import { EXPLORED_STEPS_MAX } from "../trace/explored-trace.ts";
 import { BODY, EXPLAINING, PHASE, RUNS, SEARCHING, SETTING_UP, STOP, WHERE } from "./beats.ts";
 import { campaign } from "./campaign.ts";
 import type { ExploreAnswer, ExploreThreadData, SavedOutcome } from "./explore-thread.ts";
 import { ForeignWaitError } from "./foreign-watch.ts";
 import { PromiseReturnedError } from "./plain-functions.ts";
-import { rerunToken } from "./rerun-token.ts";
+import { type RerunReport, rerunToken } from "./rerun-token.ts";
 import { loadScenario, ScenarioError, SetupError } from "./scenario.ts";
 import { ScheduleTooLong } from "./shrink.ts";
-import { readToken } from "./token.ts";
+import { type RaceToken, readToken } from "./token.ts";
 import { inTime } from "./work.ts";
+import { type RunFacts, recordsOfRun } from "./write-explored-trace.ts";
 
 const { place, work, beats } = workerData as ExploreThreadData;
 const post = (answer: ExploreAnswer): void => parentPort?.postMessage(answer);
@@ -24,6 +27,12 @@ try {
   session.execution.mustEnd = true;
   if (work.kind === "rerun") {
     post({ kind: "rerun", report: await inTime(rerunToken(session, readToken(work.token), sourceHash)) });
+  } else if (work.kind === "trace") {
+    session.execution.trace.resize(EXPLORED_STEPS_MAX);
+    const ordinary = { program: place.name, sourceHash, strategy: "portfolio", seed: 0, schedule: new Schedule() };
+    const token = work.token === undefined ? { ...ordinary, model: work.model } : readToken(work.token);
+    const report = await inTime(rerunToken(session, token, sourceHash));
+    post({ kind: "traced", report, records: recordsOfRun(session, factsOf(report, token)) });
   } else {
     const saved: SavedOutcome[] = [];
     for (const { file, token } of work.saved) {
@@ -51,4 +60,10 @@ try {
     post({ kind: "refused", message: error.message });
   else if (error instanceof SetupError) post({ kind: "setup", message: error.message, stack: error.stack ?? "" });
   else post({ kind: "bug", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+}
+
+function factsOf({ outcome, run }: RerunReport, { strategy, seed }: RaceToken): RunFacts {
+  const { program, model, token, verdict, violation, stuck } = run;
+  const why = violation === "" ? [verdict, stuck].filter((text) => text !== "").join(": ") : violation;
+  return { program, model, strategy, seed, token, verdict, violation, failure: outcome === "failed" ? why : "" };
 }

@@ -21,6 +21,8 @@ export interface FailureParts {
   readonly cure: string;
   readonly token: string;
   readonly workload: unknown;
+  /** Called while the trace of the failing run is there. */
+  readonly onFailure?: ((failure: { verdict: string; reason: string; model: MemoryModel }) => void) | undefined;
 }
 
 /** Replays the failing schedule with its trace, and puts everything into words. */
@@ -28,13 +30,14 @@ export function* failureOf(
   session: DriverSession,
   model: MemoryModel,
   schedule: Schedule,
-  { where, cure, token, workload }: FailureParts,
+  { where, cure, token, workload, onFailure }: FailureParts,
 ): Work<InterleavingError> {
   const { execution, machine } = session;
   const notes = new LineNotes();
   execution.trace.isOn = true;
   const number = yield* notes.during(session, () => session.replay(model, schedule));
   execution.trace.isOn = false;
+  execution.trace.lineOf = notes.noteOf;
   const verdict = VERDICT_NAMES[number] ?? "";
   const reason =
     number === VIOLATION
@@ -44,6 +47,7 @@ export function* failureOf(
   const first = Math.max(0, execution.trace.count - PICTURE_STEPS);
   const drawn = picture(machine, execution.trace, { first, noteOf: notes.noteOf });
   const skipped = first > 0 ? `(the ${first} steps before are left out)\n` : "";
+  onFailure?.({ verdict, reason, model });
   const message = `${reason}\n${where}\nFails ${strongest}.${cure}\n\n${skipped}${drawn}\n\n${replayText(token)}`;
   return new InterleavingError(message, { verdict, model, token, deviationCount: schedule.count, workload });
 }

@@ -117,6 +117,7 @@ export function* reportOf(
   execution.trace.isOn = true;
   const verdict = yield* notes.during(session, () => session.replay(model, schedule));
   execution.trace.isOn = false;
+  execution.trace.lineOf = notes.noteOf;
   const sites = isOfDriver(session) ? raceSites(session, notes.noteOf) : "";
   const { program, sourceHash, strategy, seed, foundAtRun, foundWith, cure, isCureKnown, whyCureUnknown } = origin;
   return {

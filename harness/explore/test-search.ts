@@ -8,7 +8,7 @@ import { deriveSeed } from "../../emulator/run/rng.ts";
 import type { DriverSession } from "./driver-session.ts";
 import type { ExploreOptions, ExploreResult } from "./explore.ts";
 import { type InterleavingError, NondeterminismError } from "./explore-errors.ts";
-import { cureText, failureOf, hangOf } from "./failure-text.ts";
+import { cureText, type FailureParts, failureOf, hangOf } from "./failure-text.ts";
 import { ForeignWaitError } from "./foreign-watch.ts";
 import { PromiseReturnedError } from "./plain-functions.ts";
 import { findPluggedCure } from "./plugged-cure.ts";
@@ -19,6 +19,7 @@ import { shrink } from "./shrink.ts";
 import { checkDevices, testProgram, workloadOf } from "./test-token.ts";
 import { readToken, TokenError, writeToken } from "./token.ts";
 import { atOnce, inTime, settled, type Work } from "./work.ts";
+import { writeExploredTrace } from "./write-explored-trace.ts";
 
 const DEFAULT_RUNS = 1000;
 /** After so many schedules the last one is run twice: what is not repeatable could not be replayed. */
@@ -168,7 +169,14 @@ export class TestSearch<Context, Workload> {
     const isChanged = token.sourceHash !== this.#sourceHash;
     if (isFailure(verdict)) {
       const where = `the run of the token${isChanged ? `  (${CHANGED})` : ""}`;
-      throw yield* failureOf(session, model, schedule, { where, cure: "", token: text, workload: this.workload });
+      const onFailure = this.#traceWriter(text);
+      throw yield* failureOf(session, model, schedule, {
+        where,
+        cure: "",
+        token: text,
+        workload: this.workload,
+        onFailure,
+      });
     }
     // Anything passes under the schedule of something else.
     if (isChanged) throw new TokenError(`The run of the token does not fail, but ${CHANGED}: search again.`);
@@ -191,7 +199,25 @@ export class TestSearch<Context, Workload> {
       `shrunk from ${before} deviations to ${schedule.count}` +
       (this.#options.workload === undefined ? "" : `\nworkload ${fc.stringify(workload)}`);
     const token = this.#tokenOf(model, schedule);
-    return yield* failureOf(session, model, schedule, { where, cure, token, workload });
+    const onFailure = this.#traceWriter(token);
+    return yield* failureOf(session, model, schedule, { where, cure, token, workload, onFailure });
+  }
+
+  /** Writes the trace of a failing run to where it was asked for. */
+  #traceWriter(token: string): FailureParts["onFailure"] {
+    const { trace: path } = this.#options;
+    if (path === undefined) return undefined;
+    return ({ verdict, reason, model }) =>
+      writeExploredTrace(path, this.#session, {
+        program: this.#devices.map(({ name }) => name).join("+"),
+        model,
+        strategy: "portfolio",
+        seed: this.#seed,
+        token,
+        verdict,
+        violation: verdict === "violation" ? reason : "",
+        failure: reason,
+      });
   }
 
   #tokenOf(model: MemoryModel, schedule: Schedule): string {

@@ -3,6 +3,7 @@ import type { Attachment } from "../../emulator/run/device-thread.ts";
 import { type LoadedDevice, loadDevice, Machine } from "../../emulator/run/machine.ts";
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
 import { loadDriver } from "../driver-module.ts";
+import { traced } from "../trace/driver-trace.ts";
 import { FrameEventLog } from "./frame-event-log.ts";
 import { PollingLink } from "./polling-link.ts";
 import { Replayer } from "./replayer.ts";
@@ -39,7 +40,8 @@ export async function foldedReplay(data: VirtualBedData, run: VirtualRun): Promi
     const pci = new DriverPciFunction(link, tables, functionTables, machine.memory, 0);
     machine.host.settle();
     const company = { clock, alarm, ...(log === undefined ? {} : { log }) };
-    const result = await drive([pci], { ...argument, company });
+    const functions = data.driverTrace === undefined ? [pci] : traced([pci], data.driverTrace, tables);
+    const result = await drive(functions, { ...argument, company });
     quiesce(machine);
     return {
       result,
@@ -56,10 +58,12 @@ async function machineOf(data: VirtualBedData, device: LoadedDevice): Promise<Ma
   const { trace, tables } = data;
   if (trace === undefined) return new Machine([device], tables);
   const attachment = (await import(trace.moduleUrl)) as Attachment;
-  return new Machine([device], tables, (endpoint) => {
+  const machine = new Machine([device], tables, (endpoint) => {
     const wrapped = attachment.wrap?.(endpoint, trace.options);
     return { port: wrapped?.port(endpoint) ?? endpoint, model: (model) => wrapped?.model(model) ?? model };
   });
+  attachment.attach?.(machine, trace.options);
+  return machine;
 }
 
 /** The replay is over for the driver; what its last accesses have set off comes to its end. */

@@ -1,4 +1,5 @@
 import { createHistogram } from "node:perf_hooks";
+import { type DurationBucket, DurationHistogram } from "./duration-histogram.ts";
 
 /** A distribution in nanoseconds. Plain data. */
 export interface LatencyReport {
@@ -12,6 +13,8 @@ export interface LatencyReport {
   readonly p99Ns: number;
   readonly p999Ns: number;
   readonly maxNs: number;
+  /** For pictures: eight buckets to a doubling, from the first that holds something to the last. */
+  readonly buckets: readonly DurationBucket[];
 }
 
 /**
@@ -24,18 +27,22 @@ export const WARM_UP_SAMPLES = 100_000;
 export class LatencyMeter {
   readonly #warmUp = createHistogram();
   readonly #histogram = createHistogram();
+  readonly #warmUpBuckets = new DurationHistogram();
+  readonly #buckets = new DurationHistogram();
   #warmUpCount = 0;
   #count = 0;
 
   /** Adds `until[0]` - `since[0]`. Clocks of two threads agree to some ten nanoseconds; what would be negative is 1. */
   record(since: Float64Array, until: Float64Array): void {
-    const durationNs = Math.round((until[0] as number) - (since[0] as number));
+    const durationNs = Math.max(1, Math.round((until[0] as number) - (since[0] as number)));
     if (this.#warmUpCount < WARM_UP_SAMPLES) {
-      this.#warmUp.record(Math.max(durationNs, 1));
+      this.#warmUp.record(durationNs);
+      this.#warmUpBuckets.record(durationNs);
       this.#warmUpCount++;
       return;
     }
-    this.#histogram.record(Math.max(durationNs, 1));
+    this.#histogram.record(durationNs);
+    this.#buckets.record(durationNs);
     this.#count++;
   }
 
@@ -44,7 +51,11 @@ export class LatencyMeter {
     if (this.#warmUpCount === 0) return undefined;
     const isWarm = this.#count >= WARM_UP_SAMPLES;
     const histogram = isWarm ? this.#histogram : this.#warmUp;
-    if (!isWarm && this.#count > 0) histogram.add(this.#histogram);
+    const buckets = isWarm ? this.#buckets : this.#warmUpBuckets;
+    if (!isWarm && this.#count > 0) {
+      histogram.add(this.#histogram);
+      buckets.add(this.#buckets);
+    }
     return {
       sampleCount: isWarm ? this.#count : this.#warmUpCount + this.#count,
       skippedCount: isWarm ? this.#warmUpCount : 0,
@@ -55,6 +66,7 @@ export class LatencyMeter {
       p99Ns: histogram.percentile(99),
       p999Ns: histogram.percentile(99.9),
       maxNs: histogram.max,
+      buckets: buckets.buckets(),
     };
   }
 }

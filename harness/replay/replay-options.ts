@@ -1,6 +1,8 @@
 import type { TrailerOptions } from "../../emulator/wire/capture/trailer-records.ts";
 import type { DamagePlan } from "../../emulator/wire/damage/damage-plan.ts";
 import type { DamageLedger } from "../../emulator/wire/damage/ledger.ts";
+import type { TraceRecord } from "../trace/trace-event.ts";
+import type { TraceOptions } from "../trace/trace-options.ts";
 import type { FcsMode } from "./frame-source.ts";
 import type { RecordOrder } from "./preparation.ts";
 import type { ReplayProgress } from "./replay-progress.ts";
@@ -81,6 +83,13 @@ export interface ReplayOptions extends StreamOptions {
   readonly limit?: number;
   /** Called with lines of text: every register and DMA access, by name, while it happens. Slows the card down. */
   readonly onTrace?: (lines: string) => void;
+  /**
+   * Called with every record of a trace of card and driver, from its header to its end. On the wall clock events are lost,
+   * and counted, when they come faster than they are taken; in virtual time card and driver wait.
+   */
+  readonly onTraceRecord?: (record: TraceRecord) => void;
+  /** What is recorded of it. */
+  readonly traceOptions?: Pick<TraceOptions, "frameBytes" | "dmaBytes" | "filter">;
   /** Called about ten times a second. */
   readonly onProgress?: (progress: ReplayProgress) => void;
   /** Ends the replay early: what was sent is still delivered, and the report says so. */

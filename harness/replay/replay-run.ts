@@ -116,7 +116,7 @@ export class ReplayRun {
 
   async #turn(): Promise<void> {
     const nowMs = performance.now();
-    this.#printTrace();
+    this.#trace?.drain();
     if (this.#options.signal?.aborted === true) this.#stop(nowMs);
     if (!this.#isStarted && this.#input.channel.isReady) this.#start();
     if (this.#outcome === undefined) this.#watch.look(nowMs, this.#isStarved());
@@ -166,7 +166,6 @@ export class ReplayRun {
     const driver = checkedResult(outcome.result);
     const { replayer, after } = await this.#bed.cardResult();
     this.#tellProgress(performance.now());
-    this.#printTrace();
     if (this.#input.damagedWire !== undefined) this.#options.onLedger?.(this.#input.damagedWire.ledger);
     return this.#report({ replayer, driver, after });
   }
@@ -245,11 +244,6 @@ export class ReplayRun {
           ? source.fractionOf(sentCount, sentBytes)
           : undefined,
     });
-  }
-
-  #printTrace(): void {
-    const text = this.#trace?.drain() ?? "";
-    if (text !== "") this.#options.onTrace?.(text);
   }
 }
 

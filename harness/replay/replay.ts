@@ -1,6 +1,12 @@
 import { closeSync, openSync } from "node:fs";
 import { MemoryView } from "../../emulator/memory/memory-view.ts";
-import { createTables, declarationOf, type LoadedDevice, loadDevice } from "../../emulator/run/machine.ts";
+import {
+  createTables,
+  declarationOf,
+  type LoadedDevice,
+  loadDevice,
+  type MachineTables,
+} from "../../emulator/run/machine.ts";
 import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
 import { Damage } from "../../emulator/wire/damage/damage.ts";
 import { FrameQueue } from "../../emulator/wire/frame-queue.ts";
@@ -57,11 +63,17 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
     const input = await readAhead(source, options, streams);
     ({ reader } = input);
     const { bed, trace } = await plugIn(device, input, options, openedAt);
+    let failure = "";
     try {
       return await new ReplayRun(bed, input, options, trace).run();
+    } catch (error) {
+      failure = (error as Error).message;
+      throw error;
     } finally {
       await bed.close();
-      drainTo(options, trace);
+      // What was recorded last, after its threads have ended.
+      if (failure !== "") trace?.end("failed", failure);
+      else trace?.end(options.signal?.aborted === true ? "interrupted" : "complete", "");
     }
   } finally {
     await closeSource(source, reader);
@@ -144,7 +156,7 @@ async function plugIn(
   const recovery = input.streams?.plan.recovery;
   // Requests are taken from the far end of the wire; nobody wants anything else that a driver sends.
   const tables = createTables([device], { clock, sentFrames: recovery === undefined ? "count" : "keep" });
-  const trace = options.onTrace === undefined ? undefined : new LiveTrace([device], tables);
+  const trace = liveTrace(device, tables, input, options);
   const replayer: ReplayerOptions = {
     channel: input.channel.tables,
     queue: input.queue,
@@ -158,7 +170,8 @@ async function plugIn(
   };
   if (clock === "virtual") {
     const { eventLogPath } = options;
-    const data = { device: target.device, tables, replayer, trace: trace?.attachment, eventLogPath };
+    const traces = { trace: trace?.attachment, driverTrace: trace?.driver };
+    const data = { device: target.device, tables, replayer, ...traces, eventLogPath };
     return { bed: new VirtualReplayBed(data), trace };
   }
   const attachments = [{ moduleUrl: REPLAYER, options: replayer }];
@@ -170,6 +183,7 @@ async function plugIn(
       attachments: trace === undefined ? attachments : [...attachments, trace.attachment],
       openedAt,
       notice: () => {},
+      driverTrace: trace?.driver,
     },
   );
   return { bed: new ThreadedReplayBed(testbed), trace };
@@ -192,7 +206,19 @@ function checkWire(device: LoadedDevice, port: number): void {
   throw new ReplayInputError(`${name} has ${has} to replay into.`);
 }
 
-/** What the tracer wrote last, after its thread has ended. */
-function drainTo(options: ReplayOptions, trace: LiveTrace | undefined): void {
-  for (let text = trace?.drain() ?? ""; text !== ""; text = trace?.drain() ?? "") options.onTrace?.(text);
+/** The trace that is asked for. */
+function liveTrace(
+  device: LoadedDevice,
+  tables: MachineTables,
+  { source }: ReplayInput,
+  { clock, onTrace, onTraceRecord, traceOptions }: ReplayOptions,
+): LiveTrace | undefined {
+  if (onTrace === undefined && onTraceRecord === undefined) return undefined;
+  return new LiveTrace([device], tables, {
+    ...traceOptions,
+    title: source.name,
+    isVirtual: clock === "virtual",
+    ...(onTrace === undefined ? {} : { onText: onTrace }),
+    ...(onTraceRecord === undefined ? {} : { onRecord: onTraceRecord }),
+  });
 }

@@ -6,6 +6,7 @@ import type { MachineTables } from "../../emulator/run/machine.ts";
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
 import { type ErrorData, errorFrom } from "../thread-error.ts";
 import type { ThreadOutput } from "../thread-output.ts";
+import type { TraceChannel } from "../trace/trace-log.ts";
 import type { CardResult, ReplayBed } from "./replay-bed.ts";
 import type { ReplayDriverArgument } from "./replay-sink.ts";
 import type { ReplayerOptions } from "./replayer-options.ts";
@@ -19,6 +20,8 @@ export interface VirtualBedData {
   readonly tables: MachineTables;
   readonly replayer: ReplayerOptions;
   readonly trace: AttachmentSpec | undefined;
+  /** What the driver is recorded into, where it is. */
+  readonly driverTrace?: TraceChannel | undefined;
   readonly eventLogPath: string | undefined;
 }
 

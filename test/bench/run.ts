@@ -21,7 +21,9 @@ import type { HeapFigures } from "./heap-watch.ts";
 import type { FrameFigures, FrameJob } from "./ixgbe.driver.ts";
 import { pacingFigures, replayRates } from "./pacing.ts";
 import { PING_PONG_BYTES } from "./ping-pong.ts";
+import { pageFigures } from "./report-page.ts";
 import type { RoundTripFigures } from "./round-trip.driver.ts";
+import { traceFigures } from "./traces.ts";
 import { wasmFigures } from "./wasm.ts";
 
 const FRAME_JOBS = [
@@ -37,7 +39,7 @@ const FEED_STOCKS = [32, 4096];
 /** Frames of one replay: as many as the reader has in memory before the first one goes. */
 const REPLAY_FRAMES = 1_200_000;
 
-const HELP = `npm run bench -- [--only round-trips|frames|wasm|exanic|feed-handler|explorer|feeds|pacing|replay]
+const HELP = `npm run bench -- [--only round-trips|frames|wasm|exanic|feed-handler|explorer|feeds|pacing|replay|report|trace]
                  [--frames N] [--rounds N] [--capture FILE] [--json]
 
 Prints each figure beside its floor, measured by turns in the same run. Two threads spin: on a machine that does something
@@ -70,7 +72,26 @@ if (values.help) {
   if (wants("feeds")) for (const stockCount of FEED_STOCKS) await feeds(stockCount);
   if (wants("pacing")) await pacing();
   if (wants("replay")) await replayRate();
+  if (wants("report")) await reportInBrowser();
+  if (wants("trace")) await traces();
   if (values.json) console.log(JSON.stringify(figures));
+}
+
+async function reportInBrowser(): Promise<void> {
+  const result = await pageFigures(rounds);
+  if (result === undefined) {
+    say("report in a browser", "no chromium here");
+    return;
+  }
+  const { readyMs, firstPaintMs, floorMs, megabytes } = result;
+  figures.report = result;
+  const ms = (samples: readonly number[]): string => `${median(samples).toFixed(0)} ms`;
+  say(
+    "report of 100,000 events, until it can be used",
+    `${ms(readyMs)} (${readyMs.map((sample) => sample.toFixed(0)).join(", ")})`,
+    `first paint ${ms(firstPaintMs)}, ${megabytes.toFixed(1)} MB`,
+    `one event ${ms(floorMs)}`,
+  );
 }
 
 async function roundTrips(): Promise<void> {
@@ -188,6 +209,19 @@ async function feeds(stockCount: number): Promise<void> {
     const gigabytes = (median(bytesPerSecond) / 1e9).toFixed(2);
     say(`  ${what}`, `${millions(median(messagesPerSecond))} M messages/s (${each})`, `${gigabytes} GB/s`);
     say("    heap", heapText(heap), `checksum ${checksum}`);
+  }
+}
+
+/** A tenth of the frames: one thread sends them in virtual time. */
+async function traces(): Promise<void> {
+  const results = await traceFigures(rounds, Math.ceil(frameCount / 10));
+  figures.trace = results;
+  console.log("traces, one thread");
+  const floor = median(results[0]?.perSecond ?? []);
+  for (const { what, unit, perSecond } of results) {
+    const each = perSecond.map(millions).join(", ");
+    const ratio = unit === "frames" ? `${(median(perSecond) / floor).toFixed(3)} of the floor` : "";
+    say(`  ${what}`, `${millions(median(perSecond))} M ${unit}/s (${each})`, ratio);
   }
 }
 

@@ -4,6 +4,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { Script } from "node:vm";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -213,8 +214,14 @@ describe.for(nodes)("$label", ({ major, path }) => {
     const reason = await unavailable();
     if (reason !== undefined) skip(reason);
 
-    const { stdout, stderr } = await runInProject(path, ["npx", "--no", "--", "softbar", "replay", "--frames", "500"]);
+    const words = ["replay", "--frames", "500", "--report", "run.html"];
+    const { stdout, stderr } = await runInProject(path, ["npx", "--no", "--", "softbar", ...words]);
     expect(stderr).toBe("");
+    // The page's script, which the source has as TypeScript, is JavaScript that stands by itself.
+    const page = readFileSync(join(project, "run.html"), "utf8");
+    const [, script = ""] = /<script type="module">([\s\S]*)<\/script>/.exec(page) ?? [];
+    expect(script).toContain("class TimelineView");
+    new Script(`"use strict";\n${script}`);
     expect(stdout).toMatch(/500 sent +500 delivered +0 dropped +none unaccounted for/);
     // What it says to go on with is what works in this project.
     expect(stdout).toMatch(/your capture +npx softbar replay session\.pcap --speed recorded/);

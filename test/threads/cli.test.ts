@@ -299,21 +299,32 @@ describe("the other verbs", () => {
     }
   });
 
-  test.each(["replay", "capture", "explore", "rerun", "devices", "regs", "new"])(
-    "%s --help lists its flags, asked for in any way",
-    async (verb) => {
-      const run = await softbar(verb, "--help");
-      expect(run).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("--json") });
-      for (const words of [
-        ["help", verb],
-        [verb, "-h"],
-        ["-h", verb],
-        [verb, "--trace", "-h"],
-      ]) {
-        expect(await softbar(...words), words.join(" ")).toEqual(run);
-      }
-    },
-  );
+  test.each([
+    "replay",
+    "capture",
+    "run",
+    "explore",
+    "rerun",
+    "report",
+    "trace",
+    "devices",
+    "regs",
+    "rules",
+    "vm",
+    "serve",
+    "new",
+  ])("%s --help lists its flags, asked for in any way", async (verb) => {
+    const run = await softbar(verb, "--help");
+    expect(run).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining("--json") });
+    for (const words of [
+      ["help", verb],
+      [verb, "-h"],
+      ["-h", verb],
+      [verb, "--trace", "-h"],
+    ]) {
+      expect(await softbar(...words), words.join(" ")).toEqual(run);
+    }
+  });
 
   test("help is one JSON object with --json", async () => {
     for (const words of [
@@ -325,10 +336,14 @@ describe("the other verbs", () => {
       expect(verbs.map(({ name }) => name)).toEqual([
         "replay",
         "capture",
+        "run",
         "explore",
         "rerun",
+        "report",
+        "trace",
         "devices",
         "regs",
+        "rules",
         "vm",
         "serve",
         "new",

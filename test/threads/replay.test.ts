@@ -176,7 +176,7 @@ describe("a generated session", () => {
     let text = "";
     await replay({ target: ixgbeTarget(), session: { frameCount: 6 }, onTrace: (lines) => (text += lines) });
     expect(text).toMatch(/^ +0\.000 µs {9}→ ixgbe {3}power-on reset\n/);
-    expect(text).toMatch(/driver → ixgbe {3}write RDBAL\(0\) 0x01000 ← 0x[0-9a-f]{8}\n/);
+    expect(text).toMatch(/driver → ixgbe {3}write RDBAL\(0\) 0x01000 ← 0x[0-9a-f]{8} {2}RDBAL=0x[0-9a-f]+\n/);
     expect(text).toMatch(/driver ← ixgbe {3}read {2}LINKS 0x042a4 → 0x[0-9a-f]{8} {2}.*LINK_UP=1/);
     expect(text.match(/wire {3}→ ixgbe {3}frame in, port 0/g)).toHaveLength(6);
     expect(text.match(/memory ← ixgbe {3}DMA write 16 B rx ring 0 \+ 0x/g)).toHaveLength(6);

@@ -138,6 +138,15 @@ test("a DD that is left over from the lap before shows nothing", () => {
   expect(rules).toHaveLength(1);
 });
 
+test("a testbed that is traced as well sees the same", async () => {
+  await using bed = await plugIn(ixgbe({ linkUpNs: 0 }), { run: "folded", trace: true });
+  const driver = new SmallIxgbe(bed.pci).open();
+  driver.transmit(FRAME);
+  driver.buffers.write32(FIRST_SENT, 1);
+  expect(found(bed)).toEqual(["completion-not-checked"]);
+  expect(bed.violations[0]?.line).toMatch(/^test\/unit\/sanitize\.test\.ts:\d+$/);
+});
+
 test("memory that a driver maps itself is not judged either", async () => {
   await using bed = await plugIn(edu(), { run: "folded" });
   bed.pci.config.setBusMaster(true);

@@ -1,0 +1,204 @@
+import { existsSync } from "node:fs";
+import { exploreInThread } from "../explore/explore-thread.ts";
+import { isOfTest } from "../explore/test-token.ts";
+import { readToken } from "../explore/token.ts";
+import { replay as runReplay } from "../replay/replay.ts";
+import type { TraceRecord } from "../trace/trace-event.ts";
+import type { TraceFilter } from "../trace/trace-filter.ts";
+import { FileOutput } from "../trace/trace-output.ts";
+import { JsonLinesWriter } from "../trace/trace-writer.ts";
+import type { CatalogueEntry } from "./catalogue.ts";
+import { UsageError } from "./exit-codes.ts";
+import { exitCodeOf } from "./explore-outcome.ts";
+import { onInterrupt } from "./interrupt.ts";
+import { ProgressLine } from "./progress-line.ts";
+import { optionsOf } from "./replay-flags.ts";
+import { placeOf } from "./scenario-place.ts";
+import type { Arguments } from "./verb.ts";
+import { wholeNumber } from "./verb.ts";
+
+const HANG_LIMIT_MS = 5_000;
+/** How a token begins. */
+const TOKEN = /^race\d+~/;
+
+/** What a recording has come to. */
+export interface RecordReport {
+  readonly file: string;
+  readonly run: string;
+  readonly eventCount: number;
+  readonly writtenCount: number;
+  readonly lostCount: number;
+  readonly lastNs: number;
+  /** Of an explored run: how it ended. */
+  readonly verdict?: string;
+  readonly interrupted: boolean;
+}
+
+/** Writes the records of a trace into a file while they come. */
+class TraceFile {
+  readonly path: string;
+  readonly #output: FileOutput;
+  readonly #writer: JsonLinesWriter;
+  readonly #filter: TraceFilter;
+  #run = "";
+  #writtenCount = 0;
+  #eventCount = 0;
+  #lostCount = 0;
+  #lastNs = 0;
+
+  /** Opened before anything else begins: a place that cannot be written is told at once. */
+  constructor(path: string, filter: TraceFilter) {
+    this.path = path;
+    this.#filter = filter;
+    try {
+      this.#output = new FileOutput(path);
+    } catch (error) {
+      throw new UsageError(`--out ${path}: the file cannot be written (${(error as NodeJS.ErrnoException).code}).`);
+    }
+    this.#writer = new JsonLinesWriter(this.#output);
+  }
+
+  readonly take = (record: TraceRecord): void => {
+    if (record.kind === "header") this.#run = record.run;
+    if (record.kind === "end") {
+      this.#eventCount = record.eventCount;
+      this.#lostCount = record.lostCount;
+    }
+    const left = this.#filter.filtered(record);
+    if (left === undefined) return;
+    if ("seq" in left) {
+      this.#writtenCount++;
+      this.#lastNs = left.timeNs;
+    }
+    this.#writer.write(left);
+  };
+
+  close(): void {
+    this.#output.closeNow();
+  }
+
+  report(interrupted: boolean, verdict?: string): RecordReport {
+    return {
+      file: this.path,
+      run: this.#run,
+      eventCount: this.#eventCount,
+      writtenCount: this.#writtenCount,
+      lostCount: this.#lostCount,
+      lastNs: this.#lastNs,
+      ...(verdict === undefined ? {} : { verdict }),
+      interrupted,
+    };
+  }
+}
+
+/** Records a replay of a capture, the run of a token, or the ordinary run of a scenario. `given` begins with which. */
+export async function record(
+  given: Arguments,
+  filter: TraceFilter,
+  catalogue: readonly CatalogueEntry[],
+  racesUrl: string,
+): Promise<RecordReport> {
+  const out = given.value("out");
+  if (out === undefined || out === "-") throw new UsageError('Where to? Name a file: "--out run.jsonl".');
+  const [what] = given.positionals;
+  if (what !== undefined && TOKEN.test(what)) return recordToken(what.trim(), out, filter, given, racesUrl);
+  if (what !== undefined && what !== "-" && isScenario(what)) return recordScenario(what, out, filter, given, racesUrl);
+  return recordReplay(given, out, filter, catalogue);
+}
+
+/** A module, or a word that is no file. */
+function isScenario(word: string): boolean {
+  return /\.[mc]?[jt]s$/.test(word) || !existsSync(word);
+}
+
+async function recordReplay(
+  given: Arguments,
+  out: string,
+  filter: TraceFilter,
+  catalogue: readonly CatalogueEntry[],
+): Promise<RecordReport> {
+  // In virtual time nothing is lost, and the trace is the same every time.
+  const inVirtualTime: Arguments = {
+    positionals: given.positionals,
+    has: (name) => given.has(name),
+    value: (name) => given.value(name) ?? (name === "clock" ? "virtual" : undefined),
+  };
+  const options = optionsOf(inVirtualTime, catalogue);
+  const frameBytes = wholeNumber(given, "frame-bytes", 0);
+  const dmaBytes = wholeNumber(given, "dma-bytes", 0);
+  const file = new TraceFile(out, filter);
+  const progress = new ProgressLine(process.stderr);
+  const interrupt = onInterrupt();
+  try {
+    const { interrupted } = await runReplay({
+      ...options,
+      signal: interrupt.signal,
+      onTraceRecord: file.take,
+      traceOptions: {
+        ...(frameBytes === undefined ? {} : { frameBytes }),
+        ...(dmaBytes === undefined ? {} : { dmaBytes }),
+      },
+      onProgress: (state) => progress.show(state),
+    });
+    return file.report(interrupted);
+  } catch (error) {
+    throw error instanceof RangeError && /^trace: /.test(error.message) ? new UsageError(error.message) : error;
+  } finally {
+    progress.clear();
+    interrupt.restore();
+    file.close();
+  }
+}
+
+async function recordToken(
+  text: string,
+  out: string,
+  filter: TraceFilter,
+  given: Arguments,
+  racesUrl: string,
+): Promise<RecordReport> {
+  const token = readToken(text);
+  if (isOfTest(token))
+    throw new UsageError(
+      'The token is of a test: hand it to explore(…, { replay: TOKEN, trace: "run.jsonl" }, …) there.',
+    );
+  return recordExplored(token.program, text, out, filter, given, racesUrl);
+}
+
+function recordScenario(
+  word: string,
+  out: string,
+  filter: TraceFilter,
+  given: Arguments,
+  racesUrl: string,
+): Promise<RecordReport> {
+  return recordExplored(word, undefined, out, filter, given, racesUrl);
+}
+
+async function recordExplored(
+  program: string,
+  token: string | undefined,
+  out: string,
+  filter: TraceFilter,
+  given: Arguments,
+  racesUrl: string,
+): Promise<RecordReport> {
+  const place = await placeOf(program, racesUrl, given.has("fixed"));
+  const file = new TraceFile(out, filter);
+  const interrupt = onInterrupt();
+  try {
+    const work = { kind: "trace", token, model: "sc" } as const;
+    const outcome = await exploreInThread(place, work, { hangLimitMs: HANG_LIMIT_MS, signal: interrupt.signal });
+    if (outcome.kind !== "traced") {
+      const { kind, message = "" } = outcome as { readonly kind: string; readonly message?: string };
+      if (exitCodeOf(outcome) !== 0)
+        throw new UsageError(`There is no trace: ${kind}${message === "" ? "" : `: ${message}`}`);
+      return file.report(outcome.kind === "interrupted");
+    }
+    for (const each of outcome.records) file.take(each);
+    return file.report(false, outcome.report.run.verdict);
+  } finally {
+    interrupt.restore();
+    file.close();
+  }
+}

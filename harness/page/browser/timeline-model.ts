@@ -1,0 +1,170 @@
+import type { EdgeReason } from "../../trace/trace-event.ts";
+import { GROUPS, type Group, groupOf } from "../report/entry-groups.ts";
+import { entryText } from "../report/entry-text.ts";
+import { type PackedEntries, UnpackedEntries } from "../report/packed-entries.ts";
+import type { TimelineEntry } from "../report/timeline-entry.ts";
+
+/** A column of the interleaving: a CPU with its handler and its store buffer, or a device with its link. */
+export interface Lane {
+  readonly name: string;
+  readonly kind: "cpu" | "device";
+  /** The ids of its actors, and how each is called. */
+  readonly actors: Readonly<Record<string, string>>;
+}
+
+/** What the page holds of a trace. */
+export interface TimelineData {
+  readonly lanes: readonly Lane[];
+  readonly packed: PackedEntries;
+}
+
+/** An edge between two entries, by their places. */
+export interface Edge {
+  readonly from: number;
+  readonly to: number;
+  readonly why: EdgeReason;
+}
+
+/** Which entries of a timeline are shown. */
+export interface Choice {
+  readonly groups: ReadonlySet<Group>;
+  /** A lane, or -1 for all. */
+  readonly lane: number;
+  /** Small letters that the line must hold; "" for any. */
+  readonly text: string;
+}
+
+/** The entries, their lanes and edges, and those of them that the filter shows. */
+export class TimelineModel {
+  readonly lanes: readonly Lane[];
+  readonly entries: UnpackedEntries;
+  /** By entry; -1 where nobody acts. */
+  readonly laneOf: Int8Array;
+  /** By entry: a place in {@link GROUPS}. */
+  readonly groupOf: Uint8Array;
+  /** Rows → entries. */
+  shown: Uint32Array;
+  /** Edges by the entry that they leave: those of entry n are outTo[outStart[n]] up to outTo[outStart[n + 1]]. */
+  readonly #outStart: Uint32Array;
+  readonly #outTo: Uint32Array;
+  readonly #searchTexts: string[] = [];
+
+  constructor({ lanes, packed }: TimelineData) {
+    this.lanes = lanes;
+    this.entries = new UnpackedEntries(packed);
+    const { count } = this.entries;
+    const laneOfActor = new Map(
+      lanes.flatMap(({ actors }, lane) => Object.keys(actors).map((id) => [id, lane] as const)),
+    );
+    const groupOfShape = this.entries.kinds.map((kind) => GROUPS.indexOf(groupOf(kind)));
+    this.laneOf = new Int8Array(count);
+    this.groupOf = new Uint8Array(count);
+    for (let index = 0; index < count; index++) {
+      this.laneOf[index] = laneOfActor.get(this.entries.actor(index)) ?? -1;
+      this.groupOf[index] = groupOfShape[this.entries.shape(index)] ?? 0;
+    }
+    this.shown = new Uint32Array(count).map((_, index) => index);
+    this.#outStart = new Uint32Array(count + 1);
+    let edgeCount = 0;
+    this.entries.eachEdge((from) => {
+      this.#outStart[from + 1] = (this.#outStart[from + 1] ?? 0) + 1;
+      edgeCount++;
+    });
+    for (let index = 0; index < count; index++) {
+      this.#outStart[index + 1] = (this.#outStart[index + 1] ?? 0) + (this.#outStart[index] ?? 0);
+    }
+    this.#outTo = new Uint32Array(edgeCount);
+    const next = this.#outStart.slice();
+    this.entries.eachEdge((from, to) => {
+      const place = next[from] ?? 0;
+      this.#outTo[place] = to;
+      next[from] = place + 1;
+    });
+  }
+
+  /** Chooses the rows anew. */
+  choose({ groups, lane, text }: Choice): void {
+    const wanted = GROUPS.map((group) => groups.has(group));
+    const isAll = wanted.every((each) => each) && lane < 0 && text === "";
+    const { count } = this.entries;
+    const shown = new Uint32Array(count);
+    let rows = 0;
+    for (let index = 0; index < count; index++) {
+      if (!isAll) {
+        if (wanted[this.groupOf[index] ?? 0] !== true) continue;
+        if (lane >= 0 && this.laneOf[index] !== lane) continue;
+        if (text !== "" && !this.#searched(index).includes(text)) continue;
+      }
+      shown[rows++] = index;
+    }
+    this.shown = shown.subarray(0, rows);
+  }
+
+  get rowCount(): number {
+    return this.shown.length;
+  }
+
+  entryAt(row: number): number {
+    return this.shown[row] ?? 0;
+  }
+
+  /** The row of an entry; of one that is hidden, the row where it would stand. */
+  rowNear(index: number): number {
+    let low = 0;
+    let high = this.shown.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.shown[middle] ?? 0) < index) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  isShown(index: number): boolean {
+    return this.shown[this.rowNear(index)] === index;
+  }
+
+  entry(index: number): TimelineEntry {
+    return this.entries.entry(index);
+  }
+
+  /** Its line in small letters, kept: who searches types letter by letter. */
+  #searched(index: number): string {
+    const known = this.#searchTexts[index];
+    if (known !== undefined) return known;
+    const text = this.text(index).toLowerCase();
+    this.#searchTexts[index] = text;
+    return text;
+  }
+
+  text(index: number): string {
+    return entryText(this.entries.entry(index));
+  }
+
+  group(index: number): Group {
+    return GROUPS[this.groupOf[index] ?? 0] ?? "other";
+  }
+
+  edgesInto(index: number): Edge[] {
+    return this.entries.edgesInto(index).map(({ from, why }) => ({ from, to: index, why }));
+  }
+
+  edgesOutOf(index: number): Edge[] {
+    const targets = this.#outTo.subarray(this.#outStart[index] ?? 0, this.#outStart[index + 1] ?? 0);
+    return [...new Set(targets)].flatMap((to) => this.edgesInto(to).filter(({ from }) => from === index));
+  }
+
+  /** The name of whoever acts in an entry. */
+  actorName(index: number): string {
+    return this.lanes[this.laneOf[index] ?? -1]?.actors[this.entries.actor(index)] ?? "";
+  }
+
+  /** The nearest finding behind (`step` 1) or before (-1) an entry, also one that is hidden; -1 when there is none. */
+  findingFrom(index: number, step: 1 | -1): number {
+    const finding = GROUPS.indexOf("finding");
+    for (let at = index + step; at >= 0 && at < this.entries.count; at += step) {
+      if (this.groupOf[at] === finding) return at;
+    }
+    return -1;
+  }
+}
