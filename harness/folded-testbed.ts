@@ -10,6 +10,7 @@ import { type DriverWatch, watchesOf } from "../emulator/sanitize/driver-watch.t
 import { isWatching } from "../emulator/sanitize/rule.ts";
 import { watchedFunctions } from "../emulator/sanitize/watched-function.ts";
 import { findingLine } from "./explore/code-line.ts";
+import { WatchedRun } from "./explore/watched-run.ts";
 import { BedFaults, type kernelSide } from "./faults/bed-faults.ts";
 import { TestWire } from "./test-wire.ts";
 import type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
@@ -34,6 +35,7 @@ export interface FoldedParts {
 export class FoldedTestbed implements Testbed {
   readonly functions: readonly PciFunction[];
   readonly #machine: Machine;
+  readonly #races: WatchedRun | undefined;
   readonly #wires = new Map<string, TestWire>();
   readonly #watches: readonly DriverWatch[];
   readonly #tracing: TestbedTracing | undefined;
@@ -42,7 +44,7 @@ export class FoldedTestbed implements Testbed {
 
   constructor(
     devices: readonly LoadedDevice[],
-    options: MachineOptions & Pick<PlugInOptions, "trace"> = {},
+    options: MachineOptions & Pick<PlugInOptions, "trace" | "races"> = {},
     { kernel, link }: FoldedParts = {},
   ) {
     const { trace = false, ...machineOptions } = options;
@@ -51,6 +53,21 @@ export class FoldedTestbed implements Testbed {
     this.#machine = new Machine(devices, tables, this.#tracing?.wrap);
     this.#tracing?.plugged(this.#machine);
     for (const { findings } of this.#machine.endpoints) findings.lineOf = findingLine;
+    this.#races = options.races === true ? new WatchedRun(this.#machine) : undefined;
+    // Innermost: what faults keep from the driver it does not do.
+    this.#watches = isWatching(options.sanitize) ? watchesOf(this.#machine) : [];
+    const watched = watchedFunctions(this.#races?.functions ?? this.#plainFunctions(link), this.#watches);
+    const functions = watched.map((pci, index) => kernel?.around(pci, index) ?? pci);
+    this.functions = this.#tracing?.functions(functions) ?? functions;
+    if (kernel !== undefined)
+      this.#faults = new BedFaults(async (device, command) => {
+        return this.#machine.endpoints[device]?.device.control?.(command);
+      }, kernel.kernels);
+    this.#machine.host.settle();
+  }
+
+  #plainFunctions(link: FoldedParts["link"]): DriverPciFunction[] {
+    const { tables } = this.#machine;
     const own: DriverPciFunction[] = [];
     let cpu: DriverPciFunction["cpu"] | undefined;
     for (const [index, functionTables] of tables.functions.entries()) {
@@ -62,16 +79,7 @@ export class FoldedTestbed implements Testbed {
       cpu = pci.cpu;
       own.push(pci);
     }
-    // Innermost: what faults keep from the driver it does not do.
-    this.#watches = isWatching(options.sanitize) ? watchesOf(this.#machine) : [];
-    const watched = watchedFunctions(own, this.#watches);
-    const functions = watched.map((pci, index) => kernel?.around(pci, index) ?? pci);
-    this.functions = this.#tracing?.functions(functions) ?? functions;
-    if (kernel !== undefined)
-      this.#faults = new BedFaults(async (device, command) => {
-        return this.#machine.endpoints[device]?.device.control?.(command);
-      }, kernel.kernels);
-    this.#machine.host.settle();
+    return own;
   }
 
   get pci(): PciFunction {
@@ -134,6 +142,7 @@ export class FoldedTestbed implements Testbed {
         );
       }
     }
+    this.#races?.settled();
     if (!host.isIdle())
       throw new TestbedError("the devices wait for something that nobody will do: a request is stuck");
   }
@@ -174,6 +183,7 @@ export class FoldedTestbed implements Testbed {
   }
 
   #findings(kind: Finding["kind"]): Finding[] {
+    this.#races?.report();
     return this.#machine.endpoints.flatMap((endpoint) =>
       endpoint.findings.findings.filter((found) => found.kind === kind),
     );

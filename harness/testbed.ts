@@ -14,6 +14,12 @@ export interface PlugInOptions extends MachineOptions {
    * the driver's accesses, in one thread and virtual time: deterministic, and quick to start.
    */
   readonly run?: "threaded" | "folded";
+  /**
+   * In a folded run: looks for data races on DMA memory, as `explore` does, in the one order of events that the run has.
+   * What orders them is what would in the memory model `relaxed`. Some ten times slower, and without `dma.map`. Default
+   * false.
+   */
+  readonly races?: boolean;
   /** How long `quiesce` waits for rest, in milliseconds. Default 5,000. */
   readonly quiesceLimitMs?: number;
   /**

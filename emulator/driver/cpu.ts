@@ -115,6 +115,14 @@ export class DriverCpu implements Cpu {
     this.mb();
   }
 
+  beginRacy(_reason: string): void {
+    // For whoever looks for races; nobody does here.
+  }
+
+  endRacy(_looksBack: boolean): void {
+    // The same.
+  }
+
   irqSave(): boolean {
     const before = this.#held;
     this.#held = true;

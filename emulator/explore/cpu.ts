@@ -117,6 +117,15 @@ export class Cpu {
     return this.#publish(k.WC_WRITE, register, 4, value);
   }
 
+  // ---- races that are meant -----------------------------------------------------------------------------------------
+  /** No operation: what is accessed from here on, others may access meanwhile, and it does no harm (see the driver's Cpu). */
+  beginRacy(_reason: string): void {
+    this.#state.races?.beginRacy(this.#state.cpuOf[this.#thread] as number);
+  }
+  endRacy(looksBack: boolean): void {
+    this.#state.races?.endRacy(this.#state.cpuOf[this.#thread] as number, looksBack);
+  }
+
   // ---- waiting ------------------------------------------------------------------------------------------------------
   /** Reads again and again until `isEnough`; parks as long as the newest value is not. Ends earlier with a limit. */
   poll32(address: number, isEnough: (value: number) => boolean, limitNs: number = Number.POSITIVE_INFINITY): Pending {

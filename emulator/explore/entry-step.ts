@@ -16,6 +16,7 @@ export function stepEntry(run: StepContext, at: number): void {
       flight.remove(at);
       flight.dropLeadingFences(queue);
       state.timeline.land(address, byteLength, low, high);
+      if (state.races !== undefined) state.races.storeLanded(at, queue - k.STORE_BUFFER, address, byteLength);
       // Coherence: whoever wrote a version never reads an older one.
       if (state.model === k.RELAXED)
         state.floors.note(queue - k.STORE_BUFFER, address, byteLength, state.timeline.tick);
@@ -23,13 +24,14 @@ export function stepEntry(run: StepContext, at: number): void {
     case k.BUFFERED_IO:
       flight.remove(at);
       flight.dropLeadingFences(queue);
-      state.postWrite(state.deviceAt(address), k.POSTED_WRITE, address, byteLength, low, high);
+      passOn(state, at, address, byteLength, low, high);
       return;
     case k.COMBINED_WRITE:
       evictLine(state, at);
       return;
     case k.POSTED_WRITE:
       flight.remove(at);
+      if (state.races !== undefined) state.races.order.writeArrived(at, queue - k.DOWN);
       deliverWrite(state, queue - k.DOWN, address, byteLength, low, high);
       return;
     case k.READ_REQUEST:
@@ -39,13 +41,16 @@ export function stepEntry(run: StepContext, at: number): void {
       const hasPayload = flight.context[at] === HAS_PAYLOAD;
       flight.remove(at);
       if (state.hooks[queue - k.UP]?.mayLand?.(address, byteLength) === false) return;
+      const { tick } = state.timeline;
       if (hasPayload) state.landPayload(address, low, byteLength);
       else state.timeline.land(address, byteLength, low, high);
+      if (state.races !== undefined) state.races.dmaLanded(at, queue - k.UP, address, byteLength, tick);
       return;
     }
     case k.MESSAGE_LANDING: {
       const hook = state.hooks[queue - k.UP];
       flight.remove(at);
+      if (state.races !== undefined) state.races.order.messageLanded(at, address);
       if (hook?.onMessage === undefined) state.arrive(address);
       else hook.onMessage(low);
       return;
@@ -53,6 +58,7 @@ export function stepEntry(run: StepContext, at: number): void {
     case k.LINE_LANDING: {
       const hook = state.hooks[queue - k.UP];
       flight.remove(at);
+      if (state.races !== undefined && low !== 0) state.races.order.messageLanded(at, address);
       if (hook?.onLine === undefined) state.setLine(address, low !== 0);
       else hook.onLine(low !== 0);
       return;
@@ -95,8 +101,21 @@ function evictLine(state: ExplorerState, at: number): void {
     const low = flight.low[other] as number;
     const high = flight.high[other] as number;
     flight.remove(other);
-    state.postWrite(state.deviceAt(address), k.POSTED_WRITE, address, byteLength, low, high);
+    passOn(state, other, address, byteLength, low, high);
   }
+}
+
+/** A write leaves a buffer of its CPU for its device. */
+function passOn(
+  state: ExplorerState,
+  from: number,
+  address: number,
+  byteLength: number,
+  low: number,
+  high: number,
+): void {
+  const to = state.postWrite(state.deviceAt(address), k.POSTED_WRITE, address, byteLength, low, high);
+  if (state.races !== undefined) state.races.order.moved(from, to);
 }
 
 function deliverWrite(
@@ -144,6 +163,7 @@ function complete(run: StepContext, at: number): void {
   flight.remove(at);
   state.status[thread] = k.READY;
   const kind = state.kind[thread];
+  if (state.races !== undefined) state.races.completed(at, thread);
   if (kind !== k.MMIO_READ_RELAXED) state.floors.raise(state.cpuOf[thread] as number, state.timeline.tick);
   // A poll that was answered too early reads again when the register changes.
   if (kind === k.MMIO_POLL && state.predicates[thread]?.(low) !== true && state.timedOut[thread] === 0) return;
@@ -162,9 +182,11 @@ function answerFetch(run: StepContext, at: number): void {
     const byteLength = flight.byteLength[at] as number;
     const tag = flight.low[at] as number;
     flight.remove(at);
+    if (state.races !== undefined) state.races.fetched(at, device, address, byteLength);
     state.hooks[device]?.onDmaRead?.(tag, context, address, byteLength);
     return;
   }
+  if (state.races !== undefined) state.races.fetched(at, device, address, 4);
   timeline.load(address, 4, 0);
   state.fetched[thread * 4 + context] = timeline.low;
   flight.remove(at);

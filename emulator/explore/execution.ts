@@ -207,6 +207,7 @@ export class Execution implements AccessPort {
     state.handlerOn[cpu] = thread;
     // A handler is not executed before its interrupt is taken.
     state.floors.raise(cpu, state.timeline.tick);
+    state.races?.handlerStarted(thread, vector);
     this.recorder.current = thread;
     const plain = this.machine.threads[thread]?.plain;
     if (plain === undefined) {
@@ -314,6 +315,7 @@ export class Execution implements AccessPort {
       return;
     }
     state.status[thread] = k.DORMANT;
+    state.races?.handlerEnded(thread);
     const cpu = state.cpuOf[thread] as number;
     state.handlerOn[cpu] = -1;
     // Whoever it interrupted may wait for what it has left in a variable.

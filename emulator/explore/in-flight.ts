@@ -167,10 +167,15 @@ export class InFlight {
 
   /** True when a store buffer holds a posted write. */
   hasIo(queue: number): boolean {
+    return this.hasOf(BUFFERED_IO, queue);
+  }
+
+  /** True when a queue holds something of a kind. */
+  hasOf(kind: number, queue: number): boolean {
     if (this.queued[queue] === 0) return false;
     for (let index = 0; index < this.count; index++) {
       const at = this.order[index] as number;
-      if (this.queue[at] === queue && this.kind[at] === BUFFERED_IO) return true;
+      if (this.queue[at] === queue && this.kind[at] === kind) return true;
     }
     return false;
   }

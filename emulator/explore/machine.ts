@@ -1,8 +1,10 @@
 import { Cpu } from "./cpu.ts";
 import { Device } from "./device.ts";
+import type { DeviceHook } from "./device-hook.ts";
 import { CPU_LIMIT, DEVICE_LIMIT, THREAD_LIMIT, VECTOR_LIMIT } from "./kinds.ts";
 import type { LinkLatitude, MachineLatitude } from "./latitude.ts";
-import { type Actor, BAR_BYTES, type DeviceHook, ExplorerState, type Steps } from "./state.ts";
+import { RaceDetector } from "./races/race-detector.ts";
+import { type Actor, BAR_BYTES, ExplorerState, type Steps } from "./state.ts";
 
 /** Host memory of a small program; the registers of its devices follow. */
 const HOST_BYTES = 1024;
@@ -45,6 +47,7 @@ export class Machine {
   /** By vector: the CPU that handles it, while it has a handler. */
   readonly cpuOfVector: CpuName[] = [];
   readonly #initial: { readonly address: number; readonly byteLength: number; readonly value: number }[] = [];
+  readonly #racy: number[] = [];
   readonly #resets: (() => void)[] = [];
   readonly #checks: (() => void)[] = [];
   #hostBytes = 0;
@@ -171,6 +174,21 @@ export class Machine {
   /** The same for the link of one device. */
   allowLink(device: { readonly index: number }, latitude: LinkLatitude): void {
     this.state.latitude.ofLink(device.index, latitude);
+  }
+
+  /** From the next run on, data races on host memory are looked for. */
+  detectRaces(): RaceDetector {
+    const { state } = this;
+    if (state.races !== undefined) return state.races;
+    state.races = new RaceDetector(state);
+    for (const address of this.#racy) state.races.checks.allowAt(address, 4);
+    return state.races;
+  }
+
+  /** Races on this word are meant: it is what the program is about, or it is looked at twice. Say why. */
+  mayRace(address: number, _reason: string): void {
+    this.#racy.push(address);
+    this.state.races?.checks.allowAt(address, 4);
   }
 
   /** An interrupt vector. */

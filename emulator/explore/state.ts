@@ -1,3 +1,4 @@
+import type { DeviceHook } from "./device-hook.ts";
 import { InFlight } from "./in-flight.ts";
 import {
   CPU_LIMIT,
@@ -19,6 +20,7 @@ import {
   VECTOR_LIMIT,
 } from "./kinds.ts";
 import { Latitude } from "./latitude.ts";
+import type { RaceDetector } from "./races/race-detector.ts";
 import { ReadFloors } from "./read-floors.ts";
 import { Timeline } from "./timeline.ts";
 
@@ -43,35 +45,13 @@ export interface Steps {
   next(answer: number): { readonly done?: boolean | undefined };
 }
 
-/** A device that reacts to what arrives. Without one, registers are plain memory. */
-export interface DeviceHook {
-  /** A DMA write of the device is about to land. False when it hits nothing any more; the hook has said so. */
-  mayLand?(address: number, byteLength: number): boolean;
-  /** A posted write arrives. `offset` counts from the start of the device's registers. */
-  onWrite?(offset: number, byteLength: number, low: number, high: number): void;
-  /** A read arrives; returns the low word. */
-  onRead?(offset: number, byteLength: number, sent: number): number;
-  /** High word of the last 8-byte read. */
-  readHigh?: number;
-  /** A DMA read that {@link ExplorerState.requestRead} asked for is answered: the bytes are in memory at `address`. */
-  onDmaRead?(tag: number, context: number, address: number, byteLength: number): void;
-  /** What {@link ExplorerState.schedule} asked for: a timer, a frame. */
-  onEvent?(tag: number, context: number): void;
-  /** A message of the device reaches the interrupt controller. Without it, the vector arrives that the message names. */
-  onMessage?(data: number): void;
-  /** A line that travels in order changes. Without it, the vector is set that the device names. */
-  onLine?(asserted: boolean): void;
-  /** Before each run. */
-  onReset?(): void;
-}
+/** A CPU may be kept from its work for so long at a time, not for ever: an event that is further away does not overtake it. */
+const PROMPT_REACH_NS = 1_000_000;
 
 /**
  * Everything that one explored run changes, in arrays that are set back and never made anew: what a thread wants next,
  * what is on its way, memory, interrupts, time. It decides nothing; the steps in thread-step.ts and entry-step.ts do.
  */
-/** A CPU may be kept from its work for so long at a time, not for ever: an event that is further away does not overtake it. */
-const PROMPT_REACH_NS = 1_000_000;
-
 export class ExplorerState {
   readonly timeline: Timeline;
   readonly flight: InFlight = new InFlight();
@@ -81,6 +61,8 @@ export class ExplorerState {
   honoursRelaxedOrdering: (device: number, ordinal: number) => boolean = () => true;
   /** Whether an event of a device comes while the CPUs, which could go on, have not: they are slow. */
   comesPromptly: (device: number, ordinal: number) => boolean = () => false;
+  /** Who looks for data races; nobody does when undefined. */
+  races: RaceDetector | undefined;
   /** SC, TSO or RELAXED. */
   model = 0;
   nowNs = 0;
@@ -162,6 +144,7 @@ export class ExplorerState {
     this.flight.reset();
     this.floors.reset();
     this.latitude.reset();
+    this.races?.reset();
     this.nowNs = 0;
     this.sleepCount = 0;
     this.#payloadEnd = 0;
@@ -208,13 +191,16 @@ export class ExplorerState {
 
   /** Appends to what goes up from a device: DMA writes, messages, completions. */
   postUp(device: number, kind: number, address: number, byteLength: number, low: number, high: number): number {
-    return this.flight.put(kind, UP + device, address, byteLength, low, high);
+    const at = this.flight.put(kind, UP + device, address, byteLength, low, high);
+    if (this.races !== undefined) this.races.sentUp(device, at);
+    return at;
   }
 
   /** A device asks for host memory; {@link DeviceHook.onDmaRead} brings it in a later step. Reads have no order among each other. */
   requestRead(device: number, address: number, byteLength: number, tag: number, context: number): void {
     const at = this.flight.put(DMA_FETCH, FETCHES + device, address, byteLength, tag, 0);
     this.flight.context[at] = context;
+    if (this.races !== undefined) this.races.asked(device, at);
   }
 
   /** A device writes host memory: the bytes are taken at once, and land together in a later step. */
@@ -258,12 +244,15 @@ export class ExplorerState {
   relaxOrder(device: number, at: number): void {
     const mayPass = this.honoursRelaxedOrdering(device, this.flight.ordinal[at] as number);
     this.flight.detail[at] = mayPass ? 1 : 0;
+    if (mayPass && this.races !== undefined) this.races.mayPass(at, device);
   }
 
   /** A device changes its line: at once, or behind its DMA writes. */
   changeLine(device: number, vector: number, isUp: boolean): void {
-    if (this.latitude.intxOvertakesDma[device] === 1) this.setLine(vector, isUp);
-    else this.postUp(device, LINE_LANDING, vector, 4, isUp ? 1 : 0, 0);
+    if (this.latitude.intxOvertakesDma[device] === 1) {
+      if (isUp && this.races !== undefined) this.races.order.lineRaised(device, vector);
+      this.setLine(vector, isUp);
+    } else this.postUp(device, LINE_LANDING, vector, 4, isUp ? 1 : 0, 0);
   }
 
   /** The payload of a DMA write lands: 8 bytes at a time, so that a load may still be offered what was there before. */

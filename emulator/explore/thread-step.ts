@@ -1,3 +1,4 @@
+import { futexNotify, futexWait } from "./futex-step.ts";
 import * as k from "./kinds.ts";
 import type { ExplorerState } from "./state.ts";
 
@@ -16,6 +17,7 @@ export interface StepContext {
 export function stepThread(run: StepContext, thread: number): void {
   const { state } = run;
   const cpu = state.cpuOf[thread] as number;
+  if (state.races !== undefined) state.races.operation(thread);
   switch (state.kind[thread]) {
     case k.LOAD:
     case k.LOAD_ACQUIRE:
@@ -73,7 +75,7 @@ export function stepThread(run: StepContext, thread: number): void {
       mmioRead(run, thread);
       return;
     case k.WC_WRITE:
-      put(state, thread, k.COMBINED_WRITE, k.COMBINING + cpu);
+      mmioSent(state, thread, put(state, thread, k.COMBINED_WRITE, k.COMBINING + cpu));
       run.resume(thread, 0);
       return;
     case k.FUTEX_WAIT:
@@ -89,6 +91,7 @@ export function stepThread(run: StepContext, thread: number): void {
     case k.IRQ_RESTORE: {
       const before = state.irqHeld[cpu] as number;
       state.irqHeld[cpu] = state.kind[thread] === k.IRQ_SAVE ? 1 : (state.operand[thread] as number);
+      if (state.irqHeld[cpu] === 0) state.races?.irqRestored(cpu);
       run.resume(thread, before);
       return;
     }
@@ -108,14 +111,18 @@ export function stepThread(run: StepContext, thread: number): void {
     case k.DMA_WRITE: {
       const device = state.deviceOf[thread] as number;
       const at = put(state, thread, k.DMA_LANDING, k.UP + device);
+      if (state.races !== undefined) state.races.sentUp(device, at);
       if (state.operand[thread] === 1) state.relaxOrder(device, at);
       run.resume(thread, 0);
       return;
     }
-    case k.MESSAGE:
-      put(state, thread, k.MESSAGE_LANDING, k.UP + (state.deviceOf[thread] as number));
+    case k.MESSAGE: {
+      const device = state.deviceOf[thread] as number;
+      const at = put(state, thread, k.MESSAGE_LANDING, k.UP + device);
+      if (state.races !== undefined) state.races.sentUp(device, at);
       run.resume(thread, 0);
       return;
+    }
     case k.LINE:
       state.changeLine(state.deviceOf[thread] as number, state.address[thread] as number, state.low[thread] !== 0);
       run.resume(thread, 0);
@@ -149,6 +156,7 @@ function load(run: StepContext, thread: number, cpu: number): void {
     // Forwarded: the CPU's own store is as new as it gets.
     state.watch(thread, address, byteLength, timeline.tick);
     noteBeside(state, thread, cpu, address, byteLength);
+    if (state.races !== undefined) state.races.load(thread, address, byteLength, -1, false);
   } else {
     let version = 0;
     if (state.model === k.RELAXED) {
@@ -156,6 +164,7 @@ function load(run: StepContext, thread: number, cpu: number): void {
       if (older > 0) version = run.chooseVersion(thread, older + 1);
     }
     const tick = noteVersion(state, thread, cpu, address, byteLength, version);
+    if (state.races !== undefined) state.races.load(thread, address, byteLength, version === 0 ? -1 : tick, false);
     // What follows is as new as what this load has seen. Loads before it are not made to wait, as dmaRmb would.
     if (state.kind[thread] === k.LOAD_ACQUIRE) state.floors.raise(cpu, tick);
   }
@@ -215,9 +224,11 @@ function poll(run: StepContext, thread: number, cpu: number): void {
       }
       if (satisfying > 0) version = run.chooseVersion(thread, satisfying + 1);
     }
-    noteVersion(state, thread, cpu, address, byteLength, version);
+    const tick = noteVersion(state, thread, cpu, address, byteLength, version);
+    if (state.races !== undefined) state.races.load(thread, address, byteLength, version === 0 ? -1 : tick, true);
   } else {
     noteBeside(state, thread, cpu, address, byteLength);
+    if (state.races !== undefined) state.races.load(thread, address, byteLength, -1, true);
   }
   const { low, high } = timeline;
   state.answerHigh[thread] = high;
@@ -238,9 +249,12 @@ function store(run: StepContext, thread: number, cpu: number, before: number, an
       state.low[thread] as number,
       state.high[thread] as number,
     );
+    if (state.races !== undefined)
+      state.races.storeNow(thread, state.address[thread] as number, state.byteLength[thread] as number);
   } else {
     if (before !== 0) fence(state, cpu, before);
-    put(state, thread, k.BUFFERED_STORE, k.STORE_BUFFER + cpu);
+    const at = put(state, thread, k.BUFFERED_STORE, k.STORE_BUFFER + cpu);
+    if (state.races !== undefined) state.races.storeBuffered(thread, at);
   }
   run.resume(thread, answer);
 }
@@ -271,6 +285,11 @@ function atomic(run: StepContext, thread: number, cpu: number): void {
   }
   state.floors.raise(cpu, timeline.tick);
   state.watch(thread, address, byteLength, timeline.tick);
+  if (state.races !== undefined) {
+    const { kind, operand } = state;
+    const isRefused = kind[thread] === k.COMPARE_EXCHANGE && oldLow !== operand[thread];
+    state.races.atomic(thread, address, byteLength, kind[thread] !== k.LOAD_ATOMIC && !isRefused);
+  }
   state.answerHigh[thread] = oldHigh;
   run.resume(thread, oldLow);
 }
@@ -279,12 +298,17 @@ function atomic(run: StepContext, thread: number, cpu: number): void {
 function mmioWrite(run: StepContext, thread: number, cpu: number, isOrdered: boolean): void {
   const { state } = run;
   if (state.model === k.SC) {
-    put(state, thread, k.POSTED_WRITE, k.DOWN + state.deviceAt(state.address[thread] as number));
+    const device = state.deviceAt(state.address[thread] as number);
+    mmioSent(state, thread, put(state, thread, k.POSTED_WRITE, k.DOWN + device));
   } else {
     if (isOrdered) fence(state, cpu, k.FENCE);
-    put(state, thread, k.BUFFERED_IO, k.STORE_BUFFER + cpu);
+    mmioSent(state, thread, put(state, thread, k.BUFFERED_IO, k.STORE_BUFFER + cpu));
   }
   run.resume(thread, 0);
+}
+
+function mmioSent(state: ExplorerState, thread: number, at: number): void {
+  if (state.races !== undefined) state.races.mmioSent(thread, at);
 }
 
 /** The request goes down behind the posted writes; its completion comes up behind the DMA writes. Meanwhile the CPU stalls. */
@@ -298,43 +322,6 @@ function mmioRead(run: StepContext, thread: number): void {
   state.flight.thread[at] = thread;
 }
 
-function futexWait(run: StepContext, thread: number): void {
-  const { state } = run;
-  if (state.status[thread] === k.SLEEPING) {
-    // Its limit is over.
-    state.status[thread] = k.READY;
-    run.resume(thread, 2);
-    return;
-  }
-  state.timeline.load(state.address[thread] as number, 4, 0);
-  state.floors.raise(state.cpuOf[thread] as number, state.timeline.tick);
-  if (state.timeline.low !== state.operand[thread]) {
-    run.resume(thread, 1);
-    return;
-  }
-  state.status[thread] = k.SLEEPING;
-  state.sleepOrder[thread] = state.sleepCount++;
-}
-
-/** Wakes sleepers, first come first served, as Atomics.notify does. */
-function futexNotify(run: StepContext, thread: number): number {
-  const { state } = run;
-  let woken = 0;
-  for (; woken < (state.operand[thread] as number); woken++) {
-    let first = -1;
-    for (let other = 0; other < k.THREAD_LIMIT; other++) {
-      if (state.status[other] !== k.SLEEPING || state.address[other] !== state.address[thread]) continue;
-      if (first < 0 || (state.sleepOrder[other] as number) < (state.sleepOrder[first] as number)) first = other;
-    }
-    if (first < 0) break;
-    // It is woken, and takes its next step when it is chosen: the answer is given now, because nothing can change it.
-    state.status[first] = k.READY;
-    state.timedOut[first] = 0;
-    run.resume(first, 0);
-  }
-  return woken;
-}
-
 function waitInterrupt(run: StepContext, thread: number, cpu: number): void {
   const { state } = run;
   const vector = state.operand[thread] as number;
@@ -343,6 +330,7 @@ function waitInterrupt(run: StepContext, thread: number, cpu: number): void {
   state.timedOut[thread] = hasArrived ? 0 : 1;
   // What follows an interrupt is not executed before it.
   state.floors.raise(cpu, state.timeline.tick);
+  state.races?.interrupted(cpu, hasArrived ? vector : -1);
   run.resume(thread, hasArrived ? 1 : 0);
 }
 
@@ -377,5 +365,6 @@ function fetch(state: ExplorerState, thread: number): void {
     state.flight.thread[at] = thread;
     state.flight.detail[at] = state.operand[thread] === 1 ? -1 : index;
     state.flight.context[at] = index;
+    if (state.races !== undefined) state.races.asked(state.deviceOf[thread] as number, at);
   }
 }

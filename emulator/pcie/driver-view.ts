@@ -33,7 +33,14 @@ export interface Bar {
   readonly mappedOffset: number;
 }
 
-/** Memory that the device may reach. Offsets in bytes from the buffer's start; values unsigned; out of range throws RangeError. */
+/**
+ * Memory that the device may reach. Offsets in bytes from the buffer's start; values unsigned; out of range throws RangeError.
+ *
+ * A plain accessor makes exactly one access, which nobody tears, repeats or invents (READ_ONCE, WRITE_ONCE; volatile in C),
+ * but orders nothing: a flag is looked at by `readAcquire32`, or by a plain read with `dmaRmb` before the next one, and
+ * set by `writeRelease32`, or behind a write barrier. Two accesses that nothing orders, one of them a write, are a data race,
+ * unless both synchronise so, or the driver says by `cpu.beginRacy` why it does no harm.
+ */
 export interface DmaBuffer {
   readonly byteLength: number;
   /** Address for the device, below 2^48. */
@@ -163,6 +170,16 @@ export interface Cpu {
   /** As rmb and wmb, for memory shared with the device (dma_rmb, dma_wmb). */
   dmaRmb(): void;
   dmaWmb(): void;
+  /**
+   * What this CPU reads or writes in DMA memory from here on, up to {@link endRacy}, others may access meanwhile, and it does
+   * no harm for this reason: no data race is reported in which it takes part (the kernel's data_race()). It is no barrier.
+   */
+  beginRacy(reason: string): void;
+  /**
+   * `looksBack`: what was read is believed only after a second look, at a sequence or a generation. That one must be behind a
+   * read barrier; if it is not, that is reported as the data race that it is.
+   */
+  endRacy(looksBack: boolean): void;
   /** Holds handlers back; returns whether they were held already. */
   irqSave(): boolean;
   irqRestore(wereHeld: boolean): void;

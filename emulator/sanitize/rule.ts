@@ -51,6 +51,11 @@ export function silencedRules(options: SanitizeOptions | undefined): ReadonlySet
   return new Set(Object.keys(options).filter((name) => options[name] === false));
 }
 
+/** Whether data races are looked for where nothing else is said. */
+export function mindsRaces(options: SanitizeOptions | undefined): boolean {
+  return isWatching(options) && !silencedRules(options).has("data-race");
+}
+
 /** Throws RangeError for a rule that nobody has: its name is misspelt, and nothing would be switched off. */
 export function checkRuleNames(options: SanitizeOptions | undefined, known: readonly Rule[]): void {
   if (typeof options !== "object") return;

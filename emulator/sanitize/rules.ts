@@ -141,6 +141,12 @@ const MEMORY: readonly Rule[] = [
         "The driver gets what was there before, or half a frame.",
         "Look for the completion first.",
       ],
+      // Where it is looked for: in searches, and in folded runs that ask for it.
+      "data-race": [
+        "Accesses DMA memory while another CPU, a handler or the card does, one of them writing, and nothing orders the two.",
+        "Either may come first; on a machine that reorders, also where the program seems to say which.",
+        "Put the barrier, the lock or the look at the completion between them that the message names.",
+      ],
       "completion-not-checked": [
         "Uses a buffer or descriptor again without having looked whether the card is done.",
         "Works while the card is quick; corrupts data when it is not.",

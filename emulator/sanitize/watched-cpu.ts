@@ -44,6 +44,14 @@ export class WatchedCpu implements Cpu {
     this.inner.dmaWmb();
   }
 
+  beginRacy(reason: string): void {
+    this.inner.beginRacy(reason);
+  }
+
+  endRacy(looksBack: boolean): void {
+    this.inner.endRacy(looksBack);
+  }
+
   irqSave(): boolean {
     return this.inner.irqSave();
   }

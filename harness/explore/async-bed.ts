@@ -71,5 +71,7 @@ export class AsyncBed implements ExploredBed {
 
   async quiesceAsync(): Promise<void> {
     await this.sleep(QUIESCE_NS);
+    const { machine, plugged } = this.#inner;
+    machine.state.races?.order.settled(plugged.cpu.index);
   }
 }

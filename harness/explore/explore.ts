@@ -3,6 +3,7 @@ import type { MemoryModel } from "../../emulator/explore/kinds.ts";
 import type { LinkLatitude, MachineLatitude } from "../../emulator/explore/latitude.ts";
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
 import { loadDevice, type MachineOptions } from "../../emulator/run/machine.ts";
+import { mindsRaces } from "../../emulator/sanitize/rule.ts";
 import { AsyncSession } from "./async-session.ts";
 import type { DriverSession } from "./driver-session.ts";
 import type { ExploredBed } from "./explored-bed.ts";
@@ -52,6 +53,13 @@ export interface ExploreOptions<Context, Workload> {
    * an async driver never comes round to its event loop, it is stopped in the main thread only, and in Node 24 and later.
    */
   readonly runLimitMs?: number;
+  /**
+   * Whether data races on DMA memory are looked for, which costs a third of the speed: two accesses, one of them a write,
+   * that nothing puts in an order, be it between CPUs, with a card's DMA, or between a task and its handlers. They are found in
+   * the first schedule in which both accesses come, and fail as broken rules do. Default true, unless `machine.sanitize` says no. What is meant is said by
+   * `cpu.beginRacy`; accesses through `buffer.bytes` are not seen.
+   */
+  readonly races?: boolean;
   readonly machine?: MachineOptions;
   /** Where specifications leave a choice, or the world is ruder than they are: limits that are over early, what a link keeps in order. */
   readonly latitude?: MachineLatitude & LinkLatitude;
@@ -121,6 +129,7 @@ export async function explore<Context = undefined, Workload = undefined>(
     session = plain;
   }
   session.execution.mustEnd = mustEnd;
+  if (options.races ?? mindsRaces(machine?.sanitize)) session.plugged.detectRaces();
   for (const worker of session.plugged.furtherCpus.workers) if (worker !== undefined) worker.answerLimitMs = runLimitMs;
   if (options.latitude !== undefined) session.plugged.allow(options.latitude);
   const others = cpus.map((cpu) =>

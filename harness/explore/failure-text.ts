@@ -6,6 +6,7 @@ import type { DriverSession } from "./driver-session.ts";
 import { InterleavingError } from "./explore-errors.ts";
 import { LineNotes } from "./line-notes.ts";
 import { picture } from "./picture.ts";
+import { raceSites } from "./race-text.ts";
 import type { RunLimitError } from "./run-limit.ts";
 import type { Work } from "./work.ts";
 
@@ -38,7 +39,10 @@ export function* failureOf(
   execution.trace.isOn = false;
   execution.trace.lineOf = notes.noteOf;
   const verdict = VERDICT_NAMES[number] ?? "";
-  const reason = number === VIOLATION ? machine.violation : verdictText(verdict, session.stuck);
+  const reason =
+    number === VIOLATION
+      ? `${machine.violation}${raceSites(session, notes.noteOf)}`
+      : verdictText(verdict, session.stuck);
   const strongest = model === "sc" ? "in every memory model" : `in ${model}; not seen to in a stronger model`;
   const first = Math.max(0, execution.trace.count - PICTURE_STEPS);
   const drawn = picture(machine, execution.trace, { first, noteOf: notes.noteOf });

@@ -44,15 +44,18 @@ export function* findPluggedCure(
 
 function* holds(session: DriverSession, trials: CureTrials, barrier: number, site: Site): Work<boolean> {
   const { cpu } = session.plugged;
+  const { races } = session.machine.state;
   let isInserting = false;
   cpu.onAccess = (kind) => {
     if (isInserting || kind !== site.kind || driverLine() !== site.line) return;
     isInserting = true;
+    if (races !== undefined) races.isTrying = true;
     try {
       cpu.access(barrier, 0, 0, 0, 0);
     } finally {
       // The run may end in it.
       isInserting = false;
+      if (races !== undefined) races.isTrying = false;
     }
   };
   try {

@@ -12,6 +12,7 @@ import { findingLine } from "./code-line.ts";
 import type { DriverSession } from "./driver-session.ts";
 import { type ExploredBed, type ExploredWireEnd, QUIESCE_NS } from "./explored-bed.ts";
 import { notPromised } from "./plain-functions.ts";
+import { recordRaces, sceneOf } from "./race-text.ts";
 import { SearchSession } from "./search-session.ts";
 
 /** A driver module that runs on a CPU of its own. */
@@ -145,6 +146,8 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   /** A broken rule fails the run that has ended, and stands beside an assertion that failed, as it is often why. */
   failForBrokenRules(): void {
     const { execution, machine } = this;
+    machine.state.races?.finish();
+    recordRaces(sceneOf(this));
     for (const watch of this.plugged.watches) watch.end();
     const [first] = this.violations;
     if (first === undefined) return;
@@ -200,6 +203,7 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
 
   quiesce(): void {
     this.plugged.cpu.delay(QUIESCE_NS);
+    this.machine.state.races?.order.settled(this.plugged.cpu.index);
   }
 
   get violations(): readonly Finding[] {

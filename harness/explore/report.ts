@@ -3,8 +3,10 @@ import { PREEMPT, Schedule } from "../../emulator/explore/schedule.ts";
 import { VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
 import { findCure } from "./cure.ts";
 import { CureNotSought } from "./cure-trials.ts";
+import { isOfDriver } from "./driver-session.ts";
 import { LineNotes } from "./line-notes.ts";
 import { picture } from "./picture.ts";
+import { raceSites } from "./race-text.ts";
 import type { AnySession } from "./search-session.ts";
 import type { Session } from "./session.ts";
 import { shrink } from "./shrink.ts";
@@ -116,12 +118,13 @@ export function* reportOf(
   const verdict = yield* notes.during(session, () => session.replay(model, schedule));
   execution.trace.isOn = false;
   execution.trace.lineOf = notes.noteOf;
+  const sites = isOfDriver(session) ? raceSites(session, notes.noteOf) : "";
   const { program, sourceHash, strategy, seed, foundAtRun, foundWith, cure, isCureKnown, whyCureUnknown } = origin;
   return {
     program,
     model,
     verdict: VERDICT_NAMES[verdict] ?? "",
-    violation: verdict === VIOLATION ? machine.violation : "",
+    violation: verdict === VIOLATION ? `${machine.violation}${sites}` : "",
     foundAtRun,
     foundWith,
     deviationCount: schedule.count,

@@ -1,4 +1,5 @@
 import { loadDevice } from "../../emulator/run/machine.ts";
+import { mindsRaces } from "../../emulator/sanitize/rule.ts";
 import { AsyncSession } from "./async-session.ts";
 import { type ExplorationModule, isExploration } from "./exploration.ts";
 import { isAsyncExploration } from "./plain-functions.ts";
@@ -56,6 +57,7 @@ export async function loadScenario(place: ScenarioPlace, onBody: (isBody: boolea
   const session = isAsync(place, module)
     ? new AsyncSession(devices, watched, module.machine)
     : new PluggedSession(devices, watched, module.machine);
+  if (mindsRaces(module.machine?.sanitize)) session.plugged.detectRaces();
   return { session, sourceHash: hashOfModule(place.url) };
 }
 

@@ -3,11 +3,14 @@ import { HOLD, PREEMPT, Schedule, STALE } from "../../emulator/explore/schedule.
 import { Portfolio } from "../../emulator/explore/strategies/portfolio.ts";
 import { VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
 import { deriveSeed } from "../../emulator/run/rng.ts";
+import { isDataRace } from "./race-text.ts";
 import type { AnySession } from "./search-session.ts";
 import { settled, type Work } from "./work.ts";
 
 /** Runs made in a stronger model to see whether the program fails there too. */
 const MODEL_RUNS = 2048;
+/** The same for a data race, which is found in nearly every run in which it is one. */
+const MODEL_RUNS_OF_RACE = 64;
 /** Replays that one shrinking may cost. */
 const REPLAY_LIMIT = 4000;
 /** Schedules up to this length are also tried without any two of their deviations. */
@@ -22,12 +25,14 @@ export interface Shrunk {
 
 /** How a run fails. Another failure of the same program is not the one that is made small. */
 class Failure {
+  readonly modelRuns: number;
   readonly #verdict: number;
   readonly #violation: string;
 
   constructor(session: AnySession) {
     this.#verdict = session.execution.verdict;
     this.#violation = violationOf(session);
+    this.modelRuns = isDataRace(this.#violation) ? MODEL_RUNS_OF_RACE : MODEL_RUNS;
   }
 
   /** True when the last run failed so. */
@@ -99,7 +104,7 @@ function* failIn(
   yield* settled(session.replay(model, schedule));
   const strategy = new Portfolio();
   for (let run = 0; !failure.isOf(session); run++) {
-    if (run === MODEL_RUNS) return undefined;
+    if (run === failure.modelRuns) return undefined;
     yield* settled(session.run(strategy, MEMORY_MODELS.indexOf(model), deriveSeed(0, run)));
   }
   const { recorder } = session.execution;

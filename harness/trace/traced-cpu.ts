@@ -44,6 +44,14 @@ export class TracedCpu implements Cpu {
     this.#cpu.dmaWmb();
   }
 
+  beginRacy(reason: string): void {
+    this.#cpu.beginRacy(reason);
+  }
+
+  endRacy(looksBack: boolean): void {
+    this.#cpu.endRacy(looksBack);
+  }
+
   irqSave(): boolean {
     return this.#cpu.irqSave();
   }

@@ -67,6 +67,7 @@ export class ExanicReader {
     // An acquire: no load of the payload may be earlier than this one (volatile in C, on a machine that keeps loads in order).
     let state = this.#memory.readAcquire32(this.#stateAt(this.nextChunk)) | 0;
     if (generationOf(state) !== this.generation) return this.#nothingOrLapped(state);
+    this.#cpu.beginRacy("the card overwrites without asking; what was copied is believed after the look back only");
     for (let size = 0; ; ) {
       const chunk = this.nextChunk;
       const payloadAt = chunk * reg.RX_CHUNK_BYTES;
@@ -81,6 +82,7 @@ export class ExanicReader {
       size += byteLength;
       if (length !== 0) {
         this.timestamp = this.#memory.read32(payloadAt + reg.RX_TIMESTAMP_AT) | 0;
+        this.#cpu.endRacy(true);
         if (!this.stillThere(chunk, generationOf(state))) return this.#lapped();
         this.matchedFilter = (state >>> 16) & 0xff;
         const error = state & 0x0f;
@@ -89,7 +91,9 @@ export class ExanicReader {
       }
       // The frame is still coming in. The card cuts through: its first bytes are here before its last are on the wire.
       state = this.#awaitNext();
-      if (generationOf(state) !== this.generation) return this.#lapped();
+      if (generationOf(state) === this.generation) continue;
+      this.#cpu.endRacy(false);
+      return this.#lapped();
     }
   }
 

@@ -7,6 +7,7 @@ export const controlCorr: RaceProgram = {
   fails: "never",
   build(m) {
     const x = m.word("x");
+    m.mayRace(x, "coherence is asked for, not order");
     m.cpu("writer", function* (cpu) {
       yield cpu.write32(x, 1);
       yield cpu.write32(x, 2);

@@ -7,6 +7,7 @@ export const controlIriw: RaceProgram = {
   fails: "never",
   build(m) {
     const [x, y] = [m.word("x"), m.word("y")];
+    for (const word of [x, y]) m.mayRace(word, "what is asked is in which order the writes are seen");
     m.cpu("x writer", function* (cpu) {
       yield cpu.write32(x, 1);
     });

@@ -7,6 +7,7 @@ export const controlLb: RaceProgram = {
   fails: "never",
   build(m) {
     const [x, y] = [m.word("x"), m.word("y")];
+    for (const word of [x, y]) m.mayRace(word, "what is asked is whether loads are put off");
     m.cpu("P0", function* (cpu) {
       m.outcome[0] = yield cpu.read32(x);
       yield cpu.write32(y, 1);

@@ -7,6 +7,7 @@ export const doubleFetch: RaceProgram = {
   fails: "all",
   build(m, isFixed) {
     const length = m.word("length", 4);
+    m.mayRace(length, "the guest may change it at any time, which the back end has to bear");
     m.cpu("backend", function* (cpu) {
       const checked = yield cpu.read32(length);
       if (checked > 8) return;

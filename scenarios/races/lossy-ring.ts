@@ -33,7 +33,10 @@ export function lossyRing(m: Machine, lookBack: LookBack, readCount: number = 2)
       const seen = yield cpu.poll32(generation(chunk), (value) => value !== expected - 1);
       if (seen !== expected) return;
       yield cpu.dmaRmb();
+      if (lookBack !== "none")
+        cpu.beginRacy("what the card has overwritten meanwhile is thrown away after the look back");
       const copied = yield cpu.read32(payload(chunk));
+      cpu.endRacy(true);
       if (lookBack === "same-chunk" || lookBack === "sentinel") yield cpu.dmaRmb();
       if (lookBack === "same-chunk") {
         if ((yield cpu.read32(generation(chunk))) !== expected) return;

@@ -9,6 +9,7 @@ export const seqlockReader: RaceProgram = {
   build(m, isFixed) {
     const sequence = m.word("sequence");
     const [low, high] = [m.word("low"), m.word("high")];
+    m.mayRace(sequence, "odd while the writer is at it; the reader looks twice");
     m.cpu("writer", function* (cpu) {
       yield cpu.write32(sequence, 1);
       yield cpu.wmb();
@@ -20,8 +21,10 @@ export const seqlockReader: RaceProgram = {
     m.cpu("reader", function* (cpu) {
       const before = yield cpu.read32(sequence);
       yield cpu.rmb();
+      cpu.beginRacy("what is torn is thrown away after the second look");
       const seenLow = yield cpu.read32(low);
       const seenHigh = yield cpu.read32(high);
+      cpu.endRacy(true);
       if (isFixed) yield cpu.rmb();
       const after = yield cpu.read32(sequence);
       m.assert(before !== after || before % 2 === 1 || seenLow === seenHigh, "a torn value passed for a whole one");

@@ -7,6 +7,8 @@ export const twoPlusTwoWrites: RaceProgram = {
   fails: ["relaxed"],
   build(m, isFixed) {
     const [x, y] = [m.word("x"), m.word("y")];
+    for (const word of [x, y])
+      m.mayRace(word, "two writers and no reader: what is asked is which of the writes is last");
     m.cpu("P0", function* (cpu) {
       yield cpu.write32(x, 1);
       if (isFixed) yield cpu.wmb();

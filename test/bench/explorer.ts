@@ -43,6 +43,9 @@ export async function explorerFigures(rounds: number): Promise<ExplorerFigures[]
   for (const isSaved of [false, true]) {
     const what = `ixgbe driver, ${FRAME_COUNT} frames each way${isSaved ? ", set-up restored" : ""}`;
     figures.push(await measure(what, driverSession(device, isSaved), DRIVER_RUNS, rounds));
+    const watched = driverSession(device, isSaved);
+    watched.plugged.detectRaces();
+    figures.push(await measure(`${what}, data races looked for`, watched, DRIVER_RUNS, rounds));
   }
   const taskSession = new AsyncSession(await Promise.all(tasks.devices.map(loadDevice)), tasks);
   figures.push(await measure("async edu driver, two tasks, a turn a wait", taskSession, TASK_RUNS, rounds));

@@ -59,6 +59,7 @@ export const FEED_HANDLER_MUTANTS: readonly Mutant[] = [
     const flag`,
     mistake: "the entry is given back before it was copied",
     wrongIn: ALL,
+    racesIn: ALL,
     workload: "feed-events",
   },
   {
@@ -77,6 +78,7 @@ export const FEED_HANDLER_MUTANTS: readonly Mutant[] = [
     replace: "return this.ring.read32(at + reg.EVENT_FLAG) >>> 31 === this.#phase;",
     mistake: "no barrier between the phase and what it stands for",
     wrongIn: RELAXED_ONLY,
+    racesIn: RELAXED_ONLY,
     workload: "feed-events",
   },
   {

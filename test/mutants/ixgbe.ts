@@ -11,6 +11,7 @@ export const IXGBE_MUTANTS: readonly Mutant[] = [
     replace: "const status = memory.read32(at + reg.RXD_STATUS) | 0;",
     mistake: "no barrier between DD and what it stands for: length and data may be older than DD",
     wrongIn: RELAXED_ONLY,
+    racesIn: RELAXED_ONLY,
     workload: "receive",
   },
   {
@@ -24,6 +25,7 @@ export const IXGBE_MUTANTS: readonly Mutant[] = [
       if ((status & reg.RXD_STAT_DD) === 0) break;`,
     mistake: "the length is read before DD",
     wrongIn: ALL,
+    racesIn: ALL,
     workload: "receive",
   },
   {
@@ -33,6 +35,7 @@ export const IXGBE_MUTANTS: readonly Mutant[] = [
     replace: "this.bar.writeRelaxed32(reg.RDT(this.index), last);",
     mistake: "RDT may overtake the descriptors that it hands over",
     wrongIn: RELAXED_ONLY,
+    racesIn: RELAXED_ONLY,
     workload: "receive",
   },
   {
@@ -51,6 +54,7 @@ export const IXGBE_MUTANTS: readonly Mutant[] = [
     replace: "",
     mistake: "DD of the lap before stays in the descriptor",
     wrongIn: ALL,
+    racesIn: ALL,
     workload: "receive",
   },
   {
@@ -78,6 +82,7 @@ export const IXGBE_MUTANTS: readonly Mutant[] = [
     for (let done = 0; done < count; done++) {`,
     mistake: "RDT is rung before the descriptors are written",
     wrongIn: ALL,
+    racesIn: ALL,
     workload: "receive",
   },
   {
@@ -87,6 +92,7 @@ export const IXGBE_MUTANTS: readonly Mutant[] = [
     replace: "",
     mistake: "the address of the buffer is not written: the write-back has overwritten it",
     wrongIn: ALL,
+    racesIn: ALL,
     workload: "receive",
   },
   {
@@ -101,6 +107,7 @@ export const IXGBE_MUTANTS: readonly Mutant[] = [
       const isLast`,
     mistake: "TDT is rung before the descriptors are written",
     wrongIn: ALL,
+    racesIn: ALL,
     workload: "transmit",
   },
   {
@@ -110,6 +117,7 @@ export const IXGBE_MUTANTS: readonly Mutant[] = [
     replace: "this.bar.writeRelaxed32(reg.TDT(this.index), slot);",
     mistake: "TDT may overtake descriptors and data",
     wrongIn: RELAXED_ONLY,
+    racesIn: RELAXED_ONLY,
     workload: "transmit",
   },
   {

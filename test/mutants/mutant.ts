@@ -18,6 +18,11 @@ export interface Mutant extends Change {
   /** The memory models in which the driver is wrong; for an equivalent one none, and `argument` says why. Written down before any run. */
   readonly wrongIn: readonly MemoryModel[];
   readonly argument?: string;
+  /**
+   * The memory models in which the ordinary run of the workload, without any search, has a data race; none when absent. Of a
+   * driver that is right, no run has one.
+   */
+  readonly racesIn?: readonly MemoryModel[];
   /** What shows it. */
   readonly workload: WorkloadName;
 }

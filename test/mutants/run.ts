@@ -44,6 +44,7 @@ async function checkWhole(): Promise<void> {
   for (const workload of WORKLOADS) {
     if (values.workload !== undefined && values.workload !== workload) continue;
     const session = await sessionFor(workload, WHOLE);
+    session.plugged.detectRaces();
     for (const model of MEMORY_MODELS) {
       const result = session.search(model, wholeRuns, seed);
       const verdict = result.hasFailed ? `FAILS at schedule ${result.runs}: ${session.machine.violation}` : "passes";
@@ -77,8 +78,20 @@ async function judgeIn(mutant: Mutant, model: MemoryModel, drivers: Drivers): Pr
     const shrunk = atOnce(shrink(session, model, failing));
     text += `, ${shrunk.schedule.count} deviations in ${shrunk.model}: ${violation.slice(0, 70)}`;
   } else if (hasFailed) text += `: ${failure}`;
+  if (failure === "") text += raceText();
   const note = hasFailed === isWrong ? (isWrong ? "" : "  (is right here)") : "  NOT AS WRITTEN DOWN";
   console.log(`${mutant.name.padEnd(28)} ${model.padEnd(8)} ${text}${note}`);
+
+  /** Whether the ordinary run has a data race, where one is written down. */
+  function raceText(): string {
+    session.plugged.detectRaces();
+    session.replay(model, new Schedule());
+    const { races } = session.machine.state;
+    const hasRace = races !== undefined && races.races.count > 0;
+    if (hasRace === (mutant.racesIn?.includes(model) === true)) return hasRace ? "; data race in the ordinary run" : "";
+    mistakes++;
+    return hasRace ? "; DATA RACE NOT AS WRITTEN DOWN" : "; NO DATA RACE, NOT AS WRITTEN DOWN";
+  }
 
   /** A mutant may be so wrong that it does not come up. */
   function searchOrSetup(): { runs: number; hasFailed: boolean; failure: string } {

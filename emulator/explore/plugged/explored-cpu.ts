@@ -4,6 +4,7 @@ import type { DriverInterrupt } from "../../driver/interrupt.ts";
 import type { InterruptController } from "../../pcie/interrupt-controller.ts";
 import type { AccessPort } from "../access-port.ts";
 import * as k from "../kinds.ts";
+import { IS_RACY, LOOKS_BACK } from "../tokens/token-page.ts";
 
 /** Who makes the accesses of a CPU, and on which interrupt vector of the explorer it is interrupted. */
 export interface CpuSeat {
@@ -28,6 +29,8 @@ export class ExploredCpu extends DriverCpu {
   onAccess: ((kind: number, address: number) => void) | undefined;
   /** Called first of all: throws for a caller that is no part of the run under way. */
   admit: (() => void) | undefined;
+  /** Where the engine is in another thread, it asks what the driver says about races: IS_RACY or LOOKS_BACK of token-page.ts. */
+  racy = 0;
   /** How often handlers have run in explored runs: an async driver may go on after each, as promises are resolved in them. */
   handlerRuns = 0;
   readonly #seat: CpuSeat;
@@ -137,6 +140,7 @@ export class ExploredCpu extends DriverCpu {
     this.#tookOne = true;
     const { floors, timeline } = this.port.state;
     floors.raise(this.index, timeline.tick);
+    this.port.state.races?.interrupted(this.index, this.vector);
   }
 
   /** Whether {@link noteTaken} was called since the last call: where the engine is in another thread, it asks. */
@@ -192,7 +196,19 @@ export class ExploredCpu extends DriverCpu {
 
   override irqRestore(wereHeld: boolean): void {
     super.irqRestore(wereHeld);
-    if (this.isExploring) this.port.state.irqHeld[this.index] = wereHeld ? 1 : 0;
+    if (!this.isExploring) return;
+    this.port.state.irqHeld[this.index] = wereHeld ? 1 : 0;
+    if (!wereHeld) this.port.state.races?.irqRestored(this.index);
+  }
+
+  override beginRacy(): void {
+    this.racy = IS_RACY;
+    if (this.isExploring) this.port.state.races?.beginRacy(this.index);
+  }
+
+  override endRacy(looksBack: boolean): void {
+    this.racy = looksBack ? LOOKS_BACK : 0;
+    if (this.isExploring) this.port.state.races?.endRacy(this.index, looksBack);
   }
 
   override synchronizeIrq(): void {

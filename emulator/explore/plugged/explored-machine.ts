@@ -1,7 +1,7 @@
 import { VirtualClock } from "../../clock/clock.ts";
 import { DriverInterrupt, type InterruptState } from "../../driver/interrupt.ts";
 import { DriverPciFunction } from "../../driver/pci-function.ts";
-import { Iommu } from "../../memory/iommu.ts";
+import { Iommu, iovaName } from "../../memory/iommu.ts";
 import type { Interrupt, PciFunction } from "../../pcie/driver-view.ts";
 import type { Endpoint } from "../../pcie/endpoint.ts";
 import { NO_REGISTER } from "../../registers/register-map.ts";
@@ -20,10 +20,10 @@ import { type DriverWatch, watchesOf } from "../../sanitize/driver-watch.ts";
 import { isWatching } from "../../sanitize/rule.ts";
 import { watchedFunctions } from "../../sanitize/watched-function.ts";
 import { WatchedInterrupt } from "../../sanitize/watched-interrupt.ts";
+import type { DeviceHook } from "../device-hook.ts";
 import { Execution } from "../execution.ts";
 import type { LinkLatitude, MachineLatitude } from "../latitude.ts";
 import { Machine } from "../machine.ts";
-import type { DeviceHook } from "../state.ts";
 import { AddressSpace, CONFIG_READ, CONFIG_WRITE, DEVICE_SHIFT } from "./address-space.ts";
 import { Awaits } from "./awaits.ts";
 import { Checkpoint } from "./checkpoint.ts";
@@ -142,6 +142,20 @@ export class ExploredMachine {
   allow(latitude: MachineLatitude & LinkLatitude): void {
     this.explorer.allow(latitude);
     for (const device of this.explorer.devices) this.explorer.allowLink(device, latitude);
+  }
+
+  /** From the next run on, data races on host memory are looked for. */
+  detectRaces(): void {
+    this.explorer.detectRaces();
+  }
+
+  /** A byte of host memory as the driver and its device know it: "rx ring 0+0x8 (IOVA 0x1_0001_0008)". */
+  placeOf(address: number): string {
+    for (const { iommu } of this.#machine.tables.functions)
+      for (const { segmentOffset, byteLength, iova } of new Iommu(iommu).mappings())
+        if (address >= segmentOffset && address < segmentOffset + byteLength)
+          return `${this.nameOf(address)} (IOVA ${iovaName(iova + address - segmentOffset)})`;
+    return this.nameOf(address);
   }
 
   /** Directs an interrupt of a driver of this testbed at another CPU. */

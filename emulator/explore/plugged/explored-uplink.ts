@@ -64,8 +64,8 @@ export class ExploredUplink implements Uplink {
     // A write-back lands in pieces of 8 bytes, that with the flag last: so cards build them, and so drivers read them.
     const flagPiece = flagOffset & ~7;
     for (let piece = 0; piece < byteLength; piece += 8)
-      if (piece !== flagPiece) this.#postPiece(address, memory, offset, byteLength, piece);
-    this.#postPiece(address, memory, offset, byteLength, flagPiece);
+      if (piece !== flagPiece) this.#postPiece(address, memory, offset, byteLength, piece, flagOffset);
+    this.#postPiece(address, memory, offset, byteLength, flagPiece, flagOffset);
   }
 
   read(address: number, byteLength: number, tag: number, context: number): void {
@@ -78,8 +78,10 @@ export class ExploredUplink implements Uplink {
 
   line(asserted: boolean): void {
     const state = this.#state;
-    if (state.latitude.intxOvertakesDma[this.#device] === 1) this.#onLine(asserted);
-    else state.postUp(this.#device, k.LINE_LANDING, this.#vectorOf(this.#device), 4, asserted ? 1 : 0, 0);
+    if (state.latitude.intxOvertakesDma[this.#device] === 1) {
+      if (asserted) state.races?.order.lineRaised(this.#device, this.#vectorOf(this.#device));
+      this.#onLine(asserted);
+    } else state.postUp(this.#device, k.LINE_LANDING, this.#vectorOf(this.#device), 4, asserted ? 1 : 0, 0);
   }
 
   timer(): void {
@@ -95,7 +97,14 @@ export class ExploredUplink implements Uplink {
     this.timer();
   }
 
-  #postPiece(address: number, memory: MemoryView, offset: number, byteLength: number, piece: number): void {
+  #postPiece(
+    address: number,
+    memory: MemoryView,
+    offset: number,
+    byteLength: number,
+    piece: number,
+    flagOffset: number,
+  ): void {
     const length = pieceLength(byteLength - piece);
     const { bytes } = memory;
     let low = 0;
@@ -105,6 +114,7 @@ export class ExploredUplink implements Uplink {
       if (byte < 4) low |= value << (8 * byte);
       else high |= value << (8 * (byte - 4));
     }
-    this.#state.postUp(this.#device, k.DMA_LANDING, address + piece, length, low, high);
+    const at = this.#state.postUp(this.#device, k.DMA_LANDING, address + piece, length, low, high);
+    this.#state.races?.hasFlag(at, address + flagOffset);
   }
 }

@@ -39,7 +39,8 @@ export default function wrap(main: DriverMain, data: WorkerDriverData): (cpu: Wo
       (cpu.handlesInterrupts ? HANDLES : 0) |
       (cpu.holdsInterrupts ? HOLDS : 0) |
       (cpu.isBehind() ? IS_BEHIND : 0) |
-      (cpu.tookOne() ? TOOK : 0);
+      (cpu.tookOne() ? TOOK : 0) |
+      cpu.racy;
     // The state is that of the run before.
     cpu.reset();
     cpu.explore();

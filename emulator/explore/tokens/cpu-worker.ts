@@ -275,6 +275,7 @@ export class CpuWorker implements Steps {
     const { vector, thread } = this.#handler;
     const what = this.#page.words[INTERRUPTS] as number;
     const cpu = state.cpuOf[thread] as number;
+    state.races?.heard(cpu, vector, what);
     state.irqHeld[cpu] = (what & HOLDS) === 0 ? 0 : 1;
     if ((what & TOOK) !== 0) state.floors.raise(cpu, state.timeline.tick);
     const isHandled = (what & HANDLES) !== 0;
@@ -312,18 +313,14 @@ export class CpuWorker implements Steps {
     if (this.#worker !== undefined && this.#tryCommand(command)) return;
     this.#giveUp();
     throw new TestbedError(
-      `${this.#name} has made no access for ${this.#limitMs} ms, so its thread was stopped: a loop without an access or relax() never lets anybody else go on`,
+      `${this.#name} has made no access for ${this.answerLimitMs} ms, so its thread was stopped: a loop without an access or relax() never lets anybody else go on`,
     );
   }
 
   #tryCommand(command: number): boolean {
     this.#page.words[COMMAND] = command;
     this.#page.handTo(WORKER);
-    return this.#page.waitFor(ENGINE, limitUnderDebugger(this.#limitMs));
-  }
-
-  get #limitMs(): number {
-    return this.answerLimitMs;
+    return this.#page.waitFor(ENGINE, limitUnderDebugger(this.answerLimitMs));
   }
 
   #takeOutcomes(): void {

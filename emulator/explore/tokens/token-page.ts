@@ -63,6 +63,9 @@ export const HOLDS = 2;
 export const IS_BEHIND = 4;
 /** It has taken one by asking: what it reads from here on is not older. */
 export const TOOK = 8;
+/** What it accesses others may access meanwhile, as the driver says; or it has to look back at what was accessed so. */
+export const IS_RACY = 16;
+export const LOOKS_BACK = 32;
 
 // ---- reports --------------------------------------------------------------------------------------------------------
 /** The module is loaded; no program runs. */

@@ -35,7 +35,8 @@ describe("what comes to no end comes to a verdict", { timeout: SEARCH_LIMIT_MS }
   });
 
   test.each([0, 9, 100])("a loop that waits for a copy, and reads %i other words before it relaxes", async (count) => {
-    const result = await explore(edu(), { setup, runs: 10 }, (bed) => {
+    // The word is polled behind other loads without a barrier, which is not what is asked here.
+    const result = await explore(edu(), { setup, runs: 10, races: false }, (bed) => {
       const { cpu } = bed.pci;
       const buffer = bed.pci.dma.alloc(4 * count + 8);
       const bar = bed.pci.bar(0);
