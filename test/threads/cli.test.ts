@@ -272,6 +272,7 @@ describe("what the documentation says works from a clone, in which nothing is bu
       .replace("session.pcapng.gz", path("whole.pcap.gz"))
       .replace("session.pcap", path(command.includes("--recover") ? "ab.pcap" : "whole.pcap"))
       .replace(/ ab\.pcap/, ` ${path("ab.pcap")}`)
+      .replace(" a.pcap b.pcap", ` ${path("ab.pcap")} ${path("whole.pcap")}`)
       .replace("./my-replay.ts", resolve(import.meta.dirname, "readme-replay.driver.ts"))
       .replace("./my-decoder.ts", resolve(import.meta.dirname, "fixtures/counting.decoder.ts"))
       // What is written stays out of the checkout.
@@ -279,6 +280,25 @@ describe("what the documentation says works from a clone, in which nothing is bu
       .split(" ");
     const { code, stderr } = await watch(spawn(program, words, { cwd: root, stdio: ["ignore", "pipe", "pipe"] })).run;
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  });
+
+  test("what is seen of a run, by the commands of its section, one after the other", { timeout: 60_000 }, async () => {
+    const [, shown = ""] = /## See it\n\n```sh\n([\s\S]*?)```/.exec(readme) ?? [];
+    const lines = shown.split("\n").flatMap((line) => (/^[^#]+/.exec(line) ?? []).map((text) => text.trim()));
+    expect(lines.length).toBeGreaterThan(3);
+    for (const line of lines) {
+      const [program = "", ...words] = line
+        .replace("session.pcap", path("whole.pcap"))
+        .replaceAll(/(run\.html|race\.html|run\.jsonl)/g, (name) => path(`readme-${name}`))
+        .replace("--html", `--html --force --out ${path("readme-regs.html")}`)
+        .replace("--out ", "--force --out ")
+        .replace("--force --force", "--force")
+        .split(" ");
+      const { code, stderr } = await watch(spawn(program, words, { cwd: root, stdio: ["ignore", "pipe", "pipe"] })).run;
+      // A search that finds what it looks for ends with 3.
+      expect([line, code, stderr]).toEqual([line, words.includes("lost-interrupt") ? 3 : 0, expect.any(String)]);
+    }
+    expect(readFileSync(path("readme-race.html"), "utf8")).toContain("race2~lost-interrupt");
   });
 
   test("what a made-up session says at its end, too", async () => {
