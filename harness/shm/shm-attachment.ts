@@ -96,7 +96,8 @@ class ShmDevice implements EventSource {
     this.#control[word.LOOKS] = ((this.#control[word.LOOKS] as number) + 1) | 0;
     if (busy) this.#idlePolls = 0;
     else if (++this.#idlePolls > IDLE_POLLS) this.#sleep();
-    return busy;
+    // Never idle to the thread's loop, which would sleep where no client can wake it: sleeping is done here.
+    return true;
   }
 
   isIdle(): boolean {

@@ -54,7 +54,6 @@ export const IXGBE_MUTANTS: readonly Mutant[] = [
     replace: "",
     mistake: "DD of the lap before stays in the descriptor",
     wrongIn: ALL,
-    racesIn: ALL,
     workload: "receive",
   },
   {

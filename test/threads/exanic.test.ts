@@ -31,15 +31,20 @@ test("every frame of a replay is read by a driver that keeps up, whole", async (
   expect(report.violations).toEqual([]);
 });
 
-// That no damaged frame passes is held by the explorer's tests (test/unit/explore/lapped.test.ts): on threads a reader is
-// hardly ever lapped just while it copies.
+// A generation has eight bits: a reader that is put aside while it copies, for 256 laps and no more, finds the one that it
+// left. So few frames go through so small a ring less often than that. (That no damaged frame passes otherwise is held by the
+// explorer's tests too, test/unit/explore/lapped.test.ts.)
+const FEW_FRAMES = 600;
+
 test("a driver that does not keep up is lapped, passes no damaged frame for good, and knows what it lost", async () => {
   const chunkCount = 16;
   const driverOptions = { checksFcs: true, driver: { chunkCount } };
-  const report = await replay({ target: exanicTarget({ device: { chunkCount }, driverOptions }), file });
+  expect((FEW_FRAMES * Math.ceil(704 / 120)) / chunkCount).toBeLessThan(256);
+  const target = exanicTarget({ device: { chunkCount }, driverOptions });
+  const report = await replay({ target, file, limit: FEW_FRAMES });
   expect(report.balance).toEqual({ holds: true, lostInCard: 0, lostInDriver: 0 });
   expect(thrownAway(report)).toBeGreaterThan(0);
-  expect(report.deliveredCount + thrownAway(report)).toBe(FRAMES);
+  expect(report.deliveredCount + thrownAway(report)).toBe(FEW_FRAMES);
   expect(report.violations).toEqual([]);
 });
 

@@ -40,7 +40,7 @@
 #define SB_VERSION 1u
 #define SB_PAGE_BYTES 4096u
 /* Looks in which a device comes to each of its registers. */
-#define SB_LOOKS 128u
+#define SB_LOOKS 512u
 
 struct sb_control {
   uint32_t magic, version, dma_bytes, dma_base_low, dma_base_high, unused0[11];
@@ -125,6 +125,8 @@ SB_INLINE void sb_function_reset(void) {
     sb_wake();
     usleep(1000);
   }
+  /* A function has 100 ms to finish, and takes no writes until then (PCIe 6.6.2). */
+  usleep(100000);
 }
 
 /* ---- memory ------------------------------------------------------------------------------------------------------- */
