@@ -5,7 +5,6 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PcapWriter } from "../../emulator/wire/capture/write-pcap.ts";
 import { frames } from "../../harness/frames.ts";
-import { writeSession } from "../unit/replay/stream-bench.ts";
 import { type Run, start } from "./command-line.ts";
 
 const fixture = (name: string): string => resolve(import.meta.dirname, `fixtures/replay-${name}.driver.ts`);
@@ -20,7 +19,6 @@ beforeAll(() => {
   const whole = new PcapWriter();
   for (const [index, frame] of frames(50, { maxByteLength: 200 }).entries()) whole.append(1, index * 1000, frame);
   writeFileSync(path("whole.pcap"), whole.bytes);
-  writeSession(path("ab.pcap"), 1, 60, 2);
   writeFileSync(path("cut.pcap"), whole.bytes.subarray(0, whole.bytes.length - 5));
   writeFileSync(path("whole.pcap.gz"), gzipSync(whole.bytes));
   writeFileSync(path("cut.pcap.gz"), gzipSync(whole.bytes).subarray(0, -20));
