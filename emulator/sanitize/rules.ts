@@ -48,6 +48,11 @@ const BUS: readonly Rule[] = ruleTable("violation", {
     "As for dma-outside-map, and only when the card is slow enough.",
     "Stop the card, and wait until it has stopped, before memory is given back.",
   ],
+  "dma-read-refused": [
+    "Answers a read of the card's with an error: a client of vfio-user, of memory that it has mapped itself.",
+    "The card gets Unsupported Request and no data.",
+    "Serve every range that was mapped for the card until it is unmapped.",
+  ],
 });
 
 const REGISTERS: readonly Rule[] = [

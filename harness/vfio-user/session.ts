@@ -20,7 +20,7 @@ export interface MappedMemory {
 }
 
 const CONFIG_BYTES = 4096;
-/** What one reply may leave unread at the client before it is taken for dead. */
+/** Major and minor version, before the capabilities. */
 const NEGOTIATION_BYTES = 4;
 const REGION_HEADER_BYTES = 16;
 
