@@ -2,8 +2,14 @@ import type { DevicePort } from "../../emulator/pcie/device-model.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import { recordWriteInReset } from "./findings.ts";
 import * as reg from "./registers.ts";
-import { AUTO_READ_TIMER, CONFIGURATION_TIMER, RESET_TIMER } from "./timers.ts";
+import { AUTO_READ_TIMER, CONFIGURATION_TIMER, RESET_BITS_TIMER, RESET_TIMER } from "./timers.ts";
 
+/**
+ * How long RST and LRST read 1. The data sheet has drivers wait 1 ms before they look (8.2.3.1.1), and so long the reset
+ * takes; but Intel's own shared code looks after 1 to 10 µs and gives up then, and Intel's specification update has two
+ * resets follow each other after "larger than 1 microsecond". So a bit that reads 0 does not say that the reset is over.
+ */
+const RESET_BITS_NS = 2_000;
 /** From the end of a reset until the EEPROM has been read and the receive DMA is initialized (4.6.3). */
 const AUTO_READ_NS = 50_000;
 /** From then until the firmware has configured the port: 4.6.3 has drivers wait for that too. */
@@ -23,6 +29,7 @@ interface State {
   readonly inReset: boolean;
   readonly disabling: boolean;
   readonly resetBits: number;
+  readonly isSoftwareReset: boolean;
 }
 
 /** What the rest of the card does about a reset and about the bus. */
@@ -37,19 +44,22 @@ export interface ResetOwner {
 
 /**
  * CTRL and STATUS: software reset (4.2.1.7), master disable (5.2.5.3.2), and whether the card may use the bus.
- * A reset takes effect with the write; RST and LRST read 1 until it is over, and the EEPROM is read after that.
+ * A reset takes effect with the write. RST and LRST clear themselves soon, long before it is over: until then writes are
+ * lost. The EEPROM is read after that.
  */
 export class MasterControl {
   /** The card may issue requests: Bus Master Enable is set, CTRL.MASTER_DISABLE is not, and no reset is under way. */
   dmaAllowed = false;
   /** Bus Master Enable is set. What was asked for is still answered without it, but nothing may be written. */
   isBusMaster = false;
-  /** RST or LRST reads 1. */
+  /** A reset is under way: writes are lost. */
   inReset = false;
   owner: ResetOwner | undefined;
   #disabling = false;
-  /** Which of RST and LRST began the reset; neither for a function-level reset. */
+  /** Which of RST and LRST read 1. */
   #resetBits = 0;
+  /** RST or LRST began the reset, and not a function-level reset. */
+  #isSoftwareReset = false;
   readonly #port: DevicePort;
   readonly #registers: RegisterFile;
   readonly #resetNs: number;
@@ -87,29 +97,38 @@ export class MasterControl {
   powerOn(): void {
     this.inReset = false;
     this.#resetBits = 0;
+    this.#isSoftwareReset = false;
     this.#disabling = false;
     this.#finishAutoRead();
     this.refresh();
   }
 
-  /** A function-level reset, or a software reset, has put everything to its defaults: the card needs time to come back. */
-  beginReset(): void {
+  /**
+   * A function-level reset, or a software reset by these bits of CTRL, has put everything to its defaults: the card needs
+   * time to come back.
+   */
+  beginReset(resetBits = 0): void {
     this.inReset = true;
     this.#disabling = false;
-    // The reset has cleared CTRL too; the bits that began it are seen until it is over.
-    this.#registers.set(reg.CTRL, this.#resetBits);
+    this.#isSoftwareReset = resetBits !== 0;
+    // The reset has cleared CTRL too; the bits that began it are seen a while longer.
+    this.#resetBits = resetBits;
+    this.#registers.set(reg.CTRL, resetBits);
     this.refresh();
     this.#registers.set(reg.EEC, this.#registers.get(reg.EEC) & ~AUTO_RD);
     this.#registers.set(reg.RDRXCTL, this.#registers.get(reg.RDRXCTL) & ~DMAIDONE);
     this.#registers.set(reg.EEMNGCTL, this.#registers.get(reg.EEMNGCTL) & ~CFG_DONE);
     this.#port.startTimer(RESET_TIMER, this.#resetNs);
+    if (this.#isSoftwareReset) this.#port.startTimer(RESET_BITS_TIMER, Math.min(RESET_BITS_NS, this.#resetNs));
   }
 
   onTimer(timer: number): void {
-    if (timer === RESET_TIMER) {
-      this.inReset = false;
+    if (timer === RESET_BITS_TIMER) {
       this.#resetBits = 0;
       this.#registers.set(reg.CTRL, 0);
+    } else if (timer === RESET_TIMER) {
+      this.inReset = false;
+      this.#isSoftwareReset = false;
       this.refresh();
       this.#port.startTimer(AUTO_READ_TIMER, AUTO_READ_NS);
     } else if (timer === AUTO_READ_TIMER) {
@@ -122,16 +141,24 @@ export class MasterControl {
 
   snapshot(): unknown {
     const { dmaAllowed, isBusMaster, inReset } = this;
-    return { dmaAllowed, isBusMaster, inReset, disabling: this.#disabling, resetBits: this.#resetBits } satisfies State;
+    return {
+      dmaAllowed,
+      isBusMaster,
+      inReset,
+      disabling: this.#disabling,
+      resetBits: this.#resetBits,
+      isSoftwareReset: this.#isSoftwareReset,
+    } satisfies State;
   }
 
   restore(state: unknown): void {
-    const { dmaAllowed, isBusMaster, inReset, disabling, resetBits } = state as State;
+    const { dmaAllowed, isBusMaster, inReset, disabling, resetBits, isSoftwareReset } = state as State;
     this.dmaAllowed = dmaAllowed;
     this.isBusMaster = isBusMaster;
     this.inReset = inReset;
     this.#disabling = disabling;
     this.#resetBits = resetBits;
+    this.#isSoftwareReset = isSoftwareReset;
   }
 
   #finishAutoRead(): void {
@@ -141,14 +168,17 @@ export class MasterControl {
   }
 
   #writeControl(value: number): void {
-    if ((value & RESET_BITS) !== 0 && !this.inReset) {
+    // A second reset while the first goes on is what Intel advises where DMA does not come to rest (5.2.5.3.2).
+    const isSecond = this.#isSoftwareReset && this.#resetBits === 0;
+    if ((value & RESET_BITS) !== 0 && (!this.inReset || isSecond)) {
       this.owner?.onSoftwareReset((value & LINK_RESET) !== 0);
-      this.#resetBits = value & RESET_BITS;
-      this.beginReset();
+      this.beginReset(value & RESET_BITS);
       return;
     }
     if (this.inReset) {
       this.#registers.set(reg.CTRL, this.#resetBits);
+      // While the bits read 1, a driver that keeps them set says nothing new.
+      if (this.#resetBits === 0) this.recordWriteInReset(reg.CTRL.at(), value);
       return;
     }
     if ((value & MASTER_DISABLE) !== 0) {

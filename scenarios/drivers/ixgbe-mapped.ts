@@ -12,6 +12,7 @@ const BUFFER_BYTES = 2048;
 const CLEAN_BATCH = 32;
 /** The card looks at all of its registers, and enables its queues, in a small part of this; its thread may have to wait for a processor. */
 const BRING_UP_NS = 50_000_000;
+const RESET_NS = 1_000_000;
 /** Polls of one bit before the driver gives up: seconds. */
 const POLL_LIMIT = 2_000_000_000;
 
@@ -112,8 +113,10 @@ export class MappedIxgbeDriver {
   #reset(): void {
     this.#write(reg.EIMC, reg.EIMC_ALL);
     this.#write(reg.CTRL, reg.CTRL_RST | reg.CTRL_LRST);
-    // The driver's own store is what it reads back at first; the card takes the bits away when it is done.
+    // The driver's own store is what it reads back at first; the card takes the bits away when it has looked, and from then
+    // on no register may be touched for 1 ms (8.2.3.1.1).
     this.#waitFor(reg.CTRL, 0, "CTRL.RST", reg.CTRL_RST | reg.CTRL_LRST);
+    this.#pci.cpu.delay(RESET_NS);
     this.#write(reg.EIMC, reg.EIMC_ALL);
     this.#waitFor(reg.EEC, reg.EEC_AUTO_RD, "EEC.AUTO_RD");
     this.#waitFor(reg.RDRXCTL, reg.RDRXCTL_DMAIDONE, "RDRXCTL.DMAIDONE");
