@@ -3,20 +3,32 @@
 import type { DeviceDeclaration } from "../../emulator/pcie/device-model.ts";
 import { DESCRIPTOR_BYTE_LENGTH } from "./descriptors.ts";
 import { DMA_LAYOUTS } from "./dma-layouts.ts";
+import type { ModuleKind } from "./module-image.ts";
 import { QUEUE_COUNT } from "./queues.ts";
 import { BAR0_BYTE_LENGTH, IXGBE_REGISTER_MAP } from "./registers.ts";
 import { IXGBE_RULES } from "./rules.ts";
 import { TIMER_COUNT, VECTOR_COUNT } from "./timers.ts";
 
+const BACKPLANE = 0x10f7;
+
 export interface IxgbeOptions {
   /** 0x10fb: SFP+ (the default). 0x10f7: KX4 backplane, for drivers that would look for an optical module. */
   readonly deviceId?: 0x10fb | 0x10f7;
+  /** What is in the SFP+ cage of a 0x10fb; without a module there is no link. Default "10gbase-sr". */
+  readonly module?: ModuleKind;
   /** Station address in the EEPROM. Default 02:00:00:82:59:90. */
   readonly macAddress?: string;
   /** From power-on, a link reset or AUTOC.RESTART_AN until the link is up, in nanoseconds. Default 2 ms. */
   readonly linkUpNs?: number;
   /** How long a reset loses writes, in nanoseconds. RST and LRST read 1 for 2 µs of it. Default 0.9 ms: drivers wait 1 ms. */
   readonly resetNs?: number;
+}
+
+/** What is in the cage; undefined for a card that has none. Throws RangeError for a module that fits nowhere. */
+export function moduleOf({ deviceId, module }: IxgbeOptions): ModuleKind | undefined {
+  if (deviceId !== BACKPLANE) return module ?? "10gbase-sr";
+  if (module === undefined) return undefined;
+  throw new RangeError(`module "${module}": a card with device id 0x10f7 has a backplane, and no cage to plug it into`);
 }
 
 /** What the card says only because one write came before another. */

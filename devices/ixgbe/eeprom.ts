@@ -1,6 +1,7 @@
 import type { DevicePort } from "../../emulator/pcie/device-model.ts";
 import { fieldOf, placed } from "../../emulator/registers/declare.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
+import { eepromImage } from "./eeprom-image.ts";
 import * as reg from "./registers.ts";
 import { EEPROM_TIMER, MDIO_TIMER } from "./timers.ts";
 
@@ -8,10 +9,6 @@ import { EEPROM_TIMER, MDIO_TIMER } from "./timers.ts";
 const READ_NS = 2_000;
 /** One clause 45 transaction: 64 bits at 2.4 MHz. */
 const MDIO_NS = 27_000;
-
-/** Words 0x00–0x3f sum up to this (data sheet 6.2.4). All others are 0 here, so the last one holds it alone. */
-const CHECKSUM = 0xbaba;
-const CHECKSUM_WORD = 0x3f;
 
 /** Throws RangeError for a text that is no unicast MAC address. */
 export function parseMacAddress(text: string): readonly number[] {
@@ -29,6 +26,7 @@ export class Eeprom {
   readonly #port: DevicePort;
   readonly #registers: RegisterFile;
   readonly #macAddress: readonly number[];
+  readonly #words = eepromImage();
 
   constructor(port: DevicePort, registers: RegisterFile, macAddress: readonly number[]) {
     this.#port = port;
@@ -62,7 +60,7 @@ export class Eeprom {
   #finishRead(): void {
     const { START, DONE, ADDR, DATA } = reg.EERD.fields;
     const value = this.#registers.get(reg.EERD);
-    const word = fieldOf(value, ADDR) === CHECKSUM_WORD ? CHECKSUM : 0;
+    const word = this.#words[fieldOf(value, ADDR)] ?? 0;
     this.#registers.set(reg.EERD, (value & ~(START.mask | DATA.mask)) | DONE.mask | placed(DATA, word));
   }
 

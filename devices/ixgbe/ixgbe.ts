@@ -10,7 +10,7 @@ import { fieldOf } from "../../emulator/registers/declare.ts";
 import { recordRegisterFindings } from "../../emulator/registers/finding-text.ts";
 import { RegisterFile } from "../../emulator/registers/register-file.ts";
 import type { Handover, MemoryOwnership } from "../../emulator/sanitize/ownership.ts";
-import type { IxgbeOptions } from "./declaration.ts";
+import { type IxgbeOptions, moduleOf } from "./declaration.ts";
 import { DESCTYPE_LEGACY } from "./descriptors.ts";
 import { describeFetch, describeWrite } from "./dma-purposes.ts";
 import { Eeprom, parseMacAddress } from "./eeprom.ts";
@@ -41,7 +41,7 @@ import { TransmitWriteBack } from "./transmit-write-back.ts";
 
 export { declaration, type IxgbeOptions } from "./declaration.ts";
 
-/** Throws RangeError for a MAC address that is none. */
+/** Throws RangeError for a MAC address that is none, and for a module in a card without a cage. */
 export function create(port: DevicePort, options: IxgbeOptions = {}): DeviceModel {
   return new Ixgbe(port, options);
 }
@@ -89,7 +89,7 @@ class Ixgbe implements DeviceModel {
     this.#registers = registers;
     const master = new MasterControl(port, registers, resetNs);
     const interrupts = new Interrupts(port, registers);
-    const link = new Link(port, registers, interrupts, linkUpNs);
+    const link = new Link(port, registers, interrupts, linkUpNs, moduleOf(options));
     const filters = new Filters(registers);
     const rss = new Rss(registers);
     const stats = new Statistics(registers);
@@ -258,7 +258,7 @@ class Ixgbe implements DeviceModel {
 
   onReset(kind: ResetKind): void {
     this.#abort();
-    this.#registers.reset();
+    this.#link.resetRegisters();
     this.#clear();
     if (kind === "power-on") this.#master.powerOn();
     else this.#master.beginReset();
@@ -269,7 +269,7 @@ class Ixgbe implements DeviceModel {
   #softwareReset(isLinkReset: boolean): void {
     const linkIsComing = this.#port.isTimerArmed(timers.LINK_TIMER);
     this.#abort();
-    if (isLinkReset) this.#registers.reset();
+    if (isLinkReset) this.#link.resetRegisters();
     else this.#link.resetRegistersAround();
     this.#clear();
     if (isLinkReset || linkIsComing) this.#link.negotiate();

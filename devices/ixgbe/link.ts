@@ -2,6 +2,8 @@ import type { DevicePort } from "../../emulator/pcie/device-model.ts";
 import { fieldOf, placed } from "../../emulator/registers/declare.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import type { Interrupts } from "./interrupts.ts";
+import { ModuleCage } from "./module-cage.ts";
+import type { ModuleKind } from "./module-image.ts";
 import * as reg from "./registers.ts";
 import { LINK_TIMER } from "./timers.ts";
 
@@ -21,6 +23,10 @@ const ANAS = reg.ANLP1.fields.ANAS;
 /** The arbitration state of a negotiation that has ended well. */
 const ANAS_DONE = placed(ANAS, 8);
 
+/** What AUTOC and AUTOC2 get from the EEPROM of a card with an SFP+ cage: 10 GbE, serial, by SFI. */
+const LMS_10G_SERIAL = 3;
+const SERIAL_BY_SFI = 2;
+
 /** Registers of the link, which a device reset (CTRL.RST) leaves as they are. */
 const KEPT_BY_RESET = [reg.AUTOC, reg.AUTOC2, reg.AUTOC3, reg.LINKS, reg.LINKS2, reg.ANLP1] as const;
 
@@ -34,6 +40,7 @@ interface State {
   readonly isUp: boolean;
   readonly speed: number;
   readonly isNegotiated: boolean;
+  readonly cage: Int32Array;
 }
 
 /** AUTOC, LINKS and their neighbours: a link partner that agrees to everything that is offered, some time later (3.7). */
@@ -48,12 +55,23 @@ export class Link {
   readonly #registers: RegisterFile;
   readonly #interrupts: Interrupts;
   readonly #linkUpNs: number;
+  readonly #module: ModuleKind | undefined;
+  readonly #cage: ModuleCage;
 
-  constructor(port: DevicePort, registers: RegisterFile, interrupts: Interrupts, linkUpNs: number) {
+  /** `module` is undefined for a card without an SFP+ cage: it is on a backplane. */
+  constructor(
+    port: DevicePort,
+    registers: RegisterFile,
+    interrupts: Interrupts,
+    linkUpNs: number,
+    module: ModuleKind | undefined,
+  ) {
     this.#port = port;
     this.#registers = registers;
     this.#interrupts = interrupts;
     this.#linkUpNs = linkUpNs;
+    this.#module = module;
+    this.#cage = new ModuleCage(registers, module);
     registers.onWrite(reg.AUTOC, (_index, value) => this.#writeControl(value));
     registers.afterRead(reg.LINKS, () => this.#latchStatus());
     // A bit of the 82598 that drivers for both set; nothing negotiates here.
@@ -69,7 +87,8 @@ export class Link {
     const forced = (control & FLU.mask) !== 0;
     this.#speed = speedOf(control);
     this.#isNegotiated = !forced && BACKPLANE_MODES.includes(fieldOf(control, LMS));
-    if (this.#hasCarrier) this.#port.startTimer(LINK_TIMER, forced ? FORCED_LINK_NS : this.#linkUpNs);
+    if (this.#hasCarrier && this.#module !== "none")
+      this.#port.startTimer(LINK_TIMER, forced ? FORCED_LINK_NS : this.#linkUpNs);
   }
 
   /** The partner at the far end has gone, or is there again: then the link comes up as after a restart. */
@@ -97,27 +116,47 @@ export class Link {
     this.owner?.onLinkUp();
   }
 
+  /** Puts all registers to their defaults, those of the link to what the EEPROM has for the medium. */
+  resetRegisters(): void {
+    const registers = this.#registers;
+    registers.reset();
+    this.#cage.reset();
+    if (this.#module === undefined) return;
+    const { PMA_PMD_1G } = reg.AUTOC.fields;
+    const others = registers.get(reg.AUTOC) & ~(LMS.mask | PMA_PMD_1G.mask);
+    registers.set(reg.AUTOC, others | placed(LMS, LMS_10G_SERIAL));
+    registers.set(reg.AUTOC2, placed(reg.AUTOC2.fields.PMA_PMD_10G_SERIAL, SERIAL_BY_SFI));
+  }
+
   /** Puts all registers to their defaults except those of the link. */
   resetRegistersAround(): void {
     const registers = this.#registers;
     const kept = KEPT_BY_RESET.map((register) => registers.get(register));
     const linkUp = registers.get(reg.STATUS) & reg.STATUS.fields.LINK_UP.mask;
     registers.reset();
+    this.#cage.reset();
     for (const [index, register] of KEPT_BY_RESET.entries()) registers.set(register, kept[index] as number);
     registers.set(reg.STATUS, registers.get(reg.STATUS) | linkUp);
   }
 
   snapshot(): unknown {
     const hasCarrier = this.#hasCarrier;
-    return { hasCarrier, isUp: this.isUp, speed: this.#speed, isNegotiated: this.#isNegotiated } satisfies State;
+    return {
+      hasCarrier,
+      isUp: this.isUp,
+      speed: this.#speed,
+      isNegotiated: this.#isNegotiated,
+      cage: this.#cage.snapshot(),
+    } satisfies State;
   }
 
   restore(state: unknown): void {
-    const { hasCarrier, isUp, speed, isNegotiated } = state as State;
+    const { hasCarrier, isUp, speed, isNegotiated, cage } = state as State;
     this.#hasCarrier = hasCarrier;
     this.isUp = isUp;
     this.#speed = speed;
     this.#isNegotiated = isNegotiated;
+    this.#cage.restore(cage);
   }
 
   #writeControl(value: number): void {

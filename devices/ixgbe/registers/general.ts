@@ -54,11 +54,11 @@ export const CTRL_EXT: FieldedRegister<"PFRSTD" | "NS_DIS" | "RO_DIS" | "EXTENDE
   },
 );
 
-export const ESDP: Register = register("ESDP", {
+export const ESDP: FieldedRegister<"SDP_DATA" | "SDP_IODIR"> = fielded("ESDP", {
   offset: 0x00020,
   access: "rw",
   fields: {
-    SDP_DATA: bits(7, 0, "rw", "Level of SDP7…0."),
+    SDP_DATA: bits(7, 0, "rw", "Level of SDP7…0; a pin that is no output gives what is outside."),
     SDP_IODIR: bits(15, 8, "rw", "1: output."),
     SDP_NATIVE: bits(23, 16, "rw", "1: native function."),
     SDP2_TS_TT1: bit(26),
@@ -69,21 +69,21 @@ export const ESDP: Register = register("ESDP", {
     SDP7_TS_TT0: bit(31),
   },
   modelled: "partly",
-  about: "Extended SDP control (8.2.3.1.4). Stored; nothing is wired to the pins.",
+  about:
+    "Extended SDP control (8.2.3.1.4). SDP2 says whether the SFP+ cage is full; the laser that SDP3 switches off shines on, and nothing is wired to the others.",
 });
 
-export const I2CCTL: Register = register("I2CCTL", {
+export const I2CCTL: FieldedRegister<"CLK_IN" | "CLK_OUT" | "DATA_IN" | "DATA_OUT"> = fielded("I2CCTL", {
   offset: 0x00028,
   access: "rw",
   fields: {
     CLK_IN: bit(0, "ro", "Level of SCL."),
-    CLK_OUT: bit(1),
+    CLK_OUT: bit(1, "rw", "0 pulls SCL low."),
     DATA_IN: bit(2, "ro", "Level of SDA."),
-    DATA_OUT: bit(3),
+    DATA_OUT: bit(3, "rw", "0 pulls SDA low."),
   },
   reset: 0x0000000f,
-  modelled: "not-modelled",
-  about: "I2C control (8.2.3.1.5). The bus is pulled up and nobody answers: there is no optical module to read.",
+  about: "I2C control (8.2.3.1.5): the bus of the SFP+ module, moved edge by edge. The module answers at 0xa0.",
 });
 
 export const LEDCTL: Register = register("LEDCTL", {

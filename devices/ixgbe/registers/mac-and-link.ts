@@ -238,7 +238,9 @@ export const LINKS2: FieldedRegister<"LP_AN"> = fielded("LINKS2", {
   about: "Link status 2 (8.2.3.22.21).",
 });
 
-export const AUTOC2: Register = stored("AUTOC2", 0x042a8, "Auto-negotiation control 2 (8.2.3.22.22). Stored.", {
+export const AUTOC2: FieldedRegister<"PMA_PMD_10G_SERIAL"> = fielded("AUTOC2", {
+  offset: 0x042a8,
+  access: "rw",
   fields: {
     PMA_PMD_10G_SERIAL: bits(17, 16, "rw", "0: KR. 2: SFI."),
     DDPT: bit(18),
@@ -246,6 +248,8 @@ export const AUTOC2: Register = stored("AUTOC2", 0x042a8, "Auto-negotiation cont
     LINK_DISABLE: bit(29, "rw", "Reserved; drivers clear it together with its neighbours."),
     PDD: bit(30),
   },
+  modelled: "partly",
+  about: "Auto-negotiation control 2 (8.2.3.22.22). Stored.",
 });
 
 export const AUTOC3: Register = stored("AUTOC3", 0x042ac, "Auto-negotiation control 3, not in the data sheet. Stored.");

@@ -301,10 +301,10 @@ test("bus master off: the card waits, and goes on when it is on", () => {
 
 test("EERD and MSCA take their time; a semaphore is taken by reading it", () => {
   const card = Card.running();
-  card.set(reg.EERD, (0x3f << 2) | 1);
+  card.set(reg.EERD, (0x15 << 2) | 1);
   expect(card.get(reg.EERD) & reg.EERD.fields.DONE.mask).toBe(0);
   card.port.advance(10_000);
-  expect(card.get(reg.EERD) >>> 16).toBe(0xbaba);
+  expect(card.get(reg.EERD) >>> 16).toBe(0xfafa);
   expect(card.get(reg.EERD) & 3).toBe(reg.EERD.fields.DONE.mask);
   card.set(reg.MSCA, reg.MSCA.fields.MDICMD.mask | (3 << 26));
   expect(card.get(reg.MSCA) & reg.MSCA.fields.MDICMD.mask).not.toBe(0);
