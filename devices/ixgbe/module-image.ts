@@ -18,7 +18,7 @@ const PASSIVE_CABLE = 0x04;
 const CODING_64B66B = 0x06;
 /** In units of 100 Mb/s. */
 const NOMINAL_RATE = 103;
-/** Drivers take optical modules of other vendors only when they are told to. */
+/** Drivers take optical modules of other vendors only when they are told to. Of a cable they do not ask; its vendor is "not said". */
 const OUI_INTEL: readonly number[] = [0x00, 0x1b, 0x21];
 
 /** The bytes, which the caller owns; all ones, as nobody drives the bus, for an empty cage. */
@@ -35,7 +35,7 @@ export function moduleImage(kind: ModuleKind): Uint8Array {
   if (isOptical) image[19] = 30;
   else image[18] = 3;
   setText(image, 20, 16, "softbar");
-  image.set(OUI_INTEL, 37);
+  if (isOptical) image.set(OUI_INTEL, 37);
   setText(image, 40, 16, isOptical ? "SFP-10G-SR" : "SFP-10G-DA");
   setText(image, 56, 4, "1");
   // The wavelength, 850 nm.

@@ -23,7 +23,8 @@ export class MappedBuffer implements DmaBuffer {
   #accessibleBytes: number;
   readonly #label: string;
   readonly #findings: FindingRecorder | undefined;
-  #release: (() => void) | undefined;
+  readonly #release: () => void;
+  #isFreed = false;
 
   /** `offset` is a multiple of 4. `release` unmaps and gives the memory back. `findings`: who is told of what comes after. */
   constructor(
@@ -51,7 +52,7 @@ export class MappedBuffer implements DmaBuffer {
   }
 
   get isFreed(): boolean {
-    return this.#release === undefined;
+    return this.#isFreed;
   }
 
   read8(offset: number): number {
@@ -154,19 +155,31 @@ export class MappedBuffer implements DmaBuffer {
   }
 
   free(): void {
-    if (this.#release === undefined) {
+    if (this.#isFreed) {
       this.#findings?.record("violation", "double-free", this.#label, () => {
         return `${this.#label} was freed twice. A kernel's allocator is corrupted by that, and whoever has got the memory since loses it. One owner frees a buffer, once.`;
       });
       throw new Error(`${this.#label} was freed twice`);
     }
     this.#release();
-    this.#release = undefined;
+    this.#isFreed = true;
     this.#bytes = this.bytes.subarray(0, 0);
     this.#halves = this.#halves.subarray(0, 0);
     this.#words = this.#words.subarray(0, 0);
     this.#signedWords = this.#signedWords.subarray(0, 0);
     this.#accessibleBytes = 0;
+  }
+
+  /** Takes back that it was freed: for whoever has set back the memory and its mapping to what they were before. */
+  revive(): void {
+    if (!this.#isFreed) return;
+    const { buffer, byteOffset, byteLength } = this.bytes;
+    this.#isFreed = false;
+    this.#bytes = this.bytes;
+    this.#halves = new Uint16Array(buffer, byteOffset, byteLength >>> 1);
+    this.#words = new Uint32Array(buffer, byteOffset, byteLength >>> 2);
+    this.#signedWords = new Int32Array(buffer, byteOffset, byteLength >>> 2);
+    this.#accessibleBytes = byteLength;
   }
 
   #place(offset: number): string {

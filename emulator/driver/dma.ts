@@ -20,6 +20,8 @@ export class DriverDma implements Dma {
   readonly #link: CpuLink;
   readonly #isIdentity: boolean;
   readonly #findings: FindingRecorder | undefined;
+  /** Allocated, and not given back. */
+  readonly #buffers = new Set<MappedBuffer>();
 
   /** `isIdentity`: the address for the device is the offset in the arena, which a driver reaches by instructions of its own. */
   constructor(
@@ -40,6 +42,20 @@ export class DriverDma implements Dma {
 
   get mappingCount(): number {
     return this.#iommu.mappingCount;
+  }
+
+  /** The buffers that are there; {@link restore} brings back those of them that were freed since. */
+  save(): readonly MappedBuffer[] {
+    return [...this.#buffers];
+  }
+
+  /** For whoever has set back memory and mappings. */
+  restore(buffers: readonly MappedBuffer[]): void {
+    this.#buffers.clear();
+    for (const buffer of buffers) {
+      buffer.revive();
+      this.#buffers.add(buffer);
+    }
   }
 
   alloc(byteLength: number, options: DmaAllocOptions = {}): DmaBuffer {
@@ -108,9 +124,12 @@ export class DriverDma implements Dma {
     const release = (): void => {
       this.#iommu.unmap(iova);
       giveBack();
+      this.#buffers.delete(mapped);
     };
     const label = options.label ?? "DMA buffer";
-    return new MappedBuffer(buffer, offset, byteLength, iova, label, release, this.#findings);
+    const mapped = new MappedBuffer(buffer, offset, byteLength, iova, label, release, this.#findings);
+    this.#buffers.add(mapped);
+    return mapped;
   }
 }
 

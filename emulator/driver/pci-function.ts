@@ -18,7 +18,7 @@ import {
 import { findCapability } from "../pcie/capability-walk.ts";
 import { COMMAND, COMMAND_BUS_MASTER, COMMAND_INTX_DISABLE, COMMAND_MEMORY_SPACE } from "../pcie/config-header.ts";
 import type { MsixDeclaration } from "../pcie/config-space.ts";
-import type { Bar, Config, Dma, Interrupt, InterruptKind, PciFunction } from "../pcie/driver-view.ts";
+import type { Bar, Config, Interrupt, InterruptKind, PciFunction } from "../pcie/driver-view.ts";
 import { InterruptController, MSI_WINDOW } from "../pcie/interrupt-controller.ts";
 import type { FindingRecorder } from "../registers/finding-text.ts";
 import type { FunctionTables, MachineTables } from "../run/machine.ts";
@@ -26,14 +26,21 @@ import { DriverBar } from "./bar.ts";
 import { DriverCpu } from "./cpu.ts";
 import type { CpuLink } from "./cpu-link.ts";
 import { DriverDma } from "./dma.ts";
+import type { MappedBuffer } from "./dma-buffer.ts";
 import { DriverInterrupt, type InterruptState } from "./interrupt.ts";
+
+/** See {@link DriverPciFunction.save}. */
+export interface DriverFunctionState {
+  readonly interrupts: readonly InterruptState[];
+  readonly buffers: readonly MappedBuffer[];
+}
 
 /** What one CPU holds of one PCI function: the same class over every link. */
 export class DriverPciFunction implements PciFunction {
   readonly name: string;
   readonly cpu: DriverCpu;
   readonly config: Config;
-  readonly dma: Dma;
+  readonly dma: DriverDma;
   readonly #link: CpuLink;
   readonly #tables: FunctionTables;
   readonly #controller: InterruptController;
@@ -76,16 +83,18 @@ export class DriverPciFunction implements PciFunction {
     this.#bars = bars;
   }
 
-  /** What was taken of each interrupt; {@link restore} goes back to it. */
-  save(): InterruptState[] {
-    return this.#interrupts.map((interrupt) => interrupt.save());
+  /** What was taken of each interrupt, and which buffers there are; {@link restore} goes back to it. */
+  save(): DriverFunctionState {
+    return { interrupts: this.#interrupts.map((interrupt) => interrupt.save()), buffers: this.dma.save() };
   }
 
-  restore(states: readonly InterruptState[]): void {
+  /** After the machine has been set back. */
+  restore({ interrupts, buffers }: DriverFunctionState): void {
     for (const [index, interrupt] of this.#interrupts.entries()) {
-      const state = states[index];
+      const state = interrupts[index];
       if (state !== undefined) interrupt.restore(state);
     }
+    this.dma.restore(buffers);
   }
 
   bar(index: number): Bar {

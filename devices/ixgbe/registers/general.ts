@@ -68,6 +68,7 @@ export const ESDP: FieldedRegister<"SDP_DATA" | "SDP_IODIR"> = fielded("ESDP", {
     SDP6_TS_TT1: bit(30),
     SDP7_TS_TT0: bit(31),
   },
+  owner: "both",
   modelled: "partly",
   about:
     "Extended SDP control (8.2.3.1.4). SDP2 says whether the SFP+ cage is full; the laser that SDP3 switches off shines on, and nothing is wired to the others.",
@@ -83,6 +84,7 @@ export const I2CCTL: FieldedRegister<"CLK_IN" | "CLK_OUT" | "DATA_IN" | "DATA_OU
     DATA_OUT: bit(3, "rw", "0 pulls SDA low."),
   },
   reset: 0x0000000f,
+  owner: "both",
   about: "I2C control (8.2.3.1.5): the bus of the SFP+ module, moved edge by edge. The module answers at 0xa0.",
 });
 

@@ -1,6 +1,6 @@
 import { VirtualClock } from "../../clock/clock.ts";
-import { DriverInterrupt, type InterruptState } from "../../driver/interrupt.ts";
-import { DriverPciFunction } from "../../driver/pci-function.ts";
+import { DriverInterrupt } from "../../driver/interrupt.ts";
+import { type DriverFunctionState, DriverPciFunction } from "../../driver/pci-function.ts";
 import { Iommu, iovaName } from "../../memory/iommu.ts";
 import type { Interrupt, PciFunction } from "../../pcie/driver-view.ts";
 import type { Endpoint } from "../../pcie/endpoint.ts";
@@ -47,7 +47,7 @@ export interface SetUpState {
   readonly checkpoint: Checkpoint;
   readonly seenSequence: number;
   readonly functions: readonly PciFunction[];
-  readonly interrupts: readonly (readonly InterruptState[])[];
+  readonly drivers: readonly DriverFunctionState[];
   readonly sent: SentFrames;
   /** By device: what its driver has done wrong. */
   readonly findings: readonly (readonly Finding[])[];
@@ -201,7 +201,7 @@ export class ExploredMachine {
       checkpoint: new Checkpoint(this.#machine),
       seenSequence: this.cpu.seenSequence,
       functions: this.functions,
-      interrupts: this.#drivers.map((driver) => driver.save()),
+      drivers: this.#drivers.map((driver) => driver.save()),
       sent: this.wires.save(),
       findings: this.endpoints.map(({ findings }) => findings.findings.slice()),
       watches: this.watches.map((watch) => watch.save()),
@@ -224,7 +224,10 @@ export class ExploredMachine {
     for (const [device, { findings }] of this.endpoints.entries()) findings.restore(state.findings[device] ?? []);
     for (const [device, watch] of this.watches.entries()) watch.restore(state.watches[device]);
     this.cpu.resume(state.seenSequence);
-    for (const [index, driver] of this.#drivers.entries()) driver.restore(state.interrupts[index] ?? []);
+    for (const [index, driver] of this.#drivers.entries()) {
+      const kept = state.drivers[index];
+      if (kept !== undefined) driver.restore(kept);
+    }
     this.functions = state.functions;
   }
 

@@ -9,7 +9,9 @@ u32 port_verbosity;
 static u32 touched[BAR_WORDS / 32];
 
 void port_touched(const volatile void *at) {
-  u32 word = (u32)((const volatile u8 *)at - (volatile u8 *)sb_bar(0)) / 4;
+  static u32 bar;
+  if (bar == 0) bar = (u32)sb_bar(0);
+  u32 word = ((u32)at - bar) / 4;
   if (word >= BAR_WORDS || (touched[word / 32] & 1u << word % 32) != 0) return;
   touched[word / 32] |= 1u << word % 32;
   port_counts.registers++;

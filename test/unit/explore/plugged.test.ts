@@ -135,3 +135,27 @@ test("a set-up that is restored is as good as one that is made", async () => {
     expect(restored.execution.hash).toBe(made.execution.hash);
   }
 });
+
+test("a buffer that the set-up has allocated and the body frees is there again in the next run, and nobody else's", async () => {
+  const session = new PluggedSession([await loadDevice(edu())], {
+    setup: (bed: ExploredBed) => {
+      const buffer = bed.pci.dma.alloc(64, { label: "table" });
+      buffer.write32(8, 0x1234);
+      return buffer;
+    },
+    save: () => undefined,
+    restore: () => {},
+    body: (bed: ExploredBed, buffer) => {
+      const other = bed.pci.dma.alloc(64);
+      if (other.iova === buffer.iova) throw new Error("two buffers in one place");
+      if (buffer.read32(8) !== 0x1234) throw new Error("other content");
+      buffer.write32(8, 0);
+      other.free();
+      buffer.free();
+    },
+  }) as PluggedSession;
+  for (let run = 0; run < 4; run++) {
+    const verdict = session.run(new Replay(), 0, run);
+    expect([verdict, session.machine.violation]).toEqual([PASSED, ""]);
+  }
+});
