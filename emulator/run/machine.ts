@@ -4,6 +4,7 @@ import { WallClock } from "../clock/wall-clock.ts";
 import { Arena, type ArenaTables } from "../memory/arena.ts";
 import { HostMemory, type HostMemoryTables } from "../memory/host-memory.ts";
 import { Iommu, type IommuOptions, type IommuTables } from "../memory/iommu.ts";
+import type { OptionNames } from "../option-names.ts";
 import { COMMAND, COMMAND_BUS_MASTER, COMMAND_MEMORY_SPACE } from "../pcie/config-header.ts";
 import type { DeviceDeclaration, DeviceModel, DeviceModule, DevicePort, DeviceSpec } from "../pcie/device-model.ts";
 import { Endpoint } from "../pcie/endpoint.ts";
@@ -47,6 +48,19 @@ export interface MachineOptions {
    */
   readonly sanitize?: SanitizeOptions;
 }
+
+/** To refuse others: see checkOptionNames. */
+export const MACHINE_OPTION_NAMES: OptionNames<MachineOptions> = {
+  hostMemoryBytes: true,
+  iommu: true,
+  ownMemory: true,
+  clock: true,
+  busMaster: true,
+  wireQueueBytes: true,
+  cables: true,
+  sentFrames: true,
+  sanitize: true,
+};
 
 /**
  * Memory that a driver reaches by instructions of its own: the linear memory of a WebAssembly driver. What `dma.alloc`
