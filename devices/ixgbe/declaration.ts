@@ -42,7 +42,13 @@ const ORDER_RULES = [
   "write-during-reset",
 ] as const;
 
-const OPTION_NAMES: OptionNames<IxgbeOptions> = { deviceId: true, macAddress: true, linkUpNs: true, resetNs: true };
+const OPTION_NAMES: OptionNames<IxgbeOptions> = {
+  deviceId: true,
+  module: true,
+  macAddress: true,
+  linkUpNs: true,
+  resetNs: true,
+};
 
 /** Throws RangeError for an option that there is not. */
 export function declaration(options: IxgbeOptions = {}): DeviceDeclaration {

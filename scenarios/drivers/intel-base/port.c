@@ -22,6 +22,12 @@ void port_entered(const char *function) {
   if (port_verbosity > 0) sb_log("%s", function);
 }
 
+/* For whoever runs the program: reads, writes, registers, functions. */
+SB_EXPORT(port_count) u32 port_count(u32 which) {
+  const u32 counts[4] = {port_counts.reads, port_counts.writes, port_counts.registers, port_counts.functions};
+  return which < 4 ? counts[which] : 0;
+}
+
 #ifndef PORT_PLAIN /* else softbar-trace.c has them */
 void *memcpy(void *to, const void *from, size_t byte_length) {
   __builtin_memcpy(to, from, byte_length);

@@ -310,6 +310,9 @@ static void beyond_dcb(void) {
   u16 refill[8], most[8];
   u8 shares[8] = {100}, groups[8] = {0}, priorities[8] = {0};
   u8 kinds[8] = {0};
+  static struct ixgbe_dcb_config classes;
+  classes.num_tcs.pg_tcs = 8;
+  MUST(ixgbe_dcb_config_82599(hw, &classes));
   MUST(ixgbe_dcb_calculate_tc_credits(shares, refill, most, 2000));
   MUST(ixgbe_dcb_hw_config(hw, refill, most, groups, kinds, priorities));
 }
