@@ -224,7 +224,14 @@ function checkCables(functions: readonly FunctionTables[], options: MachineOptio
   }
 }
 
-/** A device with few address bits gets its IOVAs below them; the others start above 4 GiB. */
+/**
+ * Where the DMA addresses of a device begin: one with few address bits gets them below its limit, the others above 4 GiB,
+ * so that a forgotten high half is not right by accident.
+ */
+export function firstIova({ dmaAddressBits = 48 }: DeviceDeclaration): number {
+  return dmaAddressBits > 32 ? 2 ** 32 : 2 ** dmaAddressBits / 16;
+}
+
 function iommuOptionsFor(declaration: DeviceDeclaration, options: MachineOptions): IommuOptions {
   const bits = declaration.dmaAddressBits ?? 48;
   const limit = 2 ** bits;
@@ -235,7 +242,8 @@ function iommuOptionsFor(declaration: DeviceDeclaration, options: MachineOptions
     return { ...options.iommu, baseIova: 0, windowBytes: byteLength };
   }
   if (bits > 32) return options.iommu ?? {};
-  return { baseIova: limit / 16, windowBytes: limit - limit / 16, ...options.iommu };
+  const baseIova = firstIova(declaration);
+  return { baseIova, windowBytes: limit - baseIova, ...options.iommu };
 }
 
 /** The devices' side of a testbed, built in the thread that runs them. */
