@@ -2,6 +2,7 @@ import type { DevicePort } from "../../emulator/pcie/device-model.ts";
 import { fieldOf, placed } from "../../emulator/registers/declare.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import { eepromImage } from "./eeprom-image.ts";
+import { SerialEeprom } from "./eeprom-serial.ts";
 import * as reg from "./registers.ts";
 import { EEPROM_TIMER, MDIO_TIMER } from "./timers.ts";
 
@@ -21,21 +22,46 @@ export function parseMacAddress(text: string): readonly number[] {
   return bytes;
 }
 
-/** What is read over slow wires: the EEPROM through EERD, and a management bus without a PHY through MSCA. */
+interface State {
+  readonly serial: Int32Array;
+  /** Absent while it is what the card came with. */
+  readonly words: Uint16Array | undefined;
+}
+
+/** What is read over slow wires: the EEPROM through EERD or EEC, and a management bus without a PHY through MSCA. */
 export class Eeprom {
   readonly #port: DevicePort;
   readonly #registers: RegisterFile;
   readonly #macAddress: readonly number[];
   readonly #words = eepromImage();
+  readonly #serial: SerialEeprom;
 
   constructor(port: DevicePort, registers: RegisterFile, macAddress: readonly number[]) {
     this.#port = port;
     this.#registers = registers;
     this.#macAddress = macAddress;
+    this.#serial = new SerialEeprom(registers, this.#words);
     registers.onWrite(reg.EERD, (_index, value) => this.#startRead(value));
     registers.onWrite(reg.MSCA, (_index, value) => {
       if ((value & reg.MSCA.fields.MDICMD.mask) !== 0) this.#port.startTimer(MDIO_TIMER, MDIO_NS);
     });
+  }
+
+  /** What was written stays. */
+  reset(): void {
+    this.#serial.reset();
+  }
+
+  snapshot(): unknown {
+    const words = this.#serial.isChanged ? this.#words.slice() : undefined;
+    return { serial: this.#serial.snapshot(), words } satisfies State;
+  }
+
+  restore(state: unknown): void {
+    const { serial, words } = state as State;
+    if (this.#serial.isChanged || words !== undefined) this.#words.set(words ?? eepromImage());
+    this.#serial.isChanged = words !== undefined;
+    this.#serial.restore(serial);
   }
 
   /** The auto-read puts the station address into receive address 0. */

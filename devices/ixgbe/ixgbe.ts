@@ -292,6 +292,7 @@ class Ixgbe implements DeviceModel {
     this.#offload.reset();
     this.#writeBack.reset();
     this.#interrupts.reset();
+    this.#eeprom.reset();
     this.#refreshAll();
   }
 
@@ -349,6 +350,7 @@ class Ixgbe implements DeviceModel {
       totals: this.#statistics.totals.slice(),
       link: this.#link.snapshot(),
       master: this.#master.snapshot(),
+      eeprom: this.#eeprom.snapshot(),
       interrupts: this.#interrupts.snapshot(),
       receiveRings: this.#receiveRings.snapshot(),
       packetBuffer: this.#packetBuffer.snapshot(),
@@ -367,6 +369,7 @@ class Ixgbe implements DeviceModel {
     this.#statistics.totals.set(saved.totals);
     this.#link.restore(saved.link);
     this.#master.restore(saved.master);
+    this.#eeprom.restore(saved.eeprom);
     this.#interrupts.restore(saved.interrupts);
     this.#receiveRings.restore(saved.receiveRings);
     this.#packetBuffer.restore(saved.packetBuffer);
@@ -384,6 +387,7 @@ interface IxgbeState {
   readonly totals: Float64Array;
   readonly link: unknown;
   readonly master: unknown;
+  readonly eeprom: unknown;
   readonly interrupts: unknown;
   readonly receiveRings: readonly (Int32Array | Uint8Array)[];
   readonly packetBuffer: unknown;

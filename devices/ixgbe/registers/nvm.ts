@@ -1,23 +1,25 @@
 /** EEPROM and flash (data sheet 8.2.3.2) and the semaphores shared with the firmware (8.2.3.4.6–8.2.3.4.11). */
 
-import { bit, bits, notModelled, type Register } from "../../../emulator/registers/declare.ts";
+import { bit, bits, type Register } from "../../../emulator/registers/declare.ts";
 import { absent, type FieldedRegister, fielded, stored } from "./shapes.ts";
+
+type EecField = "EE_SK" | "EE_CS" | "EE_DI" | "EE_DO" | "EE_REQ" | "EE_GNT" | "EE_PRES" | "AUTO_RD" | "EE_SIZE";
 
 /**
  * AUTO_RD is read-only: a driver waits for it after a reset. It comes up set, as do the bits of the EEPROM's sections,
  * because the card was powered on long ago; a device that models the time clears it in a reset and sets it later.
  */
-export const EEC: FieldedRegister<"EE_REQ" | "EE_GNT" | "EE_PRES" | "AUTO_RD" | "EE_SIZE"> = fielded("EEC", {
+export const EEC: FieldedRegister<EecField> = fielded("EEC", {
   offset: 0x10010,
   access: "rw",
   fields: {
-    EE_SK: bit(0),
-    EE_CS: bit(1),
-    EE_DI: bit(2),
-    EE_DO: bit(3, "ro"),
+    EE_SK: bit(0, "rw", "Clock."),
+    EE_CS: bit(1, "rw", "0 selects the EEPROM."),
+    EE_DI: bit(2, "rw", "To the EEPROM."),
+    EE_DO: bit(3, "ro", "From the EEPROM."),
     FWE: bits(5, 4, "rw", "1: flash writes are disabled."),
-    EE_REQ: notModelled(bit(6), "EE_GNT is never set, as the EEPROM cannot be read bit by bit; use EERD"),
-    EE_GNT: bit(7, "ro"),
+    EE_REQ: bit(6, "rw", "Asks for the lines."),
+    EE_GNT: bit(7, "ro", "Software has the lines; at once, as nobody else wants them."),
     EE_PRES: bit(8, "ro", "Present; without it, drivers read the EEPROM bit by bit."),
     AUTO_RD: bit(9, "ro", "Auto-read done; without it, the address in RAL(0) is not valid."),
     EE_SIZE: bits(14, 11, "ro", "4: 16 Kbit, 1,024 words."),
@@ -25,8 +27,8 @@ export const EEC: FieldedRegister<"EE_REQ" | "EE_GNT" | "EE_PRES" | "AUTO_RD" | 
   },
   reset: 0x003fa710,
   owner: "both",
-  modelled: "partly",
-  about: "EEPROM/flash control (8.2.3.2.1). Bit-banging is stored only; use EERD.",
+  about:
+    "EEPROM/flash control (8.2.3.2.1). Drivers write the EEPROM through it, edge by edge; to read, EERD is quicker.",
 });
 
 export const EERD: FieldedRegister<"START" | "DONE" | "ADDR" | "DATA"> = fielded("EERD", {

@@ -101,6 +101,25 @@ static void tour_nvm(void) {
   CHECK(IXGBE_READ_REG(hw, IXGBE_GSSR) == 0);
 }
 
+/* Writing goes bit by bit, reading through a register of its own. */
+static void tour_nvm_writing(void) {
+  u16 word = 0, kept[8], words[8], again[8];
+  MUST(ixgbe_read_eeprom_buffer(hw, 0x200, 8, kept));
+  for (u16 n = 0; n < 8; n++) words[n] = (u16)(0x1234 * (n + 1));
+  MUST(ixgbe_write_eeprom_buffer(hw, 0x200, 8, words));
+  MUST(ixgbe_read_eeprom_buffer(hw, 0x200, 8, again));
+  for (u16 n = 0; n < 8; n++) CHECK(again[n] == words[n]);
+  MUST(ixgbe_read_eeprom_buffer_bit_bang_generic(hw, 0x200, 8, again));
+  for (u16 n = 0; n < 8; n++) CHECK(again[n] == words[n]);
+  MUST(ixgbe_write_eeprom_buffer(hw, 0x200, 8, kept));
+  MUST(ixgbe_write_eeprom(hw, 0x30, 0x4711));
+  CHECK(ixgbe_validate_eeprom_checksum(hw, &word) == IXGBE_ERR_EEPROM_CHECKSUM);
+  MUST(ixgbe_update_eeprom_checksum(hw));
+  MUST(ixgbe_validate_eeprom_checksum(hw, &word));
+  MUST(ixgbe_write_eeprom(hw, 0x30, 0));
+  MUST(ixgbe_update_eeprom_checksum(hw));
+}
+
 static void tour_medium(void) {
   bool has_module = ixgbe_get_media_type(hw) == ixgbe_media_type_fiber;
   u64 layer = ixgbe_get_supported_physical_layer(hw);
@@ -121,6 +140,10 @@ static void tour_medium(void) {
     ixgbe_enable_tx_laser(hw);
   }
   CHECK(ixgbe_get_thermal_sensor_data(hw) == IXGBE_NOT_IMPLEMENTED);
+  u8 analog = 0;
+  MUST(ixgbe_write_analog_reg8(hw, 0x24, 0));
+  MUST(ixgbe_read_analog_reg8(hw, 0x24, &analog));
+  ixgbe_stop_mac_link_on_d3_82599(hw);
   for (u32 led = 0; led < 4; led++) {
     MUST(ixgbe_led_on(hw, led));
     MUST(ixgbe_led_off(hw, led));
@@ -250,6 +273,7 @@ SB_EXPORT(sb_tour) int32_t sb_tour(void) {
   tour_counters();
   tour_receiver();
   tour_nvm();
+  tour_nvm_writing();
   tour_medium();
   tour_link();
   /* Once more, from a card that is running, and with the two resets that follow each other after a transmit timeout. */
@@ -306,6 +330,15 @@ static void beyond_flow_director(void) {
   (void)ixgbe_reinit_fdir_tables_82599(hw); /* the answer depends on a bit that the card does not set */
 }
 
+static void beyond_perfect_filters(void) {
+  union ixgbe_atr_input flow = {.formatted = {.flow_type = IXGBE_ATR_FLOW_TYPE_UDPV4, .dst_port = 0x1234}};
+  union ixgbe_atr_input mask = {.formatted = {.flow_type = IXGBE_ATR_L4TYPE_MASK, .dst_port = 0xffff}};
+  MUST(ixgbe_init_fdir_perfect_82599(hw, IXGBE_FDIRCTRL_PBALLOC_64K, false));
+  ixgbe_set_fdir_drop_queue_82599(hw, 127);
+  MUST(ixgbe_fdir_set_input_mask_82599(hw, &mask, false));
+  MUST(ixgbe_fdir_write_perfect_filter_82599(hw, &flow, 1, 0, false));
+}
+
 static void beyond_dcb(void) {
   u16 refill[8], most[8];
   u8 shares[8] = {100}, groups[8] = {0}, priorities[8] = {0};
@@ -327,6 +360,7 @@ SB_EXPORT(sb_beyond) int32_t sb_beyond(void) {
   open();
   beyond_flow_control();
   beyond_flow_director();
+  beyond_perfect_filters();
   beyond_dcb();
   beyond_firmware();
   ixgbe_close(nic);

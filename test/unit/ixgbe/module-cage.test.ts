@@ -92,7 +92,7 @@ class Master {
 test("whatever happened on the bus before, a read gives the bytes of the module, one after the other", () => {
   fc.assert(
     fc.property(
-      fc.constantFrom<ModuleKind[]>("10gbase-sr", "direct-attach"),
+      fc.constantFrom<ModuleKind[]>("10gbase-sr", "dual-rate-sr", "direct-attach"),
       fc.array(fc.boolean(), { maxLength: 60 }),
       fc.nat(127),
       fc.integer({ min: 1, max: 5 }),
@@ -138,13 +138,15 @@ test("another address, a write, and any transfer in an empty cage stay without a
 });
 
 // SFF-8472, table 4-1: identifier 3 is SFP or SFP+; the sums over 0–62 and 64–94 are the bytes behind them.
-test.each(["10gbase-sr", "direct-attach"] as const)(
+test.each(["10gbase-sr", "dual-rate-sr", "direct-attach"] as const)(
   "%s: an identifier, a kind, and two sums that are right",
   (kind) => {
     const image = moduleImage(kind);
     const sum = (from: number, to: number): number => image.slice(from, to).reduce((all, byte) => all + byte, 0) & 0xff;
     expect([image[0], image[63], image[95]]).toEqual([0x03, sum(0, 63), sum(64, 95)]);
-    expect([image[3], image[8]]).toEqual(kind === "10gbase-sr" ? [0x10, 0] : [0, 0x04]);
+    // 10GBASE-SR, 1000BASE-SX, passive cable.
+    const codes = { "10gbase-sr": [0x10, 0, 0], "dual-rate-sr": [0x10, 0x01, 0], "direct-attach": [0, 0, 0x04] };
+    expect([image[3], image[6], image[8]]).toEqual(codes[kind]);
   },
 );
 

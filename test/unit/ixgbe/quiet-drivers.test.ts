@@ -210,7 +210,6 @@ const features: readonly (readonly [string, number, enabling: number, quiet: num
   ["PFVTCTL.VT_ENA", 0x051b0, 1, 0x80],
   ["TSYNCRXCTL.TSYNC_EN", 0x05188, 0x10, 0],
   ["TSYNCTXCTL.TSYNC_EN", 0x08c00, 0x10, 0],
-  ["EEC.EE_REQ", 0x10010, 0x003fa750, 0x003fa710],
 ];
 
 describe("turning on what is not modelled is heard, with what will not happen; leaving it off is not", () => {
