@@ -5,7 +5,8 @@
  * npm run intel-base [FOLDER]      what it fetches and builds is kept in the folder, by default in the user's cache
  */
 
-import { join } from "node:path";
+import { rmSync } from "node:fs";
+import { join, resolve } from "node:path";
 import type { IxgbeOptions } from "../devices/ixgbe/index.ts";
 import { WasmProgram } from "../harness/wasm/wasm-program.ts";
 import { type CardRun, runOnce, search } from "./intel-base/card-runs.ts";
@@ -62,10 +63,12 @@ async function searches(folder: string): Promise<boolean> {
 }
 
 if (!canBuild()) throw new Error("clang, wasm-ld and make are wanted (Debian: clang lld make)");
-const folder = process.argv[2] ?? sharedCodeCache();
+const folder = resolve(process.argv[2] ?? sharedCodeCache());
 const shared = sharedCode(folder) ?? fetchSharedCode(folder, say);
 say(`Intel's shared code, ${shared.release}`);
 const built = join(folder, "build");
+// What was built of other sources is not what make would look for.
+rmSync(built, { recursive: true, force: true });
 await build(shared, built);
 const isGood = await runs(built);
 process.exitCode = (await searches(built)) && isGood ? 0 : 1;

@@ -1,6 +1,6 @@
 import { execFile, execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { guestCacheFolder } from "../../harness/vm/guest-files.ts";
@@ -34,7 +34,7 @@ export function sharedCodeCache(): string {
 export function sharedCode(cache: string = sharedCodeCache()): SharedCode | undefined {
   const { SOFTBAR_INTEL_BASE: folder } = process.env;
   if (folder !== undefined && folder !== "") {
-    if (existsSync(join(folder, "ixgbe_82599.c"))) return { folder, release: "of SOFTBAR_INTEL_BASE" };
+    if (existsSync(join(folder, "ixgbe_82599.c"))) return { folder: resolve(folder), release: "of SOFTBAR_INTEL_BASE" };
     throw new Error(`SOFTBAR_INTEL_BASE is ${folder}, where there is no ixgbe_82599.c: want DPDK's ${SOURCES}`);
   }
   const listed = join(cache, COMPLETE);
