@@ -21,7 +21,7 @@ export interface IxgbeOptions {
   readonly macAddress?: string;
   /** From power-on, a link reset or AUTOC.RESTART_AN until the link is up, in nanoseconds. Default 2 ms. */
   readonly linkUpNs?: number;
-  /** How long a reset loses writes, in nanoseconds. RST and LRST read 1 for 2 µs of it. Default 0.9 ms: drivers wait 1 ms. */
+  /** How long CTRL.RST and LRST take, and lose writes, in nanoseconds. Default 0.9 ms: drivers wait 1 ms and look then. */
   readonly resetNs?: number;
 }
 

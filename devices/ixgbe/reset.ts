@@ -2,14 +2,16 @@ import type { DevicePort } from "../../emulator/pcie/device-model.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import { recordWriteInReset } from "./findings.ts";
 import * as reg from "./registers.ts";
-import { AUTO_READ_TIMER, CONFIGURATION_TIMER, RESET_BITS_TIMER, RESET_TIMER } from "./timers.ts";
+import { AUTO_READ_TIMER, CONFIGURATION_TIMER, RESET_TIMER } from "./timers.ts";
 
 /**
- * How long RST and LRST read 1. The data sheet has drivers wait 1 ms before they look (8.2.3.1.1), and so long the reset
- * takes; but Intel's own shared code looks after 1 to 10 µs and gives up then, and Intel's specification update has two
- * resets follow each other after "larger than 1 microsecond". So a bit that reads 0 does not say that the reset is over.
+ * A driver may look at RST and LRST 1 ms after it has set them (8.2.3.1.1): from then on they read 1 until the reset is over.
+ * Intel's own shared code looks after 1 to 10 µs and takes a 1 for a card that is broken, and Intel's specification update has
+ * two resets follow each other after "larger than 1 microsecond": so the bits are seen for 2 µs, and then not until that 1 ms
+ * is over. A driver that looked too early is found by what it writes.
  */
-const RESET_BITS_NS = 2_000;
+const BITS_SEEN_NS = 2_000;
+const BITS_MEANT_NS = 1_000_000;
 /** From the end of a reset until the EEPROM has been read and the receive DMA is initialized (4.6.3). */
 const AUTO_READ_NS = 50_000;
 /** From then until the firmware has configured the port: 4.6.3 has drivers wait for that too. */
@@ -29,7 +31,7 @@ interface State {
   readonly inReset: boolean;
   readonly disabling: boolean;
   readonly resetBits: number;
-  readonly isSoftwareReset: boolean;
+  readonly begunNs: number;
 }
 
 /** What the rest of the card does about a reset and about the bus. */
@@ -44,8 +46,8 @@ export interface ResetOwner {
 
 /**
  * CTRL and STATUS: software reset (4.2.1.7), master disable (5.2.5.3.2), and whether the card may use the bus.
- * A reset takes effect with the write. RST and LRST clear themselves soon, long before it is over: until then writes are
- * lost. The EEPROM is read after that.
+ * A reset takes effect with the write. Until it is over, which RST and LRST do not tell from the beginning, writes are lost.
+ * The EEPROM is read after that.
  */
 export class MasterControl {
   /** The card may issue requests: Bus Master Enable is set, CTRL.MASTER_DISABLE is not, and no reset is under way. */
@@ -56,10 +58,9 @@ export class MasterControl {
   inReset = false;
   owner: ResetOwner | undefined;
   #disabling = false;
-  /** Which of RST and LRST read 1. */
+  /** Which of RST and LRST began the reset; neither for a function-level reset. */
   #resetBits = 0;
-  /** RST or LRST began the reset, and not a function-level reset. */
-  #isSoftwareReset = false;
+  #begunNs = 0;
   readonly #port: DevicePort;
   readonly #registers: RegisterFile;
   readonly #resetNs: number;
@@ -69,6 +70,9 @@ export class MasterControl {
     this.#registers = registers;
     this.#resetNs = resetNs;
     registers.onWrite(reg.CTRL, (_index, value) => this.#writeControl(value));
+    registers.beforeRead(reg.CTRL, () => {
+      if (this.inReset) registers.set(reg.CTRL, this.#shownBits());
+    });
   }
 
   /** Says that a register was written during a reset. The write is lost. */
@@ -96,8 +100,7 @@ export class MasterControl {
   /** Power-on: the card has long been ready when the first driver looks at it. */
   powerOn(): void {
     this.inReset = false;
-    this.#resetBits = 0;
-    this.#isSoftwareReset = false;
+    this.#resetBits = this.#begunNs = 0;
     this.#disabling = false;
     this.#finishAutoRead();
     this.refresh();
@@ -110,25 +113,22 @@ export class MasterControl {
   beginReset(resetBits = 0): void {
     this.inReset = true;
     this.#disabling = false;
-    this.#isSoftwareReset = resetBits !== 0;
-    // The reset has cleared CTRL too; the bits that began it are seen a while longer.
     this.#resetBits = resetBits;
+    this.#begunNs = this.#nowNs();
+    // The reset has cleared CTRL too, all but the bits that began it.
     this.#registers.set(reg.CTRL, resetBits);
     this.refresh();
     this.#registers.set(reg.EEC, this.#registers.get(reg.EEC) & ~AUTO_RD);
     this.#registers.set(reg.RDRXCTL, this.#registers.get(reg.RDRXCTL) & ~DMAIDONE);
     this.#registers.set(reg.EEMNGCTL, this.#registers.get(reg.EEMNGCTL) & ~CFG_DONE);
     this.#port.startTimer(RESET_TIMER, this.#resetNs);
-    if (this.#isSoftwareReset) this.#port.startTimer(RESET_BITS_TIMER, Math.min(RESET_BITS_NS, this.#resetNs));
   }
 
   onTimer(timer: number): void {
-    if (timer === RESET_BITS_TIMER) {
-      this.#resetBits = 0;
-      this.#registers.set(reg.CTRL, 0);
-    } else if (timer === RESET_TIMER) {
+    if (timer === RESET_TIMER) {
       this.inReset = false;
-      this.#isSoftwareReset = false;
+      this.#resetBits = this.#begunNs = 0;
+      this.#registers.set(reg.CTRL, 0);
       this.refresh();
       this.#port.startTimer(AUTO_READ_TIMER, AUTO_READ_NS);
     } else if (timer === AUTO_READ_TIMER) {
@@ -147,18 +147,18 @@ export class MasterControl {
       inReset,
       disabling: this.#disabling,
       resetBits: this.#resetBits,
-      isSoftwareReset: this.#isSoftwareReset,
+      begunNs: this.#begunNs,
     } satisfies State;
   }
 
   restore(state: unknown): void {
-    const { dmaAllowed, isBusMaster, inReset, disabling, resetBits, isSoftwareReset } = state as State;
+    const { dmaAllowed, isBusMaster, inReset, disabling, resetBits, begunNs } = state as State;
     this.dmaAllowed = dmaAllowed;
     this.isBusMaster = isBusMaster;
     this.inReset = inReset;
     this.#disabling = disabling;
     this.#resetBits = resetBits;
-    this.#isSoftwareReset = isSoftwareReset;
+    this.#begunNs = begunNs;
   }
 
   #finishAutoRead(): void {
@@ -168,17 +168,18 @@ export class MasterControl {
   }
 
   #writeControl(value: number): void {
+    const shown = this.inReset ? this.#shownBits() : 0;
     // A second reset while the first goes on is what Intel advises where DMA does not come to rest (5.2.5.3.2).
-    const isSecond = this.#isSoftwareReset && this.#resetBits === 0;
+    const isSecond = this.#resetBits !== 0 && shown === 0;
     if ((value & RESET_BITS) !== 0 && (!this.inReset || isSecond)) {
       this.owner?.onSoftwareReset((value & LINK_RESET) !== 0);
       this.beginReset(value & RESET_BITS);
       return;
     }
     if (this.inReset) {
-      this.#registers.set(reg.CTRL, this.#resetBits);
+      this.#registers.set(reg.CTRL, shown);
       // While the bits read 1, a driver that keeps them set says nothing new.
-      if (this.#resetBits === 0) this.recordWriteInReset(reg.CTRL.at(), value);
+      if (shown === 0) this.recordWriteInReset(reg.CTRL.at(), value);
       return;
     }
     if ((value & MASTER_DISABLE) !== 0) {
@@ -190,5 +191,16 @@ export class MasterControl {
       this.#registers.set(reg.STATUS, this.#registers.get(reg.STATUS) | MASTER_ENABLE);
       this.refresh();
     }
+  }
+  /** What a read gives of RST and LRST during a reset. */
+  #shownBits(): number {
+    const ageNs = this.#nowNs() - this.#begunNs;
+    return ageNs < BITS_SEEN_NS || ageNs >= BITS_MEANT_NS ? this.#resetBits : 0;
+  }
+
+  #nowNs(): number {
+    const { clock } = this.#port;
+    clock.refresh();
+    return clock.now[0] as number;
   }
 }

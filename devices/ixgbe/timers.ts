@@ -12,10 +12,8 @@ export const MDIO_TIMER = 6;
 export const CONFIGURATION_TIMER = 7;
 /** A frame waits for room in the transmit packet buffer, which empties as the wire goes. */
 export const WIRE_TIMER = 8;
-/** RST and LRST have cleared themselves; the reset goes on. */
-export const RESET_BITS_TIMER = 9;
 /** Interrupt moderation: one timer for each of the 64 vectors. */
-export const FIRST_THROTTLE_TIMER = 10;
+export const FIRST_THROTTLE_TIMER = 9;
 export const VECTOR_COUNT = 64;
 export const TIMER_COUNT: number = FIRST_THROTTLE_TIMER + VECTOR_COUNT;
 
@@ -29,7 +27,6 @@ const NAMES: readonly string[] = [
   "an MDIO transaction",
   "the configuration by the firmware",
   "room on the wire",
-  "CTRL.RST clearing itself",
 ];
 
 /** What waits for the timer, in words. */

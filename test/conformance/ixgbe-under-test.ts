@@ -34,9 +34,13 @@ export const ixgbeUnderTest: DeviceUnderTest = {
     "RAH(0)": 0x8000_9059,
     // DMAIDONE: the receive DMA is initialised (8.2.3.8.8).
     RDRXCTL: 0x0010_8808,
-    // Auto-negotiation complete, up, 10 Gb/s; bit 7 says that it was up ever since the last read (8.2.3.22.20).
-    LINKS: { firstRead: 0xf000_0000 },
-    LINKS2: 0x0000_0040,
+    // Up, 10 Gb/s, without negotiation; bit 7 says that it was up ever since the last read (8.2.3.22.20).
+    LINKS: { firstRead: 0x7000_0000 },
+    // Out of the EEPROM of a card with an SFP+ cage: 10 GbE serial by SFI (8.2.3.22.19, 8.2.3.22.22).
+    AUTOC: 0xc19d_6084,
+    AUTOC2: 0x0002_0000,
+    // SDP2 says that there is a module, and SDP3, which switches its laser off, is an output (8.2.3.1.4).
+    ESDP: 0x0000_0804,
     // The partner can do 10GBASE-KX4 (8.2.3.22.23).
     ANLP1: 0x0008_0000,
   },
