@@ -21,7 +21,10 @@ export interface IxgbeOptions {
   readonly macAddress?: string;
   /** From power-on, a link reset or AUTOC.RESTART_AN until the link is up, in nanoseconds. Default 2 ms. */
   readonly linkUpNs?: number;
-  /** How long CTRL.RST and LRST take, and lose writes, in nanoseconds. Default 0.9 ms: drivers wait 1 ms and look then. */
+  /**
+   * How long CTRL.RST and LRST take, and lose writes, in nanoseconds. Default 0.9 ms, as drivers wait 1 ms and look then; on
+   * the wall clock, where threads are late, 2 µs.
+   */
   readonly resetNs?: number;
 }
 

@@ -83,11 +83,11 @@ class Ixgbe implements DeviceModel {
   readonly #transmit: Transmit;
 
   constructor(port: DevicePort, options: IxgbeOptions) {
-    const { macAddress = "02:00:00:82:59:90", linkUpNs = 2_000_000, resetNs = 900_000 } = options;
+    const { macAddress = "02:00:00:82:59:90", linkUpNs = 2_000_000 } = options;
     const registers = new RegisterFile(reg.IXGBE_REGISTER_MAP, recordRegisterFindings(port, reg.IXGBE_REGISTER_MAP));
     this.#port = port;
     this.#registers = registers;
-    const master = new MasterControl(port, registers, resetNs);
+    const master = new MasterControl(port, registers, options.resetNs);
     const interrupts = new Interrupts(port, registers);
     const link = new Link(port, registers, interrupts, linkUpNs, moduleOf(options));
     const filters = new Filters(registers);

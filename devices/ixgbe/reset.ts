@@ -12,6 +12,13 @@ import { AUTO_READ_TIMER, CONFIGURATION_TIMER, RESET_TIMER } from "./timers.ts";
  */
 const BITS_SEEN_NS = 2_000;
 const BITS_MEANT_NS = 1_000_000;
+/** Drivers wait 1 ms before they touch a register again. */
+const RESET_NS = 900_000;
+/**
+ * On the wall clock the card's thread may begin a reset later than the driver's wait for it ends: a driver that did wait would be
+ * accused. There it is over soon, and RST and LRST read 1 as long as it takes.
+ */
+const RESET_ON_WALL_CLOCK_NS = 2_000;
 /** From the end of a reset until the EEPROM has been read and the receive DMA is initialized (4.6.3). */
 const AUTO_READ_NS = 50_000;
 /** From then until the firmware has configured the port: 4.6.3 has drivers wait for that too. */
@@ -65,10 +72,11 @@ export class MasterControl {
   readonly #registers: RegisterFile;
   readonly #resetNs: number;
 
-  constructor(port: DevicePort, registers: RegisterFile, resetNs: number) {
+  /** `resetNs` says how long a reset takes, where it is not as long as the clock suggests. */
+  constructor(port: DevicePort, registers: RegisterFile, resetNs: number | undefined) {
     this.#port = port;
     this.#registers = registers;
-    this.#resetNs = resetNs;
+    this.#resetNs = resetNs ?? (port.clock.kind === "wall" ? RESET_ON_WALL_CLOCK_NS : RESET_NS);
     registers.onWrite(reg.CTRL, (_index, value) => this.#writeControl(value));
     registers.beforeRead(reg.CTRL, () => {
       if (this.inReset) registers.set(reg.CTRL, this.#shownBits());
@@ -194,6 +202,7 @@ export class MasterControl {
   }
   /** What a read gives of RST and LRST during a reset. */
   #shownBits(): number {
+    if (this.#port.clock.kind === "wall") return this.#resetBits;
     const ageNs = this.#nowNs() - this.#begunNs;
     return ageNs < BITS_SEEN_NS || ageNs >= BITS_MEANT_NS ? this.#resetBits : 0;
   }

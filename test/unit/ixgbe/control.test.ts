@@ -1,9 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import * as bits from "../../../devices/ixgbe/descriptors.ts";
+import { create, declaration } from "../../../devices/ixgbe/ixgbe.ts";
 import * as reg from "../../../devices/ixgbe/registers.ts";
 import { Card, dataCommand, plainFrame } from "./card.ts";
 import { ReceiveRing, TransmitRing } from "./rings.ts";
+import { TestPort } from "./test-port.ts";
 
 const { RST, LRST, MASTER_DISABLE } = reg.CTRL.fields;
 const { LINK_UP, LINK_STATUS, LINK_SPEED } = reg.LINKS.fields;
@@ -141,6 +143,22 @@ test("a bit that is looked at after 1 ms reads 1 until the reset is over, howeve
   });
   expect(seen).toEqual([true, true, false, false, true, true, false]);
   expect(card.rules()).toEqual([]);
+});
+
+test("on the wall clock, where a thread may be late, the bit reads 1 until the reset is over, which is soon", () => {
+  const port = new TestPort(4096, declaration().timerCount);
+  Object.defineProperty(port.clock, "kind", { value: "wall" });
+  const device = create(port);
+  port.device = device;
+  device.onReset("power-on");
+  device.onWrite(0, reg.CTRL.at(), 4, RST.mask, 0);
+  port.advance(1_999);
+  expect(device.onRead(0, reg.CTRL.at(), 4)).toBe(RST.mask);
+  port.advance(1);
+  expect(device.onRead(0, reg.CTRL.at(), 4)).toBe(0);
+  device.onWrite(0, reg.MAXFRS.at(), 4, 9000 << 16, 0);
+  expect(device.onRead(0, reg.MAXFRS.at(), 4)).toBe(9000 << 16);
+  expect(port.log.findings).toEqual([]);
 });
 
 // "Two consecutive software resets with a delay larger than 1 microsecond between them": specification update, on 5.2.5.3.2.
