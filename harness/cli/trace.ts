@@ -6,7 +6,7 @@ import { parseTraceFilter } from "../trace/trace-filter-text.ts";
 import { type TraceInfo, traceInfo } from "../trace/trace-info.ts";
 import { FileOutput, StreamOutput, type TraceOutput } from "../trace/trace-output.ts";
 import { TraceFormatError, TraceReader } from "../trace/trace-reader.ts";
-import { EXIT_INCORRECT, EXIT_INTERRUPTED, EXIT_PASSED, EXIT_USAGE, UsageError } from "./exit-codes.ts";
+import { EXIT_INCORRECT, EXIT_PASSED, EXIT_USAGE, UsageError } from "./exit-codes.ts";
 import { REPLAY_FLAGS } from "./replay-flags.ts";
 import { suggestion } from "./suggest.ts";
 import { painter } from "./terminal.ts";
@@ -83,9 +83,10 @@ info     counts, span, actors, edges, registers`,
     const rest: Arguments = { ...given, positionals: given.positionals.slice(1) };
     const isJson = given.has("json");
     if (subVerb === "record") {
-      const report = await record(oneOperand(rest, "record"), new TraceFilter(filterOf(given)), catalogue, racesUrl);
+      const filter = new TraceFilter(filterOf(given));
+      const { report, exitCode } = await record(oneOperand(rest, "record"), filter, catalogue, racesUrl);
       process.stdout.write(isJson ? `${JSON.stringify(report)}\n` : recordText(report, painter(process.stdout)));
-      return report.interrupted ? EXIT_INTERRUPTED : EXIT_PASSED;
+      return exitCode;
     }
     if (rest.positionals.length === 0) throw new UsageError(`Name a trace: "${USAGE[subVerb]}".`);
     if (subVerb === "info") return info(rest.positionals, isJson);
