@@ -19,7 +19,9 @@ import { placeOf } from "./scenario-place.ts";
 import type { Arguments } from "./verb.ts";
 import { wholeNumber } from "./verb.ts";
 
-const HANG_LIMIT_MS = 5_000;
+/** A run of a token or a scenario that takes longer hangs, unless told otherwise. */
+export const HANG_LIMIT_S = 5;
+const MS_PER_S = 1000;
 /** How a token begins. */
 const TOKEN = /^race\d+~/;
 
@@ -83,14 +85,10 @@ class TraceFile {
     this.#writer.write(left);
   };
 
+  /** Of a run that left no trace there is no file either. */
   close(): void {
     this.#output.closeNow();
-  }
-
-  /** Nothing has been written, and nothing will be. */
-  discard(): void {
-    this.close();
-    rmSync(this.path, { force: true });
+    if (this.#run === "") rmSync(this.path, { force: true });
   }
 
   recorded(exitCode: number, verdict: string, message: string): Recorded {
@@ -214,16 +212,14 @@ async function recordExplored(
 ): Promise<Recorded> {
   const place = await placeOf(program, racesUrl, given.has("fixed"));
   const detail = detailGiven(given);
+  const hangLimitMs = (wholeNumber(given, "hang", 1) ?? HANG_LIMIT_S) * MS_PER_S;
   const file = new TraceFile(out, filter);
   const interrupt = onInterrupt();
   try {
     const work = { kind: "trace", token, model: "sc", detail } as const;
-    const outcome = await exploreInThread(place, work, { hangLimitMs: HANG_LIMIT_MS, signal: interrupt.signal });
-    if (outcome.kind !== "traced") {
-      // What a thread has seen that did not come to its end went with it.
-      file.discard();
-      throw noResultOf(outcome, "no trace");
-    }
+    const outcome = await exploreInThread(place, work, { hangLimitMs, signal: interrupt.signal });
+    // What a thread has seen that did not come to its end went with it.
+    if (outcome.kind !== "traced") throw noResultOf(outcome, "no trace");
     for (const each of outcome.records) file.take(each);
     const { violation, stuck } = outcome.report.run;
     return file.recorded(exitCodeOf(outcome), verdictOf(outcome), violation === "" ? stuck : violation);
