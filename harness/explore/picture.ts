@@ -216,7 +216,10 @@ function entryText(machine: Machine, trace: StepTrace, at: number): string {
     case k.COMPLETION:
       return `(${name()} → ${value}  completion)`;
     case k.DMA_FETCH:
-      return `(${name()} → ${numberText(trace.result[at] as number)}  DMA read)`;
+      // What a card gets there is its own affair, and in the trace.
+      return (trace.thread[at] as number) < 0
+        ? `(${name()}, ${trace.byteLength[at]} B  DMA read)`
+        : `(${name()} → ${numberText(trace.result[at] as number)}  DMA read)`;
     case k.INTERRUPT:
       return "takes the interrupt";
     default:
