@@ -5,7 +5,7 @@ import * as reg from "../../../devices/ixgbe/registers.ts";
 import { Card, dataCommand, plainFrame } from "./card.ts";
 import { ReceiveRing, TransmitRing } from "./rings.ts";
 
-const { RST, LRST, MASTER_DISABLE } = reg.CTRL.fields;
+const { RST, MASTER_DISABLE } = reg.CTRL.fields;
 const { LINK_UP, LINK_STATUS, LINK_SPEED } = reg.LINKS.fields;
 
 test("the link comes up by itself some time after power-on, and says so", () => {
