@@ -158,15 +158,16 @@ function beginningText(options: ReplayOptions, { durationNs, certainty }: Replay
 }
 
 /**
- * The balance of our own card is our bug; frames that a driver loses, and rules that it breaks, are the driver's. Whoever
- * asks for recovery wants every message: one that was given up is no success.
+ * The balance of our own card is our bug, unless a fault has struck it; frames that a driver loses, and rules that it breaks, are
+ * the driver's. What a fault took is accounted for, as what a damaged wire took. Whoever asks for recovery wants every message: one that was given up is no success.
  */
 function exitCodeOf(report: ReplayReport, given: Arguments): number {
   const { balance, violations, source, interrupted } = report;
   const isOurCard = !isPath(given.value("device") ?? "");
   const isOurDriver = isOurCard && given.value("driver") === undefined;
+  const hasStruck = report.faults?.some(({ struck }) => struck > 0) === true;
   const isOurBug =
-    !given.has("fault") && ((isOurCard && balance.lostInCard !== 0) || (isOurDriver && balance.lostInDriver !== 0));
+    !hasStruck && ((isOurCard && balance.lostInCard !== 0) || (isOurDriver && balance.lostInDriver !== 0));
   if (!interrupted && isOurBug) {
     console.error(
       `${balance.lostInCard} frames are unaccounted for in the card and ${balance.lostInDriver} in the driver: a bug in softbar, please report it.`,
@@ -174,7 +175,7 @@ function exitCodeOf(report: ReplayReport, given: Arguments): number {
     return EXIT_INTERNAL;
   }
   if (interrupted) return EXIT_INTERRUPTED;
-  if (violations.length > 0 || source.damage !== undefined || given.has("fault")) return EXIT_INCORRECT;
+  if (violations.length > 0 || source.damage !== undefined) return EXIT_INCORRECT;
   if (balance.lostInCard !== 0 || balance.lostInDriver !== 0) return EXIT_INCORRECT;
   if (report.streams?.recovery?.some(({ client }) => client.lost > 0) === true) return EXIT_INCORRECT;
   return EXIT_PASSED;

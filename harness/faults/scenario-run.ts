@@ -227,7 +227,8 @@ export class ScenarioRun<Context> {
   }
 
   #verdictOf(error: unknown): FaultVerdict {
-    if (error instanceof HangError || error instanceof RunLimitError || error instanceof DeviceStuckError) return "hang";
+    if (error instanceof HangError || error instanceof RunLimitError || error instanceof DeviceStuckError)
+      return "hang";
     if (error instanceof OutsideBufferError || error instanceof GuardError) return "outside";
     const { isClean } = this.#scenario;
     if (isClean?.(error) === true) return "clean-error";

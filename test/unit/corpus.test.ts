@@ -16,7 +16,10 @@ test.for(folded)("$name, folded: $rule, and nothing of its twin", async (entry) 
 
 test("with the wrappers of all faults around the card, and none armed, the same is found at the same lines", async () => {
   for (const entry of folded) {
-    const [plain, wrapped] = [await foundIn("folded", entry, true), await foundIn("folded", entry, true, { faults: [] })];
+    const [plain, wrapped] = [
+      await foundIn("folded", entry, true),
+      await foundIn("folded", entry, true, { faults: [] }),
+    ];
     const told = (found: typeof plain): unknown[] => found.map(({ rule, place, line }) => [rule, place, line]);
     expect(told(wrapped), entry.name).toEqual(told(plain));
     expect(await foundIn("folded", entry, false, { faults: [] }), entry.name).toEqual([]);
