@@ -40,7 +40,7 @@ export const faults: Verb = {
   notes: [
     `A driver recovers, or gives up with an error of its own (clean-error). An assertion that does not hold, or a plain Error that the
 body itself throws, is a wrong-result; but where the card says what is not so, and no driver can tell, the driver is deceived,
-which is no failure: by lies, and by the kinds that the list of faults has as such. Where nothing is tested there is no ✓.`,
+which is no failure: by lies, and by the kinds that the list of faults has as such. Where nothing is tested there is no ✓. See docs/faults.md.`,
     "Exit codes: 0 no failure, 1 a failure, 2 it makes no sense, fails without any fault, or nothing would be tested, 3 hangs only.",
   ],
   examples: [
