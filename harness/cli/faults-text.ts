@@ -8,6 +8,8 @@ import { counted, folded, grouped, type painter } from "./terminal.ts";
 const WIDTH = 110;
 /** Failures that are told one by one. */
 const TOLD_MAX = 20;
+/** Lines of what is said of one. */
+const DETAIL_LINES = 6;
 
 /** Everything that there is to tell. */
 export interface FaultsTold {
@@ -60,7 +62,15 @@ function siteText(site: SiteResult, paint: ReturnType<typeof painter>): string[]
   const mark = site.verdict === "not-met" ? "·" : paint(isBad ? "red" : "green", isBad ? "✗" : "✓");
   const place = site.where === "" ? "" : ` (${site.where})`;
   const title = `${mark} ${site.name}${place}: ${site.verdict}`;
-  return site.detail === "" ? [title] : [title, `  ${site.detail}`];
+  if (site.detail === "") return [title];
+  // An assertion may show the whole of what it compares.
+  const detail = site.detail.split("\n");
+  const rest = detail.length - DETAIL_LINES;
+  return [
+    title,
+    ...detail.slice(0, DETAIL_LINES).map((line) => `  ${line}`),
+    ...(rest > 0 ? [`  … ${counted(rest, "more line")}: --json has them`] : []),
+  ];
 }
 
 /** How it fared against a card that lies. */

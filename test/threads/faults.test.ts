@@ -96,7 +96,8 @@ test("what makes no sense is said in one sentence", async () => {
     [["faults", "scenarios/faults/exanic-faults.ts", "--kinds", "meteor"], '--kinds: there is no fault "meteor"'],
     [["replay", "--fault", "meteor=1"], '--fault: fault "meteor=1": want KIND#N or KIND=PROBABILITY'],
     [["replay", "--fault", "dma-alloc-failed#1"], "--fault: fault dma-alloc-failed: it is the kernel's"],
-    [["faults", "scenarios/faults/exanic-faults.ts", "--kinds", "fetch-stall"],
+    [
+      ["faults", "scenarios/faults/exanic-faults.ts", "--kinds", "fetch-stall"],
       "nothing is tested: the run comes to no",
     ],
   ] as const) {

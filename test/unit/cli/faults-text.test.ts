@@ -69,6 +69,20 @@ test("what was not met, and what nobody could tell, is no recovery", () => {
   expect(lines).toContain("· read-error#3: not-met");
 });
 
+test("of a long assertion the beginning", () => {
+  const detail = Array.from({ length: 9 }, (_, line) => `line ${line}`).join("\n");
+  const site = { name: "read-error#3", where: "", verdict: "wrong-result", detail } as const;
+  const lines = told({ failures: [site], sites: [site] }, { "wrong-result": 1 });
+  expect(lines.slice(-9, -3)).toEqual([
+    "  line 1",
+    "  line 2",
+    "  line 3",
+    "  line 4",
+    "  line 5",
+    "  … 3 more lines: --json has them",
+  ]);
+});
+
 test("runs without a lie are told apart, and lies in raw memory by their place", () => {
   const failures = [
     {
