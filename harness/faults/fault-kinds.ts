@@ -1,6 +1,6 @@
 /**
  * What can go wrong. `world`: what happens to good hardware in the field, and what a driver has to live with. `broken`: a
- * card that breaks its own rules, as in bring-up or in hostile hands, so that a driver can tell: it waits in vain. `silent`:
+ * card that breaks its own rules, as in bring-up or in hostile hands, so that a driver can tell: it waits in vain, or looks. `silent`:
  * one that says what is not so, and no driver can tell: it may believe a wrong result, but come to no other harm.
  * `driver`: what a kernel refuses a driver.
  */
@@ -71,7 +71,7 @@ const DESCRIPTIONS: Readonly<Record<FaultKind, FaultDescription>> = {
   "operation-stuck": { nature: "broken", about: "what the n-th timer of the card stands for never ends" },
   "read-error": { nature: "world", about: "the n-th register read times out and gives all ones" },
   "write-lost": {
-    nature: "silent",
+    nature: "broken",
     about: "the n-th register write is ignored. A link does not lose one: it is sent again",
   },
   "config-read-error": { nature: "world", about: "the n-th configuration read gives all ones" },
