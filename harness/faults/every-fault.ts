@@ -69,6 +69,13 @@ export interface EveryFaultResult {
 /** The scenario fails with no fault at all, a site that is asked for is not there, or there is nothing to visit. */
 export class EveryFaultError extends Error {
   override readonly name = "EveryFaultError";
+  /** Of the run without a fault; undefined where the options make no sense, or nothing is tested. */
+  readonly verdict: FaultVerdict | undefined;
+
+  constructor(message: string, verdict?: FaultVerdict) {
+    super(message);
+    this.verdict = verdict;
+  }
 }
 
 /**
@@ -185,7 +192,8 @@ class SiteWalk<Context> {
       this.#ordinary.set(nameOf(site), site);
       if (this.#kinds.has(site.kind)) this.#waiting.push([site]);
     });
-    if (outcome.verdict !== "recovered") throw new EveryFaultError(`it fails without any fault: ${whyOf(outcome)}`);
+    if (outcome.verdict !== "recovered")
+      throw new EveryFaultError(`it fails without any fault: ${whyOf(outcome)}`, outcome.verdict);
   }
 
   async #visit(chain: Chain, extend: boolean): Promise<void> {

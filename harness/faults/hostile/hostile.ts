@@ -65,7 +65,8 @@ export async function hostile<Context = undefined>(
 ): Promise<HostileResult> {
   const run = await hostileRunner(devices, options, body);
   const honest = await run({});
-  if (honest.verdict !== "recovered") throw new EveryFaultError(`it fails without any lie: ${whyOf(honest)}`);
+  if (honest.verdict !== "recovered")
+    throw new EveryFaultError(`it fails without any lie: ${whyOf(honest)}`, honest.verdict);
   const { seed = 1, lies } = options;
   const runs = lies === undefined ? (options.runs ?? RUNS) : 1;
   const verdicts: Partial<Record<FaultVerdict, number>> = {};
