@@ -62,6 +62,7 @@ async function serveSocket(entry: CatalogueEntry, path: string, given: Arguments
       clientCount++;
       say("a client has come");
     },
+    onMemory: say,
     onDisconnect: (reason) => {
       say(reason === undefined ? "the client has gone" : `hung up on the client: ${reason}`);
       if (given.has("once")) end();
