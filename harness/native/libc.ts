@@ -131,10 +131,14 @@ export class Libc {
     return { address, buffer: this.#koffi.view(address, byteLength) };
   }
 
-  /** Whether nobody can make a file shorter any more (memfd_create(2), F_SEAL_SHRINK): mapped, it never faults. */
-  cannotShrink(descriptor: number): boolean {
+  /**
+   * Whether a file lies in memory, and if so, whether nobody can make it shorter any more (memfd_create(2),
+   * F_SEAL_SHRINK): mapped, such a file never faults. Asks the kernel alone and no file system, which could be slow.
+   */
+  kindOf(descriptor: number): "sealed" | "in memory" | "elsewhere" {
     const seals = Number(this.#call("fcntl", descriptor, F_GET_SEALS, 0));
-    return seals >= 0 && (seals & F_SEAL_SHRINK) !== 0;
+    if (seals < 0) return "elsewhere";
+    return (seals & F_SEAL_SHRINK) !== 0 ? "sealed" : "in memory";
   }
 
   /** Whether a file is open to be read, and written in any place if that is wanted. */

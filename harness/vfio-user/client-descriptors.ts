@@ -8,7 +8,7 @@ import type { DescriptorUse, SharedMemory } from "./shared-memory.ts";
 const PAGE_BYTES = 4096;
 /** Offsets in a mapping are int32. */
 const MAX_MAPPED_BYTES = 2 ** 31;
-/** The file system of memfd_create(2) and /dev/shm (linux/magic.h). */
+/** The file system of memfd_create(2) and /dev/shm (linux/magic.h). Files of huge pages cannot be written by calls. */
 const TMPFS_MAGIC = 0x0102_1994;
 
 /** What a client's descriptors are used for: its memory and its event descriptors. */
@@ -21,17 +21,21 @@ export class ClientDescriptors implements DescriptorUse {
 
   /**
    * Touching mapped memory behind a file's end kills the process (SIGBUS), so only what nobody can shorten is mapped. Any
-   * other file in memory is read and written by calls, which then fail. One on a disk, or in a file system that another
-   * process makes, could keep such a call waiting: it is not used at all.
+   * other file in memory is read and written by calls, which then fail. One that lies elsewhere could keep a call waiting,
+   * on a disk or in a file system that the client makes itself: it is not touched at all.
    */
   share(descriptor: number, fileOffset: number, byteLength: number, canWrite: boolean): SharedMemory {
+    const kind = this.#libc.kindOf(descriptor);
+    if (kind === "elsewhere") return { form: "messages" };
     // Asked in this order: of a file that is sealed the size holds from now on.
-    const isSealed = this.#libc.cannotShrink(descriptor);
-    const stat = fstatSync(descriptor);
-    if (!stat.isFile()) throw new Error("it is no file");
-    if (fileOffset + byteLength > stat.size) throw new Error(`its file has ${stat.size} bytes`);
+    const { size } = fstatSync(descriptor);
+    if (fileOffset + byteLength > size) throw new Error(`its file has ${size} bytes`);
     if (!this.#libc.isOpenFor(descriptor, canWrite)) throw new Error("it is not open for what the range permits");
-    if (isSealed && byteLength < MAX_MAPPED_BYTES) return this.#map(descriptor, fileOffset, byteLength, canWrite);
+    const mapped =
+      kind === "sealed" && byteLength < MAX_MAPPED_BYTES
+        ? this.#map(descriptor, fileOffset, byteLength, canWrite)
+        : undefined;
+    if (mapped !== undefined) return mapped;
     if (statfsSync(`/proc/self/fd/${descriptor}`).type !== TMPFS_MAGIC) return { form: "messages" };
     const file = new CopiedFile(descriptor, fileOffset, () => this.#libc.close(descriptor));
     return { form: "copied", file };
@@ -48,16 +52,17 @@ export class ClientDescriptors implements DescriptorUse {
     this.#libc.close(descriptor);
   }
 
-  #map(descriptor: number, fileOffset: number, byteLength: number, canWrite: boolean): SharedMemory {
+  /** Undefined when it cannot be mapped: sealed against writing, or of pages so large that the range begins in one. */
+  #map(descriptor: number, fileOffset: number, byteLength: number, canWrite: boolean): SharedMemory | undefined {
     // Whole pages around what is asked for.
     const offset = fileOffset % PAGE_BYTES;
     const wholeBytes = Math.ceil((offset + byteLength) / PAGE_BYTES) * PAGE_BYTES;
-    const mapped = this.#libc.mapFile(descriptor, fileOffset - offset, wholeBytes, canWrite);
-    return {
-      form: "mapped",
-      memory: new MemoryView(mapped.buffer),
-      offset,
-      release: () => this.#libc.unmap(mapped),
-    };
+    try {
+      const mapped = this.#libc.mapFile(descriptor, fileOffset - offset, wholeBytes, canWrite);
+      const release = (): void => this.#libc.unmap(mapped);
+      return { form: "mapped", memory: new MemoryView(mapped.buffer), offset, release };
+    } catch {
+      return undefined;
+    }
   }
 }

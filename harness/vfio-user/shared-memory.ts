@@ -8,7 +8,7 @@ import { EINVAL, RequestError } from "./protocol.ts";
 export interface DescriptorUse {
   /**
    * Finds how so many bytes of a descriptor's file, from `fileOffset` on, are reached. A copied file keeps the descriptor;
-   * the other forms leave it to the caller. Throws Error when the file does not have the bytes, or cannot be mapped.
+   * the other forms leave it to the caller. Throws Error when the file does not have the bytes, or is not open for what is to be done.
    */
   share(descriptor: number, fileOffset: number, byteLength: number, canWrite: boolean): SharedMemory;
   signal(descriptor: number): EventSignal;
@@ -30,7 +30,7 @@ export type SharedMemory =
 const FORMS: Readonly<Record<SharedMemory["form"], string>> = {
   mapped: "its memory is mapped: DMA in place",
   copied: "its memory is a file that can shrink, and is not mapped: DMA by copies, a system call each",
-  messages: "its memory is a file outside of tmpfs, and is not mapped: DMA by messages",
+  messages: "its memory is a file that is not in memory, or cannot be mapped: DMA by messages",
 };
 const FASTER =
   "DMA in place takes a memfd below 2 GiB that is sealed by F_SEAL_SHRINK, as QEMU's -object memory-backend-memfd,share=on makes";

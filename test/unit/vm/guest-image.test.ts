@@ -69,6 +69,8 @@ describe("an ELF file", () => {
     const elf = new ElfFile(readFileSync(process.execPath), "node");
     expect(elf.neededLibraries()).toContain("libc.so.6");
     expect(elf.moduleInfo("depends")).toEqual([]);
+    expect(elf.is64Bit).toBe(true);
+    expect(elf.interpreter()).toMatch(/^\/lib.*\/ld-linux/);
   });
 
   test("cut anywhere is told as that, and never read beyond", () => {
