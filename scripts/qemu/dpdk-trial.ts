@@ -17,13 +17,35 @@ const MAC: readonly number[] = [0x02, 0x00, 0x00, 0x82, 0x59, 0x90];
 /** testpmd wants two threads, its own and one that forwards: both on the one processor. Descriptors need physical addresses. */
 const EAL_WORDS: readonly string[] = ["--lcores=(0-1)@0", "-n", "1", "--iova-mode=pa", "--no-telemetry"];
 const DRIVER_WORDS: readonly string[] = ["-d", "librte_mempool_ring.so.23", "-d", "librte_net_ixgbe.so.23"];
-const LOG_WORDS: readonly string[] = ["--log-level=pmd.net.ixgbe.*:debug"];
+/** So that it says which functions it has chosen. */
+const LOG_WORDS: readonly string[] = ["--log-level=pmd.net.ixgbe.init:debug"];
 const TESTPMD_WORDS: readonly string[] = ["-i", "--total-num-mbufs=4096", "--rxd=512", "--txd=512"];
 
-/** The receive and transmit functions that the driver chooses between. */
-const PATHS: readonly { readonly name: string; readonly words: readonly string[] }[] = [
-  { name: "vector", words: [] },
-  { name: "scalar", words: ["--force-max-simd-bitwidth=64"] },
+/** A pair of receive and transmit functions of the driver's, and what makes it choose them. */
+interface DataPath {
+  readonly name: string;
+  readonly ealWords: readonly string[];
+  readonly words: readonly string[];
+  /** What the driver then says. */
+  readonly chosen: readonly RegExp[];
+}
+
+const NO_VECTORS = "--force-max-simd-bitwidth=64";
+const PATHS: readonly DataPath[] = [
+  { name: "vector", ealWords: [], words: [], chosen: [/Vector rx enabled/, /Vector tx enabled/] },
+  {
+    name: "bulk",
+    ealWords: [NO_VECTORS],
+    words: [],
+    chosen: [/Rx Burst Bulk Alloc function will be used/, /Using simple tx code path/],
+  },
+  {
+    // Buffers of 1 KiB, so that long frames take two; a free threshold for which there is no bulk function.
+    name: "scattered",
+    ealWords: [NO_VECTORS],
+    words: ["--mbuf-size=1152", "--rxfreet=16", "--rx-offloads=0x2000", "--tx-offloads=0x8000"],
+    chosen: [/Using Regular \(non-vector, single allocation\) Scattered Rx/, /Using full-featured tx code path/],
+  },
 ];
 
 /** DPDK's poll mode driver under testpmd. False when something was not as it should be, which is said. */
@@ -80,11 +102,13 @@ async function trial(
     ...EAL_WORDS,
     ...DRIVER_WORDS,
     ...LOG_WORDS,
-    ...path.words,
+    ...path.ealWords,
     "--",
     ...TESTPMD_WORDS,
+    ...path.words,
   ]);
-  if (process.env.SOFTBAR_TRANSCRIPT !== undefined) step(testpmd.transcript);
+  const missing = path.chosen.filter((pattern) => !pattern.test(testpmd.transcript));
+  expect(missing.length === 0, `functions as expected ${missing.join(", ")}`);
   await until(() => testpmd.isLinkUp(), "the link is up");
   expect(true, "link up, 10 Gb/s");
 

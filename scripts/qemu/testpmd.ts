@@ -27,7 +27,7 @@ export class Testpmd {
     const testpmd = new Testpmd(await guest.terminal, guest);
     const quoted = words.map((word) => `'${word}'`).join(" ");
     await guest.mustRun(
-      `stty -F /dev/ttyS2 raw -echo && (setsid dpdk-testpmd ${quoted} </dev/ttyS2 >/dev/ttyS2 2>&1; echo "ended with $?" >/dev/ttyS2) &`,
+      `stty -F /dev/ttyS2 raw -echo clocal && { (setsid dpdk-testpmd ${quoted} </dev/ttyS2 >/dev/ttyS2 2>&1; echo "ended with $?" >/dev/ttyS2) & }`,
     );
     await testpmd.#untilPrompt("its start", START_LIMIT_MS);
     return testpmd;
