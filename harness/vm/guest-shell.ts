@@ -1,4 +1,4 @@
-import { GuestStuckError } from "./vm-error.ts";
+import { GuestError, GuestStuckError } from "./vm-error.ts";
 
 /** What a command in the guest came to. */
 export interface GuestResult {
@@ -55,10 +55,17 @@ export class GuestShell {
   }
 
   /** Rejects with GuestStuckError after the limit; the command then still runs, and the shell is of no further use. */
-  run(command: string, limitMs: number): Promise<GuestResult> {
+  run(command: string, limitMs: number = COMMAND_LIMIT_MS): Promise<GuestResult> {
     const next = this.#queue.then(() => this.#run(command, limitMs));
     this.#queue = next.catch(() => {});
     return next;
+  }
+
+  /** As {@link run}; rejects with GuestError and what it printed when the command fails. */
+  async mustRun(command: string, limitMs: number = COMMAND_LIMIT_MS): Promise<string> {
+    const { code, output } = await this.run(command, limitMs);
+    if (code !== 0) throw new GuestError(`in the guest, "${command}" ended with ${code}: ${output.trim()}`);
+    return output;
   }
 
   async #run(command: string, limitMs: number): Promise<GuestResult> {
