@@ -28,14 +28,21 @@ export class Client {
   readonly open: Received[] = [];
   /** Every DMA write, in order. */
   readonly written: { readonly address: number; readonly bytes: Uint8Array }[] = [];
+  /** Why the server hung up. */
+  readonly reasons: string[] = [];
   isServing = true;
   readonly memory: Memory[] = [];
   readonly session: Session;
   #nextId = 1;
   #isServingNow = false;
 
-  constructor(device: ServedDevice, descriptors?: DescriptorUse, notice?: (text: string) => void) {
-    this.session = new Session(device, (message) => this.#take(message), descriptors, notice);
+  constructor(device: ServedDevice, descriptors?: DescriptorUse, notice: (text: string) => void = () => {}) {
+    const peer = {
+      write: (message: Buffer) => this.#take(message),
+      hangUp: (reason: string) => void this.reasons.push(reason),
+      notice,
+    };
+    this.session = new Session(device, peer, descriptors);
   }
 
   /** Sends a request and returns the reply; undefined when none has come. */

@@ -87,12 +87,13 @@ test(`${MESSAGE_COUNT} spoiled messages: each is refused or served, and the next
   const rng = new Rng(seed);
   const device = await ServedDevice.load(edu(), false);
   let [refusedCount, brokenCount, replyCount] = [0, 0, 0];
+  const write = (message: Buffer): void => {
+    if (message.readUInt32LE(4) !== message.length) expect.fail("a reply whose length is not its own");
+    if ((message.readUInt32LE(8) & p.FLAG_ERROR) !== 0) refusedCount++;
+    replyCount++;
+  };
   const open = (): Session => {
-    const session = new Session(device, (message) => {
-      if (message.readUInt32LE(4) !== message.length) expect.fail("a reply whose length is not its own");
-      if ((message.readUInt32LE(8) & p.FLAG_ERROR) !== 0) refusedCount++;
-      replyCount++;
-    });
+    const session = new Session(device, { write, notice: () => {}, hangUp: (reason) => expect.fail(reason) });
     session.receive(p.messageOf(0, p.VERSION, 0, Buffer.concat([Buffer.alloc(4), Buffer.from("{}\0")])));
     return session;
   };
