@@ -140,7 +140,10 @@ export class ClientInterrupts {
       throw new RequestError(EINVAL, `${booleans.length} values for ${count} interrupts`);
     // A client would be told of its own requests only: nobody else masks.
     if (data === SET_DATA_EVENTFD && action !== SET_ACTION_TRIGGER)
-      throw new RequestError(EINVAL, "descriptors are signalled when an interrupt triggers, not when it is masked or unmasked");
+      throw new RequestError(
+        EINVAL,
+        "descriptors are signalled when an interrupt triggers, not when it is masked or unmasked",
+      );
     if (data === SET_DATA_EVENTFD && descriptorCount !== 0 && descriptorCount !== count)
       throw new RequestError(EINVAL, `${descriptorCount} descriptors for ${count} interrupts`);
   }

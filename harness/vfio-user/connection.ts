@@ -31,7 +31,10 @@ export interface Listener {
  * removes what has the name that it was made by when it stops to listen, and another server may have taken the place by then.
  */
 export async function listenByNode(path: string, onConnection: (connection: Connection) => void): Promise<Listener> {
-  const madeAt = join(dirname(path), `.${[process.pid, threadId, madeCount++].map((part) => part.toString(36)).join("-")}`);
+  const madeAt = join(
+    dirname(path),
+    `.${[process.pid, threadId, madeCount++].map((part) => part.toString(36)).join("-")}`,
+  );
   const server: Server = createServer({ pauseOnConnect: true }, (socket) => onConnection(new NodeConnection(socket)));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);

@@ -25,8 +25,11 @@ interface Transfer {
   readonly byteLength: number;
   readonly tag: number;
   readonly context: number;
-  /** What is written; where what is read is put together, if it comes in several messages: its words stand as the client's. */
-  readonly memory: MemoryView | undefined;
+  /**
+   * What is written, until it has been asked for; where what is read is put together, if it comes in several messages: its
+   * words stand as the client's.
+   */
+  memory: MemoryView | undefined;
   /** The most bytes of one message. */
   readonly partBytes: number;
   askedBytes: number;
@@ -148,7 +151,7 @@ export class DmaRequests {
   }
 
   #post(kind: "write" | "message", address: number, from: MemoryView, offset: number, byteLength: number): void {
-    if (byteLength === 0) return;
+    if (byteLength === 0 || this.#isOver) return;
     const memory = MemoryView.ofSize(byteLength);
     memory.bytes.set(from.bytes.subarray(offset, offset + byteLength));
     this.unacknowledgedCount++;
@@ -174,6 +177,7 @@ export class DmaRequests {
       const isLast = first.hasFailed || first.askedBytes + first.partBytes >= first.byteLength;
       if (isLast) this.#letGo(first);
       if (!first.hasFailed) this.#askPart(first);
+      if (isLast && first.kind !== "read") first.memory = undefined;
     }
   }
 
@@ -218,7 +222,18 @@ export class DmaRequests {
     context: number,
   ): Transfer {
     const partBytes = this.transferBytes;
-    return { kind, address, byteLength, memory, tag, context, partBytes, askedBytes: 0, openCount: 0, hasFailed: false };
+    return {
+      kind,
+      address,
+      byteLength,
+      memory,
+      tag,
+      context,
+      partBytes,
+      askedBytes: 0,
+      openCount: 0,
+      hasFailed: false,
+    };
   }
 
   #endWrite(transfer: Transfer): void {

@@ -151,7 +151,9 @@ export class MessageStream {
   take(bytes: Buffer, descriptors: readonly number[], handle: (message: Message) => void): void {
     this.#descriptors.push(...descriptors);
     if (this.#descriptors.length > MAX_DESCRIPTORS) {
-      throw new ProtocolError(`${this.#descriptors.length} descriptors with one message; max_msg_fds is ${MAX_DESCRIPTORS}`);
+      throw new ProtocolError(
+        `${this.#descriptors.length} descriptors with one message; max_msg_fds is ${MAX_DESCRIPTORS}`,
+      );
     }
     this.#pieces.push(bytes);
     this.#pieceBytes += bytes.length;
@@ -206,7 +208,12 @@ export function writeUint64(payload: Buffer, at: number, value: number): void {
 }
 
 /** Throws RequestError unless the payload has that many bytes, and says in `argsz`, its first word, that at least so many are meant. */
-export function needStructure(payload: Buffer, byteLength: number, command: number, structureBytes: number = byteLength): void {
+export function needStructure(
+  payload: Buffer,
+  byteLength: number,
+  command: number,
+  structureBytes: number = byteLength,
+): void {
   needBytes(payload, byteLength, command);
   const claimed = payload.readUInt32LE(0);
   if (claimed >= structureBytes) return;

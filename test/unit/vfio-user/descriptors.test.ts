@@ -102,10 +102,10 @@ test.for(kinds)(
 
 async function copy(client: Client, device: ServedDevice, from: number, to: number, command: number): Promise<void> {
   for (const [offset, value] of [
-    [0x80, from],
-    [0x84, 0],
-    [0x88, to],
-    [0x8c, 0],
+    [0x80, from % 2 ** 32],
+    [0x84, Math.floor(from / 2 ** 32)],
+    [0x88, to % 2 ** 32],
+    [0x8c, Math.floor(to / 2 ** 32)],
     [0x90, 100],
     [0x98, command],
   ] as const) {
@@ -210,7 +210,7 @@ test("a file that is shorter than it is said to be, or not open for what it is f
   const kept = file.handOver();
   client.must(p.DMA_MAP, rangeOf([32, 3], [0, 0x8000, 4096]), [kept]);
   const clashing = file.handOver();
-  expect(client.ask(p.DMA_MAP, rangeOf([32, 3], [0, 0x8800, 2048]), 0, [clashing])?.errno).toBe(p.EEXIST);
+  expect(client.ask(p.DMA_MAP, rangeOf([32, 3], [0, 0x8000, 4096]), 0, [clashing])?.errno).toBe(p.EEXIST);
   expect(() => closeSync(clashing)).toThrow(/EBADF/);
   expect(fstatSync(kept).size).toBe(4096);
   client.must(p.DMA_UNMAP, rangeOf([24, 0], [0x8000, 4096]));
@@ -222,6 +222,76 @@ test("a file that is shorter than it is said to be, or not open for what it is f
   client.session.close();
   device.close();
   closeSync(file.descriptor);
+});
+
+test("a range of more than 2 GiB is mapped in views: DMA in place at every edge of them", async ({ skip }) => {
+  if (libc === undefined || makeFile === undefined) return skip(NO_KOFFI);
+  const device = await ServedDevice.load(edu({ dmaAddressBits: 40 }), true);
+  const notices: string[] = [];
+  const client = new Client(device, new ClientDescriptors(libc), (text) => notices.push(text));
+  client.negotiate();
+  client.write32(p.REGION_CONFIG, 0x04, 0x0006, 2);
+  const [gigabyte, base] = [2 ** 30, 2 ** 32];
+  const byteLength = 3 * gigabyte + 8192;
+  const file = makeFile("sealed", byteLength);
+  client.must(p.DMA_MAP, rangeOf([32, 3], [0, base, byteLength]), [file.handOver()]);
+  const places = [0, gigabyte - 50, gigabyte, 2 * gigabyte - 1, 3 * gigabyte - 99, byteLength - 100];
+  for (const [nth, place] of places.entries()) {
+    const sent = Uint8Array.from({ length: 100 }, (_, at) => at * 3 + nth);
+    writeSync(file.descriptor, sent, 0, sent.length, place);
+    await copy(client, device, base + place, 0x40000, 0x1);
+    const to = places[(nth + 1) % places.length] as number;
+    await copy(client, device, 0x40000, base + to, 0x3);
+    const seen = new Uint8Array(100);
+    readSync(file.descriptor, seen, 0, 100, to);
+    expect(seen, `from 0x${place.toString(16)} to 0x${to.toString(16)}`).toEqual(sent);
+  }
+  expect([client.written, client.open, device.findings]).toEqual([[], [], []]);
+  expect(notices).toEqual(["its memory is mapped: DMA in place"]);
+  client.must(p.DMA_UNMAP, rangeOf([24, 0], [base, byteLength]));
+  client.session.close();
+  device.close();
+  closeSync(file.descriptor);
+});
+
+test("an interrupt counts in its event descriptor; anything else is refused as one, and closed", async ({ skip }) => {
+  if (libc === undefined || makeFile === undefined) return skip(NO_KOFFI);
+  const { default: koffi } = await import("koffi");
+  const eventfd = koffi.load("libc.so.6").func("int eventfd(unsigned int value, int flags)");
+  const device = await ServedDevice.load(edu(), true);
+  const client = new Client(device, new ClientDescriptors(libc));
+  client.negotiate();
+  client.write32(p.REGION_CONFIG, 0x04, 0x0006, 2);
+  const signals = (index: number): Buffer => wordsOf(20, p.SET_DATA_EVENTFD | p.SET_ACTION_TRIGGER, index, 0, 1);
+  const own = eventfd(0, 0);
+  client.must(p.DEVICE_SET_IRQS, signals(p.IRQ_INTX), [own]);
+  client.write32(0, 0x60, 1);
+  const counter = new BigUint64Array(1);
+  readSync(own, counter);
+  expect(counter[0]).toBe(1n);
+  for (const other of [makeFile("sealed", 4096).handOver(), openSync(folder, "r"), openSync("/dev/null", "w")]) {
+    expect(client.ask(p.DEVICE_SET_IRQS, signals(p.IRQ_MSI), 0, [other])?.errno).toBe(p.EINVAL);
+    expect(() => closeSync(other)).toThrow(/EBADF/);
+  }
+  // Among several, all are refused for one.
+  const three = [eventfd(0, 0), openSync("/dev/null", "w"), eventfd(0, 0)];
+  const request = wordsOf(20, p.SET_DATA_EVENTFD | p.SET_ACTION_TRIGGER, p.IRQ_MSI, 0, 3);
+  expect(client.ask(p.DEVICE_SET_IRQS, request, 0, three)?.errno).toBe(p.EINVAL);
+  for (const each of three) expect(() => closeSync(each)).toThrow(/EBADF/);
+  // Nobody masks but the client itself, so there is nothing to tell it; and what comes along for nothing is closed.
+  for (const [flags, errno] of [
+    [p.SET_DATA_EVENTFD | p.SET_ACTION_MASK, p.EINVAL],
+    [p.SET_DATA_EVENTFD | p.SET_ACTION_UNMASK, p.EINVAL],
+    [p.SET_DATA_NONE | p.SET_ACTION_TRIGGER, 0],
+    [p.SET_DATA_NONE | p.SET_ACTION_UNMASK, 0],
+  ] as const) {
+    const stray = eventfd(0, 0);
+    expect(client.ask(p.DEVICE_SET_IRQS, wordsOf(20, flags, p.IRQ_INTX, 0, 1), 0, [stray])?.errno).toBe(errno);
+    expect(() => closeSync(stray)).toThrow(/EBADF/);
+  }
+  client.session.close();
+  expect(() => closeSync(own)).toThrow(/EBADF/);
+  device.close();
 });
 
 test("MSI-X vectors are signalled through the descriptors that were handed over", async ({ skip }) => {
