@@ -1,6 +1,6 @@
 import { MemoryView } from "../../emulator/memory/memory-view.ts";
 import { DmaRequests, type DmaSink, type RequestTarget } from "./dma-requests.ts";
-import { type DmaRange, DmaTable } from "./dma-table.ts";
+import { DmaTable } from "./dma-table.ts";
 import { DMA_FLAG_READ, DMA_FLAG_WRITE } from "./protocol.ts";
 import { SLICE_BYTES } from "./shared-memory.ts";
 

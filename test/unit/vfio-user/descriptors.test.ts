@@ -14,10 +14,13 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { edu } from "../../../devices/edu/index.ts";
 import { ixgbe } from "../../../devices/ixgbe/index.ts";
+import { MemoryView } from "../../../emulator/memory/memory-view.ts";
 import { Libc } from "../../../harness/native/libc.ts";
 import { ClientDescriptors } from "../../../harness/vfio-user/client-descriptors.ts";
+import { ClientMemory } from "../../../harness/vfio-user/client-memory.ts";
 import * as p from "../../../harness/vfio-user/protocol.ts";
 import { ServedDevice } from "../../../harness/vfio-user/served-device.ts";
+import { heldRange } from "../../../harness/vfio-user/shared-memory.ts";
 import { Client, rangeOf, wordsOf } from "./client.ts";
 
 const MEMORY_BYTES = 1 << 16;
@@ -251,6 +254,34 @@ test("a range of more than 2 GiB is mapped in views: DMA in place at every edge 
   client.must(p.DMA_UNMAP, rangeOf([24, 0], [base, byteLength]));
   client.session.close();
   device.close();
+  closeSync(file.descriptor);
+});
+
+test("an access lies within the view where it begins, however long it is", async ({ skip }) => {
+  if (libc === undefined || makeFile === undefined) return skip(NO_KOFFI);
+  const [edge, longest] = [2 ** 30, 1 << 20];
+  const file = makeFile("sealed", 2 * edge);
+  const shared = new ClientDescriptors(libc).share(file.descriptor, 0, 2 * edge, true);
+  let seen = new Uint8Array();
+  const nobody = { send: () => expect.fail("in place"), hangUp: () => expect.fail("in place") };
+  const memory = new ClientMemory(nobody, {
+    onData: (_tag, _context, { bytes }, offset, byteLength) => {
+      seen = bytes.slice(offset, offset + byteLength);
+    },
+    onReadRefused: () => expect.fail("refused"),
+    onWriteRefused: () => expect.fail("refused"),
+    onMessageRefused: () => expect.fail("refused"),
+  });
+  memory.ranges.add(heldRange({ address: 0, byteLength: 2 * edge, canRead: true, canWrite: true }, shared));
+  const sent = MemoryView.ofSize(longest);
+  for (let at = 0; at < longest; at++) sent.bytes[at] = at * 7 + (at >> 8);
+  expect(memory.write(edge - 4, sent, 0, longest, longest - 4)).toBeUndefined();
+  expect(memory.read(edge - 4, longest, 0, 0)).toBeUndefined();
+  expect(Buffer.compare(seen, sent.bytes)).toBe(0);
+  const kept = Buffer.alloc(longest);
+  readSync(file.descriptor, kept, 0, longest, edge - 4);
+  expect(Buffer.compare(kept, sent.bytes)).toBe(0);
+  memory.ranges.clear();
   closeSync(file.descriptor);
 });
 
