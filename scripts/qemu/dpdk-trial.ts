@@ -76,6 +76,8 @@ export async function dpdkTrial(qemu: string, guest: GuestFiles, say: Say): Prom
     await machine.mustRun("mkdir -p /dev/hugepages /var/run && mount -t hugetlbfs nodev /dev/hugepages");
     for (const path of PATHS)
       bad.push(...(await trial(machine, wire, path, step)).map((text) => `${path.name}: ${text}`));
+    const interrupts = await machine.run("grep uio /proc/interrupts");
+    step(`interrupts of the link: ${interrupts.output.replace(/\s+/g, " ").trim() || "none"}`);
     bad.push(...(await complaintsOf(machine, ["uio"])).map((line) => `kernel log: ${line}`));
   } catch (error) {
     bad.push((error as Error).message);
