@@ -66,7 +66,7 @@ export async function dpdkTrial(qemu: string, guest: GuestFiles, say: Say): Prom
     say,
   });
   const { device } = machine.server;
-  const wire = new WireTraffic(device.machine);
+  const wire = new WireTraffic(device);
   const bad: string[] = [];
   try {
     step(`Linux ${guest.kernelRelease}, DPDK ${guest.packages["dpdk-dev"]}`);
