@@ -15,7 +15,8 @@ const USAGE = `npm run qemu [-- --dpdk] [FOLDER]
 
 QEMU, a stock Debian kernel and the simulated 82599 over vfio-user.
 
-  (nothing)   the kernel's ixgbe, by Node alone and with descriptors: link, 300 echo requests, down and up ten times
+  (nothing)   the kernel's ixgbe: link, 300 echo requests, down and up ten times; by Node alone, and with descriptors where
+              the guest's memory can shrink and where it cannot
   --dpdk      DPDK's ixgbe poll mode driver under testpmd, vector and scalar paths: 10,000 frames each way and there
               and back, ten stops and starts of the port
   --help      this
@@ -24,7 +25,7 @@ FOLDER is where what is fetched is kept: by default in the user's cache. 130 MB 
 
 /** QEMU speaks vfio-user from 10.1 on, and Debian's stable has an older one: it comes from the suite behind it. */
 const QEMU_SUITES: readonly string[] = ["trixie", "trixie-backports"];
-const QEMU_PACKAGES: readonly string[] = ["qemu-system-x86", "qemu-system-data", "seabios"];
+const QEMU_PACKAGES: readonly string[] = ["qemu-system-x86", "qemu-system-data", "seabios", "zlib1g"];
 const KERNEL_PACKAGES: readonly string[] = ["busybox-static"];
 /** testpmd is linked against drivers of other cards, and those against libraries that are not named lib-something. */
 const DPDK_PACKAGES: readonly string[] = [...KERNEL_PACKAGES, "dpdk-dev", "ibverbs-providers", "zlib1g"];

@@ -72,8 +72,9 @@ export class GuestShell {
     if (this.#ended !== undefined) throw this.#ended;
     const number = ++this.#commandCount;
     this.#text = "";
-    // The mark is written in two parts, so that an echo of the command is not taken for its end.
-    this.#send(Buffer.from(`${command}\n__code=$?; echo; echo "softbar""-${number} $__code"\n`));
+    // An echo of the command is not taken for its end: the mark begins no line there. No quotes: a shell that comes up in
+    // the middle of a question would wait for the end of one for ever.
+    this.#send(Buffer.from(`${command}\n__code=$?; echo; echo softbar-${number} $__code\n`));
     const match = await this.#until(new RegExp(`(?:^|\\n)softbar-${number} (\\d+)\\r?\\n`), command, limitMs);
     const output = this.#text.slice(0, match.index).replaceAll("\r", "").replace(/\n$/, "");
     return { code: Number(match[1]), output };

@@ -1,4 +1,5 @@
 import { ixgbe } from "../../devices/ixgbe/index.ts";
+import type { Finding } from "../../emulator/run/findings.ts";
 import { frames } from "../../harness/frames.ts";
 import type { GuestFiles } from "../../harness/vm/guest-files.ts";
 import { complaintsOf } from "../../harness/vm/network-trial.ts";
@@ -16,6 +17,8 @@ const MAC: readonly number[] = [0x02, 0x00, 0x00, 0x82, 0x59, 0x90];
 
 /** testpmd wants two threads, its own and one that forwards: both on the one processor. Descriptors need physical addresses. */
 const EAL_WORDS: readonly string[] = ["--lcores=(0-1)@0", "-n", "1", "--iova-mode=pa", "--no-telemetry"];
+/** What is opened by name: the ring of buffers, and what the C library ends threads by. */
+const PLUGINS: readonly string[] = ["librte_mempool_ring.so.23", "libgcc_s.so.1"];
 const DRIVER_WORDS: readonly string[] = ["-d", "librte_mempool_ring.so.23", "-d", "librte_net_ixgbe.so.23"];
 /** So that it says which functions it has chosen. */
 const LOG_WORDS: readonly string[] = ["--log-level=pmd.net.ixgbe.init:debug"];
@@ -58,12 +61,12 @@ export async function dpdkTrial(qemu: string, guest: GuestFiles, say: Say): Prom
     descriptors: "auto",
     memoryMegabytes: 768,
     modules: ["uio_pci_generic"],
-    programs: [{ name: "dpdk-testpmd", plugins: ["librte_mempool_ring.so.23"] }],
+    programs: [{ name: "dpdk-testpmd", plugins: PLUGINS }],
     kernelWords: "hugepages=96",
     say,
   });
   const { device } = machine.server;
-  const wire = new WireTraffic(device.machine);
+  const wire = new WireTraffic(device);
   const bad: string[] = [];
   try {
     step(`Linux ${guest.kernelRelease}, DPDK ${guest.packages["dpdk-dev"]}`);
@@ -73,15 +76,16 @@ export async function dpdkTrial(qemu: string, guest: GuestFiles, say: Say): Prom
     await machine.mustRun("mkdir -p /dev/hugepages /var/run && mount -t hugetlbfs nodev /dev/hugepages");
     for (const path of PATHS)
       bad.push(...(await trial(machine, wire, path, step)).map((text) => `${path.name}: ${text}`));
+    const interrupts = await machine.run("grep uio /proc/interrupts");
+    step(`interrupts of the link: ${interrupts.output.replace(/\s+/g, " ").trim() || "none"}`);
     bad.push(...(await complaintsOf(machine, ["uio"])).map((line) => `kernel log: ${line}`));
   } catch (error) {
     bad.push((error as Error).message);
     say(machine.consoleEnd());
   }
-  for (const { kind, message, count } of device.findings) {
-    step(`${kind}, ${count} times: ${message}`);
-    if (kind === "violation") bad.push(message);
-  }
+  const violations = device.findings.filter(({ kind }) => kind === "violation");
+  bad.push(...violations.map(({ message }) => message));
+  step(`rules of the card broken: ${violations.length}; ${notesOf(device.findings)}`);
   for (const text of bad) say(`  NOT AS IT SHOULD BE: ${text}`);
   return bad.length === 0;
 }
@@ -183,4 +187,12 @@ async function until(isSo: () => boolean | Promise<boolean>, what: string): Prom
     if (performance.now() > deadline) throw new Error(`waited in vain for ${STEP_LIMIT_MS / 1000} s until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/** "24 notes: 22 feature-not-modelled, 2 …". */
+function notesOf(findings: readonly Finding[]): string {
+  const counts = new Map<string, number>();
+  for (const { kind, rule } of findings) if (kind === "note") counts.set(rule, (counts.get(rule) ?? 0) + 1);
+  const texts = [...counts].map(([rule, count]) => `${count} ${rule}`);
+  return texts.length === 0 ? "no notes" : `notes: ${texts.join(", ")}`;
 }

@@ -7,24 +7,40 @@ import { type Say, stopwatch } from "./stopwatch.ts";
 
 const ECHO_COUNT = 300;
 const CYCLE_COUNT = 10;
+/** What the driver says of a card that shows it no MSI-X. */
+const NO_MSIX = /Failed to allocate MSI-X|Disabling (SR-IOV|RSS) support/;
 
-/** The kernel's own driver, by Node alone and with descriptors. False when something was not as it should be, which is said. */
+/** How the card is reached: what the guest's kernel sees, and how its memory is read and written. */
+interface Form {
+  readonly name: string;
+  readonly descriptors: "auto" | "never";
+  readonly canShrink: boolean;
+}
+
+const FORMS: readonly Form[] = [
+  { name: "By Node alone: MSI, DMA by messages", descriptors: "never", canShrink: false },
+  { name: "With descriptors, memory that can shrink: MSI-X, DMA by copies", descriptors: "auto", canShrink: true },
+  { name: "With descriptors: MSI-X, DMA in place", descriptors: "auto", canShrink: false },
+];
+
+/** The kernel's own driver, in each form. False when something was not as it should be, which is said. */
 export async function kernelTrial(qemu: string, guest: GuestFiles, say: Say): Promise<boolean> {
   let isGood = true;
-  for (const descriptors of ["never", "auto"] as const) {
-    say(descriptors === "never" ? "By Node alone: MSI, DMA by messages" : "With descriptors: MSI-X");
-    isGood = (await trial(qemu, guest, descriptors, say)) && isGood;
+  for (const form of FORMS) {
+    say(form.name);
+    isGood = (await trial(qemu, guest, form, say)) && isGood;
   }
   return isGood;
 }
 
-async function trial(qemu: string, guest: GuestFiles, descriptors: "auto" | "never", say: Say): Promise<boolean> {
+async function trial(qemu: string, guest: GuestFiles, form: Form, say: Say): Promise<boolean> {
   const step = stopwatch(say);
   await using machine = await QemuGuest.boot({
     qemu,
     guest,
     device: ixgbe({ deviceId: 0x10f7 }),
-    descriptors,
+    descriptors: form.descriptors,
+    canShrink: form.canShrink,
     memoryMegabytes: 512,
     modules: ["ixgbe"],
     say,
@@ -37,12 +53,13 @@ async function trial(qemu: string, guest: GuestFiles, descriptors: "auto" | "nev
     step(`eth0 ${await network.bringUp()}`);
     const interrupts = await machine.mustRun("grep eth0 /proc/interrupts");
     const [first = ""] = interrupts.split("\n");
-    step(`${interrupts.split("\n").length} interrupts of eth0, ${first.replace(/\s+/g, " ").trim()}`);
+    step(`interrupt vectors of eth0: ${interrupts.split("\n").length}, ${first.replace(/\s+/g, " ").trim()}`);
     const { receivedCount } = await network.ping(ECHO_COUNT);
     step(`${receivedCount} of ${ECHO_COUNT} echo requests answered`);
     const linkCount = await network.cycleLink(CYCLE_COUNT);
     step(`down and up ${linkCount} of ${CYCLE_COUNT}`);
-    const complaints = await complaintsOf(machine, ["ixgbe", "eth0"]);
+    const isExpected = (line: string): boolean => form.descriptors === "never" && NO_MSIX.test(line);
+    const complaints = (await complaintsOf(machine, ["ixgbe", "eth0"])).filter((line) => !isExpected(line));
     for (const line of complaints) say(`  kernel log: ${line}`);
     return receivedCount === ECHO_COUNT && linkCount === CYCLE_COUNT && complaints.length === 0;
   } catch (error) {

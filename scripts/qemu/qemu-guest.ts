@@ -19,6 +19,8 @@ export interface QemuGuestOptions extends Pick<GuestRootOptions, "modules" | "pr
   readonly descriptors: "auto" | "never";
   /** Whole MiB. */
   readonly memoryMegabytes: number;
+  /** Leaves the guest's memory without the seal by which it can be mapped here. Default false. */
+  readonly canShrink?: boolean;
   /** Words behind the kernel's command line. */
   readonly kernelWords?: string;
   readonly say: (line: string) => void;
@@ -57,7 +59,10 @@ export class QemuGuest {
       ["--library-path", join(qemu, "usr/lib/x86_64-linux-gnu"), join(qemu, "usr/bin/qemu-system-x86_64")],
       ["-L", join(qemu, "usr/share/qemu"), "-L", join(qemu, "usr/share/seabios"), "-nodefaults", "-no-user-config"],
       ["-machine", "q35,memory-backend=memory", "-accel", "tcg", "-cpu", "max", "-m", `${memoryMegabytes}`],
-      ["-object", `memory-backend-memfd,id=memory,size=${memoryMegabytes}M,share=on`],
+      [
+        "-object",
+        `memory-backend-memfd,id=memory,size=${memoryMegabytes}M,share=on,seal=${options.canShrink === true ? "off" : "on"}`,
+      ],
       ["-kernel", join(guest.root, "boot", `vmlinuz-${guest.kernelRelease}`), "-initrd", join(place, "initrd.gz")],
       ["-append", `console=ttyS0 panic=-1 mitigations=off ${options.kernelWords ?? ""}`.trim()],
       ["-display", "none", "-serial", `file:${join(place, "console")}`, "-serial", "stdio"],

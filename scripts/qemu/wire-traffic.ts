@@ -1,7 +1,7 @@
 import { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { EventSource } from "../../emulator/run/device-host.ts";
-import type { Machine } from "../../emulator/run/machine.ts";
 import { FrameQueue } from "../../emulator/wire/frame-queue.ts";
+import type { ServedDevice } from "../../harness/vfio-user/served-device.ts";
 
 const MAC_BYTES = 6;
 /** Frames that the card has been given and the driver may not have taken yet: fewer than its ring has descriptors. */
@@ -22,7 +22,7 @@ export class WireTraffic implements EventSource {
   swappedCount = 0;
   /** What came and should not have, in words. The first few. */
   readonly faults: string[] = [];
-  readonly #machine: Machine;
+  readonly #card: ServedDevice;
   readonly #arrived: FrameQueue;
   #frames: readonly Uint8Array[] = [];
   #memory = MemoryView.ofSize(4);
@@ -33,10 +33,11 @@ export class WireTraffic implements EventSource {
   /** The first frame since {@link expectOne}: all others are to be like it. */
   #model: Uint8Array | undefined;
 
-  constructor(machine: Machine) {
+  constructor(card: ServedDevice) {
+    const { machine } = card;
     const outbound = machine.tables.functions[0]?.ports[0]?.outbound;
     if (outbound === undefined) throw new Error("the card has no wire");
-    this.#machine = machine;
+    this.#card = card;
     this.#arrived = new FrameQueue(outbound);
     machine.host.sources.push(this);
   }
@@ -59,6 +60,7 @@ export class WireTraffic implements EventSource {
     }
     this.#memory = MemoryView.ofSize(end);
     for (const [index, frame] of frames.entries()) this.#memory.bytes.set(frame, this.#offsets[index]);
+    this.#card.advance();
   }
 
   get sentCount(): number {
@@ -75,7 +77,7 @@ export class WireTraffic implements EventSource {
     if (isBusy) this.#arrived.acknowledge();
     for (; this.#sentCount < this.#frames.length && this.#underWay < UNDER_WAY; this.#sentCount++) {
       const { length } = this.#frames[this.#sentCount] as Uint8Array;
-      this.#device.onFrame(0, this.#memory, this.#offsets[this.#sentCount] as number, length, 0);
+      this.#card.endpoint.device.onFrame(0, this.#memory, this.#offsets[this.#sentCount] as number, length, 0);
       isBusy = true;
     }
     return isBusy;
@@ -85,12 +87,8 @@ export class WireTraffic implements EventSource {
     return this.#arrived.isEmpty;
   }
 
-  get #device(): Machine["endpoints"][number]["device"] {
-    return (this.#machine.endpoints[0] as Machine["endpoints"][number]).device;
-  }
-
   get #delivered(): number {
-    return this.#device.statistics().rxDelivered ?? 0;
+    return this.#card.endpoint.device.statistics().rxDelivered ?? 0;
   }
 
   get #underWay(): number {
