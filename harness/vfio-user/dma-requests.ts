@@ -184,8 +184,9 @@ export class DmaRequests {
   #letGo(first: Transfer): void {
     this.#heldAt++;
     if (first.kind !== "read") this.#heldBytes -= first.byteLength;
-    if (this.#heldAt < WINDOW && this.#heldCount > 0) return;
-    this.#held = this.#held.slice(this.#heldAt);
+    if (this.#heldCount === 0) this.#held.length = 0;
+    else if (this.#heldAt < WINDOW) return;
+    else this.#held = this.#held.slice(this.#heldAt);
     this.#heldAt = 0;
   }
 
