@@ -10,6 +10,7 @@ import { InterruptLint } from "./interrupt-lint.ts";
 import * as memoryFindings from "./memory-findings.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 import { RegisterLint } from "./register-lint.ts";
+import { BY_DEVICE, BY_FAULT, REPEATED_BY_FAULT } from "./written-by.ts";
 
 /** One for each function of a machine, in order. */
 export function watchesOf({ endpoints, tables, memory }: Machine): readonly DriverWatch[] {
@@ -66,7 +67,14 @@ export class DriverWatch implements EndpointWatch {
 
   written(high: number, low: number, memory: MemoryView, offset: number, byteLength: number): void {
     const iova = (high >>> 0) * 2 ** 32 + (low >>> 0);
-    this.memory.written(iova, memory, offset, byteLength, this.#endpoint.slot.isQuiet);
+    const { isQuiet, isRepeating } = this.#endpoint.slot;
+    this.memory.written(
+      iova,
+      memory,
+      offset,
+      byteLength,
+      isRepeating ? REPEATED_BY_FAULT : isQuiet ? BY_FAULT : BY_DEVICE,
+    );
   }
 
   // ---- the driver's -------------------------------------------------------------------------------------------------

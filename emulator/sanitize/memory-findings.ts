@@ -114,7 +114,11 @@ export function recordFreedInFlight(
   iova: number,
 ): void {
   findings.record("violation", "freed-in-flight", allocation.label, () => {
-    return `${allocation.nameAt(Math.max(iova, allocation.iova))} was freed while ${holder.nameOf(slot)} has it. The card reads or writes memory that is somebody else's by then; an IOMMU faults. Stop the queue and wait until it has stopped, or until ${holder.completion}, before the memory is given back.`;
+    const [who, until] =
+      holder.release === undefined
+        ? [holder.nameOf(slot), `Stop the queue and wait until it has stopped, or until ${holder.completion},`]
+        : [holder.place, `Wait until ${holder.release}`];
+    return `${allocation.nameAt(Math.max(iova, allocation.iova))} was freed while ${who} has it. The card reads or writes memory that is somebody else's by then; an IOMMU faults. ${until} before the memory is given back.`;
   });
 }
 

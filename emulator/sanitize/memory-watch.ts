@@ -24,6 +24,7 @@ import type {
 import { Region } from "./region.ts";
 import { Transfer } from "./transfer.ts";
 import { Window } from "./window.ts";
+import type { WrittenBy } from "./written-by.ts";
 
 /** What one load can take. */
 const WORD_BYTES = 8;
@@ -112,10 +113,10 @@ export class MemoryWatch implements Handover {
     for (const transfer of this.#transfers) transfer.seen();
   }
 
-  /** The device writes these bytes, with a flag among them: `isAnnounced` where a fault is at work. */
-  written(iova: number, memory: MemoryView, offset: number, byteLength: number, isAnnounced: boolean): void {
-    for (const ring of this.#rings) ring.written(iova, memory, offset, byteLength, isAnnounced);
-    for (const entries of this.#entries) entries.written(iova, memory, offset, byteLength, isAnnounced);
+  /** The device writes these bytes, with a flag among them. */
+  written(iova: number, memory: MemoryView, offset: number, byteLength: number, by: WrittenBy): void {
+    for (const ring of this.#rings) ring.written(iova, memory, offset, byteLength, by);
+    for (const entries of this.#entries) entries.written(iova, memory, offset, byteLength, by);
   }
 
   // ---- the driver ---------------------------------------------------------------------------------------------------
