@@ -3,7 +3,7 @@ import { Iommu } from "../memory/iommu.ts";
 import type { MemoryView } from "../memory/memory-view.ts";
 import type { Endpoint } from "../pcie/endpoint.ts";
 import type { EndpointWatch } from "../pcie/endpoint-slot.ts";
-import { registerPlace } from "../registers/finding-text.ts";
+import { type FindingRecorder, registerPlace } from "../registers/finding-text.ts";
 import type { RegisterMap } from "../registers/register-map.ts";
 import type { Machine } from "../run/machine.ts";
 import { InterruptLint } from "./interrupt-lint.ts";
@@ -12,16 +12,18 @@ import { MemoryWatch } from "./memory-watch.ts";
 import { RegisterLint } from "./register-lint.ts";
 import { BY_DEVICE, BY_FAULT, REPEATED_BY_FAULT } from "./written-by.ts";
 
-/** One for each function of a machine, in order. */
-export function watchesOf({ endpoints, tables, memory }: Machine): readonly DriverWatch[] {
+/** One for each function of a machine, in order. `isShared`: several CPUs use them. */
+export function watchesOf({ endpoints, tables, memory }: Machine, isShared: boolean = false): readonly DriverWatch[] {
   return endpoints.map((endpoint, index) => {
     const functionTables = tables.functions[index];
     if (functionTables === undefined) throw new RangeError(`there is no function ${index}`);
     // Where memory is the driver's own, its instructions reach it, and nobody hears of them.
     const isRaw = tables.options.ownMemory !== undefined;
-    return new DriverWatch(endpoint, new Iommu(functionTables.iommu), memory, isRaw);
+    return new DriverWatch(endpoint, new Iommu(functionTables.iommu), memory, { isRaw, isShared });
   });
 }
+
+const DEAF: FindingRecorder = { record: () => {} };
 
 /**
  * The sanitizers of one function: what its driver does, access by access, against what the device has of it. In folded and
@@ -37,15 +39,23 @@ export class DriverWatch implements EndpointWatch {
   readonly #handlers = new Set<string>();
   #wasMaster = false;
 
-  /** `iommu` is this watch's own view of the function's. */
-  constructor(endpoint: Endpoint, iommu: Iommu, host: HostMemory, isRaw: boolean = false) {
+  /**
+   * `iommu` is this watch's own view of the function's. `isRaw`: the driver reaches all of its memory past the accessors.
+   * `isShared`: several CPUs use the function, and the rules about the order in which one does things say nothing.
+   */
+  constructor(
+    endpoint: Endpoint,
+    iommu: Iommu,
+    host: HostMemory,
+    { isRaw = false, isShared = false }: { readonly isRaw?: boolean; readonly isShared?: boolean } = {},
+  ) {
     this.#endpoint = endpoint;
     this.memory = new MemoryWatch(endpoint, iommu, host, isRaw, endpoint.findings);
-    this.interrupts = new InterruptLint(endpoint);
+    this.interrupts = new InterruptLint(isShared ? DEAF : endpoint);
     const maps: (RegisterMap | undefined)[] = [];
     for (const [bar, map] of Object.entries(endpoint.declaration.registerMaps)) maps[Number(bar)] = map;
     this.#maps = maps;
-    this.#lints = maps.map((map) => (map === undefined ? undefined : new RegisterLint(endpoint, map)));
+    this.#lints = isShared ? [] : maps.map((map) => (map === undefined ? undefined : new RegisterLint(endpoint, map)));
     this.memory.ownership = endpoint.device.ownership?.(this.memory);
     endpoint.watch = this;
   }
