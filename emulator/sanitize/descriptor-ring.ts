@@ -146,8 +146,7 @@ export class DescriptorRing implements Holder, WatchedRing {
     // A bit that is left over from the lap before shows nothing.
     if (this.isBusy(slot)) return;
     if (shown === NOT_DONE) {
-      if (this.#reports[slot] === 0 && ++this.#vainLooks === VAIN_LOOKS)
-        report.recordNeverReported(this.#memory.findings, this, slot);
+      if (this.#reports[slot] === 0 && ++this.#vainLooks === VAIN_LOOKS) this.#recordNeverReported(slot);
       return;
     }
     this.#vainLooks = 0;
@@ -156,6 +155,12 @@ export class DescriptorRing implements Holder, WatchedRing {
       this.#releaseOldest();
       if (isLast) break;
     }
+  }
+
+  #recordNeverReported(slot: number): void {
+    const iova = this.#base + slot * this.view.descriptorBytes;
+    const unseen = this.#distance(this.#oldest, this.#tail);
+    report.recordNeverReported(this.#memory.findings, this, slot, iova, VAIN_LOOKS, unseen);
   }
 
   /** The device writes these bytes, with a flag among them. */

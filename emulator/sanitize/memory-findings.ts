@@ -201,8 +201,16 @@ export function recordLeak(findings: FindingRecorder, { label, iova, byteLength 
   });
 }
 
-export function recordNeverReported(findings: FindingRecorder, ring: DescriptorRing, slot: number): void {
+/** `looks`: so often has the driver looked; `unseen`: descriptors that it has not taken back. */
+export function recordNeverReported(
+  findings: FindingRecorder,
+  ring: DescriptorRing,
+  slot: number,
+  iova: number,
+  looks: number,
+  unseen: number,
+): void {
   findings.record("violation", "completion-never-reported", ring.place, () => {
-    return `The driver waits for DD in ${ring.nameOf(slot)}, with which the card is done, but which did not ask for a report (RS). The card never writes its DD: the ring fills up and is not cleaned. Set RS in the last descriptor of each group that is looked at; or read the head.`;
+    return `The ring is not cleaned: the driver has looked ${looks} times for DD in ${ring.nameOf(slot)} (IOVA ${iovaName(iova)}), with which the card is done, but which did not ask for a report (RS). The card never writes its DD; ${unseen} descriptors wait behind ${ring.view.doorbell}, and the ring fills up. Set RS in the last descriptor of each group that is looked at; or read the head.`;
   });
 }

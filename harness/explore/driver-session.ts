@@ -1,9 +1,12 @@
 import type { ExploredMachine } from "../../emulator/explore/plugged/explored-machine.ts";
+import type { Finding } from "../../emulator/run/findings.ts";
 import type { AnySession } from "./search-session.ts";
 
 /** A session of a driver and its devices, where a small program has neither. */
 export interface DriverSession extends AnySession {
   readonly plugged: ExploredMachine;
+  /** What is worth a look in the runs so far, each once. */
+  readonly notes: readonly Finding[];
   close(): Promise<void>;
 }
 
