@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: what the testbed costs, each figure beside a floor measured in the same run. Nothing here passes or
- * fails: machines differ, ratios less so.
+ * `npm run bench`: what the testbed costs as it is installed, which is compiled, each figure beside a floor measured in the
+ * same run. Nothing here passes or fails: machines differ, ratios less so.
  */
 import { parseArgs } from "node:util";
 import { exanic } from "../../devices/exanic/index.ts";
@@ -10,6 +10,7 @@ import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
 import type { AttachmentSpec } from "../../emulator/run/device-thread.ts";
 import { createTables, loadDevice } from "../../emulator/run/machine.ts";
 import { ThreadedTestbed } from "../../harness/threaded-testbed.ts";
+import { benchModule } from "./bench-module.ts";
 import { copyFloor } from "./copy-floor.ts";
 import { echo } from "./echo-device.ts";
 import type { ExanicFigures, ExanicJob } from "./exanic.driver.ts";
@@ -44,7 +45,7 @@ const REPLAY_FRAMES = 1_200_000;
 const HELP = `npm run bench -- [--only round-trips|frames|wasm|native|vfio-user|exanic|feed-handler|explorer|feeds|pacing|replay|report|trace]
                  [--frames N] [--rounds N] [--capture FILE] [--json]
 
-Prints each figure beside its floor, measured by turns in the same run. Two threads spin: on a machine that does something
+Compiles the package and prints each figure beside its floor, measured by turns in the same run. Two threads spin: on a machine that does something
 else meanwhile the figures say little. --frames: frames of one round (10,000,000), --rounds: rounds of each (5), --capture: what is paced instead of made-up bursts.`;
 
 const { values } = parseArgs({
@@ -102,8 +103,8 @@ async function roundTrips(): Promise<void> {
   const results: RoundTripFigures[] = [];
   for (let round = 0; round < rounds; round++) {
     const words = new SharedArrayBuffer(PING_PONG_BYTES);
-    await using bed = await start(echo(), [attachment("ping-pong.ts", { words })]);
-    results.push(await bed.cpu(1).run<RoundTripFigures>(new URL("./round-trip.driver.ts", import.meta.url), words));
+    await using bed = await start(echo(), [attachment("ping-pong", { words })]);
+    results.push(await bed.cpu(1).run<RoundTripFigures>(benchModule("round-trip.driver"), words));
   }
   const of = (name: keyof RoundTripFigures): number => median(results.map((result) => result[name]));
   const ratios = (name: "doorbellRatio" | "readRatio"): string =>
@@ -186,9 +187,9 @@ async function exanicFrames(): Promise<void> {
     for (let round = 0; round < rounds; round++) {
       floors.push(await copyFloor(frameCount));
       const quota = new SharedArrayBuffer(8);
-      await using bed = await start(exanic(), [attachment("frame-blaster.ts", { byteLength: 60, quota, ...pace })]);
+      await using bed = await start(exanic(), [attachment("frame-blaster", { byteLength: 60, quota, ...pace })]);
       const job: ExanicJob = { frameCount, warmUpCount: 2_000_000, window, quota };
-      results.push(await bed.cpu(1).run<ExanicFigures>(new URL("./exanic.driver.ts", import.meta.url), job));
+      results.push(await bed.cpu(1).run<ExanicFigures>(benchModule("exanic.driver"), job));
     }
     figures[what] = { results, floorFramesPerSecond: floors };
     const rates = results.map(({ framesPerSecond }) => framesPerSecond);
@@ -292,10 +293,10 @@ async function oneFrameRun(
   const quota = new SharedArrayBuffer(8);
   const phase = new SharedArrayBuffer(4);
   const byteLength = 60;
-  const attachments = [attachment("heap-watch.ts", {}), attachment("frame-blaster.ts", { byteLength, quota })];
+  const attachments = [attachment("heap-watch", {}), attachment("frame-blaster", { byteLength, quota })];
   await using bed = await start(ixgbe(), attachments);
   const job: FrameJob = { direction, access, frameCount, warmUpCount: 2_000_000, byteLength, quota, phase };
-  const done = bed.cpu(1).run<FrameFigures>(new URL("./ixgbe.driver.ts", import.meta.url), job);
+  const done = bed.cpu(1).run<FrameFigures>(benchModule("ixgbe.driver"), job);
   const words = new Int32Array(phase);
   await Promise.race([reached(words, 1), done]);
   await bed.reports();
@@ -315,8 +316,8 @@ async function reached(words: Int32Array, point: number): Promise<void> {
   }
 }
 
-function attachment(file: string, options: unknown): AttachmentSpec {
-  return { moduleUrl: new URL(`./${file}`, import.meta.url).href, options };
+function attachment(name: string, options: unknown): AttachmentSpec {
+  return { moduleUrl: benchModule(name).href, options };
 }
 
 async function start(spec: DeviceSpec, attachments: readonly AttachmentSpec[]): Promise<ThreadedTestbed> {
