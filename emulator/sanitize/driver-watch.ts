@@ -12,13 +12,24 @@ import { MemoryWatch } from "./memory-watch.ts";
 import { RegisterLint } from "./register-lint.ts";
 import { BY_DEVICE, BY_FAULT, REPEATED_BY_FAULT } from "./written-by.ts";
 
-/** One for each function of a machine, in order. `isShared`: several CPUs use them. */
-export function watchesOf({ endpoints, tables, memory }: Machine, isShared: boolean = false): readonly DriverWatch[] {
+/** How a machine is used. */
+interface MachineUse {
+  /** Several CPUs have it. */
+  readonly isShared?: boolean;
+  /** No access of a driver goes past the testbed, whatever its memory is: it would not be run otherwise. */
+  readonly isExplored?: boolean;
+}
+
+/** One for each function of a machine, in order. */
+export function watchesOf(
+  { endpoints, tables, memory }: Machine,
+  { isShared = false, isExplored = false }: MachineUse = {},
+): readonly DriverWatch[] {
   return endpoints.map((endpoint, index) => {
     const functionTables = tables.functions[index];
     if (functionTables === undefined) throw new RangeError(`there is no function ${index}`);
     // Where memory is the driver's own, its instructions reach it, and nobody hears of them.
-    const isRaw = tables.options.ownMemory !== undefined;
+    const isRaw = tables.options.ownMemory !== undefined && !isExplored;
     return new DriverWatch(endpoint, new Iommu(functionTables.iommu), memory, { isRaw, isShared });
   });
 }

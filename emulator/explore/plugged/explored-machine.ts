@@ -134,7 +134,9 @@ export class ExploredMachine {
       this.#links.push(new ExploredLink(this.#folded[device] ?? first, this.cpu, this.addresses, device));
       explorer.device(endpoint.declaration.name, undefined, this.#hook(endpoint, device));
     }
-    this.watches = isWatching(options.sanitize) ? watchesOf(machine, programs.length > 0) : [];
+    this.watches = isWatching(options.sanitize)
+      ? watchesOf(machine, { isShared: programs.length > 0, isExplored: true })
+      : [];
     this.furtherCpus = new FurtherCpus(explorer, tables, this.addresses, programs);
     if (programs.length > 0 && this.watches.length > 0) {
       const { endpoints } = machine;
