@@ -34,6 +34,7 @@ import { ExploredUplink, eventName, FRAME_EVENT, TIMER_EVENT } from "./explored-
 import { ExploredWires, type SentFrames } from "./explored-wires.ts";
 import { type CpuProgram, FurtherCpus } from "./further-cpu.ts";
 import { FurtherWatch } from "./further-watch.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** Small tables: a run is set back by copying them. */
 const HOST_MEMORY_BYTES = 1 << 24;
@@ -84,6 +85,7 @@ export class ExploredMachine {
   /** CPU 1 and so on. */
   readonly furtherCpus: FurtherCpus;
   readonly #furtherWatch: FurtherWatch | undefined;
+  readonly #surroundings: Surroundings | undefined;
 
   /** `awaitCount`: promises that an async driver may wait for at the same time. */
   constructor(
@@ -91,7 +93,9 @@ export class ExploredMachine {
     options: MachineOptions = {},
     awaitCount: number = 0,
     programs: readonly CpuProgram[] = [],
+    surroundings?: Surroundings,
   ) {
+    this.#surroundings = surroundings;
     const tables = createTables(devices, {
       hostMemoryBytes: HOST_MEMORY_BYTES,
       wireQueueBytes: WIRE_QUEUE_BYTES,
@@ -99,7 +103,7 @@ export class ExploredMachine {
       iommu: { ...IOMMU, ...options.iommu },
       clock: "virtual",
     });
-    const machine = new RunMachine(devices, tables);
+    const machine = new RunMachine(devices, tables, surroundings?.wrap);
     machine.host.settle();
     this.#machine = machine;
     this.addresses = new AddressSpace(tables.arena.memory.byteLength, devices.map(declarationOf));
@@ -181,6 +185,11 @@ export class ExploredMachine {
     return this.#machine.endpoints;
   }
 
+  /** What its devices and drivers share. */
+  get tables(): RunMachine["tables"] {
+    return this.#machine.tables;
+  }
+
   /** Sets everything back: the devices have just been plugged in, and what happens next is not explored. */
   reset(): void {
     for (const endpoint of this.endpoints) endpoint.uplink = undefined;
@@ -201,7 +210,8 @@ export class ExploredMachine {
         return () => this.labels.delete(start);
       }),
     );
-    this.functions = watchedFunctions(functions, this.watches);
+    const watched = watchedFunctions(functions, this.watches);
+    this.functions = this.#surroundings?.functions(watched) ?? watched;
   }
 
   /** Keeps what the set-up has brought about, so that {@link restore} can take its place in the next runs. */
