@@ -1,5 +1,6 @@
 import type { DeviceSpec } from "../emulator/pcie/device-model.ts";
 import { createTables, type LoadedDevice, loadDevice } from "../emulator/run/machine.ts";
+import { raceSampling } from "../emulator/sanitize/rule.ts";
 import { kernelSide } from "./faults/bed-faults.ts";
 import { faulty } from "./faults/faulty.ts";
 import { FoldedTestbed } from "./folded-testbed.ts";
@@ -48,7 +49,7 @@ function started(
 ): Promise<Testbed> | Testbed {
   if (options.run === "folded") return new FoldedTestbed(loaded, options, { kernel });
   const { trace = false, ...machine } = options;
-  const tables = createTables(loaded, machine);
+  const tables = createTables(loaded, machine, raceSampling(machine.sanitize));
   const traceOptions = trace === true ? {} : trace;
   const tracing = traceOptions === false ? undefined : new TestbedTracing(loaded, tables, "threaded", traceOptions);
   return ThreadedTestbed.start(specs, tables, options, {

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock/clock.ts";
 import { Timers } from "../clock/timers.ts";
-import { DMA_READ, DMA_WRITE, type Iommu } from "../memory/iommu.ts";
+import type { Iommu } from "../memory/iommu.ts";
 import { copyMemory, type MemoryView } from "../memory/memory-view.ts";
 import { type FindingKind, FindingLog } from "../run/findings.ts";
 import type { Wire } from "../wire/wire.ts";
@@ -10,12 +10,13 @@ import type { DeviceDeclaration, DeviceModel, DevicePort, ResetKind } from "./de
 import * as report from "./endpoint-findings.ts";
 import type { EndpointSlot, EndpointSnapshot, EndpointWatch, Uplink } from "./endpoint-slot.ts";
 import { InterruptController } from "./interrupt-controller.ts";
-import { Iotlb } from "./iotlb.ts";
+import type { Iotlb } from "./iotlb.ts";
 import { LookAhead } from "./look-ahead.ts";
 import { type MsiSink, MsixTable } from "./msix.ts";
 import { ReadQueue } from "./read-queue.ts";
 import { Slot } from "./slot.ts";
-import { WriteBacks } from "./write-backs.ts";
+import { transferParts } from "./transfer-parts.ts";
+import type { WriteBacks } from "./write-backs.ts";
 
 const ALL_ONES = -1;
 /**
@@ -45,9 +46,8 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   readonly #slot: EndpointSlot;
   readonly #iommu: Iommu;
   readonly #reads = new ReadQueue();
-  readonly #writeBacks = new WriteBacks();
+  readonly #writeBacks: WriteBacks;
   readonly #lookAhead: LookAhead;
-  /** Reads, writes without a flag (data) and writes with one (descriptors) go to different buffers, each to the same for long. */
   readonly #readMappings: Iotlb;
   readonly #dataMappings: Iotlb;
   readonly #flagMappings: Iotlb;
@@ -65,10 +65,12 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     this.#slot = slot;
     this.interrupts = slot.interrupts;
     this.#iommu = slot.iommu;
-    this.#readMappings = new Iotlb(slot.iommu, slot.memory, DMA_READ);
-    this.#lookAhead = new LookAhead(this.#reads, this.#readMappings);
-    this.#dataMappings = new Iotlb(slot.iommu, slot.memory, DMA_WRITE);
-    this.#flagMappings = new Iotlb(slot.iommu, slot.memory, DMA_WRITE);
+    const { reads, ahead, data, flags, writeBacks } = slot.parts ?? transferParts(slot);
+    this.#readMappings = reads;
+    this.#lookAhead = new LookAhead(this.#reads, ahead);
+    this.#dataMappings = data;
+    this.#flagMappings = flags;
+    this.#writeBacks = writeBacks;
     this.timers = new Timers(declaration.timerCount);
     this.findings = new FindingLog(declaration.name, slot.clock.now, slot.silenced);
     this.wires = new Array(declaration.wirePortCount).fill(undefined);
@@ -162,7 +164,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       const { memory, offset } = mappings;
       // A read pushes the function's own earlier writes (PCIe 2.4.1); only write-backs are kept back.
       if (this.#writeBacks.touches(memory.words, offset >> 2, (byteLength + 7) >> 2)) this.#writeBacks.land();
-      this.#counters[DMA_READS] = (this.#counters[DMA_READS] as number) + 1;
+      this.#counters[report.DMA_READS] = (this.#counters[report.DMA_READS] as number) + 1;
       device.onDmaRead(reads.tag, reads.context, memory, offset, byteLength);
       return;
     }
@@ -233,7 +235,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       return;
     }
     const { memory: target, offset: at } = mappings;
-    this.#counters[DMA_WRITES] = (this.#counters[DMA_WRITES] as number) + 1;
+    this.#counters[report.DMA_WRITES] = (this.#counters[report.DMA_WRITES] as number) + 1;
     if (this.uplink !== undefined) {
       this.uplink.write(at, memory, offset, byteLength, flagOffset, this.#isRelaxed);
     } else if (flagOffset >= 0) {
@@ -267,7 +269,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     if (this.config.msiEnabled) {
       if (rising) this.deliverMsi(this.config.msiAddressHigh, this.config.msiAddressLow, this.config.msiData);
     } else {
-      if (rising) this.#counters[INTERRUPTS] = (this.#counters[INTERRUPTS] as number) + 1;
+      if (rising) this.#counters[report.INTERRUPTS] = (this.#counters[report.INTERRUPTS] as number) + 1;
       this.#driveLine();
     }
   }
@@ -371,7 +373,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       report.recordBusMasterOff(this, this.declaration.name, "interrupt message", "the interrupt is lost");
       return;
     }
-    this.#counters[INTERRUPTS] = (this.#counters[INTERRUPTS] as number) + 1;
+    this.#counters[report.INTERRUPTS] = (this.#counters[report.INTERRUPTS] as number) + 1;
     if (!InterruptController.isMessage(addressHigh, addressLow))
       report.recordMessageAddress(this, this.declaration.name, addressHigh, addressLow);
     else if (this.uplink === undefined) this.#slot.interrupts.arrive(data);
@@ -394,7 +396,3 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     return fits && this.config.memoryEnabled && this.slot.isPresent;
   }
 }
-
-const DMA_READS = 0;
-const DMA_WRITES = 1;
-const INTERRUPTS = 2;
