@@ -51,7 +51,7 @@ export class DmaMarks {
     const { seed, every, transfers } = tables.sampling;
     this.#rng = new Rng(seed);
     this.#rest = Math.max(0, every - transfers);
-    this.#open(0, transfers);
+    this.#open(0, this.#windowLength);
   }
 
   /** Through what this function is to reach host memory, so that its transfers are marked. */
@@ -115,18 +115,23 @@ export class DmaMarks {
 
   /** A window ends, or the next one begins: one in each stretch of transfers, at a place that chance gives. */
   #turn(): void {
-    const { every, transfers } = this.#tables.sampling;
-    if (!this.#isOpen) {
-      this.#open(this.#number + WARM_UP, transfers - 1);
-      return;
+    if (this.#isOpen) {
+      const { every, transfers } = this.#tables.sampling;
+      this.#close();
+      if (this.#number + transfers + WARM_UP >= t.NUMBER_LIMIT) this.#clear();
+      const spare = Math.max(0, every - transfers);
+      const before = this.#rng.below(spare + 1);
+      this.#left = this.#rest + before - 1;
+      this.#rest = spare - before;
+      if (this.#left >= 0) return;
     }
-    this.#close();
-    if (this.#number + transfers + WARM_UP >= t.NUMBER_LIMIT) this.#clear();
-    const spare = every - transfers;
-    const before = spare <= 0 ? 0 : this.#rng.below(spare + 1);
-    this.#left = this.#rest + before - 1;
-    this.#rest = Math.max(0, spare - before);
-    if (this.#left < 0) this.#open(this.#number + (spare <= 0 ? 0 : WARM_UP), transfers - 1);
+    this.#open(this.#number + WARM_UP, this.#windowLength - 1);
+  }
+
+  /** Transfers of a window. One that fills its stretch stays open as long as numbers last. */
+  get #windowLength(): number {
+    const { every, transfers } = this.#tables.sampling;
+    return transfers < every ? transfers : t.NUMBER_LIMIT - this.#number - 1;
   }
 
   #open(start: number, left: number): void {

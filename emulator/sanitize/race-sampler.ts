@@ -4,7 +4,7 @@ import * as t from "./race-tables.ts";
 
 /** Lines of the driver that are looked up in one window: each takes a stack. */
 const LINES_MAX = 64;
-/** What one load or store takes at most. A longer copy is several. */
+/** What one load or store takes at most. A longer copy is several, the longest that fit (explore/timeline.ts). */
 const PIECE_BYTES = 8;
 
 /** An access that waits for what its CPU does next: see {@link RaceSampler}. */
@@ -47,6 +47,8 @@ export class RaceSampler {
   readonly #control: Int32Array;
   readonly #written: Int32Array;
   readonly #fetched: Int32Array;
+  /** Both of them. */
+  readonly #bothMarks: readonly Int32Array[];
   readonly #raw: Uint8Array;
   readonly #finder: RaceFinder;
   readonly #fence = new Int32Array(new SharedArrayBuffer(4));
@@ -68,6 +70,7 @@ export class RaceSampler {
     this.#control = new Int32Array(tables.control);
     this.#written = new Int32Array(tables.written);
     this.#fetched = new Int32Array(tables.fetched);
+    this.#bothMarks = [this.#written, this.#fetched];
     this.#raw = new Uint8Array(tables.raw);
     this.#slot = t.slotOf(cpuIndex);
     this.#finder = finder;
@@ -86,8 +89,6 @@ export class RaceSampler {
   /** Bytes have been loaded. `isAcquire`: by readAcquire32. */
   loaded(place: RacePlace, offset: number, byteLength: number, isAcquire: boolean): void {
     if (!this.#enter()) return;
-    const isFirst = this.#loadIsFirst;
-    this.#loadIsFirst = false;
     this.#settle(this.#store);
     if (place.base < 0) {
       // Memory without marks; what is in it counts as known (LAST_RAW).
@@ -98,27 +99,40 @@ export class RaceSampler {
     // Once more the same: a poll loop.
     if (this.#load.from === from) this.#load.place = undefined;
     else this.#settle(this.#load);
+    let lookBytes = 0;
+    if (isAcquire) lookBytes = byteLength;
+    else if (!this.#isRacy) {
+      if (this.#loadIsFirst) lookBytes = firstPiece(byteLength);
+      this.#loadIsFirst = false;
+    }
+    const known = this.#loadKnown;
     const newest = newestOf(this.#written, from, byteLength);
-    if (newest > this.#loadKnown && !this.#isRacy)
-      this.#judgeLoad(place, from, byteLength, isAcquire || (isFirst && byteLength <= PIECE_BYTES));
+    if (newest > known && !this.#isRacy)
+      this.#judge(this.#load, this.#written, known, place, from, byteLength, lookBytes);
     if (newest > (this.#control[this.#slot] as number)) this.#control[this.#slot] = newest;
-    if (isAcquire && newest > this.#loadKnown) this.#loadKnown = newest;
+    if (isAcquire && newest > known) this.#loadKnown = newest;
   }
 
   /** Bytes have been stored. `isRelease`: by writeRelease32. */
   stored(place: RacePlace, offset: number, byteLength: number, isRelease: boolean): void {
     if (!this.#enter()) return;
-    const synchronises = isRelease || this.#storeIsFirst;
-    this.#storeIsFirst = false;
     this.#settle(this.#store);
-    if (place.base < 0 || this.#isRacy) return;
+    let handOverBytes = 0;
+    if (isRelease) handOverBytes = byteLength;
+    else if (!this.#isRacy) {
+      if (this.#storeIsFirst) handOverBytes = firstPiece(byteLength);
+      this.#storeIsFirst = false;
+    }
+    if (place.base < 0) return;
     const from = place.base + offset;
     const known = this.#control[this.#slot] as number;
-    const written = newestOf(this.#written, from, byteLength);
-    if (written > known && this.#judgeStore(this.#written, place, from, byteLength, synchronises)) return;
-    if (synchronises) return;
-    const fetched = newestOf(this.#fetched, from, byteLength);
-    if (fetched > known) this.#judgeStore(this.#fetched, place, from, byteLength, false);
+    for (const marks of this.#bothMarks) {
+      if (newestOf(marks, from, byteLength) <= known) continue;
+      if (!this.#isRacy && this.#store.place === undefined)
+        this.#judge(this.#store, marks, known, place, from, byteLength, handOverBytes);
+      // From here on it is the driver's own store that lies there.
+      coverBytes(marks, from, byteLength);
+    }
   }
 
   /** A word was accessed atomically, which is a full barrier. */
@@ -131,7 +145,8 @@ export class RaceSampler {
     if (place.base >= 0) {
       const from = place.base + offset;
       const newest = newestOf(this.#written, from, 4);
-      if (newest > this.#loadKnown && !this.#isRacy) this.#judgeLoad(place, from, 4, true);
+      if (newest > this.#loadKnown && !this.#isRacy)
+        this.#judge(this.#load, this.#written, this.#loadKnown, place, from, 4, 4);
       if (newest > (this.#control[this.#slot] as number)) this.#control[this.#slot] = newest;
     }
     this.#loadKnown = this.#control[this.#slot] as number;
@@ -248,40 +263,44 @@ export class RaceSampler {
     this.#control[this.#slot] = newest;
   }
 
-  /** The first word that makes a race of the load. */
-  #judgeLoad(place: RacePlace, from: number, byteLength: number, synchronises: boolean): void {
-    const written = this.#written;
-    for (let word = from >> 2; word << 2 < from + byteLength; word++) {
-      const mark = written[word] as number;
-      if (mark >> t.NUMBER_SHIFT <= this.#loadKnown || (mark & t.bytesOf(word, from, byteLength)) === 0) continue;
-      const kind = (mark >> t.KIND_SHIFT) & t.KIND_MASK;
-      // A flag may be looked at in any way. So may what comes without one, by whoever synchronises.
-      if (kind === t.FLAG || (kind === t.ALONE && synchronises)) continue;
-      if (!this.#isSure(mark >> t.NUMBER_SHIFT)) return;
-      const load = this.#load;
-      if (!this.#fill(load, place, from, byteLength, word, mark, false)) return;
-      // The last word of what comes without a flag is as good as one: this may be the look for it.
-      if (kind === t.ALONE && byteLength <= PIECE_BYTES) load.isBehindLook = true;
-      else this.#settle(load);
-      return;
-    }
-  }
-
-  /** The same of a store; true when there is one. */
-  #judgeStore(marks: Int32Array, place: RacePlace, from: number, byteLength: number, synchronises: boolean): boolean {
-    const known = this.#control[this.#slot] as number;
+  /**
+   * Finds where the card's transfers beyond `known` make a race of an access. By its first `lookBytes` bytes it synchronises,
+   * so they may meet what comes without a flag.
+   */
+  #judge(
+    access: Waiting,
+    marks: Int32Array,
+    known: number,
+    place: RacePlace,
+    from: number,
+    byteLength: number,
+    lookBytes: number,
+  ): void {
+    const lastPieceAt = from + byteLength - lastPiece(byteLength);
+    let met = -1;
+    let isOpen = false;
     for (let word = from >> 2; word << 2 < from + byteLength; word++) {
       const mark = marks[word] as number;
-      if (mark >> t.NUMBER_SHIFT <= known || (mark & t.bytesOf(word, from, byteLength)) === 0) continue;
-      const isAlone = ((mark >> t.KIND_SHIFT) & t.KIND_MASK) === t.ALONE;
-      if (isAlone && synchronises) continue;
-      const store = this.#store;
-      if (!this.#isSure(mark >> t.NUMBER_SHIFT)) return false;
-      if (!this.#fill(store, place, from, byteLength, word, mark, marks === this.#fetched)) return false;
-      if (!isAlone || byteLength > PIECE_BYTES) this.#settle(store);
-      return true;
+      if (mark >> t.NUMBER_SHIFT <= known) continue;
+      const kind = (mark >> t.KIND_SHIFT) & t.KIND_MASK;
+      // A flag may be looked at in any way.
+      if (kind === t.FLAG && access === this.#load) continue;
+      const skipped = kind === t.ALONE ? lookBytes : 0;
+      if (skipped === byteLength) continue;
+      const bytes = mark & t.bytesOf(word, from + skipped, byteLength - skipped);
+      if (bytes === 0) continue;
+      const first = (word << 2) + 31 - Math.clz32(bytes & -bytes);
+      isOpen = kind === t.ALONE && first >= lastPieceAt;
+      if (met === -1 || !isOpen) met = word;
+      if (!isOpen) break;
     }
-    return false;
+    if (met === -1) return;
+    const mark = marks[met] as number;
+    if (!this.#isSure(mark >> t.NUMBER_SHIFT)) return;
+    if (!this.#note(access, place, from, byteLength, met, mark, marks === this.#fetched)) return;
+    // The last word of what comes without a flag is as good as one: this may be the look for it.
+    if (!isOpen) this.#settle(access);
+    else if (access === this.#load) access.isBehindLook = true;
   }
 
   /** Whether it is certain that nobody of the driver's side can know of the transfer. Asked last of all. */
@@ -298,7 +317,7 @@ export class RaceSampler {
   }
 
   /** False when no more lines are looked up in this window. */
-  #fill(
+  #note(
     waiting: Waiting,
     place: RacePlace,
     from: number,
@@ -328,6 +347,25 @@ export class RaceSampler {
     const { at, from, byteLength, mark, isFetch, isBehindLook, line } = waiting;
     const isStore = waiting === this.#store;
     recordRace(this.#finder, place, { at, from, byteLength, mark, isFetch, isStore, isBehindLook, line });
+  }
+}
+
+function firstPiece(byteLength: number): number {
+  return 1 << (31 - Math.clz32(Math.min(byteLength, PIECE_BYTES)));
+}
+
+function lastPiece(byteLength: number): number {
+  return Math.min(byteLength & -byteLength, PIECE_BYTES);
+}
+
+/**
+ * Takes these bytes out of their marks, unless the card has marked them anew meanwhile. The numbers stay: who finds one counts
+ * the transfer as known.
+ */
+function coverBytes(marks: Int32Array, from: number, byteLength: number): void {
+  for (let word = from >> 2; word << 2 < from + byteLength; word++) {
+    const mark = Atomics.load(marks, word);
+    Atomics.compareExchange(marks, word, mark, mark & ~t.bytesOf(word, from, byteLength));
   }
 }
 
