@@ -28,6 +28,7 @@ export class DmaMarks {
   readonly #log: Int32Array;
   readonly #memory: HostMemory;
   readonly #arena: MemoryView | undefined;
+  readonly #numberLimit: number;
   readonly #rng: Rng;
   readonly #fence = new Int32Array(new SharedArrayBuffer(4));
   #isOpen = false;
@@ -38,8 +39,9 @@ export class DmaMarks {
   /** Transfers behind this window that belong to its stretch. */
   #rest = 0;
 
-  /** Opens the first window: short runs are looked at from the beginning. */
-  constructor(tables: t.RaceTables, memory: HostMemory) {
+  /** Opens the first window: short runs are looked at from the beginning. `numberLimit`: when numbers begin anew. */
+  constructor(tables: t.RaceTables, memory: HostMemory, numberLimit: number = t.NUMBER_LIMIT) {
+    this.#numberLimit = numberLimit;
     this.#tables = tables;
     this.#control = new Int32Array(tables.control);
     this.#written = new Int32Array(tables.written);
@@ -118,7 +120,7 @@ export class DmaMarks {
     if (this.#isOpen) {
       const { every, transfers } = this.#tables.sampling;
       this.#close();
-      if (this.#number + transfers + WARM_UP >= t.NUMBER_LIMIT) this.#clear();
+      if (this.#number + transfers + WARM_UP >= this.#numberLimit) this.#clear();
       const spare = Math.max(0, every - transfers);
       const before = this.#rng.below(spare + 1);
       this.#left = this.#rest + before - 1;
@@ -131,7 +133,7 @@ export class DmaMarks {
   /** Transfers of a window. One that fills its stretch stays open as long as numbers last. */
   get #windowLength(): number {
     const { every, transfers } = this.#tables.sampling;
-    return transfers < every ? transfers : t.NUMBER_LIMIT - this.#number - 1;
+    return transfers < every ? transfers : this.#numberLimit - this.#number - 1;
   }
 
   #open(start: number, left: number): void {

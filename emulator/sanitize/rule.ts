@@ -55,7 +55,7 @@ const WINDOW_LIMIT = 2 ** 20;
 /**
  * Which rules a testbed minds. False: only what the devices themselves see, and nothing is watched on the driver's side.
  * A rule with false is not reported: `{ "unmask-without-recheck": false }`. `{ "data-race": { every: 1, transfers: 1 } }`
- * looks for data races in all of a threaded run; see {@link RaceSampling}.
+ * looks for data races in all of a threaded run: {@link RaceSampling}.
  */
 export type SanitizeOptions = boolean | Readonly<Record<string, boolean | RaceSampling>>;
 
@@ -88,7 +88,7 @@ export function raceSampling(options: SanitizeOptions | undefined): Required<Rac
 
 /**
  * Throws RangeError for a rule that nobody has: its name is misspelt, and nothing would be switched off. The same for one that
- * takes no more than yes and no.
+ * takes no more than yes and no, and for a sampling that cannot be.
  */
 export function checkRuleNames(options: SanitizeOptions | undefined, known: readonly Rule[]): void {
   if (typeof options !== "object") return;
@@ -98,6 +98,7 @@ export function checkRuleNames(options: SanitizeOptions | undefined, known: read
     if (typeof wish === "object" && name !== DATA_RACE)
       throw new RangeError(`sanitize: "${name}" takes true or false; sampling is for "${DATA_RACE}"`);
   }
+  raceSampling(options);
 }
 
 function checkWhole(name: string, value: number, lowest: number, highest: number): void {

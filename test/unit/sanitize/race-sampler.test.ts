@@ -4,6 +4,7 @@ import { FoldedRaces } from "../../../emulator/explore/folded/folded-races.ts";
 import { ordinalOfSite } from "../../../emulator/explore/races/access-marks.ts";
 import type { Cpu, DmaBuffer, PciFunction } from "../../../emulator/pcie/driver-view.ts";
 import { createTables, Machine } from "../../../emulator/run/machine.ts";
+import type { RaceSampling } from "../../../emulator/sanitize/rule.ts";
 import { SMALL, sampledBed } from "./sampled-bed.ts";
 import * as scribe from "./scribe.ts";
 
@@ -123,14 +124,16 @@ function foldedRaces(steps: readonly Step[]): Set<string> {
   return found;
 }
 
-/** Steps that the sampler finds. */
-function sampledRaces(steps: readonly Step[]): Set<string> {
+/** Steps that the sampler finds when the program runs so many times. */
+function sampledRaces(steps: readonly Step[], laps = 1, sampling: RaceSampling = ALL): Set<string> {
   let current = -1;
-  const bed = sampledBed(DEVICE, ALL, () => `${current}`);
+  const bed = sampledBed(DEVICE, sampling, () => `${current}`);
   const hands = handsOn(bed.function(0));
-  for (const [index, step] of [...steps, LAST_STEP].entries()) {
-    current = index;
-    step.run(hands);
+  for (let lap = 0; lap < laps; lap++) {
+    for (const [index, step] of [...steps, LAST_STEP].entries()) {
+      current = index;
+      step.run(hands);
+    }
   }
   return new Set(bed.lines);
 }
@@ -155,6 +158,19 @@ describe("what is found is what the detector of folded runs finds", () => {
         for (const each of sampledRaces(steps)) expect([...known], named(steps)).toContain(each);
       }),
       { numRuns: 300 },
+    );
+  });
+
+  test("in windows, wherever they lie, nothing else", () => {
+    const program = fc.array(stepsBy(1), { maxLength: 10 });
+    fc.assert(
+      fc.property(program, fc.integer({ min: 66, max: 110 }), fc.nat(), (steps, transfers, seed) => {
+        // The third time is as all others.
+        const known = sampledRaces(steps, 3);
+        const windows = { every: transfers + 7, transfers, seed };
+        for (const each of sampledRaces(steps, 60, windows)) expect([...known], named(steps)).toContain(each);
+      }),
+      { numRuns: 100 },
     );
   });
 });
