@@ -80,8 +80,8 @@ export function bytesOf(word: number, at: number, byteLength: number): number {
 // ---- log -------------------------------------------------------------------------------------------------------------
 
 /** More than a default window has transfers. */
-export const LOG_ENTRY_COUNT: number = 1 << 14;
-export const LOG_STRIDE = 4;
+const LOG_ENTRY_COUNT: number = 1 << 14;
+const LOG_STRIDE = 4;
 export const LOG_FUNCTION = 0;
 export const LOG_OFFSET = 1;
 export const LOG_BYTES = 2;

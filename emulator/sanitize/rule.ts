@@ -1,3 +1,4 @@
+import { checkOptionNames } from "../option-names.ts";
 import type { FindingKind } from "../run/findings.ts";
 
 /** A rule that findings name, as the catalogue tells it. */
@@ -79,6 +80,7 @@ export function mindsRaces(options: SanitizeOptions | undefined): boolean {
 export function raceSampling(options: SanitizeOptions | undefined): Required<RaceSampling> | undefined {
   if (!mindsRaces(options)) return undefined;
   const wish = typeof options === "object" ? options[DATA_RACE] : undefined;
+  if (typeof wish === "object") checkOptionNames(`sanitize, "${DATA_RACE}"`, wish, SAMPLING_DEFAULTS);
   const sampling = { ...SAMPLING_DEFAULTS, ...(typeof wish === "object" ? wish : {}) };
   checkWhole("every", sampling.every, 1, 2 ** 31 - 1);
   checkWhole("transfers", sampling.transfers, 1, WINDOW_LIMIT);

@@ -14,7 +14,7 @@ export function preparationNotes({ framing, order, trailer }: PreparationReport)
   }
   if (framing.skippedCount > 0) {
     notes.push(
-      `${counted(framing.skippedCount, "record")} of no frame that an Ethernet carries left out; the first was record ${grouped(framing.firstSkippedRecord)}`,
+      `${counted(framing.skippedCount, "record")} of no frame that an Ethernet carries left out; the first was record ${grouped(framing.firstSkippedRecord)} of its file`,
     );
   }
   if (trailer !== undefined) notes.push(trailerNote(trailer));

@@ -7,10 +7,8 @@ import type { FrameQueue } from "../../emulator/wire/frame-queue.ts";
 import { MIN_FRAME_BYTE_LENGTH } from "../../emulator/wire/line-rate.ts";
 import { FrameOutlet } from "./frame-outlet.ts";
 import { FrameSchedule, type ScheduleOptions } from "./frame-schedule.ts";
-import type { FcsMode, FrameReaderReport, FrameSource } from "./frame-source.ts";
+import type { FrameReaderReport, FrameSource } from "./frame-source.ts";
 
-/** Records looked at before it is decided whether they end in an FCS. */
-const FCS_LOOK_AHEAD = 16;
 /** Records read in one go, so that the event loop of the thread goes round. */
 const RECORDS_PER_TURN = 20_000;
 /** Longer frames are copied by the engine's memmove, which needs a sub-array. */
@@ -18,7 +16,6 @@ const LONGEST_SMALL_COPY = 512;
 
 /** What a {@link FrameReader} is to do with the records. */
 export interface FrameReaderOptions extends ScheduleOptions {
-  readonly fcs: FcsMode;
   /** Frames of the source after which it stops; Infinity reads all. */
   readonly limit: number;
   /** The wire that the frames go through. */
@@ -35,13 +32,7 @@ export class FrameReader {
   #source: FrameSource;
   readonly #queue: FrameQueue;
   readonly #limit: number;
-  readonly #mode: FcsMode;
-  /** Of records whose capture does not say; decided by the user or the first frames. */
-  #undeclaredFcsByteLength: number;
-  #isDecided = false;
   readonly #record = new CaptureRecord();
-  /** Records that were read to decide on the FCS, and are replayed first. */
-  readonly #lookedAt: CaptureRecord[] = [];
   #staging = MemoryView.ofSize(4096);
   readonly #schedule: FrameSchedule;
   readonly #outlet: FrameOutlet;
@@ -65,8 +56,6 @@ export class FrameReader {
   constructor(source: FrameSource, queue: FrameQueue, options: FrameReaderOptions) {
     this.#source = source;
     this.#queue = queue;
-    this.#mode = options.fcs;
-    this.#undeclaredFcsByteLength = options.fcs === "present" ? FCS_BYTE_LENGTH : 0;
     this.#limit = options.limit;
     this.#schedule = new FrameSchedule(options);
     this.#outlet = new FrameOutlet(queue, options.damage);
@@ -128,10 +117,6 @@ export class FrameReader {
   }
 
   async #fill(): Promise<boolean> {
-    if (!this.#isDecided) {
-      this.#isDecided = true;
-      if (this.#mode === "auto") await this.#decideFcs();
-    }
     for (let budget = RECORDS_PER_TURN; budget > 0 && !this.#isDone; budget--) {
       if (!this.#outlet.drain()) {
         this.#queue.publish();
@@ -155,7 +140,7 @@ export class FrameReader {
       if (this.#schedule.isPast) return this.#endPass();
       const next = this.#nextRecord();
       if (next !== true) return this.#stepLater(next);
-      this.#take(this.#lookedAt.shift() ?? this.#record);
+      this.#take(this.#record);
     } catch (error) {
       this.#fail(error);
     }
@@ -164,7 +149,7 @@ export class FrameReader {
 
   async #stepLater(next: boolean | Promise<boolean>): Promise<void> {
     try {
-      if (await next) this.#take(this.#lookedAt.shift() ?? this.#record);
+      if (await next) this.#take(this.#record);
       else await this.#endPass();
     } catch (error) {
       this.#fail(error);
@@ -191,7 +176,6 @@ export class FrameReader {
       return;
     }
     this.#queue.publish();
-    this.#lookedAt.length = 0;
     await this.#source.close?.();
     this.#source = await this.#reopen();
   }
@@ -217,9 +201,8 @@ export class FrameReader {
     this.#queue.close();
   }
 
-  /** Makes `#record`, or the head of `#lookedAt`, the next record. False at the end. */
+  /** Makes `#record` the next record. False at the end. */
   #nextRecord(): boolean | Promise<boolean> {
-    if (this.#lookedAt.length > 0) return true;
     if (this.#source.next(this.#record)) return true;
     return this.#moreRecords();
   }
@@ -231,27 +214,11 @@ export class FrameReader {
     return false;
   }
 
-  /** One frame in four billion has a right FCS at its end by chance; a frame that was damaged decides nothing. */
-  async #decideFcs(): Promise<void> {
-    try {
-      while (this.#lookedAt.length < FCS_LOOK_AHEAD) {
-        if (!this.#source.next(this.#record) && !(await this.#moreRecords())) break;
-        this.#lookedAt.push(copyOf(this.#record));
-      }
-    } catch {
-      // A damaged file: its source throws the same again when the records before the damage are used up.
-    }
-    const whole = this.#lookedAt.filter((record) => record.byteLength === record.originalByteLength);
-    const hasFcs = whole.some(({ bytes, offset, byteLength }) => hasValidFcs(bytes, offset, byteLength));
-    this.#undeclaredFcsByteLength = hasFcs ? FCS_BYTE_LENGTH : 0;
-  }
-
   /** Makes a record the frame that was on the wire, in `#staging`, and returns its length. */
   #stage(record: CaptureRecord): number {
     const count = this.#count;
-    const { bytes, offset, originalByteLength } = record;
+    const { bytes, offset, originalByteLength, fcsByteLength } = record;
     const isWhole = record.byteLength >= originalByteLength;
-    const fcsByteLength = this.#fcsByteLength(record);
     let byteLength = Math.min(record.byteLength, Math.max(0, originalByteLength - fcsByteLength));
     this.#stagedFlags = 0;
     if (!isWhole) count.snappedCount++;
@@ -276,17 +243,4 @@ export class FrameReader {
     if (byteLength > count.longestByteCount) count.longestByteCount = byteLength;
     return byteLength;
   }
-
-  #fcsByteLength(record: CaptureRecord): number {
-    if (this.#mode === "auto" && record.fcsByteLength > 0) return record.fcsByteLength;
-    return this.#undeclaredFcsByteLength;
-  }
-}
-
-/** A record with bytes of its own, to be kept. */
-function copyOf(record: CaptureRecord): CaptureRecord {
-  const copy = Object.assign(new CaptureRecord(), record);
-  copy.bytes = record.bytes.slice(record.offset, record.offset + record.byteLength);
-  copy.offset = 0;
-  return copy;
 }

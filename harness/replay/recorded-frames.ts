@@ -28,8 +28,8 @@ export async function recordedFrames(
   const { window = {}, limit = DEFAULT_LIMIT, fcs = "auto" } = options;
   checkWindow(window);
   const buffer = FrameQueue.createBuffer(QUEUE_BYTES);
-  const source = await openSource({ file: path });
-  const reader = new FrameReader(source.frames, new FrameQueue(buffer), { window, limit, fcs, speed: 1 });
+  const source = await openSource({ file: path, fcs });
+  const reader = new FrameReader(source.frames, new FrameQueue(buffer), { window, limit, speed: 1 });
   const queue = new FrameQueue(buffer);
   const frames: OfferedFrame[] = [];
   try {

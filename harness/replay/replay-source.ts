@@ -1,9 +1,7 @@
 import { stat } from "node:fs/promises";
 import { LINKTYPE_ETHERNET } from "../../emulator/wire/capture/capture-record.ts";
 import { REFRAMED_LINK_TYPES } from "../../emulator/wire/capture/ethernet-framing.ts";
-import { MergedRecords } from "../../emulator/wire/capture/merged-records.ts";
 import { type CaptureFile, openCapture } from "../../emulator/wire/capture/open-capture.ts";
-import type { RecordStream } from "../../emulator/wire/capture/record-stream.ts";
 import { ItchSession } from "../../emulator/wire/feeds/itch-session.ts";
 import type { FrameSource } from "./frame-source.ts";
 import { type PreparationReport, prepareRecords } from "./preparation.ts";
@@ -14,7 +12,7 @@ import { DEFAULT_SESSION_FRAME_COUNT, type ReplayOptions } from "./replay-option
 const RECORD_OVERHEAD_BYTES = { pcap: 16, pcapng: 32 } as const;
 
 /** What says where frames come from. */
-export type SourceOptions = Pick<ReplayOptions, "file" | "session" | "order" | "trailer">;
+export type SourceOptions = Pick<ReplayOptions, "file" | "session" | "order" | "trailer" | "fcs">;
 
 /** An open source of frames, and how to name and measure it. */
 export interface OpenSource {
@@ -70,11 +68,11 @@ async function openFiles(paths: readonly string[], options: SourceOptions): Prom
   }
   const captures = await openAll(paths);
   const isLive = live.length > 0;
-  const { trailer, order = isLive ? "file" : "time" } = options;
-  const preparation = { order, ...(trailer === undefined ? {} : { trailer }) };
-  let prepared = prepareRecords(mergedOf(captures), preparation);
+  const { trailer, fcs = "auto", order = isLive ? "file" : "time" } = options;
+  const preparation = { order, fcs, ...(trailer === undefined ? {} : { trailer }) };
+  let prepared = prepareRecords(captures, preparation);
   const reopen = async (): Promise<FrameSource> => {
-    prepared = prepareRecords(mergedOf(await openAll(paths)), preparation);
+    prepared = prepareRecords(await openAll(paths), preparation);
     return prepared.records;
   };
   const formats = captures.map(({ format, compression }) =>
@@ -106,11 +104,6 @@ async function openAll(paths: readonly string[]): Promise<CaptureFile[]> {
   if (failed === undefined) return captures;
   await Promise.all(captures.map((capture) => capture.close()));
   throw failed.reason;
-}
-
-function mergedOf(captures: readonly CaptureFile[]): RecordStream {
-  const [only] = captures;
-  return only !== undefined && captures.length === 1 ? only : new MergedRecords(captures);
 }
 
 function openRecords(path: string): Promise<CaptureFile> {

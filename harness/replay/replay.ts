@@ -87,11 +87,10 @@ async function readAhead(
   streams: PlannedStreams | undefined,
 ): Promise<ReplayInput> {
   const queue = FrameQueue.createBuffer(options.readAheadBytes ?? READ_AHEAD_BYTES);
-  const { fcs = "auto", limit = Number.POSITIVE_INFINITY, damage } = options;
+  const { limit = Number.POSITIVE_INFINITY, damage } = options;
   const damagedWire = damage === undefined ? undefined : new Damage(damage, MemoryView.ofSize(4));
   const reader = new FrameReader(source.frames, new FrameQueue(queue), {
     ...scheduleOf(options),
-    fcs,
     limit,
     ...(damagedWire === undefined ? {} : { damage: damagedWire }),
     ...(source.reopen === undefined ? {} : { reopen: source.reopen }),

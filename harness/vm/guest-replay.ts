@@ -58,7 +58,7 @@ export async function replayIntoGuest(
   const buffer = FrameQueue.createBuffer(QUEUE_BYTES);
   const channel = new ReplayChannel(ReplayChannel.createTables());
   const source = await openSource({ file });
-  const reader = new FrameReader(source.frames, new FrameQueue(buffer), { fcs: "auto", limit, speed });
+  const reader = new FrameReader(source.frames, new FrameQueue(buffer), { limit, speed });
   try {
     while (!reader.isDone && (await reader.fill())) {
       // Ahead of the start, as far as the queue goes.

@@ -1,6 +1,7 @@
 /** The floor under the frame rates: 60 bytes copied into a shared slot and out of it, one atomic store for 32 of them. */
 import { performance } from "node:perf_hooks";
 import { Worker } from "node:worker_threads";
+import { benchModule } from "./bench-module.ts";
 
 export const SLOT_COUNT = 512;
 /** 60 bytes. */
@@ -11,7 +12,7 @@ const BATCH = 32;
 export async function copyFloor(frameCount: number): Promise<number> {
   const control = new SharedArrayBuffer(128);
   const slots = new SharedArrayBuffer(SLOT_COUNT * SLOT_WORDS * 4);
-  const worker = new Worker(new URL("./copy-floor.worker.ts", import.meta.url), { workerData: { control, slots } });
+  const worker = new Worker(benchModule("copy-floor.worker"), { workerData: { control, slots } });
   const ended = new Promise((resolve) => worker.once("exit", resolve));
   await new Promise((resolve) => worker.once("online", resolve));
   const words = new Int32Array(control);

@@ -7,6 +7,7 @@ import { ItchBook } from "../../emulator/wire/books/itch-book.ts";
 import { MoldUdp64Packet } from "../../emulator/wire/feeds/mold-udp64.ts";
 import { FrameHeaders } from "../../emulator/wire/frame.ts";
 import type { ThreadedTestbed } from "../../harness/threaded-testbed.ts";
+import { benchModule } from "./bench-module.ts";
 import { SessionFrames } from "./feed-blaster.ts";
 import type { FeedHandlerFigures, FeedHandlerJob } from "./feed-handler.driver.ts";
 
@@ -27,10 +28,10 @@ export async function feedHandlerRound(
   const session = { seed: SEED, frameCount: FRAME_COUNT, stockCount: STOCK_COUNT };
   const floorMessagesPerSecond = bookAlone(new SessionFrames(session));
   const quota = new SharedArrayBuffer(4);
-  const blaster = new URL("./feed-blaster.ts", import.meta.url).href;
+  const blaster = benchModule("feed-blaster").href;
   await using bed = await start(feedHandler(), [{ moduleUrl: blaster, options: { ...session, quota } }]);
   const job: FeedHandlerJob = { frameCount: FRAME_COUNT, warmUpCount: WARM_UP_COUNT, stockCount: STOCK_COUNT, quota };
-  const driver = new URL("./feed-handler.driver.ts", import.meta.url);
+  const driver = benchModule("feed-handler.driver");
   return { ...(await bed.cpu(1).run<FeedHandlerFigures>(driver, job)), floorMessagesPerSecond };
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { ixgbe } from "../../devices/ixgbe/index.ts";
+import { PACKAGE_ROOT } from "../../harness/new-device/template.ts";
 import { ShmServer } from "../../harness/shm/shm-server.ts";
 import { copyFloor } from "./copy-floor.ts";
 
@@ -21,9 +22,10 @@ export async function nativeFigures(rounds: number, frameCount: number): Promise
   const folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "softbar-native-"));
   try {
     const driver = join(folder, "driver");
-    const [native, source] = ["../../harness/shm/include", "../../scenarios/drivers/c"].map((path) =>
-      join(import.meta.dirname, path),
-    ) as [string, string];
+    const [native, source] = ["harness/shm/include", "scenarios/drivers/c"].map((path) => join(PACKAGE_ROOT, path)) as [
+      string,
+      string,
+    ];
     const files = [join(source, "ixgbe.c"), join(source, "main.c"), join(native, "softbar-main.c")];
     execFileSync("cc", ["-O2", "-I", native, "-I", source, "-o", driver, ...files]);
     const rates: number[] = [];

@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: what the testbed costs, each figure beside a floor measured in the same run. Nothing here passes or
- * fails: machines differ, ratios less so.
+ * `npm run bench`: what the testbed costs as it is installed, which is compiled, each figure beside a floor measured in the
+ * same run. Nothing here passes or fails: machines differ, ratios less so.
  */
 import { parseArgs } from "node:util";
 import { exanic } from "../../devices/exanic/index.ts";
@@ -9,7 +9,9 @@ import { MEMORY_MODELS } from "../../emulator/explore/kinds.ts";
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
 import type { AttachmentSpec } from "../../emulator/run/device-thread.ts";
 import { createTables, loadDevice } from "../../emulator/run/machine.ts";
+import { raceSampling, type SanitizeOptions } from "../../emulator/sanitize/rule.ts";
 import { ThreadedTestbed } from "../../harness/threaded-testbed.ts";
+import { benchModule } from "./bench-module.ts";
 import { copyFloor } from "./copy-floor.ts";
 import { echo } from "./echo-device.ts";
 import type { ExanicFigures, ExanicJob } from "./exanic.driver.ts";
@@ -41,10 +43,17 @@ const FEED_STOCKS = [32, 4096];
 /** Frames of one replay: as many as the reader has in memory before the first one goes. */
 const REPLAY_FRAMES = 1_200_000;
 
-const HELP = `npm run bench -- [--only round-trips|frames|wasm|native|vfio-user|exanic|feed-handler|explorer|feeds|pacing|replay|report|trace]
+/** What data races are looked for in, in rates of frames: nothing, the windows of a test, all of it. */
+const SAMPLINGS = [
+  ["not looked for", false],
+  ["in windows", true],
+  ["in everything", { "data-race": { every: 1, transfers: 1 } }],
+] as const;
+
+const HELP = `npm run bench -- [--only round-trips|frames|races|wasm|native|vfio-user|exanic|feed-handler|explorer|feeds|pacing|replay|report|trace]
                  [--frames N] [--rounds N] [--capture FILE] [--json]
 
-Prints each figure beside its floor, measured by turns in the same run. Two threads spin: on a machine that does something
+Compiles the package and prints each figure beside its floor, measured by turns in the same run. Two threads spin: on a machine that does something
 else meanwhile the figures say little. --frames: frames of one round (10,000,000), --rounds: rounds of each (5), --capture: what is paced instead of made-up bursts.`;
 
 const { values } = parseArgs({
@@ -67,6 +76,7 @@ if (values.help) {
   const wants = (what: string): boolean => values.only === undefined || values.only === what;
   if (wants("round-trips")) await roundTrips();
   if (wants("frames")) for (const [direction, access] of FRAME_JOBS) await frameRate(direction, access);
+  if (wants("races")) for (const direction of ["transmit", "receive"] as const) await sampledRates(direction);
   if (wants("wasm")) await wasmFrames();
   if (wants("native")) await nativeFrames();
   if (wants("vfio-user")) await registerReads();
@@ -102,8 +112,8 @@ async function roundTrips(): Promise<void> {
   const results: RoundTripFigures[] = [];
   for (let round = 0; round < rounds; round++) {
     const words = new SharedArrayBuffer(PING_PONG_BYTES);
-    await using bed = await start(echo(), [attachment("ping-pong.ts", { words })]);
-    results.push(await bed.cpu(1).run<RoundTripFigures>(new URL("./round-trip.driver.ts", import.meta.url), words));
+    await using bed = await start(echo(), [attachment("ping-pong", { words })]);
+    results.push(await bed.cpu(1).run<RoundTripFigures>(benchModule("round-trip.driver"), words));
   }
   const of = (name: keyof RoundTripFigures): number => median(results.map((result) => result[name]));
   const ratios = (name: "doorbellRatio" | "readRatio"): string =>
@@ -139,6 +149,29 @@ async function frameRate(direction: FrameJob["direction"], access: FrameJob["acc
   );
   say("  heap of the driver thread", ...driverHeaps.map(heapText));
   say("  heap of the device thread", ...deviceHeaps.map(heapText));
+}
+
+/** By turns, so that a noisy machine is noisy for all of them; the first is the floor. */
+async function sampledRates(direction: FrameJob["direction"]): Promise<void> {
+  const rates = SAMPLINGS.map((): number[] => []);
+  const ratios = SAMPLINGS.map((): number[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, [, sanitize]] of SAMPLINGS.entries()) {
+      const { driver } = await oneFrameRun(direction, "accessors", sanitize);
+      rates[index]?.push(driver.framesPerSecond);
+      ratios[index]?.push(driver.framesPerSecond / (rates[0]?.at(-1) ?? 0));
+    }
+  }
+  figures[`races ${direction}`] = { framesPerSecond: rates };
+  for (const [index, [what]] of SAMPLINGS.entries()) {
+    const each = rates[index] ?? [];
+    const ratio = `${median(ratios[index] ?? []).toFixed(2)} of the first`;
+    say(
+      `${direction}, data races ${what}`,
+      `${millions(median(each))} M frames/s (${each.map(millions).join(", ")})`,
+      ratio,
+    );
+  }
 }
 
 async function nativeFrames(): Promise<void> {
@@ -186,9 +219,9 @@ async function exanicFrames(): Promise<void> {
     for (let round = 0; round < rounds; round++) {
       floors.push(await copyFloor(frameCount));
       const quota = new SharedArrayBuffer(8);
-      await using bed = await start(exanic(), [attachment("frame-blaster.ts", { byteLength: 60, quota, ...pace })]);
+      await using bed = await start(exanic(), [attachment("frame-blaster", { byteLength: 60, quota, ...pace })]);
       const job: ExanicJob = { frameCount, warmUpCount: 2_000_000, window, quota };
-      results.push(await bed.cpu(1).run<ExanicFigures>(new URL("./exanic.driver.ts", import.meta.url), job));
+      results.push(await bed.cpu(1).run<ExanicFigures>(benchModule("exanic.driver"), job));
     }
     figures[what] = { results, floorFramesPerSecond: floors };
     const rates = results.map(({ framesPerSecond }) => framesPerSecond);
@@ -288,14 +321,15 @@ function millions(rate: number): string {
 async function oneFrameRun(
   direction: FrameJob["direction"],
   access: FrameJob["access"],
+  sanitize: SanitizeOptions = false,
 ): Promise<{ driver: FrameFigures; device: HeapFigures }> {
   const quota = new SharedArrayBuffer(8);
   const phase = new SharedArrayBuffer(4);
   const byteLength = 60;
-  const attachments = [attachment("heap-watch.ts", {}), attachment("frame-blaster.ts", { byteLength, quota })];
-  await using bed = await start(ixgbe(), attachments);
+  const attachments = [attachment("heap-watch", {}), attachment("frame-blaster", { byteLength, quota })];
+  await using bed = await start(ixgbe(), attachments, sanitize);
   const job: FrameJob = { direction, access, frameCount, warmUpCount: 2_000_000, byteLength, quota, phase };
-  const done = bed.cpu(1).run<FrameFigures>(new URL("./ixgbe.driver.ts", import.meta.url), job);
+  const done = bed.cpu(1).run<FrameFigures>(benchModule("ixgbe.driver"), job);
   const words = new Int32Array(phase);
   await Promise.race([reached(words, 1), done]);
   await bed.reports();
@@ -315,13 +349,17 @@ async function reached(words: Int32Array, point: number): Promise<void> {
   }
 }
 
-function attachment(file: string, options: unknown): AttachmentSpec {
-  return { moduleUrl: new URL(`./${file}`, import.meta.url).href, options };
+function attachment(name: string, options: unknown): AttachmentSpec {
+  return { moduleUrl: benchModule(name).href, options };
 }
 
-async function start(spec: DeviceSpec, attachments: readonly AttachmentSpec[]): Promise<ThreadedTestbed> {
+async function start(
+  spec: DeviceSpec,
+  attachments: readonly AttachmentSpec[],
+  sanitize: SanitizeOptions = false,
+): Promise<ThreadedTestbed> {
   const options = { sentFrames: "count" } as const;
-  const tables = createTables([await loadDevice(spec)], options);
+  const tables = createTables([await loadDevice(spec)], options, raceSampling(sanitize));
   return ThreadedTestbed.start([spec], tables, options, {
     attachments,
     openedAt: "in the benchmark",

@@ -1,8 +1,11 @@
 /** The driver in C, as WebAssembly: registers trapped and mapped, sending and receiving, each beside the copy floor. */
+import { join } from "node:path";
 import { ixgbe } from "../../devices/ixgbe/index.ts";
 import { createTables, loadDevice } from "../../emulator/run/machine.ts";
+import { PACKAGE_ROOT } from "../../harness/new-device/template.ts";
 import { ThreadedTestbed } from "../../harness/threaded-testbed.ts";
 import { WasmProgram } from "../../harness/wasm/wasm-program.ts";
+import { benchModule } from "./bench-module.ts";
 import { copyFloor } from "./copy-floor.ts";
 import type { SequenceReport } from "./sequence-sink.ts";
 import type { WasmBenchJob } from "./wasm.driver.ts";
@@ -55,21 +58,21 @@ async function oneRun(
   frameCount: number,
 ): Promise<{ readonly framesPerSecond: number; readonly sequence: SequenceReport }> {
   const file = access === "mapped" ? "ixgbe-mapped.wasm" : "ixgbe.wasm";
-  const program = await WasmProgram.load(new URL(`../../scenarios/drivers/c/${file}`, import.meta.url));
+  const program = await WasmProgram.load(join(PACKAGE_ROOT, "scenarios/drivers/c", file));
   const quota = new SharedArrayBuffer(8);
   const options = { sentFrames: "count", ownMemory: program.ownMemory } as const;
   const spec = ixgbe();
   const part = (module: string, value: unknown): { moduleUrl: string; options: unknown } => {
-    return { moduleUrl: new URL(`./${module}`, import.meta.url).href, options: value };
+    return { moduleUrl: benchModule(module).href, options: value };
   };
   await using bed = await ThreadedTestbed.start([spec], createTables([await loadDevice(spec)], options), options, {
     attachments:
-      direction === "transmit" ? [part("sequence-sink.ts", {})] : [part("frame-blaster.ts", { byteLength: 60, quota })],
+      direction === "transmit" ? [part("sequence-sink", {})] : [part("frame-blaster", { byteLength: 60, quota })],
     openedAt: "in the benchmark",
     notice: () => {},
   });
   const job: WasmBenchJob = { program: program.data, direction, frameCount, warmUpCount: WARM_UP, quota };
-  const framesPerSecond = await bed.cpu(1).run<number>(new URL("./wasm.driver.ts", import.meta.url), job);
+  const framesPerSecond = await bed.cpu(1).run<number>(benchModule("wasm.driver"), job);
   await bed.quiesce();
   const [report] = await bed.reports();
   // What came in was checked by the driver, frame by frame.

@@ -12,7 +12,8 @@ export const chromiumPath: string | undefined = [process.env.SOFTBAR_CHROMIUM, .
   (path) => path !== undefined && existsSync(path),
 );
 
-const CHECKS = scriptOf(new URL("./in-browser/page-problems.ts", import.meta.url).href);
+/** Read when the first page is checked: the benches, which are compiled, only open pages. */
+let checks: string | undefined;
 
 export interface View {
   readonly width?: number;
@@ -65,7 +66,8 @@ export class TestBrowser {
     });
     page.on("request", (request) => requests.push(request.url()));
     await page.goto(`${pathToFileURL(file).href}${anchor === "" ? "" : `#${anchor}`}`);
-    await page.evaluate(`(() => {${CHECKS}})()`);
+    checks ??= scriptOf(new URL("./in-browser/page-problems.ts", import.meta.url).href);
+    await page.evaluate(`(() => {${checks}})()`);
     return { page, complaints, requests };
   }
 

@@ -51,7 +51,7 @@ export interface StreamSurvey {
  * `archives`, all messages of MoldUDP64 sessions.
  */
 export async function surveyStreams(options: ReplayOptions, archives: boolean): Promise<StreamSurvey> {
-  const { window, limit = Number.POSITIVE_INFINITY, fcs = "auto" } = options;
+  const { window, limit = Number.POSITIVE_INFINITY } = options;
   const source = await openSource(options);
   if (source.isLive) {
     await source.frames.close?.();
@@ -62,7 +62,7 @@ export async function surveyStreams(options: ReplayOptions, archives: boolean): 
   const buffer = FrameQueue.createBuffer(QUEUE_BYTES);
   const queue = new FrameQueue(buffer);
   const windowed = window === undefined ? {} : { window };
-  const reader = new FrameReader(source.frames, new FrameQueue(buffer), { ...windowed, limit, fcs, speed: 1 });
+  const reader = new FrameReader(source.frames, new FrameQueue(buffer), { ...windowed, limit, speed: 1 });
   const survey = new Survey(archives);
   try {
     while (!reader.isDone) {

@@ -32,7 +32,7 @@ async function run(seed: number, plan: typeof PLAN): Promise<{ texts: string[]; 
   const queue = FrameQueue.createBuffer(1 << 20);
   const damage = new Damage(plan, MemoryView.ofSize(4));
   const source = new ItchSession({ seed, frameCount: 200 });
-  const options = { fcs: "absent", limit: Number.POSITIVE_INFINITY, speed: 1, damage } as const;
+  const options = { limit: Number.POSITIVE_INFINITY, speed: 1, damage } as const;
   const reader = new FrameReader(source, new FrameQueue(queue), options);
   while (!reader.isDone) await reader.fill();
   const channel = new ReplayChannel(ReplayChannel.createTables());

@@ -2,10 +2,13 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CaptureError } from "../../../emulator/wire/capture/capture-error.ts";
 import type { CaptureRecord } from "../../../emulator/wire/capture/capture-record.ts";
+import type { RecordStream } from "../../../emulator/wire/capture/record-stream.ts";
 import { appendFcs, FCS_BYTE_LENGTH } from "../../../emulator/wire/crc32.ts";
 import { FrameQueue } from "../../../emulator/wire/frame-queue.ts";
+import { FcsRecords } from "../../../harness/replay/fcs-records.ts";
 import { FrameReader } from "../../../harness/replay/frame-reader.ts";
-import type { FcsMode, FrameSource } from "../../../harness/replay/frame-source.ts";
+import type { FcsMode } from "../../../harness/replay/frame-source.ts";
+import { prepareRecords } from "../../../harness/replay/preparation.ts";
 
 interface Shape {
   readonly bytes: Uint8Array;
@@ -28,7 +31,7 @@ const shapes = fc.array(
 );
 
 /** Gives the records in chunks, as a file does, and then throws or ends. */
-function sourceOf(records: readonly Shape[], chunkLength: number, damage?: Error): FrameSource {
+function sourceOf(records: readonly Shape[], chunkLength: number, damage?: Error): RecordStream {
   let at = 0;
   let end = 0;
   return {
@@ -53,6 +56,8 @@ function sourceOf(records: readonly Shape[], chunkLength: number, damage?: Error
       end += chunkLength;
       return true;
     },
+    end: null,
+    close: async () => {},
   };
 }
 
@@ -63,9 +68,9 @@ interface Frame {
 }
 
 /** Reads everything through a queue that is drained whenever it is full. */
-async function readAll(source: FrameSource, fcs: FcsMode, limit = Number.POSITIVE_INFINITY) {
+async function readAll(source: RecordStream, limit = Number.POSITIVE_INFINITY) {
   const buffer = FrameQueue.createBuffer(4096);
-  const reader = new FrameReader(source, new FrameQueue(buffer), { fcs, limit });
+  const reader = new FrameReader(source, new FrameQueue(buffer), { limit });
   const consumer = new FrameQueue(buffer);
   const frames: Frame[] = [];
   const drain = (): void => {
@@ -84,6 +89,17 @@ async function readAll(source: FrameSource, fcs: FcsMode, limit = Number.POSITIV
   }
   drain();
   return { frames, report: reader.report(), isClosed: consumer.isClosed, error };
+}
+
+function withFcs(frame: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(frame.length + FCS_BYTE_LENGTH);
+  bytes.set(frame);
+  appendFcs(bytes, 0, frame.length);
+  return bytes;
+}
+
+function sortedHex(frames: readonly Uint8Array[]): string[] {
+  return frames.map((bytes) => Buffer.from(bytes).toString("hex")).sort();
 }
 
 const padded = (bytes: Uint8Array): Uint8Array => {
@@ -108,7 +124,9 @@ describe("the reader of a replay", () => {
   test("gives every frame padded, in order, at times that count from the first and never go back", async () => {
     await fc.assert(
       fc.asyncProperty(shapes, fc.integer({ min: 1, max: 50 }), async (records, chunkLength) => {
-        const { frames, report, isClosed, error } = await readAll(sourceOf(records, chunkLength), "absent");
+        const { frames, report, isClosed, error } = await readAll(
+          new FcsRecords(sourceOf(records, chunkLength), "absent"),
+        );
         expect(error).toBeUndefined();
         expect(isClosed).toBe(true);
         expect(frames.map(({ bytes }) => bytes)).toEqual(
@@ -133,14 +151,12 @@ describe("the reader of a replay", () => {
     await fc.assert(
       fc.asyncProperty(shapes, damaged, fc.integer({ min: 1, max: 50 }), async (records, isDamaged, chunkLength) => {
         const sent = records.map((shape, index) => {
-          const bytes = new Uint8Array(shape.bytes.length + FCS_BYTE_LENGTH);
-          bytes.set(shape.bytes);
-          appendFcs(bytes, 0, shape.bytes.length);
+          const bytes = withFcs(shape.bytes);
           // The first one stays right: damage everywhere would be a capture without FCS.
           if (index > 0 && isDamaged[index] === true) (bytes[5] as number) ^= 1;
           return { ...shape, bytes, cut: index === 0 ? 0 : shape.cut };
         });
-        const { frames, report } = await readAll(sourceOf(sent, chunkLength), "auto");
+        const { frames, report } = await readAll(new FcsRecords(sourceOf(sent, chunkLength), "auto"));
         const whole = sent.filter(({ cut }) => cut === 0);
         expect(report.fcsCount).toBe(whole.length);
         expect(report.badFcsCount).toBe(
@@ -154,10 +170,30 @@ describe("the reader of a replay", () => {
     );
   });
 
+  test("finds out for each of several captures by itself, whichever has the FCS and whenever it begins", async () => {
+    const sides = fc.array(fc.tuple(shapes, fc.boolean()), { minLength: 2, maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(sides, async (captures) => {
+        const sources = captures.map(([records, hasFcs]) =>
+          sourceOf(
+            records.map((shape) => ({ ...shape, bytes: hasFcs ? withFcs(shape.bytes) : shape.bytes, cut: 0 })),
+            7,
+          ),
+        );
+        const { records } = prepareRecords(sources, { order: "file", fcs: "auto" });
+        const { frames, report } = await readAll(records);
+        const sent = captures.flatMap(([shapesOfOne]) => shapesOfOne.map(({ bytes }) => padded(bytes)));
+        expect(sortedHex(frames.map(({ bytes }) => bytes))).toEqual(sortedHex(sent));
+        expect(report.fcsCount).toBe(captures.reduce((sum, [all, hasFcs]) => sum + (hasFcs ? all.length : 0), 0));
+        expect(report.badFcsCount).toBe(0);
+      }),
+    );
+  });
+
   test("stops at its limit", async () => {
     await fc.assert(
       fc.asyncProperty(shapes, fc.integer({ min: 1, max: 50 }), async (records, limit) => {
-        const { frames } = await readAll(sourceOf(records, 7), "auto", limit);
+        const { frames } = await readAll(new FcsRecords(sourceOf(records, 7), "auto"), limit);
         expect(frames).toHaveLength(Math.min(limit, records.length));
       }),
     );
@@ -167,7 +203,9 @@ describe("the reader of a replay", () => {
     await fc.assert(
       fc.asyncProperty(shapes, fc.constantFrom<FcsMode>("auto", "absent"), async (records, fcs) => {
         const damage = new CaptureError("record 7 claims 4294967295 bytes");
-        const { frames, isClosed, error } = await readAll(sourceOf(records, records.length, damage), fcs);
+        const { frames, isClosed, error } = await readAll(
+          new FcsRecords(sourceOf(records, records.length, damage), fcs),
+        );
         expect(error).toBe(damage);
         expect(frames).toHaveLength(records.length);
         expect(isClosed).toBe(true);

@@ -38,7 +38,6 @@ async function replayed(times: readonly number[], options: Partial<FrameReaderOp
   const buffer = FrameQueue.createBuffer(4096);
   const reopen = async (): Promise<FrameSource> => sourceOf(times);
   const reader = new FrameReader(await reopen(), new FrameQueue(buffer), {
-    fcs: "absent",
     limit: Number.POSITIVE_INFINITY,
     speed: 1,
     reopen,

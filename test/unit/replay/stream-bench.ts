@@ -89,7 +89,7 @@ export async function runStreams(file: string, options: StreamOptions, plan: Dam
   const damage = new Damage(plan, MemoryView.ofSize(4));
   const queue = FrameQueue.createBuffer(1 << 22);
   const source = await openSource({ file });
-  const limits = { fcs: "absent", limit: Number.POSITIVE_INFINITY, speed: 1 } as const;
+  const limits = { limit: Number.POSITIVE_INFINITY, speed: 1 } as const;
   const reader = new FrameReader(source.frames, new FrameQueue(queue), { ...limits, damage });
   while (!reader.isDone) if (!(await reader.fill())) throw new Error("the queue is too small for the session");
   await reader.close();

@@ -200,6 +200,9 @@ test("a sampling that cannot be is refused, and one for another rule", () => {
   expect(check({ "data-race": { every: 0 } })).toThrow('every of "data-race" is 0');
   expect(check({ "data-race": { transfers: 2 ** 21 } })).toThrow("want a whole number, 1 to 1048576");
   expect(check({ "double-free": {} })).toThrow('"double-free" takes true or false');
+  expect(check({ "data-race": { evry: 1 } as RaceSampling })).toThrow(
+    'no option "evry"; there are every, seed, transfers',
+  );
   expect(check({ "data-race": { every: 10 } })).not.toThrow();
   expect(raceSampling({ "data-race": false })).toBeUndefined();
   expect(raceSampling(false)).toBeUndefined();

@@ -3,7 +3,7 @@ import { DriverPciFunction } from "../../../emulator/driver/pci-function.ts";
 import { HostMemory } from "../../../emulator/memory/host-memory.ts";
 import type { PciFunction } from "../../../emulator/pcie/driver-view.ts";
 import { FoldedLink } from "../../../emulator/run/folded-link.ts";
-import { createTables, type LoadedDevice, Machine } from "../../../emulator/run/machine.ts";
+import { createTables, type LoadedDevice, Machine, type MachineOptions } from "../../../emulator/run/machine.ts";
 import type { RaceFinder } from "../../../emulator/sanitize/race-findings.ts";
 import { RaceSampler } from "../../../emulator/sanitize/race-sampler.ts";
 import type { RaceTables } from "../../../emulator/sanitize/race-tables.ts";
@@ -11,12 +11,12 @@ import { type RaceSampling, raceSampling } from "../../../emulator/sanitize/rule
 import { sampledFunctions } from "../../../emulator/sanitize/sampled-function.ts";
 
 /** Small: a property makes hundreds. */
-export const SMALL = {
+export const SMALL: MachineOptions = {
   clock: "virtual",
-  hostMemoryBytes: 1 << 16,
-  wireQueueBytes: 1 << 12,
-  iommu: { windowBytes: 1 << 20, mappingCount: 16 },
-} as const;
+  hostMemoryBytes: 65_536,
+  wireQueueBytes: 4096,
+  iommu: { windowBytes: 1_048_576, mappingCount: 16 },
+};
 
 export interface SampledBed {
   readonly races: RaceTables;
