@@ -72,9 +72,12 @@ export class DmaMarks {
     const number = this.#begin(functionIndex, offset, byteLength);
     if (number === 0) return;
     if (memory !== this.#arena || this.#raw[offset >>> 12] !== 0) this.#control[t.LAST_RAW] = number;
+    else if (flagAt < 0) this.#mark(this.#written, number, offset, byteLength, t.ALONE);
     else {
-      this.#mark(this.#written, number, offset, byteLength, flagAt < 0 ? t.ALONE : t.FLAGGED);
-      if (flagAt >= 0) this.#written[flagAt >> 2] = (number << t.NUMBER_SHIFT) | (t.FLAG << t.KIND_SHIFT) | t.ALL_BYTES;
+      // Each word once: a driver that polls the flag meanwhile must not take it for anything else.
+      this.#mark(this.#written, number, offset, flagAt - offset, t.FLAGGED);
+      this.#mark(this.#written, number, flagAt, 4, t.FLAG);
+      this.#mark(this.#written, number, flagAt + 4, offset + byteLength - flagAt - 4, t.FLAGGED);
     }
     if (!STORES_STAY_IN_ORDER) this.#barrier();
   }
