@@ -72,8 +72,10 @@ export class DmaMarks {
     const number = this.#begin(functionIndex, offset, byteLength);
     if (number === 0) return;
     if (memory !== this.#arena || this.#raw[offset >>> 12] !== 0) this.#control[t.LAST_RAW] = number;
-    else if (flagAt < 0) this.#mark(this.#written, number, offset, byteLength, t.ALONE);
-    else {
+    else if (flagAt < 0) {
+      const isWord = offset >> 2 === (offset + byteLength - 1) >> 2;
+      this.#mark(this.#written, number, offset, byteLength, isWord ? t.WORD : t.ALONE);
+    } else {
       // Each word once: a driver that polls the flag meanwhile must not take it for anything else.
       this.#mark(this.#written, number, offset, flagAt - offset, t.FLAGGED);
       this.#mark(this.#written, number, flagAt, 4, t.FLAG);

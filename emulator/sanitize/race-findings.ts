@@ -80,7 +80,7 @@ function cardText({ deviceNames, log }: RaceFinder, place: RacePlace, { mark, is
   ];
   if (log[entry + t.LOG_NUMBER] !== number) return `a ${what} of the card`;
   const inside = offset - place.base;
-  const isDescriptor = !isFetch && ((mark >> t.KIND_SHIFT) & t.KIND_MASK) !== t.ALONE;
+  const isDescriptor = !isFetch && ((mark >> t.KIND_SHIFT) & t.KIND_MASK) >= t.FLAGGED;
   const slot = isDescriptor && inside % byteLength === 0 ? `, its entry ${inside / byteLength} if all are as long` : "";
   const kind = isDescriptor ? ", written back with a flag" : "";
   return `the ${what} of ${name} (transfer ${number} of those looked at: ${bytesText(byteLength)} at ${place.label}+0x${inside.toString(16)}${slot}${kind})`;

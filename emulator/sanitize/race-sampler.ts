@@ -283,14 +283,15 @@ export class RaceSampler {
       const mark = marks[word] as number;
       if (mark >> t.NUMBER_SHIFT <= known) continue;
       const kind = (mark >> t.KIND_SHIFT) & t.KIND_MASK;
-      // A flag may be looked at in any way.
-      if (kind === t.FLAG && access === this.#load) continue;
-      const skipped = kind === t.ALONE ? lookBytes : 0;
+      // A flag may be looked at in any way, and so may a word that comes alone.
+      if ((kind === t.FLAG || kind === t.WORD) && access === this.#load) continue;
+      const isAlone = kind < t.FLAGGED;
+      const skipped = isAlone ? lookBytes : 0;
       if (skipped === byteLength) continue;
       const bytes = mark & t.bytesOf(word, from + skipped, byteLength - skipped);
       if (bytes === 0) continue;
       const first = (word << 2) + 31 - Math.clz32(bytes & -bytes);
-      isOpen = kind === t.ALONE && first >= lastPieceAt;
+      isOpen = isAlone && first >= lastPieceAt;
       if (met === -1 || !isOpen) met = word;
       if (!isOpen) break;
     }

@@ -62,10 +62,12 @@ export const NUMBER_LIMIT: number = 2 ** 25 - 1;
 
 /** What a DMA write without a flag brings, or what a DMA read touches. */
 export const ALONE = 0;
+/** One word at most that comes alone: an index, a counter. It is as good as a flag. */
+export const WORD = 1;
 /** What a DMA write with a flag brings besides it: the rest of a descriptor. */
-export const FLAGGED = 1;
+export const FLAGGED = 2;
 /** The flag: the word that is stored last, which drivers poll. */
-export const FLAG = 2;
+export const FLAG = 3;
 
 /** The bytes of word `word` that an access of `byteLength` bytes at byte `at` touches, as bits of a mark. */
 export function bytesOf(word: number, at: number, byteLength: number): number {
