@@ -203,7 +203,7 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
 
   quiesce(): void {
     this.plugged.cpu.delay(QUIESCE_NS);
-    this.machine.state.races?.order.settled(this.plugged.cpu.index);
+    this.machine.state.settled(this.plugged.cpu.index);
   }
 
   get violations(): readonly Finding[] {
