@@ -1,3 +1,4 @@
+import { ARENA_PAGE_BYTES } from "../memory/arena.ts";
 import { ARENA_SEGMENT, type HostMemory } from "../memory/host-memory.ts";
 import { DMA_READ, DMA_WRITE, type Iommu } from "../memory/iommu.ts";
 import type { MemoryView } from "../memory/memory-view.ts";
@@ -14,6 +15,8 @@ const STORES_STAY_IN_ORDER = process.arch === "x64";
  * then, and hands on nothing that it does not know to have read.
  */
 const WARM_UP = 64;
+/** A transfer lies in one mapping, and that in whole pages: one page tells of all. */
+const PAGE_SHIFT = Math.log2(ARENA_PAGE_BYTES);
 
 /**
  * The device thread's side of looking for data races: numbers the DMA transfers of all its functions and marks the words
@@ -71,7 +74,7 @@ export class DmaMarks {
   writes(functionIndex: number, memory: MemoryView, offset: number, byteLength: number, flagAt: number): void {
     const number = this.#begin(functionIndex, offset, byteLength);
     if (number === 0) return;
-    if (memory !== this.#arena || this.#raw[offset >>> 12] !== 0) this.#control[t.LAST_RAW] = number;
+    if (memory !== this.#arena || this.#raw[offset >>> PAGE_SHIFT] !== 0) this.#control[t.LAST_RAW] = number;
     else if (flagAt < 0) {
       const isWord = offset >> 2 === (offset + byteLength - 1) >> 2;
       this.#mark(this.#written, number, offset, byteLength, isWord ? t.WORD : t.ALONE);
@@ -87,7 +90,7 @@ export class DmaMarks {
   /** Bytes are about to be read. */
   reads(functionIndex: number, memory: MemoryView, offset: number, byteLength: number): void {
     const number = this.#begin(functionIndex, offset, byteLength);
-    if (number === 0 || memory !== this.#arena || this.#raw[offset >>> 12] !== 0) return;
+    if (number === 0 || memory !== this.#arena || this.#raw[offset >>> PAGE_SHIFT] !== 0) return;
     this.#mark(this.#fetched, number, offset, byteLength, t.ALONE);
     if (!STORES_STAY_IN_ORDER) this.#barrier();
   }
