@@ -12,6 +12,8 @@ const DEVICE = { module: scribe, options: {} };
 /** Every transfer is in a window. */
 const ALL = { every: 1, transfers: 1 } as const;
 const BUFFER_BYTES = 96;
+/** Each run makes two machines. */
+const LIMIT_MS = 60_000;
 const SCRATCH = new Uint8Array(BUFFER_BYTES);
 
 /** What a driver holds. */
@@ -160,7 +162,7 @@ describe("what is found is what the detector of folded runs finds", () => {
       }),
       { numRuns: 120 },
     );
-  });
+  }, LIMIT_MS);
 
   test("in programs of any bytes, nothing else", () => {
     fc.assert(
@@ -170,7 +172,7 @@ describe("what is found is what the detector of folded runs finds", () => {
       }),
       { numRuns: 120 },
     );
-  });
+  }, LIMIT_MS);
 
   test("in windows, wherever they lie, nothing else", () => {
     const program = fc.array(stepsBy(1), { maxLength: 10 });
@@ -183,5 +185,5 @@ describe("what is found is what the detector of folded runs finds", () => {
       }),
       { numRuns: 60 },
     );
-  });
+  }, LIMIT_MS);
 });
