@@ -14,8 +14,9 @@ interface Waiting {
   at: number;
   mark: number;
   isFetch: boolean;
-  /** Where the access began, and how long it was. */
+  /** Where the access began, and its last piece; and how long it was. */
   from: number;
+  lastPieceAt: number;
   byteLength: number;
   isBehindLook: boolean;
   line: string;
@@ -28,6 +29,7 @@ function noneWaiting(): Waiting {
     mark: 0,
     isFetch: false,
     from: 0,
+    lastPieceAt: 0,
     byteLength: 0,
     isBehindLook: false,
     line: "",
@@ -97,7 +99,7 @@ export class RaceSampler {
     }
     const from = place.base + offset;
     // Once more the same: a poll loop.
-    if (this.#load.from === from) this.#load.place = undefined;
+    if (this.#load.lastPieceAt === from) this.#load.place = undefined;
     else this.#settle(this.#load);
     let lookBytes = 0;
     if (isAcquire) lookBytes = byteLength;
@@ -299,6 +301,7 @@ export class RaceSampler {
     const mark = marks[met] as number;
     if (!this.#isSure(mark >> t.NUMBER_SHIFT)) return;
     if (!this.#note(access, place, from, byteLength, met, mark, marks === this.#fetched)) return;
+    access.lastPieceAt = lastPieceAt;
     // The last word of what comes without a flag is as good as one: this may be the look for it.
     if (!isOpen) this.#settle(access);
     else if (access === this.#load) access.isBehindLook = true;
