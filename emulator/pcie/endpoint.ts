@@ -164,7 +164,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       const { memory, offset } = mappings;
       // A read pushes the function's own earlier writes (PCIe 2.4.1); only write-backs are kept back.
       if (this.#writeBacks.touches(memory.words, offset >> 2, (byteLength + 7) >> 2)) this.#writeBacks.land();
-      this.#counters[report.DMA_READS] = (this.#counters[report.DMA_READS] as number) + 1;
+      this.#counters[DMA_READS] = (this.#counters[report.DMA_READS] as number) + 1;
       device.onDmaRead(reads.tag, reads.context, memory, offset, byteLength);
       return;
     }
@@ -235,7 +235,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       return;
     }
     const { memory: target, offset: at } = mappings;
-    this.#counters[report.DMA_WRITES] = (this.#counters[report.DMA_WRITES] as number) + 1;
+    this.#counters[DMA_WRITES] = (this.#counters[report.DMA_WRITES] as number) + 1;
     if (this.uplink !== undefined) {
       this.uplink.write(at, memory, offset, byteLength, flagOffset, this.#isRelaxed);
     } else if (flagOffset >= 0) {
@@ -269,7 +269,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     if (this.config.msiEnabled) {
       if (rising) this.deliverMsi(this.config.msiAddressHigh, this.config.msiAddressLow, this.config.msiData);
     } else {
-      if (rising) this.#counters[report.INTERRUPTS] = (this.#counters[report.INTERRUPTS] as number) + 1;
+      if (rising) this.#counters[INTERRUPTS] = (this.#counters[report.INTERRUPTS] as number) + 1;
       this.#driveLine();
     }
   }
@@ -373,7 +373,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       report.recordBusMasterOff(this, this.declaration.name, "interrupt message", "the interrupt is lost");
       return;
     }
-    this.#counters[report.INTERRUPTS] = (this.#counters[report.INTERRUPTS] as number) + 1;
+    this.#counters[INTERRUPTS] = (this.#counters[report.INTERRUPTS] as number) + 1;
     if (!InterruptController.isMessage(addressHigh, addressLow))
       report.recordMessageAddress(this, this.declaration.name, addressHigh, addressLow);
     else if (this.uplink === undefined) this.#slot.interrupts.arrive(data);
@@ -396,3 +396,5 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     return fits && this.config.memoryEnabled && this.slot.isPresent;
   }
 }
+
+const { DMA_READS, DMA_WRITES, INTERRUPTS } = report;
