@@ -132,6 +132,12 @@ const MEMORY: readonly Rule[] = [
       "The card uses it, and the driver takes it for done before it is.",
       "Clear DD when the descriptor is written anew.",
     ],
+    // Looked for in searches, in folded runs that ask for it, and in windows of threaded runs.
+    "data-race": [
+      "Accesses DMA memory while another CPU, a handler or the card does, one of them writing, and nothing orders the two.",
+      "Either may come first; on a machine that reorders, also where the program seems to say which.",
+      "Put the barrier, the lock or the look at the completion between them that the message names.",
+    ],
     "double-free": [
       "Frees a DMA buffer twice.",
       "A kernel's allocator is corrupted; whoever has got the memory since loses it.",
@@ -150,12 +156,6 @@ const MEMORY: readonly Rule[] = [
         "Reads a buffer that the card has not filled.",
         "The driver gets what was there before, or half a frame.",
         "Look for the completion first.",
-      ],
-      // Where it is looked for: in searches, and in folded runs that ask for it.
-      "data-race": [
-        "Accesses DMA memory while another CPU, a handler or the card does, one of them writing, and nothing orders the two.",
-        "Either may come first; on a machine that reorders, also where the program seems to say which.",
-        "Put the barrier, the lock or the look at the completion between them that the message names.",
       ],
       "completion-not-checked": [
         "Uses a buffer or descriptor again without having looked whether the card is done.",
