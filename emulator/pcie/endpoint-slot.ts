@@ -33,6 +33,8 @@ export interface EndpointSlot {
 export interface EndpointWatch {
   /** A write to a BAR has arrived and the device has taken it. */
   arrived(bar: number, offset: number): void;
+  /** The device writes to mapped memory, with a flag that says so: a descriptor, an event. */
+  written(high: number, low: number, memory: MemoryView, offset: number, byteLength: number): void;
   /** The device raises an MSI-X vector, masked or not. */
   raised(vector: number): void;
   /** A message interrupt leaves the function. */

@@ -100,7 +100,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     }
     if (bar === this.#msixBar && this.msix?.owns(offset)) this.msix.write(this, offset, byteLength, low, high);
     else (this.#device as DeviceModel).onWrite(bar, offset, byteLength, low, high);
-    if (this.watch !== undefined) this.watch.arrived(bar, offset);
+    this.watch?.arrived(bar, offset);
   }
 
   /** A memory read of a BAR arrives: returns the low word, int32. */
@@ -234,6 +234,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     }
     const { memory: target, offset: at } = mappings;
     this.#counters[DMA_WRITES] = (this.#counters[DMA_WRITES] as number) + 1;
+    if (flagOffset >= 0 && this.watch !== undefined) this.watch.written(high, low, memory, offset, byteLength);
     if (this.uplink !== undefined) {
       this.uplink.write(at, memory, offset, byteLength, flagOffset, this.#isRelaxed);
     } else if (flagOffset >= 0) {
@@ -376,7 +377,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       report.recordMessageAddress(this, this.declaration.name, addressHigh, addressLow);
     else if (this.uplink === undefined) this.#slot.interrupts.arrive(data);
     else this.uplink.message(data);
-    if (this.watch !== undefined) this.watch.message(data);
+    this.watch?.message(data);
   }
 
   #driveLine(): void {

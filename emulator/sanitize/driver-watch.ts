@@ -1,5 +1,6 @@
 import type { HostMemory } from "../memory/host-memory.ts";
 import { Iommu } from "../memory/iommu.ts";
+import type { MemoryView } from "../memory/memory-view.ts";
 import type { Endpoint } from "../pcie/endpoint.ts";
 import type { EndpointWatch } from "../pcie/endpoint-slot.ts";
 import { registerPlace } from "../registers/finding-text.ts";
@@ -38,7 +39,7 @@ export class DriverWatch implements EndpointWatch {
   /** `iommu` is this watch's own view of the function's. */
   constructor(endpoint: Endpoint, iommu: Iommu, host: HostMemory, isRaw: boolean = false) {
     this.#endpoint = endpoint;
-    this.memory = new MemoryWatch(endpoint, iommu, host, isRaw);
+    this.memory = new MemoryWatch(endpoint, iommu, host, isRaw, endpoint.findings);
     this.interrupts = new InterruptLint(endpoint);
     const maps: (RegisterMap | undefined)[] = [];
     for (const [bar, map] of Object.entries(endpoint.declaration.registerMaps)) maps[Number(bar)] = map;
@@ -63,6 +64,11 @@ export class DriverWatch implements EndpointWatch {
     this.interrupts.arrived(data);
   }
 
+  written(high: number, low: number, memory: MemoryView, offset: number, byteLength: number): void {
+    const iova = (high >>> 0) * 2 ** 32 + (low >>> 0);
+    this.memory.written(iova, memory, offset, byteLength, this.#endpoint.slot.isQuiet);
+  }
+
   // ---- the driver's -------------------------------------------------------------------------------------------------
 
   barWritten(bar: number, offset: number, value: number): void {
@@ -72,6 +78,11 @@ export class DriverWatch implements EndpointWatch {
     const place = registerPlace(this.#maps[bar] as RegisterMap, offset);
     if (role === "enable") this.interrupts.unmasked(place);
     else if (role === "acknowledge") this.interrupts.acknowledged(place);
+  }
+
+  /** The same store, when it is on its way. */
+  barStored(bar: number, offset: number, byteLength: number): void {
+    this.memory.barStored(bar, offset, byteLength);
   }
 
   barRead(bar: number, offset: number, value: number): void {

@@ -13,6 +13,8 @@ export interface Holder {
   /** Whether the device is not done with it. */
   isBusy(slot: number): boolean;
   isLive(): boolean;
+  /** The buffer behind a slot is in its hands no more. */
+  drop(slot: number): void;
 }
 
 /** A buffer in a device's hands. */
@@ -21,7 +23,8 @@ export interface Hold {
   readonly slot: number;
   readonly iova: number;
   readonly byteLength: number;
-  readonly use: DeviceUse;
+  /** `streams`: it writes whenever it likes, and everybody may read at any time. */
+  readonly use: DeviceUse | "streams";
 }
 
 /** Buffers in a device's hands, by address. */

@@ -177,6 +177,17 @@ const MEMORY: readonly Rule[] = [
         "A ring whose tail is its head is empty: what was in it is forgotten.",
         "Keep one descriptor free.",
       ],
+      "region-written": [
+        "Writes into memory that the card fills whenever it has something.",
+        "Readers take what was stored for the card's, or the card writes over it.",
+        "Only read there until the card is told otherwise and has stopped.",
+      ],
+      // The one rule that is about the card: whoever writes a model has made the mistake.
+      "completion-repeated": [
+        "Nothing: the card completes a descriptor or an entry that is not outstanding.",
+        "A card does not; its driver would take a buffer for filled, or for free, that is not.",
+        "Mend the device's model.",
+      ],
       "completion-never-reported": [
         "Waits for DD in descriptors that did not ask for it (RS).",
         "DD never comes: the ring fills up and is not cleaned.",
@@ -193,6 +204,11 @@ const MEMORY: readonly Rule[] = [
   ...ruleTable(
     "note",
     {
+      "completion-repeated-by-fault": [
+        "Nothing: an armed fault makes the card complete a descriptor or an entry twice.",
+        "As with the card that the fault stands for.",
+        "See that the driver recovers, or gives up; nothing else is said of the ring.",
+      ],
       "dma-buffer-leaked": [
         "Turns the card off and leaves buffers mapped.",
         "The memory is lost until the machine restarts.",

@@ -121,7 +121,9 @@ export class Deceiver {
       iova: buffer.iova,
       iovaHigh: buffer.iovaHigh,
       iovaLow: buffer.iovaLow,
-      bytes: buffer.bytes,
+      get bytes() {
+        return buffer.bytes;
+      },
       read8: (offset) => this.#say(buffer.read8(offset), 8),
       read16: (offset) => this.#say(buffer.read16(offset), 16),
       read32: (offset) => this.#say(buffer.read32(offset), 32),

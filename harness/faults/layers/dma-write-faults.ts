@@ -13,7 +13,8 @@ const TORN = faultNumber("write-back-torn");
 const REORDERED = faultNumber("write-back-reordered");
 const PARTIAL = faultNumber("write-back-partial");
 const CORRUPT = faultNumber("write-back-corrupt");
-const WRITE_BACK_KINDS = [LATE, TORN, REORDERED, PARTIAL, CORRUPT] as const;
+const REPEATED = faultNumber("write-back-repeated");
+const WRITE_BACK_KINDS = [LATE, TORN, REORDERED, PARTIAL, CORRUPT, REPEATED] as const;
 const FLAG_BYTES = 4;
 
 /**
@@ -66,7 +67,10 @@ class WritingPort extends PassPort {
       this.#late((high + carry) | 0, flagLow, copy, flagOffset, FLAG_BYTES, 0);
     };
     if (kind === LATE) delays.after(durationNs, whole);
-    else if (kind === CORRUPT) {
+    else if (kind === REPEATED) {
+      super.dmaWrite(high, low, memory, offset, byteLength, flagOffset);
+      delays.after(durationNs, whole);
+    } else if (kind === CORRUPT) {
       // Which lie it is depends on the occurrence alone, so that a site can be replayed by its name.
       lie(copy, byteLength, new Rng(faults.metOf(CORRUPT)));
       whole();
