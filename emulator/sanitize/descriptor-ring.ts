@@ -66,7 +66,7 @@ export class DescriptorRing implements Holder, WatchedRing {
   }
 
   get completion(): string {
-    return "its DD bit reads 1";
+    return this.#headIova() < 0 ? "its DD bit reads 1" : "the head that the card writes to memory is beyond it";
   }
 
   nameOf(slot: number): string {
@@ -135,6 +135,8 @@ export class DescriptorRing implements Holder, WatchedRing {
 
   /** The driver has loaded these bytes, up to 8 of them, and got this. */
   loaded(iova: number, byteLength: number, low: number, high: number): void {
+    const headAt = this.#headIova() - iova;
+    if (headAt >= 0 && headAt < byteLength && this.#base >= 0) this.headSeen(headAt < 4 ? low : high);
     if (!this.covers(iova, byteLength)) return;
     const { descriptorBytes } = this.view;
     const slot = Math.floor((iova - this.#base) / descriptorBytes);
@@ -328,6 +330,16 @@ export class DescriptorRing implements Holder, WatchedRing {
     const hold: Hold = { holder: this, slot, iova: bufferIova, byteLength: bufferBytes, use: view.use };
     this.#holds[slot] = hold;
     this.#memory.holds.add(hold);
+  }
+
+  /** Whether a load of these bytes may show that something is done. */
+  isLook(iova: number, byteLength: number): boolean {
+    const headAt = this.#headIova() - iova;
+    return (headAt >= 0 && headAt < byteLength) || this.covers(iova, byteLength);
+  }
+
+  #headIova(): number {
+    return this.view.headIova?.() ?? -1;
   }
 
   /** Whether any of these bytes is the ring's. */

@@ -111,9 +111,16 @@ export class DriverWatch implements EndpointWatch {
     for (const lint of this.#lints) lint?.paused();
   }
 
-  interruptTaken(irq: number): void {
+  interruptTaken(irq: number, vector: number): void {
     this.interrupts.taken(irq);
-    this.memory.allSeen();
+    this.interruptSeen(vector);
+  }
+
+  /** An interrupt has come, and the driver knows. `vector` of MSI-X; -1 where there is one for everything. */
+  interruptSeen(vector: number): void {
+    const { ownership } = this.memory;
+    if (vector < 0 || ownership?.onInterrupt === undefined) this.memory.allSeen();
+    else ownership.onInterrupt(vector);
   }
 
   handlerSet(name: string, isSet: boolean): void {

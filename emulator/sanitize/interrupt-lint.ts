@@ -56,10 +56,15 @@ export class InterruptLint {
     });
   }
 
-  /** The driver has taken an interrupt, or looked for one. */
-  taken(irq: number): void {
+  /** The driver has looked for an interrupt: it serves it. */
+  lookedFor(irq: number): void {
     const vector = this.#unserved.get(irq);
     if (vector !== undefined) vector.count = 0;
+  }
+
+  /** The driver has taken an interrupt, or polled for one. */
+  taken(irq: number): void {
+    this.lookedFor(irq);
     this.#last = NOTHING;
     this.#hasLooked = false;
   }

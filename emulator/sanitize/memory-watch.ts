@@ -187,9 +187,9 @@ export class MemoryWatch implements Handover {
   copied(allocation: Allocation, offset: number, target: Uint8Array, targetOffset: number, byteLength: number): void {
     if (allocation.isRaw) return;
     const iova = allocation.iova + offset;
-    const isOfInterest = [this.#rings, this.#entries, this.#regions].some((all) =>
-      all.some((each) => each.covers(iova, byteLength)),
-    );
+    const isOfInterest =
+      this.#rings.some((ring) => ring.isLook(iova, byteLength)) ||
+      [this.#entries, this.#regions].some((all) => all.some((each) => each.covers(iova, byteLength)));
     if (!isOfInterest) return;
     for (let at = 0; at < byteLength; at++) this.loaded(allocation, offset + at, 1, target[targetOffset + at] ?? 0, 0);
   }
