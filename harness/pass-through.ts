@@ -9,7 +9,7 @@ import type { Handover, MemoryOwnership } from "../emulator/sanitize/ownership.t
 /** A port that hands everything on: what gets between a device and its port overrides what it is about. */
 export class PassPort implements DevicePort {
   readonly clock: Clock;
-  protected readonly inner: DevicePort;
+  protected inner: DevicePort;
 
   constructor(inner: DevicePort) {
     this.clock = inner.clock;
@@ -95,7 +95,7 @@ export class PassPort implements DevicePort {
 
 /** A device that is another one: the same for the other side. */
 export class PassModel implements DeviceModel {
-  protected readonly inner: DeviceModel;
+  protected inner: DeviceModel;
 
   constructor(inner: DeviceModel) {
     this.inner = inner;

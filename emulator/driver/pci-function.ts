@@ -164,6 +164,12 @@ export class DriverPciFunction implements PciFunction {
   }
 }
 
+/** The kernel's pci_set_master and pci_clear_master: a read and a write of the command register. */
+export function setBusMaster(config: Pick<Config, "read16" | "write16">, enabled: boolean): void {
+  const command = config.read16(COMMAND);
+  config.write16(COMMAND, enabled ? command | COMMAND_BUS_MASTER : command & ~COMMAND_BUS_MASTER);
+}
+
 /** Configuration space over the link. */
 class DriverConfig implements Config {
   readonly #link: CpuLink;
@@ -197,8 +203,7 @@ class DriverConfig implements Config {
   }
 
   setBusMaster(enabled: boolean): void {
-    const command = this.read16(COMMAND);
-    this.write16(COMMAND, enabled ? command | COMMAND_BUS_MASTER : command & ~COMMAND_BUS_MASTER);
+    setBusMaster(this, enabled);
   }
 
   findCapability(id: number): number {

@@ -189,6 +189,7 @@ function answerFetch(run: StepContext, at: number): void {
   if (state.races !== undefined) state.races.fetched(at, device, address, 4);
   timeline.load(address, 4, 0);
   state.fetched[thread * 4 + context] = timeline.low;
+  run.fetched(timeline.low);
   flight.remove(at);
   const left = (state.fetchesLeft[thread] as number) - 1;
   state.fetchesLeft[thread] = left;

@@ -200,6 +200,10 @@ export class Execution implements AccessPort {
     this.#advance(thread, actor, answer);
   }
 
+  fetched(word: number): void {
+    this.trace.fetched(word);
+  }
+
   startHandler(vector: number): void {
     const { state } = this;
     const thread = state.handlerOf[vector] as number;

@@ -9,6 +9,8 @@ export interface StepContext {
   chooseVersion(thread: number, count: number): number;
   /** A thread's operation has ended with this answer: it goes on and publishes its next one. */
   resume(thread: number, answer: number): void;
+  /** The step that is under way brings a device this word of memory. */
+  fetched(word: number): void;
   /** A CPU takes an interrupt. */
   startHandler(vector: number): void;
 }

@@ -1,4 +1,4 @@
-import { FIRST_ENTRY_SLOT } from "./kinds.ts";
+import { DMA_FETCH, FIRST_ENTRY_SLOT, THREAD_LIMIT } from "./kinds.ts";
 import type { ExplorerState } from "./state.ts";
 
 /** Steps that a trace keeps unless more are asked for: more than a person reads. */
@@ -98,16 +98,28 @@ export class StepTrace {
     this.cause[at] = flight.origin[entry] as number;
   }
 
+  /** Whether the step that is under way is in the trace. */
+  get #isKept(): boolean {
+    return this.isOn && this.count > 0 && this.seenCount === this.count;
+  }
+
   /** The step that is under way read an older version. */
   version(version: number): void {
-    if (this.isOn && this.count > 0) this.versions[this.count - 1] = version;
+    if (this.#isKept) this.versions[this.count - 1] = version;
+  }
+
+  /** The step that is under way brings a device a word of memory. */
+  fetched(word: number): void {
+    if (this.#isKept) this.result[this.count - 1] = word;
   }
 
   /** The step that is under way ended an operation of `thread`. */
   answer(thread: number, answer: number, high: number): void {
-    if (!this.isOn || this.count === 0) return;
+    if (!this.#isKept) return;
     const at = this.count - 1;
     if (this.thread[at] !== thread) return;
+    // A device that fetches several words goes on with the first; the step has brought its own.
+    if (this.kind[at] === DMA_FETCH && (this.actor[at] as number) >= THREAD_LIMIT) return;
     this.result[at] = answer;
     this.resultHigh[at] = high;
   }

@@ -1,3 +1,7 @@
+import { iovaName } from "./iova-name.ts";
+
+export { iovaName };
+
 /** What a mapping lets the device do. */
 export const DMA_READ = 1;
 export const DMA_WRITE = 2;
@@ -371,12 +375,6 @@ export class Iommu {
       Atomics.store(this.#head, HEAD_LOCK, 0);
     }
   }
-}
-
-/** `0x1_0000_f000`: an address in groups of four digits. */
-export function iovaName(iova: number): string {
-  const digits = iova.toString(16).padStart(8, "0");
-  return `0x${digits.replace(/\B(?=(?:.{4})+$)/g, "_")}`;
 }
 
 /** `rx ring 0x1_0000_f000–0x1_0000_ffff`. */

@@ -1,4 +1,7 @@
 import { type AccessMode, asModes, type Field, type Register } from "./declare.ts";
+import { hex } from "./hex.ts";
+
+export { hex };
 
 /** Offset that no register declares, in the lookup of {@link RegisterMap.ordinalAt}. */
 export const NO_REGISTER = -1;
@@ -154,11 +157,6 @@ export class RegisterMap {
     }
     this.#ordinalOfWord[offset >>> 2] = ordinal;
   }
-}
-
-/** `0x0a90`: a number as data sheets print offsets. */
-export function hex(value: number, digits = 4): string {
-  return `0x${(value < 0 ? value >>> 0 : value).toString(16).padStart(digits, "0")}`;
 }
 
 /** The masks of a register: fields first, the register's own access for the bits that no field names. */

@@ -11,6 +11,17 @@ export const EXIT_INTERNAL = 70;
 /** Ctrl-C, as shells count it: 128 + SIGINT. */
 export const EXIT_INTERRUPTED = 130;
 
+/** A run has come to no result that could be shown, by no fault of the command line; the message is one sentence. */
+export class NoResultError extends Error {
+  override readonly name = "NoResultError";
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
 /** The command line cannot be understood; the message is one sentence. */
 export class UsageError extends Error {
   override readonly name = "UsageError";

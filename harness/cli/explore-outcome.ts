@@ -1,6 +1,6 @@
 import type { ExploreOutcome, SavedOutcome } from "../explore/explore-thread.ts";
 import type { ScenarioPlace } from "../explore/scenario.ts";
-import { EXIT_INCORRECT, EXIT_INTERRUPTED, EXIT_PASSED, EXIT_STUCK, UsageError } from "./exit-codes.ts";
+import { EXIT_INCORRECT, EXIT_INTERRUPTED, EXIT_PASSED, EXIT_STUCK, NoResultError, UsageError } from "./exit-codes.ts";
 import type { SearchOptions } from "./explore.ts";
 import { RERUN_COMMAND } from "./own-name.ts";
 
@@ -15,6 +15,10 @@ export interface ExploreTold {
 
 /** In one word. */
 export function verdictOf(outcome: ExploreOutcome): string {
+  if (outcome.kind === "rerun" || outcome.kind === "traced") {
+    const { outcome: ending, run } = outcome.report;
+    return ending === "failed" ? run.verdict : ending;
+  }
   if (outcome.kind !== "searched") return outcome.kind;
   const { end, failure, runs, unknown } = outcome.result;
   if (failure !== undefined) return failure.verdict;
@@ -30,6 +34,8 @@ export function exitCodeOf(outcome: ExploreOutcome): number {
   if (outcome.kind === "bug") throw Object.assign(new Error(outcome.message), { stack: outcome.message });
   switch (verdictOf(outcome)) {
     case "passed":
+    // It did not fail, in an order of its own.
+    case "diverged":
       return EXIT_PASSED;
     case "interrupted":
       return EXIT_INTERRUPTED;
@@ -41,6 +47,14 @@ export function exitCodeOf(outcome: ExploreOutcome): number {
     default:
       return EXIT_STUCK;
   }
+}
+
+/** Of an outcome that leaves nothing to show. Throws as {@link exitCodeOf} does. */
+export function noResultOf(outcome: ExploreOutcome, what: string): NoResultError {
+  const code = exitCodeOf(outcome);
+  const { message = "" } = outcome as { readonly message?: string };
+  const why = message === "" ? "" : `: ${message}`;
+  return new NoResultError(`There is ${what}: ${verdictOf(outcome)}${why}.`, code);
 }
 
 /** A failure of an earlier search that still is one. */

@@ -6,7 +6,8 @@ import { describeFault, FAULT_KINDS, type FaultKind, faultNumber } from "../faul
 import { type FaultModule, isFaultModule } from "../faults/fault-module.ts";
 import type { Lie } from "../faults/hostile/deceiver.ts";
 import { type HostileResult, hostile } from "../faults/hostile/hostile.ts";
-import { EXIT_INCORRECT, EXIT_INTERRUPTED, EXIT_PASSED, EXIT_STUCK, UsageError } from "./exit-codes.ts";
+import type { FaultVerdict } from "../faults/scenario-run.ts";
+import { EXIT_INCORRECT, EXIT_INTERRUPTED, EXIT_PASSED, EXIT_STUCK, NoResultError, UsageError } from "./exit-codes.ts";
 import { faultKindsText, faultsText, hostileText } from "./faults-text.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { ProgressLine } from "./progress-line.ts";
@@ -76,8 +77,7 @@ export const faults: Verb = {
         body,
       );
     } catch (error) {
-      if (!(error instanceof EveryFaultError)) throw error;
-      throw new UsageError(`${nameOf(path)}: ${error.message}`);
+      throw errorOf(error, nameOf(path));
     } finally {
       progress.clear();
       interrupt.restore();
@@ -86,10 +86,23 @@ export const faults: Verb = {
     if (isJson) console.log(JSON.stringify({ scenario: told.name, ...result }));
     else process.stdout.write(faultsText(told, painter(process.stdout)));
     if (interrupt.signal.aborted) return EXIT_INTERRUPTED;
-    if (result.failures.length === 0) return EXIT_PASSED;
-    return result.failures.every(({ verdict }) => verdict === "hang") ? EXIT_STUCK : EXIT_INCORRECT;
+    return exitCodeOf(result.failures);
   },
 };
+
+/** All of one kind is that kind: something that hangs beside something wrong is wrong. */
+function exitCodeOf(failures: readonly { readonly verdict: FaultVerdict }[]): number {
+  if (failures.length === 0) return EXIT_PASSED;
+  return failures.every(({ verdict }) => verdict === "hang") ? EXIT_STUCK : EXIT_INCORRECT;
+}
+
+/** A scenario that fails by itself is no mistake of the command line. */
+function errorOf(error: unknown, name: string): unknown {
+  if (!(error instanceof EveryFaultError)) return error;
+  const { verdict } = error;
+  const message = `${name}: ${error.message}`;
+  return verdict === undefined ? new UsageError(message) : new NoResultError(message, exitCodeOf([{ verdict }]));
+}
 
 async function runHostile(
   name: string,
@@ -113,8 +126,7 @@ async function runHostile(
     };
     result = await hostile(devices, options, body);
   } catch (error) {
-    if (!(error instanceof EveryFaultError)) throw error;
-    throw new UsageError(`${name}: ${error.message}`);
+    throw errorOf(error, name);
   } finally {
     progress.clear();
     interrupt.restore();
@@ -122,8 +134,7 @@ async function runHostile(
   if (given.has("json")) console.log(JSON.stringify({ scenario: name, ...result }));
   else process.stdout.write(hostileText({ name, result }, painter(process.stdout)));
   if (interrupt.signal.aborted) return EXIT_INTERRUPTED;
-  if (result.failures.length === 0) return EXIT_PASSED;
-  return result.failures.every(({ verdict }) => verdict === "hang") ? EXIT_STUCK : EXIT_INCORRECT;
+  return exitCodeOf(result.failures);
 }
 
 function liesOf(text: string): Lie[] {

@@ -11,7 +11,15 @@ import { WasmProgramError } from "../wasm/wasm-errors.ts";
 import { capture } from "./capture.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
 import { devices } from "./devices.ts";
-import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_PASSED, EXIT_STUCK, EXIT_USAGE, UsageError } from "./exit-codes.ts";
+import {
+  EXIT_INCORRECT,
+  EXIT_INTERNAL,
+  EXIT_PASSED,
+  EXIT_STUCK,
+  EXIT_USAGE,
+  NoResultError,
+  UsageError,
+} from "./exit-codes.ts";
 import { explore } from "./explore.ts";
 import { faults } from "./faults.ts";
 import { newVerb } from "./new.ts";
@@ -136,6 +144,10 @@ function tell(error: unknown): number {
   if (error instanceof ReplayStuckError || error instanceof DeviceStuckError || error instanceof GuestStuckError) {
     console.error(`softbar: ${error.message}`);
     return EXIT_STUCK;
+  }
+  if (error instanceof NoResultError) {
+    console.error(`softbar: ${error.message}`);
+    return error.exitCode;
   }
   if (error instanceof ReplayDriverError || error instanceof ReplayDecoderError) {
     console.error(`softbar: ${error.message}`);

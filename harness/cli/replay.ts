@@ -11,13 +11,13 @@ import { filesOf } from "../replay/replay-source.ts";
 import { speedText } from "../replay/replay-speed.ts";
 import type { TraceFilterOptions } from "../trace/trace-filter.ts";
 import { parseTraceFilter } from "../trace/trace-filter-text.ts";
-import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_PASSED, UsageError } from "./exit-codes.ts";
+import { UsageError } from "./exit-codes.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { isPath } from "./own-devices.ts";
 import { COMMAND, EXPLORE_COMMAND, PACKAGE_FOLDER, REPLAY_COMMAND } from "./own-name.ts";
 import { checkOut, loadReportPage, writeOut } from "./page-flags.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { optionsOf, REPLAY_FLAGS, REPLAY_NOTES } from "./replay-flags.ts";
+import { outcomeOf } from "./replay-outcome.ts";
 import { replayText } from "./replay-text.ts";
 import { declarationsOf, EVENT_LIMIT } from "./report-inputs.ts";
 import { durationText, painter } from "./terminal.ts";
@@ -108,7 +108,9 @@ export const replay: Verb = {
       const race = isTour ? await raceOfTheTour(racesUrl, painter(process.stdout)) : "";
       process.stdout.write(`\n${race === "" ? "" : `${race}\n`}${GO_ON}`);
     }
-    return exitCodeOf(report, given);
+    const { exitCode, verdict, message } = outcomeOf(report, given);
+    if (verdict === "bug") console.error(message);
+    return exitCode;
   },
 };
 
@@ -155,27 +157,4 @@ function beginningText(options: ReplayOptions, { durationNs, certainty }: Replay
   const words = { exact: "", estimate: "about ", "at-least": "at least " }[certainty];
   const clock = options.clock === "virtual" ? " of virtual time" : "";
   return `${filesOf(options).join(" + ") || "a generated session"} at ${speedText(speedOf(options))}: will take ${words}${durationText(durationNs)}${clock}\n`;
-}
-
-/**
- * The balance of our own card is our bug; frames that a driver loses, and rules that it breaks, are the driver's. Whoever
- * asks for recovery wants every message: one that was given up is no success.
- */
-function exitCodeOf(report: ReplayReport, given: Arguments): number {
-  const { balance, violations, source, interrupted } = report;
-  const isOurCard = !isPath(given.value("device") ?? "");
-  const isOurDriver = isOurCard && given.value("driver") === undefined;
-  const isOurBug =
-    !given.has("fault") && ((isOurCard && balance.lostInCard !== 0) || (isOurDriver && balance.lostInDriver !== 0));
-  if (!interrupted && isOurBug) {
-    console.error(
-      `${balance.lostInCard} frames are unaccounted for in the card and ${balance.lostInDriver} in the driver: a bug in softbar, please report it.`,
-    );
-    return EXIT_INTERNAL;
-  }
-  if (interrupted) return EXIT_INTERRUPTED;
-  if (violations.length > 0 || source.damage !== undefined || given.has("fault")) return EXIT_INCORRECT;
-  if (balance.lostInCard !== 0 || balance.lostInDriver !== 0) return EXIT_INCORRECT;
-  if (report.streams?.recovery?.some(({ client }) => client.lost > 0) === true) return EXIT_INCORRECT;
-  return EXIT_PASSED;
 }

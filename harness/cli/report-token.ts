@@ -7,7 +7,7 @@ import type { ExploredContents, ReportContents } from "../page/report/report-con
 import { TraceCollector } from "../page/report/trace-contents.ts";
 import type { TraceRecord } from "../trace/trace-event.ts";
 import { UsageError } from "./exit-codes.ts";
-import { exitCodeOf, replayCommand } from "./explore-outcome.ts";
+import { noResultOf, replayCommand } from "./explore-outcome.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { EVENT_LIMIT } from "./report-inputs.ts";
 import { placeOf } from "./scenario-place.ts";
@@ -17,7 +17,7 @@ export interface RerunOptions {
   readonly hangLimitMs: number;
 }
 
-/** The run of a token once more, for a report. Throws UsageError when it cannot be run, or does not come to its end. */
+/** The run of a token once more, for a report. Throws UsageError when it cannot be run, NoResultError when it does not come to its end. */
 export async function rerunForReport(token: string, racesUrl: string, options: RerunOptions): Promise<ReportContents> {
   const race = readToken(token);
   if (isOfTest(race)) throw new UsageError("The token is of a test: its report is the message with which it fails.");
@@ -27,11 +27,7 @@ export async function rerunForReport(token: string, racesUrl: string, options: R
   const work = { kind: "trace", token, model: race.model } as const;
   const outcome = await exploreInThread(place, work, { hangLimitMs, signal: interrupt.signal });
   interrupt.restore();
-  if (outcome.kind !== "traced") {
-    exitCodeOf(outcome);
-    const { message = "it was interrupted" } = outcome as { readonly message?: string };
-    throw new UsageError(`The run does not come to its end, and there is nothing to report: ${message}.`);
-  }
+  if (outcome.kind !== "traced") throw noResultOf(outcome, "nothing to report");
   const { run, ...rerun } = outcome.report;
   const command = replayCommand(token, place.isFixed);
   return contentsOf(

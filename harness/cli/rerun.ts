@@ -2,7 +2,7 @@ import { exploreInThread } from "../explore/explore-thread.ts";
 import type { RerunReport } from "../explore/rerun-token.ts";
 import { isOfTest } from "../explore/test-token.ts";
 import { readToken } from "../explore/token.ts";
-import { EXIT_INCORRECT, EXIT_PASSED, EXIT_STUCK, UsageError } from "./exit-codes.ts";
+import { UsageError } from "./exit-codes.ts";
 import { exitCodeOf } from "./explore-outcome.ts";
 import { exploreText } from "./explore-text.ts";
 import { onInterrupt } from "./interrupt.ts";
@@ -61,8 +61,7 @@ export const rerun: Verb = {
     };
     if (given.has("json")) console.log(JSON.stringify(data));
     else process.stdout.write(rerunText(data, paint));
-    if (report.outcome !== "failed") return report.outcome === "unknown" ? EXIT_STUCK : EXIT_PASSED;
-    return report.run.verdict === "violation" ? EXIT_INCORRECT : EXIT_STUCK;
+    return exitCodeOf(outcome);
   },
 };
 

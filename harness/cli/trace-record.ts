@@ -1,27 +1,31 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { exploreInThread } from "../explore/explore-thread.ts";
 import { isOfTest } from "../explore/test-token.ts";
 import { readToken } from "../explore/token.ts";
 import { replay as runReplay } from "../replay/replay.ts";
 import type { TraceRecord } from "../trace/trace-event.ts";
 import type { TraceFilter } from "../trace/trace-filter.ts";
+import { detailOf, type TraceOptions } from "../trace/trace-options.ts";
 import { FileOutput } from "../trace/trace-output.ts";
 import { JsonLinesWriter } from "../trace/trace-writer.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
-import { UsageError } from "./exit-codes.ts";
-import { exitCodeOf } from "./explore-outcome.ts";
+import { EXIT_INTERRUPTED, UsageError } from "./exit-codes.ts";
+import { exitCodeOf, noResultOf, verdictOf } from "./explore-outcome.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { ProgressLine } from "./progress-line.ts";
 import { optionsOf } from "./replay-flags.ts";
+import { outcomeOf } from "./replay-outcome.ts";
 import { placeOf } from "./scenario-place.ts";
 import type { Arguments } from "./verb.ts";
 import { wholeNumber } from "./verb.ts";
 
-const HANG_LIMIT_MS = 5_000;
+/** A run of a token or a scenario that takes longer hangs, unless told otherwise. */
+export const HANG_LIMIT_S = 5;
+const MS_PER_S = 1000;
 /** How a token begins. */
 const TOKEN = /^race\d+~/;
 
-/** What a recording has come to. */
+/** What a recording has come to, and what the run itself has. */
 export interface RecordReport {
   readonly file: string;
   readonly run: string;
@@ -29,9 +33,17 @@ export interface RecordReport {
   readonly writtenCount: number;
   readonly lostCount: number;
   readonly lastNs: number;
-  /** Of an explored run: how it ended. */
-  readonly verdict?: string;
+  /** How the run ended, in one word: "passed", "incorrect", "violation", "deadlock", … */
+  readonly verdict: string;
+  /** Why it did not pass; empty for one that did. */
+  readonly message: string;
   readonly interrupted: boolean;
+}
+
+/** The report, and what the run has come to as an exit code. */
+export interface Recorded {
+  readonly report: RecordReport;
+  readonly exitCode: number;
 }
 
 /** Writes the records of a trace into a file while they come. */
@@ -73,21 +85,25 @@ class TraceFile {
     this.#writer.write(left);
   };
 
+  /** Of a run that left no trace there is no file either. */
   close(): void {
     this.#output.closeNow();
+    if (this.#run === "") rmSync(this.path, { force: true });
   }
 
-  report(interrupted: boolean, verdict?: string): RecordReport {
-    return {
+  recorded(exitCode: number, verdict: string, message: string): Recorded {
+    const report = {
       file: this.path,
       run: this.#run,
       eventCount: this.#eventCount,
       writtenCount: this.#writtenCount,
       lostCount: this.#lostCount,
       lastNs: this.#lastNs,
-      ...(verdict === undefined ? {} : { verdict }),
-      interrupted,
+      verdict,
+      message,
+      interrupted: exitCode === EXIT_INTERRUPTED,
     };
+    return { report, exitCode };
   }
 }
 
@@ -97,13 +113,29 @@ export async function record(
   filter: TraceFilter,
   catalogue: readonly CatalogueEntry[],
   racesUrl: string,
-): Promise<RecordReport> {
+): Promise<Recorded> {
   const out = given.value("out");
   if (out === undefined || out === "-") throw new UsageError('Where to? Name a file: "--out run.jsonl".');
   const [what] = given.positionals;
   if (what !== undefined && TOKEN.test(what)) return recordToken(what.trim(), out, filter, given, racesUrl);
   if (what !== undefined && what !== "-" && isScenario(what)) return recordScenario(what, out, filter, given, racesUrl);
   return recordReplay(given, out, filter, catalogue);
+}
+
+/** How much of the bytes is kept. Throws UsageError for numbers that make no sense. */
+function detailGiven(given: Arguments): Pick<TraceOptions, "frameBytes" | "dmaBytes"> {
+  const frameBytes = wholeNumber(given, "frame-bytes", 0);
+  const dmaBytes = wholeNumber(given, "dma-bytes", 0);
+  const detail = {
+    ...(frameBytes === undefined ? {} : { frameBytes }),
+    ...(dmaBytes === undefined ? {} : { dmaBytes }),
+  };
+  try {
+    detailOf(detail);
+  } catch (error) {
+    throw error instanceof RangeError ? new UsageError(error.message) : error;
+  }
+  return detail;
 }
 
 /** A module, or a word that is no file. */
@@ -116,7 +148,7 @@ async function recordReplay(
   out: string,
   filter: TraceFilter,
   catalogue: readonly CatalogueEntry[],
-): Promise<RecordReport> {
+): Promise<Recorded> {
   // In virtual time nothing is lost, and the trace is the same every time.
   const inVirtualTime: Arguments = {
     positionals: given.positionals,
@@ -124,25 +156,20 @@ async function recordReplay(
     value: (name) => given.value(name) ?? (name === "clock" ? "virtual" : undefined),
   };
   const options = optionsOf(inVirtualTime, catalogue);
-  const frameBytes = wholeNumber(given, "frame-bytes", 0);
-  const dmaBytes = wholeNumber(given, "dma-bytes", 0);
+  const traceOptions = detailGiven(given);
   const file = new TraceFile(out, filter);
   const progress = new ProgressLine(process.stderr);
   const interrupt = onInterrupt();
   try {
-    const { interrupted } = await runReplay({
+    const report = await runReplay({
       ...options,
       signal: interrupt.signal,
       onTraceRecord: file.take,
-      traceOptions: {
-        ...(frameBytes === undefined ? {} : { frameBytes }),
-        ...(dmaBytes === undefined ? {} : { dmaBytes }),
-      },
+      traceOptions,
       onProgress: (state) => progress.show(state),
     });
-    return file.report(interrupted);
-  } catch (error) {
-    throw error instanceof RangeError && /^trace: /.test(error.message) ? new UsageError(error.message) : error;
+    const { exitCode, verdict, message } = outcomeOf(report, inVirtualTime);
+    return file.recorded(exitCode, verdict, message);
   } finally {
     progress.clear();
     interrupt.restore();
@@ -156,7 +183,7 @@ async function recordToken(
   filter: TraceFilter,
   given: Arguments,
   racesUrl: string,
-): Promise<RecordReport> {
+): Promise<Recorded> {
   const token = readToken(text);
   if (isOfTest(token))
     throw new UsageError(
@@ -171,7 +198,7 @@ function recordScenario(
   filter: TraceFilter,
   given: Arguments,
   racesUrl: string,
-): Promise<RecordReport> {
+): Promise<Recorded> {
   return recordExplored(word, undefined, out, filter, given, racesUrl);
 }
 
@@ -182,21 +209,20 @@ async function recordExplored(
   filter: TraceFilter,
   given: Arguments,
   racesUrl: string,
-): Promise<RecordReport> {
+): Promise<Recorded> {
   const place = await placeOf(program, racesUrl, given.has("fixed"));
+  const detail = detailGiven(given);
+  const hangLimitMs = (wholeNumber(given, "hang", 1) ?? HANG_LIMIT_S) * MS_PER_S;
   const file = new TraceFile(out, filter);
   const interrupt = onInterrupt();
   try {
-    const work = { kind: "trace", token, model: "sc" } as const;
-    const outcome = await exploreInThread(place, work, { hangLimitMs: HANG_LIMIT_MS, signal: interrupt.signal });
-    if (outcome.kind !== "traced") {
-      const { kind, message = "" } = outcome as { readonly kind: string; readonly message?: string };
-      if (exitCodeOf(outcome) !== 0)
-        throw new UsageError(`There is no trace: ${kind}${message === "" ? "" : `: ${message}`}`);
-      return file.report(outcome.kind === "interrupted");
-    }
+    const work = { kind: "trace", token, model: "sc", detail } as const;
+    const outcome = await exploreInThread(place, work, { hangLimitMs, signal: interrupt.signal });
+    // What a thread has seen that did not come to its end went with it.
+    if (outcome.kind !== "traced") throw noResultOf(outcome, "no trace");
     for (const each of outcome.records) file.take(each);
-    return file.report(false, outcome.report.run.verdict);
+    const { violation, stuck } = outcome.report.run;
+    return file.recorded(exitCodeOf(outcome), verdictOf(outcome), violation === "" ? stuck : violation);
   } finally {
     interrupt.restore();
     file.close();

@@ -59,12 +59,14 @@ function listRows(
 
 /** What has been recorded, and what to do with it. */
 export function recordText(report: RecordReport, paint: Paint): string {
-  const { file, run, eventCount, writtenCount, lostCount, lastNs, verdict, interrupted } = report;
+  const { file, run, eventCount, writtenCount, lostCount, lastNs, verdict, message, interrupted } = report;
   const of = writtenCount === eventCount ? "" : ` of ${grouped(eventCount)}`;
-  const ending = verdict === undefined ? "" : `, ${verdict}`;
+  const isGood = verdict === "passed" || verdict === "diverged";
+  const ending = paint(isGood ? "green" : "red", `${isGood ? "✓" : "✗"} ${verdict}`);
   const lines = [
-    `${paint("bold", file)}   ${run}${ending}   ${grouped(writtenCount)}${of} events in ${durationText(lastNs)}`,
+    `${paint("bold", file)}   ${run}   ${grouped(writtenCount)}${of} events in ${durationText(lastNs)}   ${ending}`,
   ];
+  if (message !== "") lines.push(message);
   if (lostCount > 0)
     lines.push(
       paint(

@@ -6,11 +6,11 @@ import { parseTraceFilter } from "../trace/trace-filter-text.ts";
 import { type TraceInfo, traceInfo } from "../trace/trace-info.ts";
 import { FileOutput, StreamOutput, type TraceOutput } from "../trace/trace-output.ts";
 import { TraceFormatError, TraceReader } from "../trace/trace-reader.ts";
-import { EXIT_INCORRECT, EXIT_INTERRUPTED, EXIT_PASSED, EXIT_USAGE, UsageError } from "./exit-codes.ts";
+import { EXIT_INCORRECT, EXIT_PASSED, EXIT_USAGE, UsageError } from "./exit-codes.ts";
 import { REPLAY_FLAGS } from "./replay-flags.ts";
 import { suggestion } from "./suggest.ts";
 import { painter } from "./terminal.ts";
-import { record } from "./trace-record.ts";
+import { HANG_LIMIT_S, record } from "./trace-record.ts";
 import { convertText, recordText, traceInfoText } from "./trace-text.ts";
 import type { Arguments, Flag, Verb } from "./verb.ts";
 
@@ -35,6 +35,11 @@ const OWN_FLAGS: readonly Flag[] = [
   { name: "frame-bytes", value: "N", about: "record: keep so much of each frame (default all, 0 for none)" },
   { name: "dma-bytes", value: "N", about: "record: keep so much of each DMA transfer (default 64)" },
   { name: "fixed", about: "record: the scenario's twin, in which the bug is mended" },
+  {
+    name: "hang",
+    value: "SECONDS",
+    about: `record: of a token or a scenario: a run that takes longer hangs (default ${HANG_LIMIT_S})`,
+  },
 ];
 
 /** Flags of a replay that make sense for one that is recorded. */
@@ -47,7 +52,7 @@ const RECORD_FLAGS: readonly Flag[] = REPLAY_FLAGS.filter(
 
 /** Which flags belong to which. */
 const FLAGS_OF: Readonly<Record<SubVerb, readonly string[]>> = {
-  record: ["out", "only", "frame-bytes", "dma-bytes", "fixed", ...RECORD_FLAGS.map(({ name }) => name)],
+  record: ["out", "only", "frame-bytes", "dma-bytes", "fixed", "hang", ...RECORD_FLAGS.map(({ name }) => name)],
   convert: ["out", "to", "only"],
   filter: ["out", "only"],
   info: [],
@@ -63,7 +68,8 @@ export const trace: Verb = {
   flags: [...OWN_FLAGS, ...RECORD_FLAGS],
   notes: [
     `record   a replay of a capture (without one, of a made-up session), in virtual time unless --clock wall; the run of
-         a token that explore has printed; or the ordinary run of a scenario. It takes the flags of replay.
+         a token that explore has printed; or the ordinary run of a scenario. It takes the flags of replay, and its exit
+         code is that of the run.
 convert  reads what record has written: vcd for GTKWave, perfetto for ui.perfetto.dev, pcapng for Wireshark, text, jsonl
 filter   keeps some events, as JSON lines
 info     counts, span, actors, edges, registers`,
@@ -83,9 +89,10 @@ info     counts, span, actors, edges, registers`,
     const rest: Arguments = { ...given, positionals: given.positionals.slice(1) };
     const isJson = given.has("json");
     if (subVerb === "record") {
-      const report = await record(oneOperand(rest, "record"), new TraceFilter(filterOf(given)), catalogue, racesUrl);
+      const filter = new TraceFilter(filterOf(given));
+      const { report, exitCode } = await record(oneOperand(rest, "record"), filter, catalogue, racesUrl);
       process.stdout.write(isJson ? `${JSON.stringify(report)}\n` : recordText(report, painter(process.stdout)));
-      return report.interrupted ? EXIT_INTERRUPTED : EXIT_PASSED;
+      return exitCode;
     }
     if (rest.positionals.length === 0) throw new UsageError(`Name a trace: "${USAGE[subVerb]}".`);
     if (subVerb === "info") return info(rest.positionals, isJson);

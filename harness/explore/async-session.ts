@@ -6,6 +6,7 @@ import type { Strategy } from "../../emulator/explore/strategy.ts";
 import { DEADLOCK, isFailure, PASSED } from "../../emulator/explore/verdict.ts";
 import type { LoadedDevice, MachineOptions } from "../../emulator/run/machine.ts";
 import { deriveSeed } from "../../emulator/run/rng.ts";
+import type { ExploredTracing } from "../trace/explored-tracing.ts";
 import { AsyncBed } from "./async-bed.ts";
 import { AsyncRun } from "./async-run.ts";
 import type { DriverSession } from "./driver-session.ts";
@@ -49,14 +50,19 @@ export class AsyncSession<Context = unknown> implements DriverSession {
     exploration: Exploration<Context>,
     options: MachineOptions = {},
     cpus: readonly FurtherCpu<Context>[] = [],
+    tracing?: ExploredTracing,
   ) {
     const awaitCount = AWAIT_LIMIT - ACTORS_PER_CPU * cpus.length;
-    this.#inner = new PluggedSession(devices, exploration, options, awaitCount, cpus);
+    this.#inner = new PluggedSession(devices, exploration, options, awaitCount, cpus, tracing);
     this.#exploration = exploration;
   }
 
   get plugged(): PluggedSession["plugged"] {
     return this.#inner.plugged;
+  }
+
+  get tracing(): ExploredTracing | undefined {
+    return this.#inner.tracing;
   }
 
   get machine(): PluggedSession["machine"] {

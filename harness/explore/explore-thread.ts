@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import type { MemoryModel } from "../../emulator/explore/kinds.ts";
 import { limitUnderDebugger } from "../../emulator/run/debugger.ts";
 import type { TraceRecord } from "../trace/trace-event.ts";
+import type { TraceOptions } from "../trace/trace-options.ts";
 import { BEAT_WORDS, BODY, EXPLAINING, LOADING, PHASE, RUNS, STOP, WHERE } from "./beats.ts";
 import type { CampaignOptions, CampaignProgress, CampaignResult } from "./campaign.ts";
 import type { RerunReport } from "./rerun-token.ts";
@@ -30,7 +31,13 @@ export interface ExploreThreadData {
 export type ExploreWork =
   | { readonly kind: "rerun"; readonly token: string }
   /** The run of a token with its trace; without a token the ordinary run in a memory model. */
-  | { readonly kind: "trace"; readonly token: string | undefined; readonly model: MemoryModel }
+  | {
+      readonly kind: "trace";
+      readonly token: string | undefined;
+      readonly model: MemoryModel;
+      /** How much of the bytes is kept; see TraceOptions. */
+      readonly detail?: Pick<TraceOptions, "frameBytes" | "dmaBytes">;
+    }
   | {
       readonly kind: "search";
       readonly options: Pick<CampaignOptions, "models" | "runs" | "seed" | "strategy" | "timeLimitMs" | "mustEnd">;

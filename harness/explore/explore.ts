@@ -4,6 +4,7 @@ import type { LinkLatitude, MachineLatitude } from "../../emulator/explore/latit
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
 import { loadDevice, type MachineOptions } from "../../emulator/run/machine.ts";
 import { mindsRaces } from "../../emulator/sanitize/rule.ts";
+import { ExploredTracing } from "../trace/explored-tracing.ts";
 import { AsyncSession } from "./async-session.ts";
 import type { DriverSession } from "./driver-session.ts";
 import type { ExploredBed } from "./explored-bed.ts";
@@ -114,17 +115,18 @@ export async function explore<Context = undefined, Workload = undefined>(
   const loaded = await Promise.all(specs.map(loadDevice));
   const { machine, cpus = [], mustEnd = false, runLimitMs = RUN_LIMIT_MS } = options;
   const limit = new RunLimit(runLimitMs);
+  const tracing = options.trace === undefined ? undefined : new ExploredTracing();
   const exploration: Exploration<Context> = {
     setup,
     body: (bed, context) => body(bed, context, search.workload),
   };
   let session: DriverSession;
   if (isAsync) {
-    const tasks = new AsyncSession(loaded, exploration, machine, cpus);
+    const tasks = new AsyncSession(loaded, exploration, machine, cpus, tracing);
     tasks.watch = LoopWatch.start(limit.limitMs);
     session = tasks;
   } else {
-    const plain = new PluggedSession(loaded, exploration, machine, 0, cpus);
+    const plain = new PluggedSession(loaded, exploration, machine, 0, cpus, tracing);
     plain.limit = limit;
     session = plain;
   }

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { Schedule } from "../../emulator/explore/schedule.ts";
 import { EXPLORED_STEPS_MAX } from "../trace/explored-trace.ts";
+import { ExploredTracing } from "../trace/explored-tracing.ts";
 import { BODY, EXPLAINING, PHASE, RUNS, SEARCHING, SETTING_UP, STOP, WHERE } from "./beats.ts";
 import { campaign } from "./campaign.ts";
 import type { ExploreAnswer, ExploreThreadData, SavedOutcome } from "./explore-thread.ts";
@@ -18,9 +19,9 @@ const { place, work, beats } = workerData as ExploreThreadData;
 const post = (answer: ExploreAnswer): void => parentPort?.postMessage(answer);
 
 try {
-  const { session, sourceHash } = await loadScenario(place, (isBody) => {
-    Atomics.store(beats, WHERE, isBody ? BODY : SETTING_UP);
-  });
+  const tracing = work.kind === "trace" ? new ExploredTracing(work.detail) : undefined;
+  const onBody = (isBody: boolean): void => void Atomics.store(beats, WHERE, isBody ? BODY : SETTING_UP);
+  const { session, sourceHash } = await loadScenario(place, onBody, tracing);
   session.onRun = () => void Atomics.add(beats, RUNS, 1);
   Atomics.store(beats, PHASE, SEARCHING);
   // A failure that is replayed may be one of starving; a search sets it as it was told to.

@@ -4,9 +4,9 @@ import { VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
 import { CureNotSought } from "./cure-trials.ts";
 import type { DriverSession } from "./driver-session.ts";
 import { InterleavingError } from "./explore-errors.ts";
-import { LineNotes } from "./line-notes.ts";
 import { picture } from "./picture.ts";
 import { raceSites } from "./race-text.ts";
+import { recordRun } from "./recorded-run.ts";
 import type { RunLimitError } from "./run-limit.ts";
 import type { Work } from "./work.ts";
 
@@ -33,19 +33,13 @@ export function* failureOf(
   { where, cure, token, workload, onFailure }: FailureParts,
 ): Work<InterleavingError> {
   const { execution, machine } = session;
-  const notes = new LineNotes();
-  execution.trace.isOn = true;
-  const number = yield* notes.during(session, () => session.replay(model, schedule));
-  execution.trace.isOn = false;
-  execution.trace.lineOf = notes.noteOf;
+  const { verdict: number, noteOf } = yield* recordRun(session, model, schedule);
   const verdict = VERDICT_NAMES[number] ?? "";
   const reason =
-    number === VIOLATION
-      ? `${machine.violation}${raceSites(session, notes.noteOf)}`
-      : verdictText(verdict, session.stuck);
+    number === VIOLATION ? `${machine.violation}${raceSites(session, noteOf)}` : verdictText(verdict, session.stuck);
   const strongest = model === "sc" ? "in every memory model" : `in ${model}; not seen to in a stronger model`;
   const first = Math.max(0, execution.trace.count - PICTURE_STEPS);
-  const drawn = picture(machine, execution.trace, { first, noteOf: notes.noteOf });
+  const drawn = picture(machine, execution.trace, { first, noteOf });
   const skipped = first > 0 ? `(the ${first} steps before are left out)\n` : "";
   onFailure?.({ verdict, reason, model });
   const message = `${reason}\n${where}\nFails ${strongest}.${cure}\n\n${skipped}${drawn}\n\n${replayText(token)}`;

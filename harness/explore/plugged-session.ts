@@ -8,6 +8,8 @@ import type { Interrupt, PciFunction } from "../../emulator/pcie/driver-view.ts"
 import type { Finding } from "../../emulator/run/findings.ts";
 import type { LoadedDevice, MachineOptions } from "../../emulator/run/machine.ts";
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
+import type { ExploredTracing } from "../trace/explored-tracing.ts";
+import { TracedInterrupt } from "../trace/traced-function.ts";
 import { findingLine } from "./code-line.ts";
 import type { DriverSession } from "./driver-session.ts";
 import { type ExploredBed, type ExploredWireEnd, QUIESCE_NS } from "./explored-bed.ts";
@@ -57,6 +59,7 @@ function checkArgument(cpu: FurtherCpu<never>, index: number): void {
 /** A driver of plain functions and its devices, plugged in once, with what is needed to search and to replay them. */
 export class PluggedSession<Context = unknown> extends SearchSession implements DriverSession, ExploredBed {
   readonly plugged: ExploredMachine;
+  readonly tracing: ExploredTracing | undefined;
   readonly #exploration: Exploration<Context>;
   #context: Context | undefined;
   readonly #cpus: readonly FurtherCpu<Context>[];
@@ -68,12 +71,15 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     options: MachineOptions = {},
     awaitCount: number = 0,
     cpus: readonly FurtherCpu<Context>[] = [],
+    tracing?: ExploredTracing,
   ) {
     super();
     for (const [index, cpu] of cpus.entries()) checkArgument(cpu, index);
     this.#cpus = cpus;
     const programs = cpus.map((cpu) => ("module" in cpu ? cpu : this.#withContext(cpu)));
-    this.plugged = new ExploredMachine(devices, options, awaitCount, programs);
+    this.plugged = new ExploredMachine(devices, options, awaitCount, programs, tracing);
+    this.tracing = tracing;
+    tracing?.plugged(this.plugged);
     this.#exploration = exploration;
     // A stack for each note of each run would be most of what a search does; violations end one.
     for (const { findings } of this.plugged.endpoints)
@@ -115,6 +121,8 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   setBack(): { readonly context: Context } | undefined {
     const { plugged } = this;
     this.stuck = "";
+    // A set-up that is to be traced is made: what it was before is of another driver then.
+    if (this.tracing?.isOn === true) this.#saved = undefined;
     for (const worker of plugged.furtherCpus.workers) worker?.leave();
     const saved = this.#saved;
     if (saved === undefined) plugged.reset();
@@ -129,7 +137,7 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   /** The set-up has returned: keeps what it has brought about, where the driver can be set back. */
   finishSetUp(context: Context): Context {
     const { save, restore } = this.#exploration;
-    if (save !== undefined && restore !== undefined)
+    if (save !== undefined && restore !== undefined && this.tracing?.isOn !== true)
       this.#saved = { context, machine: this.plugged.save(), driver: save(context) };
     this.#handOver(context);
     return context;
@@ -198,7 +206,7 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   }
 
   direct(interrupt: Interrupt, cpu: number): void {
-    this.plugged.direct(interrupt, cpu);
+    this.plugged.direct(interrupt instanceof TracedInterrupt ? interrupt.inner : interrupt, cpu);
   }
 
   quiesce(): void {

@@ -4,9 +4,9 @@ import { VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
 import { findCure } from "./cure.ts";
 import { CureNotSought } from "./cure-trials.ts";
 import { isOfDriver } from "./driver-session.ts";
-import { LineNotes } from "./line-notes.ts";
 import { picture } from "./picture.ts";
 import { raceSites } from "./race-text.ts";
+import { recordRun } from "./recorded-run.ts";
 import type { AnySession } from "./search-session.ts";
 import type { Session } from "./session.ts";
 import { shrink } from "./shrink.ts";
@@ -113,12 +113,8 @@ export function* reportOf(
   origin: Explained,
 ): Work<RaceReport> {
   const { execution, machine } = session;
-  const notes = new LineNotes();
-  execution.trace.isOn = true;
-  const verdict = yield* notes.during(session, () => session.replay(model, schedule));
-  execution.trace.isOn = false;
-  execution.trace.lineOf = notes.noteOf;
-  const sites = isOfDriver(session) ? raceSites(session, notes.noteOf) : "";
+  const { verdict, noteOf } = yield* recordRun(session, model, schedule);
+  const sites = isOfDriver(session) ? raceSites(session, noteOf) : "";
   const { program, sourceHash, strategy, seed, foundAtRun, foundWith, cure, isCureKnown, whyCureUnknown } = origin;
   return {
     program,
@@ -134,7 +130,7 @@ export function* reportOf(
     isCureKnown,
     whyCureUnknown,
     stuck: session.stuck,
-    picture: picture(machine, execution.trace, { noteOf: notes.noteOf }),
+    picture: picture(machine, execution.trace, { noteOf }),
     token: writeToken({ program, sourceHash, model, strategy, seed, schedule }),
   };
 }

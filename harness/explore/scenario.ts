@@ -1,5 +1,6 @@
 import { loadDevice } from "../../emulator/run/machine.ts";
 import { mindsRaces } from "../../emulator/sanitize/rule.ts";
+import type { ExploredTracing } from "../trace/explored-tracing.ts";
 import { AsyncSession } from "./async-session.ts";
 import { type ExplorationModule, isExploration } from "./exploration.ts";
 import { isAsyncExploration } from "./plain-functions.ts";
@@ -43,8 +44,15 @@ export class SetupError extends Error {
   }
 }
 
-/** Loads what stands there. `onBody` hears when a body begins (true) and when a set-up does (false). */
-export async function loadScenario(place: ScenarioPlace, onBody: (isBody: boolean) => void): Promise<Scenario> {
+/**
+ * Loads what stands there. `onBody` hears when a body begins (true) and when a set-up does (false). `tracing`: where a run is
+ * to be traced.
+ */
+export async function loadScenario(
+  place: ScenarioPlace,
+  onBody: (isBody: boolean) => void,
+  tracing?: ExploredTracing,
+): Promise<Scenario> {
   if (place.isRace) {
     const program = (await loadRaces(place.url)).find(({ name }) => name === place.name);
     if (program === undefined) throw new ScenarioError(`There is no scenario "${place.name}".`);
@@ -55,8 +63,8 @@ export async function loadScenario(place: ScenarioPlace, onBody: (isBody: boolea
   const devices = await Promise.all(module.devices.map(loadDevice));
   const watched = watch(module, onBody);
   const session = isAsync(place, module)
-    ? new AsyncSession(devices, watched, module.machine)
-    : new PluggedSession(devices, watched, module.machine);
+    ? new AsyncSession(devices, watched, module.machine, [], tracing)
+    : new PluggedSession(devices, watched, module.machine, 0, [], tracing);
   if (mindsRaces(module.machine?.sanitize)) session.plugged.detectRaces();
   return { session, sourceHash: hashOfModule(place.url) };
 }

@@ -16,8 +16,8 @@ export interface RunFacts extends ExploredRun {
 export function recordsOfRun(session: AnySession, { failure, ...run }: RunFacts): TraceRecord[] {
   const { machine, execution } = session;
   const { trace } = execution;
-  const plugged = isOfDriver(session) ? session.plugged : undefined;
-  return exploredRecords({ machine, trace, plugged, run, failure, lineOf: trace.lineOf });
+  const { plugged, tracing } = isOfDriver(session) ? session : {};
+  return exploredRecords({ machine, trace, plugged, tracing, run, failure, lineOf: trace.lineOf });
 }
 
 /** The same, into a file, as JSON lines. Throws what the file system throws. */

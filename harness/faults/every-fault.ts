@@ -67,6 +67,13 @@ export interface EveryFaultResult {
 /** The scenario fails with no fault at all, or a site that is asked for is not there. */
 export class EveryFaultError extends Error {
   override readonly name = "EveryFaultError";
+  /** Of the run without a fault; undefined where the options make no sense. */
+  readonly verdict: FaultVerdict | undefined;
+
+  constructor(message: string, verdict?: FaultVerdict) {
+    super(message);
+    this.verdict = verdict;
+  }
 }
 
 /**
@@ -171,7 +178,8 @@ class SiteWalk<Context> {
       this.#known.add(placeKey(site));
       if (this.#kinds.has(site.kind)) this.#waiting.push([site]);
     });
-    if (verdict !== "recovered") throw new EveryFaultError(`it fails without any fault: ${verdict}: ${detail}`);
+    if (verdict !== "recovered")
+      throw new EveryFaultError(`it fails without any fault: ${verdict}: ${detail}`, verdict);
   }
 
   async #visit(chain: Chain, extend: boolean): Promise<void> {

@@ -1,3 +1,4 @@
+import { ArmedTimers } from "./armed-timers.ts";
 import { MemoryWriters } from "./memory-writers.ts";
 import type { EdgeReason, TraceEdge } from "./trace-event.ts";
 import { NO_CAUSE, type TraceRing } from "./trace-ring.ts";
@@ -45,6 +46,7 @@ interface Arrival {
 /** Finds out, event by event, in their order, what each comes after. */
 export class EdgeFinder {
   readonly writers: MemoryWriters = new MemoryWriters();
+  readonly timers: ArmedTimers = new ArmedTimers();
   /** By device, then CPU. */
   readonly #posted: PostedWrite[][][] = [];
   /** By CPU: the read that it waits for. */
@@ -52,7 +54,6 @@ export class EdgeFinder {
   /** By device. */
   readonly #asked: AskedRead[][] = [];
   readonly #arrivals: (Arrival | undefined)[] = [];
-  readonly #timers: Map<number, number>[] = [];
   readonly #raised = new Map<string, number>();
   readonly #cables: ReadonlyMap<string, string>;
   readonly #sent = new Map<string, { readonly seq: number; readonly byteLength: number }[]>();
@@ -137,7 +138,7 @@ export class EdgeFinder {
   /** A reset: what was asked for is not answered any more. */
   reset(device: number): void {
     this.#asked[device] = [];
-    this.#timers[device]?.clear();
+    this.timers.reset(device);
   }
 
   raised(device: number, vector: number, seq: number): void {
@@ -147,21 +148,6 @@ export class EdgeFinder {
   taken(device: number, vector: number): TraceEdge | undefined {
     const seq = this.#raised.get(`${device}.${vector}`);
     return seq === undefined ? undefined : edge(seq, "raise");
-  }
-
-  timerStarted(device: number, timer: number, seq: number): void {
-    this.#timers[device] ??= new Map();
-    this.#timers[device]?.set(timer, seq);
-  }
-
-  timerStopped(device: number, timer: number): void {
-    this.#timers[device]?.delete(timer);
-  }
-
-  timerRan(device: number, timer: number): TraceEdge | undefined {
-    const seq = this.#timers[device]?.get(timer);
-    this.#timers[device]?.delete(timer);
-    return seq === undefined ? undefined : edge(seq, "timer");
   }
 
   frameOut({ device, a, byteLength }: TraceRing, seq: number): void {

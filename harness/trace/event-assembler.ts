@@ -226,22 +226,9 @@ export class EventAssembler {
       case ring.FRAME_OUT:
         return this.#frame(raw);
       case ring.TIMER_START:
-        edges.timerStarted(device, a, this.#seq);
-        return {
-          kind: "timer-start",
-          ...this.#base(raw, edges.cause(raw)),
-          device,
-          timer: a,
-          delayNs: d * 2 ** 32 + (c >>> 0),
-        };
       case ring.TIMER_STOP:
-        edges.timerStopped(device, a);
-        return { kind: "timer-stop", ...this.#base(raw), device, timer: a };
-      case ring.TIMER: {
-        const base = this.#base(raw, edges.timerRan(device, a));
-        edges.arrived(raw, this.#seq);
-        return { kind: "timer", ...base, device, timer: a };
-      }
+      case ring.TIMER:
+        return this.#timer(raw);
       case ring.RESET:
         edges.reset(device);
         edges.arrived(raw, this.#seq);
@@ -361,6 +348,24 @@ export class EventAssembler {
     };
   }
 
+  #timer(raw: TraceRing): TraceEvent {
+    const { device, a: timer, c, d } = raw;
+    const { timers } = this.#edges;
+    if (raw.kind === ring.TIMER_START) {
+      const what = raw.text();
+      const base = this.#base(raw, this.#edges.cause(raw));
+      timers.started(device, timer, { seq: this.#seq, what });
+      const delayNs = d * 2 ** 32 + (c >>> 0);
+      return { kind: "timer-start", ...base, device, timer, ...told(what), delayNs, dueNs: base.timeNs + delayNs };
+    }
+    const armed = timers.take(device, timer);
+    const place = { device, timer, ...told(armed?.what ?? "") };
+    if (raw.kind === ring.TIMER_STOP) return { kind: "timer-stop", ...this.#base(raw), ...place };
+    const base = this.#base(raw, armed === undefined ? undefined : { from: armed.seq, why: "timer" });
+    this.#edges.arrived(raw, this.#seq);
+    return { kind: "timer", ...base, ...place };
+  }
+
   #ring(raw: TraceRing): TraceEvent {
     const { device, a, b, c: head, d: tail, byteLength: size } = raw;
     const distance = tail - head;
@@ -376,6 +381,11 @@ export class EventAssembler {
     if (msix === undefined || msix.bar !== a) return false;
     return b >= msix.tableOffset && b < msix.tableOffset + 16 * msix.vectorCount;
   }
+}
+
+/** What a device says of a timer, where it says something. */
+function told(what: string): { readonly what?: string } {
+  return what === "" ? {} : { what };
 }
 
 function addressOf(high: number, low: number): number {

@@ -52,11 +52,6 @@ export class ExploredSteps {
       if (isEntry(trace, at) && trace.kind[at] === k.COMPLETION) this.#answers.set(trace.cause[at] as number, at);
   }
 
-  /** The ids of all actors that take a step. */
-  actorIds(): Set<string> {
-    return new Set(Array.from({ length: this.#trace.count }, (_, at) => this.actorOf(at)));
-  }
-
   actorOf(at: number): string {
     const actor = this.#trace.actor[at] as number;
     if (actor < k.THREAD_LIMIT) return this.#threadId(actor);
@@ -192,7 +187,7 @@ export class ExploredSteps {
         return { kind: "interrupt-landing", ...base, what: `interrupt line ${place} ${change}` };
       }
       case k.DMA_FETCH:
-        return { kind: "dma-data", ...base, ...this.#dma(at, byteLength[at] as number) };
+        return { kind: "dma-data", ...base, ...this.#dma(at, byteLength[at] as number), ...this.#fetched(at) };
       case k.INTERRUPT:
         return { kind: "handler-enter", ...base, vector: (this.#trace.actor[at] as number) - k.INTERRUPTS };
       default:
@@ -251,6 +246,11 @@ export class ExploredSteps {
   #dma(at: number, byteLength: number) {
     const address = this.#trace.address[at] as number;
     return { device: this.#deviceOf(at), iova: Math.max(0, address), ...this.#places.memory(address, byteLength) };
+  }
+
+  /** The word that a device of a small program has fetched. */
+  #fetched(at: number): { readonly bytes?: string } {
+    return (this.#trace.thread[at] as number) < 0 ? {} : { bytes: littleEndian(this.#result(at)) };
   }
 
   #deviceOf(at: number): number {

@@ -1,14 +1,25 @@
 import type { Machine } from "../../emulator/explore/machine.ts";
 import type { ExploredMachine } from "../../emulator/explore/plugged/explored-machine.ts";
 import type { StepTrace } from "../../emulator/explore/trace.ts";
-import { ExploredEdges, isEntry } from "./explored-edges.ts";
+import { ExploredEvents } from "./explored-events.ts";
 import { ExploredPlaces } from "./explored-places.ts";
-import { ExploredSteps } from "./explored-steps.ts";
-import type { TraceEdge, TraceEvent, TraceRecord } from "./trace-event.ts";
-import { type ExploredRun, TRACE_VERSION, type TraceActor, type TraceEnd } from "./trace-header.ts";
+import type { ExploredTracing } from "./explored-tracing.ts";
+import type { TraceEvent, TraceRecord } from "./trace-event.ts";
+import {
+  type ExploredRun,
+  TRACE_VERSION,
+  type TraceActor,
+  type TraceDetail,
+  type TracedDevice,
+  type TraceEnd,
+} from "./trace-header.ts";
+import { wiresOf } from "./trace-recorder.ts";
 
 /** Steps that the trace of a run may have. */
 export const EXPLORED_STEPS_MAX: number = 1 << 18;
+
+/** What the steps themselves hold: words, and no frames. */
+const STEP_DETAIL: TraceDetail = { frameBytes: 0, dmaBytes: 8, memory: true };
 
 /** A run that has just ended, with its trace. */
 export interface TracedRun {
@@ -16,6 +27,8 @@ export interface TracedRun {
   readonly trace: StepTrace;
   /** Of a driver with its devices alone. */
   readonly plugged: ExploredMachine | undefined;
+  /** Who stood around devices and driver in that run. */
+  readonly tracing: ExploredTracing | undefined;
   readonly run: ExploredRun;
   /** The line of the driver behind a step of an actor; empty where it is not known. */
   readonly lineOf: (actor: number, ordinal: number) => string;
@@ -23,59 +36,44 @@ export interface TracedRun {
   readonly failure: string;
 }
 
-/** The trace of an explored run: an event for each step, in the order of the steps, which are their numbers. */
+/** The trace of an explored run: its set-up, then an event for each step, in their order, with what was noted within it. */
 export function exploredRecords(traced: TracedRun): TraceRecord[] {
-  const { machine, trace, plugged, run, lineOf, failure } = traced;
+  const { machine, trace, plugged, tracing, run, failure } = traced;
   const places = new ExploredPlaces(machine, plugged);
-  const steps = new ExploredSteps(machine, trace, places);
-  const edges = new ExploredEdges(machine, trace);
-  const originNs = trace.count === 0 ? 0 : (trace.timeNs[0] as number);
-  const records: TraceRecord[] = [
+  const events = new ExploredEvents(traced, places, tracing?.notes ?? []);
+  const all = events.all();
+  const timeNs = all.at(-1)?.timeNs ?? 0;
+  const lostCount = trace.seenCount - trace.count + (tracing?.lostCount ?? 0);
+  const reason = lostCount > 0 ? "limit" : failure === "" ? "complete" : "failed";
+  const end: TraceEnd = { kind: "end", eventCount: all.length, lostCount, reason, message: failure };
+  return [
     {
       kind: "header",
       softbarTrace: TRACE_VERSION,
       run: "explored",
       title: run.program,
       clock: "virtual",
-      originNs,
+      originNs: events.originNs,
       devices: places.devices,
-      actors: actorsOf(machine, steps),
-      detail: { frameBytes: 0, dmaBytes: 0, memory: true },
+      actors: actorsOf(machine, places.devices, all),
+      detail: tracing?.detail ?? STEP_DETAIL,
       explored: run,
     },
+    ...all,
+    ...(lostCount > 0 ? [{ kind: "lost", count: lostCount, timeNs } as const] : []),
+    end,
   ];
-  let timeNs = 0;
-  for (let at = 0; at < trace.count; at++) {
-    timeNs = Math.max(timeNs, (trace.timeNs[at] as number) - originNs);
-    const after = edges.into(at, run.model !== "sc").map((edge) => asked(edge, records[edge.from + 1]));
-    const line = isEntry(trace, at) ? "" : lineOf(trace.actor[at] as number, trace.ordinal[at] as number);
-    const event: TraceEvent = steps.event(at, { seq: at, timeNs, actor: steps.actorOf(at) });
-    records.push({ ...event, ...(after.length === 0 ? {} : { after }), ...(line === "" ? {} : { line }) });
-  }
-  const lostCount = trace.seenCount - trace.count;
-  if (lostCount > 0) records.push({ kind: "lost", count: lostCount, timeNs });
-  const reason = lostCount > 0 ? "limit" : failure === "" ? "complete" : "failed";
-  const end: TraceEnd = { kind: "end", eventCount: trace.count, lostCount, reason, message: failure };
-  records.push(end);
-  return records;
 }
 
-/**
- * A card asks for memory within the step in which something reaches it: what comes back comes after that, and after no
- * event of its own as elsewhere.
- */
-function asked(edge: TraceEdge, source: TraceRecord | undefined): TraceEdge {
-  if (edge.why !== "completion" || source === undefined) return edge;
-  if (source.kind === "dma-read" || source.kind === "register-read" || source.kind === "step") return edge;
-  return { from: edge.from, why: source.kind === "register-write" && source.doorbell === true ? "doorbell" : "effect" };
-}
-
-/** All that there may be, and those that take a step. */
-function actorsOf(machine: Machine, steps: ExploredSteps): TraceActor[] {
+/** All that there may be, and those that do something. */
+function actorsOf(machine: Machine, devices: readonly TracedDevice[], events: readonly TraceEvent[]): TraceActor[] {
   const actors: TraceActor[] = machine.cpuNames.map((name, cpu) => ({ id: `cpu${cpu}`, kind: "cpu", name, cpu }));
   for (const [device, { name }] of machine.devices.entries())
-    actors.push({ id: `device${device}`, kind: "device", name, device });
-  for (const id of steps.actorIds()) {
+    actors.push(
+      { id: `device${device}`, kind: "device", name, device },
+      ...wiresOf(devices[device] ?? { name, wirePortCount: 0 }, device),
+    );
+  for (const id of new Set(events.map(({ actor }) => actor))) {
     if (actors.some((actor) => actor.id === id)) continue;
     const [owner = "", part = ""] = id.split(".");
     const number = Number(owner.replace(/\D+/, ""));

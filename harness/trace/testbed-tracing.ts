@@ -76,7 +76,8 @@ export class TestbedTracing {
 
   /** The devices in this thread are plugged in. */
   plugged(machine: Machine): void {
-    if (this.#folded !== undefined) noteFindings(machine, this.#folded);
+    const log = this.#folded;
+    if (log !== undefined) noteFindings(machine.endpoints, () => log);
   }
 
   /** All threads have ended. Safe to call twice. */

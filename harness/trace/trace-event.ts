@@ -67,6 +67,8 @@ interface EventBase {
   readonly after?: readonly TraceEdge[];
   /** The line of the driver that made it, where the run knows: "edu-driver.ts:21". */
   readonly line?: string;
+  /** Of an explored run: in the set-up, before the first decision. What follows is what a token decides about. */
+  readonly setUp?: true;
 }
 
 /** A place in a BAR. */
@@ -203,7 +205,7 @@ export interface DmaMapEvent extends EventBase {
   readonly buffer: string;
 }
 
-/** A handler begins or ends. The actor is the handler. Explored runs do not tell its end, nor whose vector it is. */
+/** A handler begins or ends. The actor is the handler. Small explored programs do not tell its end, nor whose vector it is. */
 export interface HandlerEvent extends EventBase {
   readonly kind: "handler-enter" | "handler-exit";
   readonly device?: number;
@@ -220,7 +222,7 @@ export interface InterruptTakenEvent extends EventBase {
 /** What DMA was about, where device and driver say. */
 interface DmaPlace extends MemoryPlace {
   readonly device: number;
-  /** As the device names it; in an explored run the address in the memory of the run. */
+  /** As the device names it; in a small explored program the address in its memory. */
   readonly iova: number;
   /** "descriptors 4–7 of transmit queue 0". */
   readonly purpose?: string;
@@ -299,8 +301,11 @@ export interface TimerEvent extends EventBase {
   readonly kind: "timer-start" | "timer-stop" | "timer";
   readonly device: number;
   readonly timer: number;
-  /** Of a start: how long it runs. */
+  /** "the end of the reset": what it stands for, where the device says. */
+  readonly what?: string;
+  /** Of a start: how long it runs, and when it will run out. */
   readonly delayNs?: number;
+  readonly dueNs?: number;
 }
 
 export interface ResetEvent extends EventBase {

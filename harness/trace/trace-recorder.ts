@@ -182,11 +182,19 @@ export class TraceRecorder {
 function actorsOf(declarations: readonly DeviceDeclaration[]): TraceActor[] {
   const devices = declarations.flatMap(({ name, wirePortCount }, device): TraceActor[] => [
     { id: `device${device}`, kind: "device", name, device },
-    ...Array.from({ length: wirePortCount }, (_, port): TraceActor => {
-      return { id: `device${device}.wire${port}`, kind: "wire", name: `wire at port ${port} of ${name}`, device };
-    }),
+    ...wiresOf({ name, wirePortCount }, device),
   ]);
   return [{ id: "cpu0", kind: "cpu", name: "CPU 0", cpu: 0 }, ...devices];
+}
+
+/** The wires of a device, as actors. */
+export function wiresOf(
+  { name, wirePortCount }: Pick<TracedDevice, "name" | "wirePortCount">,
+  device: number,
+): TraceActor[] {
+  return Array.from({ length: wirePortCount }, (_, port) => {
+    return { id: `device${device}.wire${port}`, kind: "wire", name: `wire at port ${port} of ${name}`, device };
+  });
 }
 
 /** What the header says of a device. */

@@ -75,7 +75,7 @@ const DEFAULT_BYTES = 1 << 22;
  * | DMA write | address | address | offset of the flag or -1 | 1 when relaxed |
  * | interrupt | mode | vector | 1 when the line rises | – |
  * | frame | port | flags | – | – |
- * | timer | timer | – | delay, low | delay, high |
+ * | timer | timer | – | delay, low | delay, high; what it stands for is the text |
  * | reset | 1 for function-level | – | – | – |
  * | ring | family | number | head | tail |
  * | finding | 1 for a note | – | – | – |

@@ -1,3 +1,4 @@
+import { setBusMaster } from "../../emulator/driver/pci-function.ts";
 import type {
   Bar,
   Config,
@@ -97,9 +98,7 @@ class TracedConfig implements Config {
   }
 
   setBusMaster(enabled: boolean): void {
-    this.#config.setBusMaster(enabled);
-    // What the kernel's function does inside is one write of the command register.
-    this.#log.note(CONFIG_WRITE, this.#device, 2, 0, COMMAND_OFFSET, this.#config.read16(COMMAND_OFFSET), 0);
+    setBusMaster(this, enabled);
   }
 
   findCapability(id: number): number {
@@ -115,8 +114,6 @@ class TracedConfig implements Config {
     return value;
   }
 }
-
-const COMMAND_OFFSET = 4;
 
 class TracedDma implements Dma {
   readonly #dma: Dma;
@@ -160,27 +157,28 @@ class TracedDma implements Dma {
   }
 }
 
-class TracedInterrupt implements Interrupt {
+/** An interrupt whose waits and handlers are noted. */
+export class TracedInterrupt implements Interrupt {
   readonly kind: InterruptKind;
   readonly vector: number;
-  readonly #interrupt: Interrupt;
+  readonly inner: Interrupt;
   readonly #log: CpuLog;
   readonly #device: number;
 
   constructor(interrupt: Interrupt, log: CpuLog, device: number) {
     this.kind = interrupt.kind;
     this.vector = interrupt.vector;
-    this.#interrupt = interrupt;
+    this.inner = interrupt;
     this.#log = log;
     this.#device = device;
   }
 
   get count(): number {
-    return this.#interrupt.count;
+    return this.inner.count;
   }
 
   poll(): boolean {
-    const isTaken = this.#interrupt.poll();
+    const isTaken = this.inner.poll();
     if (isTaken) this.#log.note(INTERRUPT_TAKEN, this.#device, 0, this.vector, 0, 0, 0);
     return isTaken;
   }
@@ -188,25 +186,25 @@ class TracedInterrupt implements Interrupt {
   wait(limitMs?: number): boolean {
     const what = `interrupt ${this.vector}`;
     this.#log.wait("interrupt", this.#device, what);
-    const hasCome = this.#interrupt.wait(limitMs);
+    const hasCome = this.inner.wait(limitMs);
     this.#log.wake("interrupt", this.#device, !hasCome, what, this.vector);
     return hasCome;
   }
 
   mask(): void {
-    this.#interrupt.mask();
+    this.inner.mask();
   }
 
   unmask(): void {
-    this.#interrupt.unmask();
+    this.inner.unmask();
   }
 
   handle(handler: (() => void) | undefined): void {
     if (handler === undefined) {
-      this.#interrupt.handle(undefined);
+      this.inner.handle(undefined);
       return;
     }
-    this.#interrupt.handle(() => {
+    this.inner.handle(() => {
       this.#log.enterHandler(this.#device, this.vector);
       try {
         handler();

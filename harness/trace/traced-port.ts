@@ -1,6 +1,5 @@
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
-import type { DevicePort, DmaDescription } from "../../emulator/pcie/device-model.ts";
-import type { Endpoint } from "../../emulator/pcie/endpoint.ts";
+import type { DeviceModel, DevicePort, DmaDescription } from "../../emulator/pcie/device-model.ts";
 import { PassPort } from "../pass-through.ts";
 import type { TraceLog } from "./trace-log.ts";
 import * as ring from "./trace-ring.ts";
@@ -10,21 +9,21 @@ export const INTERRUPT_MODES = ["intx", "msi", "msix"] as const;
 
 /** What a device asks of the machine, noted before it is done. */
 export class TracedPort extends PassPort {
-  readonly #endpoint: Endpoint;
+  /** The device behind it, once there is one: it says what its requests are for. */
+  device: DeviceModel | undefined;
   readonly #log: TraceLog;
   readonly #place: number;
   #isLineUp = false;
 
   /** `place` is that of the device. */
-  constructor(port: DevicePort, endpoint: Endpoint, log: TraceLog, place: number) {
+  constructor(port: DevicePort, log: TraceLog, place: number) {
     super(port);
-    this.#endpoint = endpoint;
     this.#log = log;
     this.#place = place;
   }
 
   override dmaRead(high: number, low: number, byteLength: number, tag: number, context: number): void {
-    const about = textOf(this.#endpoint.device.describeRead?.(tag, context));
+    const about = textOf(this.device?.describeRead?.(tag, context));
     this.#log.noteText(ring.DMA_READ, this.#place, byteLength, high, low, tag, context, about);
     super.dmaRead(high, low, byteLength, tag, context);
   }
@@ -53,11 +52,12 @@ export class TracedPort extends PassPort {
   }
 
   override setLegacyInterrupt(asserted: boolean): void {
-    // Devices drive the line anew whenever a cause changes; it is an event when it moves.
+    // Devices drive the line anew whenever a cause changes; it is an event when it moves, and as a message when it rises.
     if (asserted !== this.#isLineUp) {
       this.#isLineUp = asserted;
-      const mode = INTERRUPT_MODES.indexOf(super.interruptMode());
-      this.#log.note(ring.INTERRUPT, this.#place, 0, mode, 0, asserted ? 1 : 0, 0);
+      const mode = super.interruptMode();
+      if (asserted || mode === "intx")
+        this.#log.note(ring.INTERRUPT, this.#place, 0, INTERRUPT_MODES.indexOf(mode), 0, asserted ? 1 : 0, 0);
     }
     super.setLegacyInterrupt(asserted);
   }
@@ -71,7 +71,8 @@ export class TracedPort extends PassPort {
 
   override startTimer(timer: number, delayNs: number): void {
     const high = Math.floor(delayNs / 2 ** 32);
-    this.#log.note(ring.TIMER_START, this.#place, 0, timer, 0, (delayNs % 2 ** 32) | 0, high);
+    const what = this.device?.describeTimer?.(timer) ?? "";
+    this.#log.noteText(ring.TIMER_START, this.#place, 0, timer, 0, (delayNs % 2 ** 32) | 0, high, what);
     super.startTimer(timer, delayNs);
   }
 
@@ -89,7 +90,7 @@ export class TracedPort extends PassPort {
     flagOffset: number,
     isRelaxed: number,
   ): void {
-    const about = textOf(this.#endpoint.device.describeWrite?.(high, low));
+    const about = textOf(this.device?.describeWrite?.(high, low));
     const kept = Math.min(byteLength, this.#log.detail.dmaBytes);
     const { bytes } = memory;
     const { DMA_WRITE } = ring;

@@ -31,7 +31,7 @@ export function wrap(endpoint: Endpoint, options: unknown): WrappedDevice {
 /** The other entry: from here on what its driver does wrong is noted too. */
 export function attach(machine: Machine, options: unknown): AttachedPart {
   const log = wrapped.get(options as TracerOptions)?.log;
-  if (log !== undefined) noteFindings(machine, log);
+  if (log !== undefined) noteFindings(machine.endpoints, () => log);
   return {};
 }
 
@@ -39,20 +39,28 @@ export function attach(machine: Machine, options: unknown): AttachedPart {
 export function tracedDevice(endpoint: Endpoint, log: TraceLog, device: number): WrappedDevice {
   const place = placeWord(device, NO_CPU, false);
   const rings = new RingWatch(log, place, endpoint.declaration);
+  const ports: TracedPort[] = [];
   return {
-    port: (port) => new TracedPort(port, endpoint, log, place),
-    model: (model) => new TracedModel(model, log, place, rings),
+    port: (port) => {
+      const traced = new TracedPort(port, log, place);
+      ports.push(traced);
+      return traced;
+    },
+    model: (model) => {
+      for (const port of ports) port.device = model;
+      return new TracedModel(model, log, place, rings);
+    },
   };
 }
 
-/** Notes each new finding of a machine's devices, and hands it on. */
-export function noteFindings({ endpoints }: Machine, log: TraceLog): void {
+/** Notes each new finding of a machine's devices, and hands it on. `logOf`: where to, at the moment. */
+export function noteFindings(endpoints: Machine["endpoints"], logOf: () => TraceLog | undefined): void {
   for (const [device, { findings }] of endpoints.entries()) {
     const place = placeWord(device, NO_CPU, false);
     const { onFinding } = findings;
     findings.onFinding = (found) => {
       const isNote = found.kind === "note" ? 1 : 0;
-      log.noteText(FINDING, place, 0, isNote, 0, 0, 0, `${found.rule}\n${found.message}`);
+      logOf()?.noteText(FINDING, place, 0, isNote, 0, 0, 0, `${found.rule}\n${found.message}`);
       onFinding(found);
     };
   }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -12,7 +12,7 @@ import { CATALOGUE } from "../../scenarios/catalogue.ts";
 import { IxgbeDriver } from "../../scenarios/drivers/ixgbe.ts";
 import { ixgbeTarget } from "../../scenarios/replay/ixgbe-target.ts";
 import { causeOf, checkOrder, eventsOf } from "../unit/trace/trace-checks.ts";
-import { start } from "./command-line.ts";
+import { type Run, start } from "./command-line.ts";
 import type { Burst } from "./fixtures/trace-burst.driver.ts";
 
 const burst = new URL("./fixtures/trace-burst.driver.ts", import.meta.url);
@@ -98,7 +98,7 @@ describe("softbar trace", () => {
     const recorded = await start(["trace", "record", "--frames", "6", "--out", at("run.jsonl"), "--json"]).run;
     expect(recorded).toMatchObject({ code: 0, stderr: "" });
     const report = JSON.parse(recorded.stdout) as { eventCount: number };
-    expect(report).toMatchObject({ run: "folded", lostCount: 0, interrupted: false });
+    expect(report).toMatchObject({ run: "folded", lostCount: 0, verdict: "passed", message: "", interrupted: false });
 
     const [info, text, vcd] = await Promise.all([
       start(["trace", "info", at("run.jsonl"), "--json"]).run,
@@ -137,11 +137,60 @@ describe("softbar trace", () => {
       start(["trace", "record", failure.token, "--out", at("race.jsonl")]).run,
       start(["trace", "record", "lost-interrupt", "--out", at("plain.jsonl")]).run,
     ]);
-    expect(failed).toMatchObject({ code: 0, stdout: expect.stringMatching(/explored, deadlock {3}9 events/) });
-    expect(ordinary).toMatchObject({ code: 0, stdout: expect.stringMatching(/explored, passed/) });
+    expect(failed).toMatchObject({ code: 3, stdout: expect.stringMatching(/explored {3}9 events .* ✗ deadlock\n/) });
+    expect(ordinary).toMatchObject({ code: 0, stdout: expect.stringMatching(/explored .* ✓ passed\n/) });
     const text = await start(["trace", "convert", at("race.jsonl"), "--to", "text"]).run;
     expect(text.stdout).toMatch(/nic {3}write TDT 0x00000 ← 0x00000001 {2}⟵ 0 post/);
     expect(text.stdout).toMatch(/ends here, failed: deadlock\n$/);
+  });
+
+  test("a recording ends as its run does, and the trace is whole all the same", async () => {
+    const mischief = (which: string, words: readonly string[]): Promise<Run> =>
+      start(words, { env: { SOFTBAR_TEST_MISCHIEF: which } }).run;
+    const record = (name: string, ...words: string[]): string[] => ["trace", "record", ...words, "--out", at(name)];
+    const module = "test/threads/fixtures/explore-mischief.ts";
+    const [violation, hang, setUp, faulty, idle] = await Promise.all([
+      mischief("throws", record("violation.jsonl", module, "--json")),
+      mischief("computes", record("hang.jsonl", module, "--hang", "1")),
+      mischief("setup throws", record("setup.jsonl", module)),
+      start(record("faulty.jsonl", "--frames", "20", "--fault", "frame-lost=0.5", "--json")).run,
+      start(record("idle.jsonl", "--driver", "test/threads/fixtures/replay-idle.driver.ts", "--timeout", "1")).run,
+    ]);
+    const endOf = (name: string): unknown =>
+      JSON.parse(readFileSync(at(name), "utf8").trimEnd().split("\n").at(-1) ?? "");
+    expect(violation.code).toBe(1);
+    expect(JSON.parse(violation.stdout)).toMatchObject({ verdict: "violation", message: "Error: this is wrong" });
+    expect(endOf("violation.jsonl")).toMatchObject({ kind: "end", reason: "failed", message: "Error: this is wrong" });
+    expect(faulty.code).toBe(1);
+    expect(JSON.parse(faulty.stdout)).toMatchObject({ verdict: "incorrect", message: "faults were armed" });
+    expect(endOf("faulty.jsonl")).toMatchObject({ kind: "end", reason: "complete" });
+    expect(idle).toMatchObject({ code: 3, stdout: "", stderr: expect.stringContaining("took no frame for 1 s") });
+    expect(endOf("idle.jsonl")).toMatchObject({ kind: "end", reason: "failed" });
+    // Of a run that does not come to its end there is none, and no empty file either.
+    expect(hang).toMatchObject({ code: 3, stdout: "" });
+    expect(hang.stderr).toMatch(
+      /^softbar: There is no trace: hang: the body of schedule 1 has not come to its end for 1 s\.\n$/,
+    );
+    expect(setUp).toMatchObject({ code: 1, stdout: "" });
+    expect(setUp.stderr).toMatch(/^softbar: There is no trace: setup: RangeError: no such card\.\n$/);
+    for (const name of ["hang.jsonl", "setup.jsonl"]) expect(existsSync(at(name))).toBe(false);
+  });
+
+  test("a scenario that hangs or fails by itself is no mistake of the command line", async () => {
+    const run = (which: string, ...words: string[]): Promise<Run> =>
+      start(["faults", "test/threads/fixtures/explore-mischief.ts", "--hang", "1", ...words], {
+        env: { SOFTBAR_TEST_MISCHIEF: which },
+      }).run;
+    const [hangs, fails, lied, site] = await Promise.all([
+      run("computes"),
+      run("throws"),
+      run("computes", "--hostile", "1"),
+      run("", "--only", "no-site"),
+    ]);
+    expect(hangs).toMatchObject({ code: 3, stdout: "", stderr: expect.stringContaining("without any fault: hang: ") });
+    expect(fails).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("without any fault: ") });
+    expect(lied).toMatchObject({ code: 3, stdout: "", stderr: expect.stringContaining("without any lie: hang: ") });
+    expect(site).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("is no site") });
   });
 
   test("a replay shows what is asked for of its trace", async () => {

@@ -33,6 +33,7 @@ import { ExploredLink } from "./explored-link.ts";
 import { ExploredUplink, eventName, FRAME_EVENT, TIMER_EVENT } from "./explored-uplink.ts";
 import { ExploredWires, type SentFrames } from "./explored-wires.ts";
 import { type CpuProgram, FurtherCpus } from "./further-cpu.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** Small tables: a run is set back by copying them. */
 const HOST_MEMORY_BYTES = 1 << 24;
@@ -82,6 +83,7 @@ export class ExploredMachine {
   readonly watches: readonly DriverWatch[];
   /** CPU 1 and so on. */
   readonly furtherCpus: FurtherCpus;
+  readonly #surroundings: Surroundings | undefined;
 
   /** `awaitCount`: promises that an async driver may wait for at the same time. */
   constructor(
@@ -89,7 +91,9 @@ export class ExploredMachine {
     options: MachineOptions = {},
     awaitCount: number = 0,
     programs: readonly CpuProgram[] = [],
+    surroundings?: Surroundings,
   ) {
+    this.#surroundings = surroundings;
     const tables = createTables(devices, {
       hostMemoryBytes: HOST_MEMORY_BYTES,
       wireQueueBytes: WIRE_QUEUE_BYTES,
@@ -97,7 +101,7 @@ export class ExploredMachine {
       iommu: { ...IOMMU, ...options.iommu },
       clock: "virtual",
     });
-    const machine = new RunMachine(devices, tables);
+    const machine = new RunMachine(devices, tables, surroundings?.wrap);
     machine.host.settle();
     this.#machine = machine;
     this.addresses = new AddressSpace(tables.arena.memory.byteLength, devices.map(declarationOf));
@@ -171,6 +175,11 @@ export class ExploredMachine {
     return this.#machine.endpoints;
   }
 
+  /** What its devices and drivers share. */
+  get tables(): RunMachine["tables"] {
+    return this.#machine.tables;
+  }
+
   /** Sets everything back: the devices have just been plugged in, and what happens next is not explored. */
   reset(): void {
     for (const endpoint of this.endpoints) endpoint.uplink = undefined;
@@ -190,7 +199,8 @@ export class ExploredMachine {
         return () => this.labels.delete(start);
       }),
     );
-    this.functions = watchedFunctions(functions, this.watches);
+    const watched = watchedFunctions(functions, this.watches);
+    this.functions = this.#surroundings?.functions(watched) ?? watched;
   }
 
   /** Keeps what the set-up has brought about, so that {@link restore} can take its place in the next runs. */

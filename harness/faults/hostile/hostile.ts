@@ -60,7 +60,7 @@ export async function hostile<Context = undefined>(
   const run = await hostileRunner(devices, options, body);
   const honest = await run({});
   if (honest.verdict !== "recovered")
-    throw new EveryFaultError(`it fails without any lie: ${honest.verdict}: ${honest.detail}`);
+    throw new EveryFaultError(`it fails without any lie: ${honest.verdict}: ${honest.detail}`, honest.verdict);
   const { seed = 1, lies } = options;
   const runs = lies === undefined ? (options.runs ?? RUNS) : 1;
   const verdicts: Partial<Record<FaultVerdict, number>> = {};

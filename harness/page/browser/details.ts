@@ -1,10 +1,11 @@
-import { hexText } from "../report/entry-text.ts";
+import { iovaName } from "../../../emulator/memory/iova-name.ts";
+import { hex } from "../../../emulator/registers/hex.ts";
 import { element } from "./dom.ts";
 import type { Edge, TimelineModel } from "./timeline-model.ts";
 
 /** Members that the heading or the edges say already. */
 const TOLD = new Set(["kind", "seq", "timeNs", "actor", "after"]);
-const ADDRESSES = new Set(["iova", "offset", "bufferOffset"]);
+const OFFSETS = new Set(["offset", "bufferOffset", "flagOffset"]);
 const BYTES_PER_LINE = 16;
 
 const WHY: Readonly<Record<Edge["why"], readonly [into: string, outOf: string]>> = {
@@ -73,7 +74,7 @@ function wordsOf(name: string): string {
 }
 
 function shownValue(name: string, value: unknown): string | Node {
-  if (typeof value === "number") return ADDRESSES.has(name) ? hexText(value) : `${value}`;
+  if (typeof value === "number") return name === "iova" ? iovaName(value) : OFFSETS.has(name) ? hex(value) : `${value}`;
   if (name === "bytes" && typeof value === "string") return element("pre", {}, [dumpOf(value)]);
   if (Array.isArray(value))
     return element(

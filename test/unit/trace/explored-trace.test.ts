@@ -70,6 +70,12 @@ function checkReads(records: readonly TraceRecord[]): void {
     if (from === undefined || !hasValueOf(from, event.buffer ?? "", event.byteLength)) continue;
     if (from.value !== event.value) expect({ event, from }).toBe("a load with the value of what it reads from");
   }
+  for (const event of eventsOf(records, "dma-data")) {
+    const from = causeOf(records, event, "reads");
+    if (from === undefined || !hasValueOf(from, event.buffer ?? "", event.byteLength)) continue;
+    const bytes = (from.value.slice(2).match(/../g) ?? []).reverse().join("");
+    if (bytes !== event.bytes) expect({ event, from }).toBe("a fetch of what it reads from");
+  }
 }
 
 function hasValueOf(from: TraceEvent, place: string, byteLength: number): from is TraceEvent & { value: string } {

@@ -213,7 +213,7 @@ test("text has a line for each event, with its number", () => {
   expect(lines.map((line) => Number.parseInt(line, 10))).toEqual(events.map(({ seq }) => seq));
   expect(lines.filter((line) => /undefined|NaN|\[object/.test(line))).toEqual([]);
   const doorbell = lines.find((line) => line.includes("write TDT(0)"));
-  expect(doorbell).toMatch(/driver → ixgbe {3}write TDT\(0\) 0x06018 ← 0x00000001 {2}TDT=1 {2}⟵ \d+ post$/);
+  expect(doorbell).toMatch(/driver → ixgbe {3}write TDT\(0\) 0x06018 ← 0x00000001 {2}TDT=1 {2}doorbell {2}⟵ \d+ post$/);
 });
 
 test("frames whose bytes are not in the trace keep their lengths in pcapng", async () => {

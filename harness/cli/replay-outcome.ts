@@ -1,0 +1,42 @@
+import type { ReplayReport } from "../replay/replay-report.ts";
+import { EXIT_INCORRECT, EXIT_INTERNAL, EXIT_INTERRUPTED, EXIT_PASSED } from "./exit-codes.ts";
+import { isPath } from "./own-devices.ts";
+import { counted } from "./quantities.ts";
+import type { Arguments } from "./verb.ts";
+
+/** What a replay has come to. */
+export interface ReplayOutcome {
+  readonly exitCode: number;
+  /** In one word. */
+  readonly verdict: "passed" | "incorrect" | "interrupted" | "bug";
+  /** Why it did not pass; empty for one that did. */
+  readonly message: string;
+}
+
+/**
+ * The balance of our own card is our bug; frames that a driver loses, and rules that it breaks, are the driver's. Whoever
+ * asks for recovery wants every message: one that was given up is no success.
+ */
+export function outcomeOf(report: ReplayReport, given: Pick<Arguments, "has" | "value">): ReplayOutcome {
+  const { balance, violations, source, interrupted } = report;
+  const isOurCard = !isPath(given.value("device") ?? "");
+  const isOurDriver = isOurCard && given.value("driver") === undefined;
+  const isOurBug =
+    !given.has("fault") && ((isOurCard && balance.lostInCard !== 0) || (isOurDriver && balance.lostInDriver !== 0));
+  if (!interrupted && isOurBug) {
+    const message = `${balance.lostInCard} frames are unaccounted for in the card and ${balance.lostInDriver} in the driver: a bug in softbar, please report it.`;
+    return { exitCode: EXIT_INTERNAL, verdict: "bug", message };
+  }
+  if (interrupted) return { exitCode: EXIT_INTERRUPTED, verdict: "interrupted", message: "" };
+  const givenUp = (report.streams?.recovery ?? []).reduce((sum, { client }) => sum + client.lost, 0);
+  const reasons = [
+    violations.length > 0 ? `${counted(violations.length, "rule")} broken` : "",
+    source.damage === undefined ? "" : `the capture is damaged: ${source.damage}`,
+    given.has("fault") ? "faults were armed" : "",
+    balance.lostInCard === 0 ? "" : `${counted(balance.lostInCard, "frame")} lost in the card`,
+    balance.lostInDriver === 0 ? "" : `${counted(balance.lostInDriver, "frame")} lost in the driver`,
+    givenUp === 0 ? "" : `${counted(givenUp, "message")} given up`,
+  ].filter((reason) => reason !== "");
+  if (reasons.length === 0) return { exitCode: EXIT_PASSED, verdict: "passed", message: "" };
+  return { exitCode: EXIT_INCORRECT, verdict: "incorrect", message: reasons.join(", ") };
+}
