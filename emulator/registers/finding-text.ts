@@ -1,4 +1,4 @@
-import type { FindingKind } from "../run/findings.ts";
+import type { DriverPlace, FindingKind } from "../run/findings.ts";
 import { type Field, fieldOf } from "./declare.ts";
 import type { RegisterFinding, RegisterFindings } from "./register-file.ts";
 import { type AccessMasks, hex, NO_REGISTER, type RegisterMap } from "./register-map.ts";
@@ -8,7 +8,8 @@ import { type AccessMasks, hex, NO_REGISTER, type RegisterMap } from "./register
  * text is made only when it is the first of its kind.
  */
 export interface FindingRecorder {
-  record(kind: FindingKind, rule: string, place: string, text: () => string): void;
+  /** `at`: see {@link FindingLog.record}. */
+  record(kind: FindingKind, rule: string, place: string, text: () => string, at?: DriverPlace | "here"): void;
 }
 
 /**

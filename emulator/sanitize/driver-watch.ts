@@ -9,7 +9,7 @@ import type { Machine } from "../run/machine.ts";
 import { InterruptLint } from "./interrupt-lint.ts";
 import * as memoryFindings from "./memory-findings.ts";
 import { MemoryWatch } from "./memory-watch.ts";
-import { RegisterLint } from "./register-lint.ts";
+import { type LintFindings, RegisterLint } from "./register-lint.ts";
 
 /** One for each function of a machine, in order. */
 export function watchesOf({ endpoints, tables, memory }: Machine): readonly DriverWatch[] {
@@ -39,12 +39,13 @@ export class DriverWatch implements EndpointWatch {
   /** `iommu` is this watch's own view of the function's. */
   constructor(endpoint: Endpoint, iommu: Iommu, host: HostMemory, isRaw: boolean = false) {
     this.#endpoint = endpoint;
-    this.memory = new MemoryWatch(endpoint, iommu, host, isRaw, endpoint.findings);
+    const driverSide = atDriversLine(endpoint);
+    this.memory = new MemoryWatch(driverSide, iommu, host, isRaw, endpoint.findings);
     this.interrupts = new InterruptLint(endpoint);
     const maps: (RegisterMap | undefined)[] = [];
     for (const [bar, map] of Object.entries(endpoint.declaration.registerMaps)) maps[Number(bar)] = map;
     this.#maps = maps;
-    this.#lints = maps.map((map) => (map === undefined ? undefined : new RegisterLint(endpoint, map)));
+    this.#lints = maps.map((map) => (map === undefined ? undefined : new RegisterLint(driverSide, map)));
     this.memory.ownership = endpoint.device.ownership?.(this.memory);
     endpoint.watch = this;
   }
@@ -165,4 +166,12 @@ export class DriverWatch implements EndpointWatch {
     for (const name of handlers) this.#handlers.add(name);
     this.#wasMaster = wasMaster;
   }
+}
+
+/** Findings of what the driver does at the moment: at another line it is another mistake. */
+function atDriversLine(endpoint: Endpoint): LintFindings {
+  return {
+    record: (kind, rule, place, text, at = "here") => endpoint.record(kind, rule, place, text, at),
+    here: (kind) => endpoint.findings.here(kind),
+  };
 }

@@ -1,6 +1,7 @@
 import type { Field, Register, RegisterOptions } from "../registers/declare.ts";
 import { type FindingRecorder, registerPlace } from "../registers/finding-text.ts";
 import { type AccessMasks, hex, NO_REGISTER, type RegisterMap } from "../registers/register-map.ts";
+import type { DriverPlace, FindingKind } from "../run/findings.ts";
 
 /** Reads of one register in a row after which it is a poll and not a look. */
 const POLL_READS = 64;
@@ -9,12 +10,18 @@ const NONE = -1;
 /** What a register does for interrupts; see {@link RegisterOptions.interrupt}. */
 export type InterruptRole = NonNullable<RegisterOptions["interrupt"]>;
 
+/** Where findings go of which it is only clear later that they are any. */
+export interface LintFindings extends FindingRecorder {
+  /** Where the driver is; undefined where nobody knows. */
+  here(kind: FindingKind): DriverPlace | undefined;
+}
+
 /**
  * Reads and writes of one BAR's registers that cannot do what the driver wants of them. Its own side of the accesses: what
  * a write does to the card is judged by the card.
  */
 export class RegisterLint {
-  readonly #findings: FindingRecorder;
+  readonly #findings: LintFindings;
   readonly #map: RegisterMap;
   /** Ordinal of the last access if it was a read, and how many of the same there were. */
   #lastRead = NONE;
@@ -25,6 +32,8 @@ export class RegisterLint {
   #lastWrite = NONE;
   /** Such a write was read back, and nothing else was done since. */
   #readBack = NONE;
+  /** Where that was. */
+  #readBackAt: DriverPlace | undefined;
   /** By ordinal: what the driver wrote last, or the reset value. */
   readonly #written: Int32Array;
   /** By family: 1 where every bit is what the driver wrote last; the bits that a read may clear. */
@@ -32,7 +41,7 @@ export class RegisterLint {
   readonly #clearedByRead: Int32Array;
   readonly #roles: readonly (InterruptRole | undefined)[];
 
-  constructor(findings: FindingRecorder, map: RegisterMap) {
+  constructor(findings: LintFindings, map: RegisterMap) {
     this.#findings = findings;
     this.#map = map;
     this.#written = map.resetValues.slice();
@@ -87,7 +96,10 @@ export class RegisterLint {
     const isSame = ordinal !== NO_REGISTER && ordinal === this.#lastRead;
     if (isSame) this.#repeated(ordinal, offset, value);
     else this.#readCount = 1;
-    if (ordinal !== NO_REGISTER && ordinal === this.#lastWrite) this.#readBack = ordinal;
+    if (ordinal !== NO_REGISTER && ordinal === this.#lastWrite) {
+      this.#readBack = ordinal;
+      this.#readBackAt = this.#findings.here("note");
+    }
     this.#lastWrite = NONE;
     this.#lastRead = ordinal;
     this.#taken = 0;
@@ -135,9 +147,9 @@ export class RegisterLint {
     if (ordinal === nextWrite) return;
     const place = registerPlace(this.#map, this.#map.offsetOf[ordinal] as number);
     const value = this.#written[ordinal] as number;
-    this.#findings.record("note", "self-satisfied-poll", place, () => {
-      return `${place} was written with ${hex(value >>> 0, 8)} and read back at once, but the card never changes this register: the read gives what the driver wrote, and no answer. As a flush of the write it does; as a wait for the card it waits for nothing. Wait for a bit that the card sets.`;
-    });
+    const text = (): string =>
+      `${place} was written with ${hex(value >>> 0, 8)} and read back at once, but the card never changes this register: the read gives what the driver wrote, and no answer. As a flush of the write it does; as a wait for the card it waits for nothing. Wait for a bit that the card sets.`;
+    this.#findings.record("note", "self-satisfied-poll", place, text, this.#readBackAt);
   }
 }
 

@@ -85,6 +85,11 @@ const REGISTERS: readonly Rule[] = [
       "Whatever the data sheet says.",
       "Do not wait for it here.",
     ],
+    "findings-left-out": [
+      "Has more different findings than are kept.",
+      "Nothing: it is the list that is full.",
+      "Mend the first ones, or switch their rules off.",
+    ],
     "no-register": [
       "Touches an offset where the register table has nothing.",
       "Undefined; the model reads as 0.",

@@ -10,7 +10,7 @@ import type { LoadedDevice, MachineOptions } from "../../emulator/run/machine.ts
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
 import type { ExploredTracing } from "../trace/explored-tracing.ts";
 import { TracedInterrupt } from "../trace/traced-function.ts";
-import { findingLine } from "./code-line.ts";
+import { driverCallers, findingLine } from "./code-line.ts";
 import type { DriverSession } from "./driver-session.ts";
 import { type ExploredBed, type ExploredWireEnd, QUIESCE_NS } from "./explored-bed.ts";
 import { notPromised } from "./plain-functions.ts";
@@ -60,6 +60,8 @@ function checkArgument(cpu: FurtherCpu<never>, index: number): void {
 export class PluggedSession<Context = unknown> extends SearchSession implements DriverSession, ExploredBed {
   readonly plugged: ExploredMachine;
   readonly tracing: ExploredTracing | undefined;
+  /** The first rule that the run under way has broken; empty for none. */
+  brokenRule = "";
   readonly #exploration: Exploration<Context>;
   #context: Context | undefined;
   readonly #cpus: readonly FurtherCpu<Context>[];
@@ -82,8 +84,10 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     tracing?.plugged(this.plugged);
     this.#exploration = exploration;
     // A stack for each note of each run would be most of what a search does; violations end one.
-    for (const { findings } of this.plugged.endpoints)
+    for (const { findings } of this.plugged.endpoints) {
       findings.lineOf = (kind) => (kind === "violation" ? findingLine() : "");
+      findings.callersOf = driverCallers;
+    }
   }
 
   get machine(): ExploredMachine["explorer"] {
@@ -121,6 +125,7 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   setBack(): { readonly context: Context } | undefined {
     const { plugged } = this;
     this.stuck = "";
+    this.brokenRule = "";
     // A set-up that is to be traced is made: what it was before is of another driver then.
     if (this.tracing?.isOn === true) this.#saved = undefined;
     for (const worker of plugged.furtherCpus.workers) worker?.leave();
@@ -159,7 +164,10 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     for (const watch of this.plugged.watches) watch.end();
     const [first] = this.violations;
     if (first === undefined) return;
-    const broken = first.line === undefined ? first.message : `${first.message} At ${first.line}.`;
+    this.brokenRule = first.rule;
+    const { message, line, calledFrom = [], rule } = first;
+    const from = calledFrom.length === 0 ? "" : `, called from ${calledFrom.join(", ")}`;
+    const broken = `${message}${line === undefined ? "" : ` At ${line}${from}.`} Rule: ${rule}.`;
     const beside = `in the same run the driver broke a rule: ${broken}`;
     if (execution.verdict === PASSED) execution.failPlain(new Error(broken));
     else if (execution.verdict === VIOLATION && !machine.violation.includes(first.message))

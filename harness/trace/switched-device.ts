@@ -45,7 +45,7 @@ class SwitchedModel extends PassModel {
     this.inner = device;
   }
 
-  ownership(handover: Handover): MemoryOwnership | undefined {
+  override ownership(handover: Handover): MemoryOwnership | undefined {
     return this.inner.ownership?.(handover);
   }
 }
