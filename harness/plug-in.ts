@@ -1,5 +1,6 @@
+import { checkOptionNames, type OptionNames } from "../emulator/option-names.ts";
 import type { DeviceSpec } from "../emulator/pcie/device-model.ts";
-import { createTables, type LoadedDevice, loadDevice } from "../emulator/run/machine.ts";
+import { createTables, type LoadedDevice, loadDevice, MACHINE_OPTION_NAMES } from "../emulator/run/machine.ts";
 import { kernelSide } from "./faults/bed-faults.ts";
 import { faulty } from "./faults/faulty.ts";
 import { FoldedTestbed } from "./folded-testbed.ts";
@@ -7,6 +8,17 @@ import { callerLine } from "./open-testbeds.ts";
 import type { PlugInOptions, Testbed } from "./testbed.ts";
 import { ThreadedTestbed } from "./threaded-testbed.ts";
 import { TestbedTracing } from "./trace/testbed-tracing.ts";
+
+const OPTION_NAMES: OptionNames<PlugInOptions> = {
+  ...MACHINE_OPTION_NAMES,
+  run: true,
+  races: true,
+  quiesceLimitMs: true,
+  answerLimitMs: true,
+  trace: true,
+  faults: true,
+  faultSeed: true,
+};
 
 /**
  * Plugs devices in and hands back the testbed around them, powered on and decoded, as a kernel finds them at probe time.
@@ -23,6 +35,8 @@ export async function plugIn(
   options: PlugInOptions = {},
 ): Promise<Testbed> {
   const openedAt = callerLine();
+  checkOptionNames("plugIn", options, OPTION_NAMES);
+  checkWay(options.run);
   const given = Array.isArray(devices) ? (devices as readonly DeviceSpec[]) : [devices as DeviceSpec];
   // MachineOptions travel to the device thread; rules go over the control plane.
   const { faults: rules, faultSeed, ...machine } = options;
@@ -37,6 +51,11 @@ export async function plugIn(
     throw error;
   }
   return bed;
+}
+
+function checkWay(run: string | undefined): void {
+  if (run === undefined || run === "threaded" || run === "folded") return;
+  throw new RangeError(`plugIn: run is "${run}"; want "threaded" or "folded"`);
 }
 
 function started(

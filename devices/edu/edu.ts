@@ -6,6 +6,7 @@
  */
 
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
+import { checkOptionNames, type OptionNames } from "../../emulator/option-names.ts";
 import type { DeviceDeclaration, DeviceModel, DevicePort } from "../../emulator/pcie/device-model.ts";
 import { fieldOf } from "../../emulator/registers/declare.ts";
 import { recordRegisterFindings } from "../../emulator/registers/finding-text.ts";
@@ -27,8 +28,12 @@ export interface EduOptions {
   readonly dmaNs?: number;
 }
 
-/** Throws RangeError for a number of address bits that the card cannot be built with. */
-export function declaration({ dmaAddressBits = 28 }: EduOptions): DeviceDeclaration {
+const OPTION_NAMES: OptionNames<EduOptions> = { dmaAddressBits: true, factorialNs: true, dmaNs: true };
+
+/** Throws RangeError for an option that there is not, and a number of address bits that the card cannot be built with. */
+export function declaration(options: EduOptions): DeviceDeclaration {
+  checkOptionNames("edu", options, OPTION_NAMES);
+  const { dmaAddressBits = 28 } = options;
   if (!(Number.isInteger(dmaAddressBits) && dmaAddressBits >= 16 && dmaAddressBits <= 48)) {
     throw new RangeError(`edu: dmaAddressBits is ${dmaAddressBits}; want an integer from 16 to 48`);
   }

@@ -1,5 +1,6 @@
 /** What the machine has to know of the card before it runs, and what can be chosen about it. */
 
+import { checkOptionNames, type OptionNames } from "../../emulator/option-names.ts";
 import type { DeviceDeclaration } from "../../emulator/pcie/device-model.ts";
 import { RX_CHUNK_COUNT } from "./chunks.ts";
 import { DMA_LAYOUTS } from "./dma-layouts.ts";
@@ -32,8 +33,17 @@ export const GIGABITS_PER_SECOND = 10;
 /** What the card says only because one write came before another. */
 const ORDER_RULES = ["port-without-region", "region-changed-while-enabled", "transmit-on-disabled-port"] as const;
 
-/** Throws RangeError for a number of chunks that no region has. */
-export function declaration({ chunkCount = RX_CHUNK_COUNT }: ExanicOptions = {}): DeviceDeclaration {
+const OPTION_NAMES: OptionNames<ExanicOptions> = {
+  macAddress: true,
+  startupNs: true,
+  linkUpNs: true,
+  chunkCount: true,
+};
+
+/** Throws RangeError for an option that there is not, and a number of chunks that no region has. */
+export function declaration(options: ExanicOptions = {}): DeviceDeclaration {
+  checkOptionNames("exanic", options, OPTION_NAMES);
+  const { chunkCount = RX_CHUNK_COUNT } = options;
   if (!(chunkCount >= 4 && chunkCount <= RX_CHUNK_COUNT && Number.isInteger(Math.log2(chunkCount)))) {
     throw new RangeError(`exanic: chunkCount is ${chunkCount}; want a power of two from 4 to ${RX_CHUNK_COUNT}`);
   }

@@ -1,5 +1,6 @@
 /** What the machine has to know of the card before it runs, and what can be chosen about it. */
 
+import { checkOptionNames } from "../../emulator/option-names.ts";
 import type { DeviceDeclaration } from "../../emulator/pcie/device-model.ts";
 import { DMA_LAYOUTS } from "./dma-layouts.ts";
 import {
@@ -58,8 +59,9 @@ export const WINDOW_BAR = 2;
 /** What the card says only because one write came before another. */
 const ORDER_RULES = ["channel-without-ring", "ring-changed-while-enabled", "template-in-use"] as const;
 
-/** Throws RangeError for latencies and sizes that no card has. */
+/** Throws RangeError for an option that there is not, and latencies and sizes that no card has. */
 export function declaration(options: FeedHandlerOptions = {}): DeviceDeclaration {
+  checkOptionNames("feed-handler", options, DEFAULTS);
   for (const [name, value] of Object.entries(options)) {
     const least = name.endsWith("Ns") ? 0 : 1;
     if (Number.isInteger(value) && value >= least && value <= 2 ** 24) continue;

@@ -1,5 +1,6 @@
 /** What the machine has to know of the card before it runs, and what can be chosen about it. */
 
+import { checkOptionNames, type OptionNames } from "../../emulator/option-names.ts";
 import type { DeviceDeclaration } from "../../emulator/pcie/device-model.ts";
 import { DESCRIPTOR_BYTE_LENGTH } from "./descriptors.ts";
 import { DMA_LAYOUTS } from "./dma-layouts.ts";
@@ -29,7 +30,12 @@ const ORDER_RULES = [
   "write-during-reset",
 ] as const;
 
-export function declaration({ deviceId = 0x10fb }: IxgbeOptions = {}): DeviceDeclaration {
+const OPTION_NAMES: OptionNames<IxgbeOptions> = { deviceId: true, macAddress: true, linkUpNs: true, resetNs: true };
+
+/** Throws RangeError for an option that there is not. */
+export function declaration(options: IxgbeOptions = {}): DeviceDeclaration {
+  checkOptionNames("ixgbe", options, OPTION_NAMES);
+  const { deviceId = 0x10fb } = options;
   return {
     name: "ixgbe",
     about: "Intel 82599 10 GbE controller: 128 + 128 queues, RSS, MSI-X, offloads",

@@ -4,6 +4,7 @@ import { WallClock } from "../clock/wall-clock.ts";
 import { Arena, type ArenaTables } from "../memory/arena.ts";
 import { HostMemory, type HostMemoryTables } from "../memory/host-memory.ts";
 import { Iommu, type IommuOptions, type IommuTables } from "../memory/iommu.ts";
+import type { OptionNames } from "../option-names.ts";
 import { COMMAND, COMMAND_BUS_MASTER, COMMAND_MEMORY_SPACE } from "../pcie/config-header.ts";
 import type { DeviceDeclaration, DeviceModel, DeviceModule, DevicePort, DeviceSpec } from "../pcie/device-model.ts";
 import { Endpoint } from "../pcie/endpoint.ts";
@@ -47,6 +48,19 @@ export interface MachineOptions {
    */
   readonly sanitize?: SanitizeOptions;
 }
+
+/** To refuse others: see checkOptionNames. */
+export const MACHINE_OPTION_NAMES: OptionNames<MachineOptions> = {
+  hostMemoryBytes: true,
+  iommu: true,
+  ownMemory: true,
+  clock: true,
+  busMaster: true,
+  wireQueueBytes: true,
+  cables: true,
+  sentFrames: true,
+  sanitize: true,
+};
 
 /**
  * Memory that a driver reaches by instructions of its own: the linear memory of a WebAssembly driver. What `dma.alloc`
@@ -210,7 +224,14 @@ function checkCables(functions: readonly FunctionTables[], options: MachineOptio
   }
 }
 
-/** A device with few address bits gets its IOVAs below them; the others start above 4 GiB. */
+/**
+ * Where the DMA addresses of a device begin: one with few address bits gets them below its limit, the others above 4 GiB,
+ * so that a forgotten high half is not right by accident.
+ */
+export function firstIova({ dmaAddressBits = 48 }: DeviceDeclaration): number {
+  return dmaAddressBits > 32 ? 2 ** 32 : 2 ** dmaAddressBits / 16;
+}
+
 function iommuOptionsFor(declaration: DeviceDeclaration, options: MachineOptions): IommuOptions {
   const bits = declaration.dmaAddressBits ?? 48;
   const limit = 2 ** bits;
@@ -221,7 +242,8 @@ function iommuOptionsFor(declaration: DeviceDeclaration, options: MachineOptions
     return { ...options.iommu, baseIova: 0, windowBytes: byteLength };
   }
   if (bits > 32) return options.iommu ?? {};
-  return { baseIova: limit / 16, windowBytes: limit - limit / 16, ...options.iommu };
+  const baseIova = firstIova(declaration);
+  return { baseIova, windowBytes: limit - baseIova, ...options.iommu };
 }
 
 /** The devices' side of a testbed, built in the thread that runs them. */

@@ -239,17 +239,16 @@ export class Mirror implements EventSource {
   }
 }
 
-/** What a driver that maps this BAR has to know, in lines for a person; empty when raw memory can do everything. */
+/** What a driver that maps this BAR has to know, in lines for a person. */
 export function mappedAccessLimits(device: string, bar: number, map: RegisterMap): string[] {
   const exact = map.registers.filter((register) => register.mirror === "exact");
-  if (exact.length === 0) return [];
-  const lines = [
+  return [
     `${device} BAR${bar} is mapped as raw memory: the device sees stores when it next looks, and no loads at all.`,
-    `- A read has no side effect. Needs the accessors to be exact: ${namesOf(exact)}.`,
+    ...(exact.length === 0 ? [] : [`- A read has no side effect. Needs the accessors to be exact: ${namesOf(exact)}.`]),
+    "- What a store brings about (a busy bit, a result) is there when the device has looked: a poll right behind the store sees the state before it.",
     "- Several stores to one register between two looks are one write; storing the value that is there is no write.",
     "- What goes through raw memory is judged by the device alone: sanitizers see accessors, in folded and explored runs.",
   ];
-  return lines;
 }
 
 function namesOf(registers: readonly Register[]): string {

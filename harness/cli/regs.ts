@@ -2,6 +2,7 @@ import type { Field, Register, RegisterRange } from "../../emulator/registers/de
 import { hex, NO_REGISTER, type RegisterMap } from "../../emulator/registers/register-map.ts";
 import type { ChosenRegisters } from "../page/registers/register-page.ts";
 import { declarationOfEntry, deviceNamed } from "./catalogue.ts";
+import { type DmaLayouts, descriptorJson, descriptorLines } from "./descriptor-text.ts";
 import { EXIT_PASSED, UsageError } from "./exit-codes.ts";
 import { checkOut, loadRegisterPage, PAGE_FLAGS, writeOut } from "./page-flags.ts";
 import { suggestion } from "./suggest.ts";
@@ -17,11 +18,12 @@ const INDENT = "    ";
 /** `softbar regs ixgbe RXDCTL`: the register page of a device, from the table that the model itself runs on. */
 export const regs: Verb = {
   name: "regs",
-  about: "prints a device's registers: offset, access, reset value, fields, meaning",
+  about: "prints a device's registers and descriptors: offset, access, reset value, fields, meaning",
   operands: "DEVICE [NAME]",
   operandLimit: 2,
   flags: [
     { name: "html", about: "write one HTML page with diagrams and a search field (DEVICE-registers.html)" },
+    { name: "descriptors", about: "what the device reads and writes in host memory instead: descriptors, completions" },
     ...PAGE_FLAGS,
   ],
   examples: [
@@ -29,6 +31,7 @@ export const regs: Verb = {
     "softbar regs ixgbe RXDCTL    # one, with its fields",
     'softbar regs ixgbe "RX*"     # those that begin with RX',
     "softbar regs ixgbe 0x1028    # the one at an offset",
+    "softbar regs ixgbe --descriptors",
     "softbar regs ixgbe --html    # a page for the browser, which needs no network",
     "softbar regs ./my-device     # of a device of your own",
   ],
@@ -42,6 +45,7 @@ export const regs: Verb = {
     checkPageFlags(given);
     const declaration = await declarationOfEntry(deviceNamed(catalogue, device));
     const { registerMaps } = declaration;
+    if (given.has("descriptors")) return printDescriptors(device, declaration.dmaLayouts, given);
     const chosen = Object.entries(registerMaps).map(([bar, map]) => {
       return { bar: Number(bar), map, registers: chosenOf(map, pattern) };
     });
@@ -57,6 +61,16 @@ export const regs: Verb = {
     return EXIT_PASSED;
   },
 };
+
+function printDescriptors(device: string, layouts: DmaLayouts | undefined, given: Arguments): number {
+  if (given.has("html") || given.positionals.length > 1)
+    throw new UsageError("--descriptors prints all of them, as text or with --json.");
+  if (layouts === undefined)
+    throw new UsageError(`${device} declares no records in host memory (dmaLayouts of its declaration).`);
+  if (given.has("json")) console.log(JSON.stringify({ device, descriptors: descriptorJson(layouts) }));
+  else console.log(descriptorLines(layouts, (text) => painter(process.stdout)("bold", text)).join("\n"));
+  return EXIT_PASSED;
+}
 
 function checkPageFlags(given: Arguments): void {
   if (given.has("html") && given.has("json")) throw new UsageError("--html and --json are two forms: ask for one.");

@@ -18,13 +18,18 @@ export const serve: Verb = {
   operandLimit: 1,
   flags: [
     { name: "vfio-user", value: "SOCKET", about: "the socket's path" },
-    { name: "shm", value: "DIR", about: "a folder of files to map: BARs and memory; /dev/shm/NAME never goes to disk" },
+    {
+      name: "shm",
+      value: "DIR",
+      about: "a folder of files to map: BARs and memory; /dev/shm/NAME never goes to disk; needs koffi",
+    },
     { name: "dma-bytes", value: "N", about: "with --shm: memory that the device reaches; default 64 MiB" },
     { name: "loopback", about: "with --shm: what is sent comes back" },
     { name: "once", about: "with --vfio-user: end when the first client has gone" },
     { name: "no-descriptors", about: "by Node alone, without koffi: MSI instead of MSI-X, DMA by messages" },
   ],
   notes: [
+    "By --shm a driver in C maps the files: harness/shm/include/softbar.h of the package has the calls and says how to compile it. The server needs\nthe optional package koffi: npm install -D koffi.",
     'QEMU 10.1 or later: -device \'{"driver":"vfio-user-pci","socket":{"type":"unix","path":"SOCKET"}}\'. With its memory in a\nfile (-object memory-backend-memfd,id=m,size=1G,share=on -machine memory-backend=m) and the package koffi here\n(npm install -D koffi) DMA goes in place and MSI-X works; else DMA goes by messages, with MSI. A driver that rewrites a\ndoorbell in a loop wants "x-no-posted-writes":true. At the far end of the device\'s wire 10.0.0.1 answers ARP and echo requests.',
   ],
   examples: [

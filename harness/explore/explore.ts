@@ -1,8 +1,9 @@
 import type fc from "fast-check";
 import type { MemoryModel } from "../../emulator/explore/kinds.ts";
 import type { LinkLatitude, MachineLatitude } from "../../emulator/explore/latitude.ts";
+import { checkOptionNames, type OptionNames } from "../../emulator/option-names.ts";
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
-import { loadDevice, type MachineOptions } from "../../emulator/run/machine.ts";
+import { loadDevice, MACHINE_OPTION_NAMES, type MachineOptions } from "../../emulator/run/machine.ts";
 import { mindsRaces } from "../../emulator/sanitize/rule.ts";
 import { ExploredTracing } from "../trace/explored-tracing.ts";
 import { AsyncSession } from "./async-session.ts";
@@ -66,6 +67,23 @@ export interface ExploreOptions<Context, Workload> {
   readonly latitude?: MachineLatitude & LinkLatitude;
 }
 
+const OPTION_NAMES: OptionNames<ExploreOptions<unknown, unknown>> = {
+  setup: true,
+  cpus: true,
+  workload: true,
+  runs: true,
+  seed: true,
+  models: true,
+  replay: true,
+  trace: true,
+  cure: true,
+  mustEnd: true,
+  runLimitMs: true,
+  races: true,
+  machine: true,
+  latitude: true,
+};
+
 /** What was searched without finding anything. */
 export interface ExploreResult {
   /** Schedules run, in all models together. */
@@ -109,6 +127,8 @@ export async function explore<Context = undefined, Workload = undefined>(
   options: ExploreOptions<Context, Workload>,
   body: (bed: ExploredBed, context: Context, workload: Workload) => unknown,
 ): Promise<ExploreResult> {
+  checkOptionNames("explore", options, OPTION_NAMES);
+  checkOptionNames("explore, machine", options.machine ?? {}, MACHINE_OPTION_NAMES);
   const specs = Array.isArray(devices) ? (devices as readonly DeviceSpec[]) : [devices as DeviceSpec];
   const setup = options.setup ?? ((): Context => undefined as Context);
   const isAsync = isAsyncExploration(setup, body);

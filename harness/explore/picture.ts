@@ -1,5 +1,6 @@
 import * as k from "../../emulator/explore/kinds.ts";
 import type { Machine } from "../../emulator/explore/machine.ts";
+import { HAS_PAYLOAD } from "../../emulator/explore/state.ts";
 import type { StepTrace } from "../../emulator/explore/trace.ts";
 
 /** Wider columns make lines that a terminal breaks. */
@@ -242,7 +243,9 @@ function entryText(machine: Machine, trace: StepTrace, at: number): string {
     case k.POSTED_WRITE:
       return `${name()} ← ${value}  arrives`;
     case k.DMA_LANDING:
-      return isPrompt ? "" : `(DMA write ${name()} ← ${value} lands)`;
+      // A card of its own has no step that sends it: its write has this line alone.
+      if (isPrompt && trace.kind[at - 1] === k.DMA_WRITE) return "";
+      return `(DMA write ${name()} ← ${isLong(trace, at) ? bytesOf(trace, at) : value} lands)`;
     case k.MESSAGE_LANDING:
       return isPrompt ? "" : `(interrupt message ${trace.address[at]} lands)`;
     case k.LINE_LANDING:
@@ -252,12 +255,23 @@ function entryText(machine: Machine, trace: StepTrace, at: number): string {
     case k.COMPLETION:
       return `(${name()} → ${value}  completion)`;
     case k.DMA_FETCH:
+      if ((trace.thread[at] as number) < 0) return `(DMA read of ${name()}, ${bytesOf(trace, at)})`;
       return `(${name()} → ${numberText(trace.result[at] as number)}  DMA read)`;
     case k.INTERRUPT:
       return "takes the interrupt";
     default:
       return machine.nameEvent(trace.operand[at] as number);
   }
+}
+
+/** Bytes that lie elsewhere until they land: what the trace has as value is where. */
+function isLong(trace: StepTrace, at: number): boolean {
+  return trace.operand[at] === HAS_PAYLOAD;
+}
+
+function bytesOf(trace: StepTrace, at: number): string {
+  const byteLength = trace.byteLength[at] as number;
+  return byteLength === 1 ? "1 byte" : `${byteLength} bytes`;
 }
 
 function numberText(value: number): string {

@@ -15,6 +15,8 @@ export interface ShmOptions {
   readonly folder: string;
   /** Bytes of memory that the device reaches; a multiple of the page. */
   readonly dmaBytes: number;
+  /** Its address as the device has it. */
+  readonly baseIova: number;
 }
 
 /** What {@link ShmDevice} tells. */
@@ -26,7 +28,6 @@ export interface ShmReport {
 
 /** The segment of host memory that is `dma`. */
 const DMA_SEGMENT = 1;
-const DMA_IOVA = 2 ** 32;
 /** Turns without work before the thread sleeps: about as long as any device thread waits. */
 const IDLE_POLLS = 20_000;
 /** A sleep ends by itself after this: the control plane and frames from elsewhere are waiting. */
@@ -62,7 +63,7 @@ class ShmDevice implements EventSource {
   #clientCount = 0;
   #lostCount = 0;
 
-  constructor(libc: Libc, machine: Machine, { folder, dmaBytes }: ShmOptions) {
+  constructor(libc: Libc, machine: Machine, { folder, dmaBytes, baseIova }: ShmOptions) {
     const [endpoint] = machine.endpoints;
     const [tables] = machine.tables.functions;
     if (endpoint === undefined || tables === undefined) throw new RangeError("there is no device to serve");
@@ -73,7 +74,7 @@ class ShmDevice implements EventSource {
     this.#control = new Int32Array(control.buffer);
     this.#asleepAddress = control.address + BigInt(4 * word.ASLEEP);
     machine.memory.install(DMA_SEGMENT, mapNew(libc, join(folder, "dma"), dmaBytes).buffer);
-    new Iommu(tables.iommu).map(DMA_SEGMENT, 0, dmaBytes, { iova: DMA_IOVA, label: "shared memory" });
+    new Iommu(tables.iommu).map(DMA_SEGMENT, 0, dmaBytes, { iova: baseIova, label: "shared memory" });
     this.#mirrors = endpoint.declaration.bars.flatMap(({ index, byteLength }) => {
       const file = endpoint.device.registerFile?.(index);
       if (file === undefined) return [];
@@ -82,8 +83,8 @@ class ShmDevice implements EventSource {
     });
     this.#control[word.VERSION] = word.SHM_VERSION;
     this.#control[word.DMA_BYTES] = dmaBytes;
-    this.#control[word.DMA_BASE_LOW] = DMA_IOVA % 2 ** 32;
-    this.#control[word.DMA_BASE_HIGH] = Math.floor(DMA_IOVA / 2 ** 32);
+    this.#control[word.DMA_BASE_LOW] = baseIova % 2 ** 32;
+    this.#control[word.DMA_BASE_HIGH] = Math.floor(baseIova / 2 ** 32);
     // Last: a client that sees it may go on.
     Atomics.store(this.#control, word.MAGIC, word.SHM_MAGIC);
   }

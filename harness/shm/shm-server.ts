@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
 import type { DeviceStatistics } from "../../emulator/run/device-thread.ts";
 import type { Finding } from "../../emulator/run/findings.ts";
-import { createTables, declarationOf, loadDevice } from "../../emulator/run/machine.ts";
+import { createTables, declarationOf, firstIova, loadDevice } from "../../emulator/run/machine.ts";
 import { mappedAccessLimits } from "../../emulator/run/mirror.ts";
 import { Libc } from "../native/libc.ts";
 import { callerLine } from "../open-testbeds.ts";
@@ -18,7 +18,7 @@ const DEFAULT_DMA_BYTES = 64 << 20;
 const OWN_FILES = /^(control|dma|bar[0-5])$/;
 
 export interface ShmServerOptions {
-  /** Bytes of memory that the device reaches. Default 64 MiB. */
+  /** Bytes of memory that the device reaches, rounded up to whole pages. Default 64 MiB. */
   readonly dmaBytes?: number;
   /** Joins the first wire port to itself: what is sent comes back. */
   readonly loopback?: boolean;
@@ -30,19 +30,21 @@ export class ShmServer {
   /** What mapped access to this device cannot do, in lines for a person. */
   readonly limits: readonly string[];
   readonly #bed: ThreadedTestbed;
+  readonly #isOwnFolder: boolean;
 
-  private constructor(folder: string, limits: readonly string[], bed: ThreadedTestbed) {
+  private constructor(folder: string, limits: readonly string[], bed: ThreadedTestbed, isOwnFolder: boolean) {
     this.folder = folder;
     this.limits = limits;
     this.#bed = bed;
+    this.#isOwnFolder = isOwnFolder;
   }
 
   /**
    * Makes the folder, which is empty or not there, and serves the device in it. A folder of memory (/dev/shm) never goes to disk.
-   * @throws Error when it holds anything else, or files cannot be mapped here.
+   * @throws Error when it holds anything else, or files cannot be mapped here; RangeError for more memory than the device reaches.
    */
   static async start(spec: DeviceSpec, folder: string, options: ShmServerOptions = {}): Promise<ShmServer> {
-    const { dmaBytes = DEFAULT_DMA_BYTES, loopback = false } = options;
+    const { loopback = false } = options;
     if ((await Libc.load()) === undefined) {
       throw new Error(
         "shared memory of other processes takes a 64-bit Linux and the package koffi: npm install -D koffi",
@@ -51,19 +53,26 @@ export class ShmServer {
     const strange = existsSync(folder) ? readdirSync(folder).filter((name) => !OWN_FILES.test(name)) : [];
     if (strange.length > 0)
       throw new Error(`${folder} holds ${strange[0]}, which is not a device's; it is not touched`);
-    mkdirSync(folder, { recursive: true });
     const device = await loadDevice(spec);
     const declaration = declarationOf(device);
+    const baseIova = firstIova(declaration);
+    const dmaBytes = Math.ceil((options.dmaBytes ?? DEFAULT_DMA_BYTES) / PAGE_BYTES) * PAGE_BYTES;
+    const reachedBytes = 2 ** (declaration.dmaAddressBits ?? 48) - baseIova;
+    if (dmaBytes > reachedBytes)
+      throw new RangeError(
+        `${declaration.name} drives ${declaration.dmaAddressBits} address bits: it reaches ${reachedBytes} bytes of memory, not ${dmaBytes}`,
+      );
     const tables = createTables([device], {
       clock: "wall",
       busMaster: true,
       hostMemoryBytes: PAGE_BYTES,
       sentFrames: "count",
       // The arena's page and the shared memory.
-      iommu: { baseIova: 2 ** 32, windowBytes: Math.ceil(dmaBytes / PAGE_BYTES) * PAGE_BYTES, mappingCount: 16 },
+      iommu: { baseIova, windowBytes: dmaBytes, mappingCount: 16 },
       ...(loopback ? { cables: [[[0, 0] as const, [0, 0] as const] as const] } : {}),
     });
-    const attachment: ShmOptions = { folder, dmaBytes: Math.ceil(dmaBytes / PAGE_BYTES) * PAGE_BYTES };
+    const isOwnFolder = mkdirSync(folder, { recursive: true }) !== undefined;
+    const attachment: ShmOptions = { folder, dmaBytes, baseIova };
     const bed = await ThreadedTestbed.start(
       [spec],
       tables,
@@ -77,7 +86,7 @@ export class ShmServer {
     const limits = Object.entries(declaration.registerMaps).flatMap(([bar, map]) =>
       mappedAccessLimits(declaration.name, Number(bar), map),
     );
-    return new ShmServer(folder, limits, bed);
+    return new ShmServer(folder, limits, bed, isOwnFolder);
   }
 
   get violations(): readonly Finding[] {
@@ -98,12 +107,13 @@ export class ShmServer {
     return report as ShmReport;
   }
 
-  /** Ends the device and takes its files away; a client that still maps them keeps dead memory. */
+  /** Ends the device and takes its files away, and the folder if it made it; a client that still maps them keeps dead memory. */
   async close(): Promise<void> {
     await this.#bed.close();
     for (const name of existsSync(this.folder) ? readdirSync(this.folder) : []) {
       if (OWN_FILES.test(name)) rmSync(join(this.folder, name));
     }
+    if (this.#isOwnFolder && existsSync(this.folder) && readdirSync(this.folder).length === 0) rmdirSync(this.folder);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,15 +1,28 @@
 import { execFile, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { edu } from "../../devices/edu/index.ts";
+import {
+  BAR0_BYTE_LENGTH,
+  DMA_COMMAND,
+  DMA_COUNT,
+  DMA_DESTINATION,
+  DMA_SOURCE,
+  START,
+  TO_HOST,
+} from "../../devices/edu/registers.ts";
 import { ixgbe } from "../../devices/ixgbe/index.ts";
 import { Libc } from "../../harness/native/libc.ts";
+import * as layout from "../../harness/shm/shm-layout.ts";
 import { ShmServer } from "../../harness/shm/shm-server.ts";
 import { root } from "./command-line.ts";
 
 const run = promisify(execFile);
+/** Address of the edu card's own buffer. */
+const BUFFER = 0x4_0000;
 const folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "softbar-shm-"));
 const driver = join(folder, "driver");
 let missing: string | undefined;
@@ -59,12 +72,49 @@ test("a driver in C sends and receives by shared memory; one that is killed leav
   expect((await server.clients()).clientCount).toBe(3);
 });
 
+test("a card that drives few address bits finds the memory at an address that it can drive", async ({ skip }) => {
+  const libc = await Libc.load();
+  if (libc === undefined) return skip("koffi is not installed, or this is no 64-bit Linux");
+  const place = join(folder, "edu");
+  await expect(ShmServer.start(edu(), place, { dmaBytes: 2 ** 28 })).rejects.toThrow(
+    "edu drives 28 address bits: it reaches 251658240 bytes of memory, not 268435456",
+  );
+  await using server = await ShmServer.start(edu(), place, { dmaBytes: 1 << 20 });
+  expect(server.limits[0]).toMatch(/^edu BAR0 is mapped as raw memory/);
+  const [control, bar, dma] = [
+    ["control", layout.CONTROL_BYTES] as const,
+    ["bar0", BAR0_BYTE_LENGTH] as const,
+    ["dma", 1 << 20] as const,
+  ].map(([name, byteLength]) => mapped(libc, join(place, name), byteLength)) as [Int32Array, Int32Array, Int32Array];
+  const base = control[layout.DMA_BASE_LOW] as number;
+  expect([base, control[layout.DMA_BASE_HIGH]]).toEqual([2 ** 24, 0]);
+  // A client asks for the card first, and then copies a word to the card and back.
+  Atomics.store(control, layout.CLIENT, process.pid);
+  Atomics.store(control, layout.REQUEST, 1);
+  await until(() => Atomics.load(control, layout.REQUEST) === 0);
+  dma[0] = 0x600d_cafe | 0;
+  const copy = async (from: number, to: number, command: number): Promise<void> => {
+    Atomics.store(bar, DMA_SOURCE.at() >> 2, from);
+    Atomics.store(bar, DMA_DESTINATION.at() >> 2, to);
+    Atomics.store(bar, DMA_COUNT.at() >> 2, 4);
+    Atomics.store(bar, DMA_COMMAND.at() >> 2, command);
+    await until(() => (Atomics.load(bar, DMA_COMMAND.at() >> 2) & START.mask) === 0);
+  };
+  await copy(base, BUFFER, START.mask);
+  await copy(BUFFER, base + 64, START.mask | TO_HOST.mask);
+  expect(dma[16]).toBe(0x600d_cafe | 0);
+  expect(server.violations).toEqual([]);
+});
+
 test("what is no device's folder is not touched, and nothing is left of one that ended", async ({ skip }) => {
   if (missing !== undefined) return skip(missing);
   const place = join(folder, "other");
   const server = await ShmServer.start(ixgbe(), place);
   expect(readdirSync(place).sort()).toEqual(["bar0", "control", "dma"]);
   await server.close();
+  expect(existsSync(place)).toBe(false);
+  mkdirSync(place);
+  await (await ShmServer.start(ixgbe(), place)).close();
   expect(readdirSync(place)).toEqual([]);
   writeFileSync(join(place, "thesis.tex"), "precious");
   await expect(ShmServer.start(ixgbe(), place)).rejects.toThrow(
@@ -74,6 +124,24 @@ test("what is no device's folder is not touched, and nothing is left of one that
     /control: No such file or directory\. `softbar serve DEVICE --shm/,
   );
 });
+
+function mapped(libc: Libc, path: string, byteLength: number): Int32Array {
+  const descriptor = openSync(path, "r+");
+  try {
+    return new Int32Array(libc.mapFile(descriptor, 0, byteLength, true).buffer);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Five seconds at most. */
+async function until(isSo: () => boolean): Promise<void> {
+  for (let naps = 0; naps < 5000; naps++) {
+    if (isSo()) return;
+    await sleepMs(1);
+  }
+  throw new Error("it did not come");
+}
 
 function sleepMs(durationMs: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, durationMs));
