@@ -100,7 +100,9 @@ export class FindingLog {
       return;
     }
     const where = at === undefined || at === "here" ? this.here(kind) : at;
-    this.#add({ kind, rule, place, message: text(), ...this.#common(), ...where });
+    const finding = { kind, rule, place, message: text(), ...this.#common() };
+    if (where === undefined || where.line === "") this.#add(finding);
+    else this.#add({ ...finding, ...(where.calledFrom.length === 0 ? { line: where.line } : where) });
   }
 
   /** The finding of which this is a repeat; undefined where there is none. */

@@ -160,7 +160,8 @@ export class RaceList extends Pairs {
   #join(at: number, address: number, byteLength: number): void {
     const end = (this.address[at] as number) + (this.byteLength[at] as number);
     this.pairCount[at] = (this.pairCount[at] as number) + 1;
-    if (address === end && this.furtherBytes[at] === 0) this.byteLength[at] = (this.byteLength[at] as number) + byteLength;
+    if (address === end && this.furtherBytes[at] === 0)
+      this.byteLength[at] = (this.byteLength[at] as number) + byteLength;
     else this.furtherBytes[at] = (this.furtherBytes[at] as number) + byteLength;
   }
 

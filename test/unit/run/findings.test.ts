@@ -40,7 +40,8 @@ test("one rule at one place is a finding for each line of the driver, as far as 
   let line = "";
   log.lineOf = () => line;
   log.callersOf = () => ["test.ts:1"];
-  for (line of ["driver.ts:1", "driver.ts:2", "driver.ts:1"]) log.record("violation", "rule", "ring", () => line, "here");
+  for (line of ["driver.ts:1", "driver.ts:2", "driver.ts:1"])
+    log.record("violation", "rule", "ring", () => line, "here");
   for (line of ["driver.ts:3", "driver.ts:4"]) log.record("violation", "rule", "card's own", () => line);
   const found = log.findings.map(({ place, count, line: at, calledFrom }) => [place, count, at, calledFrom]);
   expect(found).toEqual([
