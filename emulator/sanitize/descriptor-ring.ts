@@ -1,5 +1,6 @@
 import type { MemoryView } from "../memory/memory-view.ts";
 import type { Allocation } from "./allocation.ts";
+import { NO_SIGN, NOT_DONE, shownBy } from "./descriptor-look.ts";
 import type { Hold, Holder } from "./holds.ts";
 import * as report from "./memory-findings.ts";
 import type { MemoryWatch } from "./memory-watch.ts";
@@ -8,10 +9,11 @@ import type { DescriptorRingView, WatchedRing } from "./ownership.ts";
 /** So often a driver looks for the completion of a descriptor that will have none. */
 const VAIN_LOOKS = 16;
 
-/** What a load of a descriptor shows. */
-const NO_SIGN = 0;
-const NOT_DONE = 1;
-const DONE = 2;
+/** Whose a descriptor is, as far as the driver may know. */
+const DRIVERS = 0;
+const DEVICES = 1;
+/** The device's, but a read of its head says that it is done. */
+const PASSED = 2;
 
 /** See {@link DescriptorRing.save}. */
 interface RingState {
@@ -40,7 +42,7 @@ export class DescriptorRing implements Holder, WatchedRing {
   #tail = 0;
   /** The oldest descriptor whose completion the driver has not seen. */
   #oldest = 0;
-  /** By slot: the device's now; the device's at any time before. */
+  /** By slot: whose it is now; the device's at any time before. */
   #held: Uint8Array = new Uint8Array(0);
   #wasHeld: Uint8Array = new Uint8Array(0);
   /** By slot: the device will say that it is done. */
@@ -64,7 +66,6 @@ export class DescriptorRing implements Holder, WatchedRing {
   get place(): string {
     return this.view.name;
   }
-
   get completion(): string {
     return this.#headIova() < 0 ? "its DD bit reads 1" : "the head that the card writes to memory is beyond it";
   }
@@ -109,12 +110,22 @@ export class DescriptorRing implements Holder, WatchedRing {
   }
 
   headSeen(head: number): void {
-    while (this.#oldest !== this.#tail && this.#oldest !== head && !this.isBusy(this.#oldest)) this.#releaseOldest();
+    const left = this.#distance(head, this.view.tail());
+    for (let slot = 0; slot < this.#slotCount; slot++)
+      if (this.#held[slot] === DEVICES && this.#distance(head, slot) >= left) this.#held[slot] = PASSED;
+  }
+
+  isPassed(slot: number): boolean {
+    return this.#held[slot] === PASSED;
   }
 
   /** The driver has seen that the device is done, whatever it is done with. */
   doneSeen(): void {
-    if (this.#base >= 0) this.headSeen(-1);
+    if (this.#base >= 0) this.#releaseUpTo(-1);
+  }
+
+  #releaseUpTo(head: number): void {
+    while (this.#oldest !== this.#tail && this.#oldest !== head && !this.isBusy(this.#oldest)) this.#releaseOldest();
   }
 
   /** The driver has just stored into these bytes. */
@@ -127,22 +138,24 @@ export class DescriptorRing implements Holder, WatchedRing {
     const { descriptorBytes } = this.view;
     const last = Math.floor((iova + byteLength - 1 - this.#base) / descriptorBytes);
     for (let slot = Math.floor((iova - this.#base) / descriptorBytes); slot <= last; slot++) {
-      if (this.#held[slot] !== 1) continue;
+      if (this.#held[slot] === DRIVERS) continue;
       report.recordDescriptorStore(this.#memory.findings, this, slot, allocation.nameAt(iova), byteLength);
       this.#release(slot);
     }
+    while (this.#oldest !== this.#tail && this.#held[this.#oldest] === DRIVERS)
+      this.#oldest = this.#after(this.#oldest);
   }
 
   /** The driver has loaded these bytes, up to 8 of them, and got this. */
   loaded(iova: number, byteLength: number, low: number, high: number): void {
     const headAt = this.#headIova() - iova;
-    if (headAt >= 0 && headAt < byteLength && this.#base >= 0) this.headSeen(headAt < 4 ? low : high);
+    if (headAt >= 0 && headAt < byteLength && this.#base >= 0) this.#releaseUpTo(headAt < 4 ? low : high);
     if (!this.covers(iova, byteLength)) return;
     const { descriptorBytes } = this.view;
     const slot = Math.floor((iova - this.#base) / descriptorBytes);
-    if (this.#held[slot] !== 1) return;
+    if (this.#held[slot] === DRIVERS) return;
     const first = iova - this.#base - slot * descriptorBytes;
-    const shown = this.#shown(first, byteLength, low, high);
+    const shown = shownBy(this.view, first, byteLength, low, high);
     if (shown === NO_SIGN) return;
     // A bit that is left over from the lap before shows nothing.
     if (this.isBusy(slot)) return;
@@ -185,28 +198,16 @@ export class DescriptorRing implements Holder, WatchedRing {
     return slot < 0 ? undefined : this.nameOf(slot);
   }
 
-  /** What was loaded from byte `first` of a descriptor on says of it. */
-  #shown(first: number, byteLength: number, low: number, high: number): number {
-    let shown = NO_SIGN;
-    for (let word = first & ~3; word < first + byteLength; word += 4) {
-      let bits = this.view.doneBits(word);
-      for (let byte = 0; bits !== 0; byte++, bits >>>= 8) {
-        const at = word + byte - first;
-        if (at < 0 || at >= byteLength || (bits & 0xff) === 0) continue;
-        const loaded = at < 4 ? low >>> (8 * at) : high >>> (8 * (at - 4));
-        if ((loaded & bits & 0xff) !== 0) return DONE;
-        shown = NOT_DONE;
-      }
-    }
-    return shown;
-  }
-
-  /** A descriptor in these bytes that the device is not done with; -1 for none. */
-  busySlotIn(iova: number, byteLength: number): number {
+  /** A descriptor in these bytes that is the device's, one that it is not done with if there is any; -1 for none. */
+  heldSlotIn(iova: number, byteLength: number): number {
     if (!this.covers(iova, byteLength) || !this.isLive()) return -1;
-    for (let slot = this.view.head(), left = this.#slotCount; left > 0; left--, slot = this.#after(slot))
-      if (this.#held[slot] === 1 && this.isBusy(slot)) return slot;
-    return -1;
+    let held = -1;
+    for (let slot = this.view.head(), left = this.#slotCount; left > 0; left--, slot = this.#after(slot)) {
+      if (this.#held[slot] === DRIVERS) continue;
+      if (this.isBusy(slot)) return slot;
+      held = slot;
+    }
+    return held;
   }
 
   /** These bytes are gone. */
@@ -307,7 +308,7 @@ export class DescriptorRing implements Holder, WatchedRing {
     const iova = this.#base + slot * view.descriptorBytes;
     const wasStored = allocation.wasStored(iova, view.descriptorBytes);
     allocation.noteHandedOver(iova, view.descriptorBytes);
-    if (this.#held[slot] === 1) this.#release(slot);
+    if (this.#held[slot] !== DRIVERS) this.#release(slot);
     if (!this.#memory.readWords(iova, this.#words)) return;
     view.decode(this.#words);
     const isDone = ((this.#words[view.doneOffset() >> 2] as number) & 1) !== 0;
@@ -319,7 +320,7 @@ export class DescriptorRing implements Holder, WatchedRing {
     }
     // What a device writes to, it complains of itself when it fetches it.
     if (isDone && view.use === "reads" && view.reports) report.recordHandedOverDone(findings, this, slot);
-    this.#held[slot] = 1;
+    this.#held[slot] = DEVICES;
     this.#wasHeld[slot] = 1;
     this.#reports[slot] = view.reports ? 1 : 0;
     const { bufferIova, bufferBytes } = view;
@@ -355,7 +356,7 @@ export class DescriptorRing implements Holder, WatchedRing {
   }
 
   #release(slot: number): void {
-    this.#held[slot] = 0;
+    this.#held[slot] = DRIVERS;
     this.drop(slot);
   }
 

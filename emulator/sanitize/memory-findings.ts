@@ -10,6 +10,12 @@ import type { DescriptorRingView, WindowView } from "./ownership.ts";
 
 /** The device is done, but the driver cannot know. */
 function recordUnchecked(findings: FindingRecorder, holder: Holder, slot: number, what: string): void {
+  if (holder.isPassed?.(slot) === true) {
+    findings.record("note", "head-read-as-completion", holder.place, () => {
+      return `${what}, which belongs to ${holder.nameOf(slot)}, after nothing but a read of the head register. The card moves its head when its writes have left it; where a bridge keeps writes back, the read may come back before they are in memory (8254x Software Developer's Manual, on its descriptor rings). Wait until ${holder.completion}; or have the card write its head to memory, where it can.`;
+    });
+    return;
+  }
   findings.record("violation", "completion-not-checked", holder.place, () => {
     return `${what} while it belongs to ${holder.nameOf(slot)}. This time the card was done with it, but the driver has not looked: it was luck. A card that is slower, or a link that is busy, still has it then. Wait until ${holder.completion}.`;
   });
@@ -106,13 +112,17 @@ export function recordOverfull(
   });
 }
 
-export function recordFreedInFlight(
+export function recordFreed(
   findings: FindingRecorder,
   holder: Holder,
   slot: number,
   allocation: Allocation,
   iova: number,
 ): void {
+  if (!holder.isBusy(slot)) {
+    recordUnchecked(findings, holder, slot, `Free of ${allocation.nameAt(Math.max(iova, allocation.iova))}`);
+    return;
+  }
   findings.record("violation", "freed-in-flight", allocation.label, () => {
     return `${allocation.nameAt(Math.max(iova, allocation.iova))} was freed while ${holder.nameOf(slot)} has it. The card reads or writes memory that is somebody else's by then; an IOMMU faults. Stop the queue and wait until it has stopped, or until ${holder.completion}, before the memory is given back.`;
   });
@@ -199,6 +209,6 @@ export function recordLeak(findings: FindingRecorder, { label, iova, byteLength 
 
 export function recordNeverReported(findings: FindingRecorder, ring: DescriptorRing, slot: number): void {
   findings.record("violation", "completion-never-reported", ring.place, () => {
-    return `The driver waits for DD in ${ring.nameOf(slot)}, with which the card is done, but which did not ask for a report (RS). The card never writes its DD: the ring fills up and is not cleaned. Set RS in the last descriptor of each group that is looked at; or read the head.`;
+    return `The driver waits for DD in ${ring.nameOf(slot)}, with which the card is done, but which did not ask for a report (RS). The card never writes its DD: the ring fills up and is not cleaned. Set RS in the last descriptor of each group that is looked at; or have the card write its head to memory (TDWBAL).`;
   });
 }

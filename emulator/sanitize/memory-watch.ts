@@ -130,18 +130,18 @@ export class MemoryWatch implements Handover {
   beforeFree(allocation: Allocation): void {
     const { iova, byteLength } = allocation;
     for (const ring of this.#rings) {
-      const slot = ring.busySlotIn(iova, byteLength);
-      if (slot >= 0) report.recordFreedInFlight(this.findings, ring, slot, allocation, iova);
+      const slot = ring.heldSlotIn(iova, byteLength);
+      if (slot >= 0) report.recordFreed(this.findings, ring, slot, allocation, iova);
       ring.dropMemory(iova, byteLength);
     }
     for (const entries of this.#entries) {
       const slot = entries.busySlotIn(iova, byteLength);
-      if (slot >= 0) report.recordFreedInFlight(this.findings, entries, slot, allocation, iova);
+      if (slot >= 0) report.recordFreed(this.findings, entries, slot, allocation, iova);
       entries.dropMemory(iova, byteLength);
     }
     for (let hold = this.holds.find(iova, byteLength); hold !== undefined; hold = this.holds.find(iova, byteLength)) {
-      if (hold.holder.isBusy(hold.slot))
-        report.recordFreedInFlight(this.findings, hold.holder, hold.slot, allocation, hold.iova);
+      if (hold.use !== "streams" || hold.holder.isBusy(hold.slot))
+        report.recordFreed(this.findings, hold.holder, hold.slot, allocation, hold.iova);
       hold.holder.drop(hold.slot);
     }
     this.#allocations.delete(iova);

@@ -158,9 +158,9 @@ const MEMORY: readonly Rule[] = [
         "Put the barrier, the lock or the look at the completion between them that the message names.",
       ],
       "completion-not-checked": [
-        "Uses a buffer or descriptor again without having looked whether the card is done.",
+        "Uses or frees a buffer or descriptor without having looked whether the card is done.",
         "Works while the card is quick; corrupts data when it is not.",
-        "Look at DD, the head or the cause before memory is used again.",
+        "Look at DD, at a head that the card writes to memory, or at the cause before memory is used again.",
       ],
       "descriptor-changed-in-flight": [
         "Writes to a descriptor that it has handed over.",
@@ -196,7 +196,7 @@ const MEMORY: readonly Rule[] = [
       "completion-never-reported": [
         "Waits for DD in descriptors that did not ask for it (RS).",
         "DD never comes: the ring fills up and is not cleaned.",
-        "Set RS in the last descriptor of each group; or read the head.",
+        "Set RS in the last descriptor of each group; or have the card write its head to memory.",
       ],
       "freed-in-flight": [
         "Frees memory that the card has.",
@@ -213,6 +213,11 @@ const MEMORY: readonly Rule[] = [
         "Nothing: an armed fault makes the card complete a descriptor or an entry twice.",
         "As with the card that the fault stands for.",
         "See that the driver recovers, or gives up; nothing else is said of the ring.",
+      ],
+      "head-read-as-completion": [
+        "Uses a buffer or descriptor again after nothing but a read of the head register.",
+        "The head moves when the writes have left the card; the read may overtake them where a bridge keeps writes back.",
+        "Look at DD, or have the card write its head to memory, where it can (on the 82599: TDWBAL).",
       ],
       "dma-buffer-leaked": [
         "Turns the card off and leaves buffers mapped.",

@@ -255,6 +255,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     opened(
       class extends SmallIxgbe {
         override close(): void {
+          this.clean();
           this.free();
           this.stopQueues();
           this.pci.config.setBusMaster(false);
