@@ -75,6 +75,11 @@ const REGISTERS: readonly Rule[] = [
       "Nothing happens.",
       "Write the bits that are meant.",
     ],
+    "read-of-write-only": [
+      "Reads a register that can only be written.",
+      "The answer shows nothing: neither what was written nor the card's state.",
+      "Keep what is written in memory; read where the card reports.",
+    ],
     "not-modelled": [
       "Touches a register that the model only stores.",
       "Whatever the data sheet says.",
