@@ -39,6 +39,9 @@ export class RegisterLint {
   /** By family: 1 where every bit is what the driver wrote last; the bits that a read may clear. */
   readonly #isDriversAlone: Uint8Array;
   readonly #clearedByRead: Int32Array;
+  /** By family: 1 where every bit is what the driver wrote last, or a request of the driver's; and the bits that end by themselves. */
+  readonly #isEcho: Uint8Array;
+  readonly #selfClearing: Int32Array;
   readonly #roles: readonly (InterruptRole | undefined)[];
 
   constructor(findings: LintFindings, map: RegisterMap) {
@@ -48,6 +51,10 @@ export class RegisterLint {
     this.#isDriversAlone = Uint8Array.from(map.registers, (register, family) =>
       isDriversAlone(register, map.masks[family] as AccessMasks) ? 1 : 0,
     );
+    this.#isEcho = Uint8Array.from(map.registers, (register, family) =>
+      isEcho(register, map.masks[family] as AccessMasks) ? 1 : 0,
+    );
+    this.#selfClearing = Int32Array.from(map.registers, selfClearingBits);
     // Causes that are taken back by writing to them are by reading them, too, where the card's mode says so.
     this.#clearedByRead = Int32Array.from(map.masks, ({ clearedByRead, readsAsZero }, family) =>
       map.registers[family]?.interrupt === "acknowledge" ? ~readsAsZero : clearedByRead,
@@ -82,10 +89,9 @@ export class RegisterLint {
     this.#lastWrite = NONE;
     if (ordinal === NO_REGISTER) return undefined;
     const family = this.#map.familyOf[ordinal] as number;
-    if (this.#isDriversAlone[family] === 1) {
-      if ((value & ~(this.#written[ordinal] as number)) !== 0) this.#lastWrite = ordinal;
-      this.#written[ordinal] = value;
-    }
+    if (this.#isDriversAlone[family] === 1 && (value & ~(this.#written[ordinal] as number)) !== 0)
+      this.#lastWrite = ordinal;
+    if (this.#isEcho[family] === 1) this.#written[ordinal] = value;
     return this.#roles[family];
   }
 
@@ -122,7 +128,17 @@ export class RegisterLint {
     this.#readCount++;
     const family = this.#map.familyOf[ordinal] as number;
     if (this.#taken !== 0 && (value & (this.#clearedByRead[family] as number)) === 0) this.#recordTwice(offset, value);
-    if (this.#readCount === POLL_READS && this.#isDriversAlone[family] === 1) this.#recordVainPoll(offset, value);
+    if (this.#readCount === POLL_READS && this.#hasNothingOpen(ordinal, value)) this.#recordVainPoll(offset, value);
+  }
+
+  /** Whether nothing is under way in a register that could change what a read of it gives. */
+  #hasNothingOpen(ordinal: number, value: number): boolean {
+    const family = this.#map.familyOf[ordinal] as number;
+    if (this.#isEcho[family] !== 1) return false;
+    const requests = this.#selfClearing[family] as number;
+    const others = ((this.#map.masks[family] as AccessMasks).stored | wishes(this.#map.registers[family])) & ~requests;
+    // What the card grants or takes back by changing it reads otherwise than it was written until it has.
+    return (value & requests) === 0 && ((value ^ (this.#written[ordinal] as number)) & others) === 0;
   }
 
   #recordTwice(offset: number, value: number): void {
@@ -135,8 +151,12 @@ export class RegisterLint {
 
   #recordVainPoll(offset: number, value: number): void {
     const place = registerPlace(this.#map, offset & ~3);
+    const isAlone = this.#isDriversAlone[this.#map.familyOf[this.#map.ordinalAt(offset & ~3)] as number] === 1;
+    const why = isAlone
+      ? "but the card never changes this register: it gives back what the driver wrote"
+      : "but it reads as the driver has written it, and nothing that was asked for in it is under way";
     this.#findings.record("note", "poll-never-changes", place, () => {
-      return `${place} is polled (${POLL_READS} reads in a row, ${hex(value >>> 0, 8)}), but the card never changes this register: it gives back what the driver wrote. The wait ends at once or never. Poll the register in which the card reports; "softbar regs" says which bits are the card's.`;
+      return `${place} is polled (${POLL_READS} reads in a row, ${hex(value >>> 0, 8)}), ${why}. The wait ends at once or never. Poll the register in which the card reports; "softbar regs" says which bits are the card's.`;
     });
   }
 
@@ -155,13 +175,40 @@ export class RegisterLint {
 
 /** Whether every bit of a register is what the driver wrote last. */
 function isDriversAlone(register: Register, masks: AccessMasks): boolean {
+  return register.owner === "driver" && isPlain(register, masks) && openBits(register) === 0;
+}
+
+/** Whether every bit is what the driver wrote last, or will be when the card has done as it was asked. */
+function isEcho(register: Register, masks: AccessMasks): boolean {
+  if (isDriversAlone(register, masks)) return true;
+  // A register of both without fields may be a result.
+  return register.owner === "both" && Object.keys(register.fields).length > 0 && isPlain(register, masks);
+}
+
+function isPlain(register: Register, masks: AccessMasks): boolean {
   // A doorbell is asked for by nobody who waits.
-  if (register.mirror === "doorbell" || register.owner !== "driver" || register.modelled === "not-modelled")
-    return false;
-  const isCleared = register.access.includes("sc") || Object.values(register.fields).some(isSelfClearing);
+  if (register.mirror === "doorbell" || register.modelled === "not-modelled") return false;
   const { stored, reserved, readsAsZero, writable, clearedByRead, setByRead } = masks;
-  const isPlain = writable === stored && (stored | reserved) === -1 && (clearedByRead | setByRead | readsAsZero) === 0;
-  return isPlain && stored !== 0 && !isCleared;
+  return (
+    writable === stored &&
+    (stored | reserved | wishes(register)) === -1 &&
+    (clearedByRead | setByRead | readsAsZero) === 0 &&
+    stored !== 0
+  );
+}
+
+/** Bits by which the card answers. */
+function openBits(register: Register): number {
+  return selfClearingBits(register) | wishes(register);
+}
+
+function wishes(register: Register | undefined): number {
+  return Object.values(register?.fields ?? {}).reduce((bits, { mask, isWish }) => (isWish ? bits | mask : bits), 0);
+}
+
+function selfClearingBits({ access, fields }: Register): number {
+  const all = access.includes("sc") ? -1 : 0;
+  return Object.values(fields).reduce((bits, field) => (isSelfClearing(field) ? bits | field.mask : bits), all);
 }
 
 function isSelfClearing({ access }: Field): boolean {
