@@ -20,6 +20,7 @@ const { BSIZEPACKET, DESCTYPE } = reg.SRRCTL.fields;
 const LENGTH_OFFSET = 12;
 const LENGTH_MASK = 0xffff;
 const HEAD_WRITE_BACK = reg.TDWBAL.fields.HEAD_WB_EN.mask;
+const OTHER_CLEAR_DISABLE = reg.GPIE.fields.OCD.mask;
 const MULTIPLE_MSIX = reg.GPIE.fields.MULTIPLE_MSIX.mask;
 /** Causes of EICR that queues share. */
 const QUEUE_CAUSES = 0xffff;
@@ -202,6 +203,13 @@ export class IxgbeOwnership implements MemoryOwnership {
     if (family === TDH) this.#transmit[queue]?.headSeen(value);
     else if (family === RDH) this.#receive[queue]?.headSeen(value);
     else if (family === EICR) this.#causesSeen((vector) => (value & QUEUE_CAUSES & (1 << (vector & 15))) !== 0);
+  }
+
+  takesCauses(bar: number, offset: number, value: number): boolean {
+    const { map } = this.#registers;
+    const isCauses = bar === 0 && map.familyOf[map.ordinalAt(offset & ~3)] === this.#families.EICR;
+    // With other causes only (7.3.1.3), a read leaves those of queues.
+    return isCauses && (value & QUEUE_CAUSES) !== 0 && (this.#registers.get(reg.GPIE) & OTHER_CLEAR_DISABLE) === 0;
   }
 
   onInterrupt(vector: number): void {

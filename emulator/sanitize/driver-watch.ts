@@ -90,7 +90,10 @@ export class DriverWatch implements EndpointWatch {
     this.interrupts.active();
     const role = this.#lints[bar]?.read(offset, value);
     if (role === "cause" || role === "acknowledge") this.interrupts.causeRead();
-    this.memory.ownership?.onRead(bar, offset, value);
+    const { ownership } = this.memory;
+    ownership?.onRead(bar, offset, value);
+    if (role === "acknowledge" && ownership?.takesCauses?.(bar, offset, value) === true)
+      this.interrupts.queuesCaused(registerPlace(this.#maps[bar] as RegisterMap, offset));
   }
 
   /** Memory was loaded. */

@@ -200,6 +200,13 @@ export function recordRepeated(
     });
 }
 
+/** From here on nothing is said of a buffer. */
+export function recordRaw(findings: FindingRecorder, { label, iova, byteLength }: Allocation): void {
+  findings.record("note", "raw-memory-unwatched", label, () => {
+    return `The driver has ${label}, ${byteLength} bytes at IOVA ${iovaName(iova)}, as raw memory: what it does there goes past the accessors, and whose the bytes are is not watched any more, nor the buffers of a ring in it. Use the accessors where that is to be known; for a copy, copyFrom and copyTo.`;
+  });
+}
+
 /** Memory of a closed driver. */
 export function recordLeak(findings: FindingRecorder, { label, iova, byteLength }: Allocation): void {
   findings.record("note", "dma-buffer-leaked", label, () => {

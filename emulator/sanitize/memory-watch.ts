@@ -123,6 +123,7 @@ export class MemoryWatch implements Handover {
   allocated(iova: number, byteLength: number, label: string, isRaw: boolean): Allocation {
     const allocation = new Allocation(iova, byteLength, label, isRaw || this.#isRaw);
     this.#allocations.set(iova, allocation);
+    if (isRaw && this.ownership !== undefined) report.recordRaw(this.findings, allocation);
     return allocation;
   }
 
@@ -151,6 +152,7 @@ export class MemoryWatch implements Handover {
   becameRaw(allocation: Allocation): void {
     if (allocation.isRaw) return;
     allocation.isRaw = true;
+    if (this.ownership !== undefined) report.recordRaw(this.findings, allocation);
     for (const ring of this.#rings) ring.dropMemory(allocation.iova, allocation.byteLength);
     for (const entries of this.#entries) entries.dropMemory(allocation.iova, allocation.byteLength);
   }

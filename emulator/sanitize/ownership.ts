@@ -171,6 +171,8 @@ export interface MemoryOwnership {
   onWrite(bar: number, offset: number): void;
   /** The driver has read a register. */
   onRead(bar: number, offset: number, value: number): void;
+  /** Whether a read of a register that gave this has taken causes away that tell of memory. Absent: none does. */
+  takesCauses?(bar: number, offset: number, value: number): boolean;
   /** The driver has taken an MSI-X vector: what its causes say, it has seen. Absent: that whatever is done is done. */
   onInterrupt?(vector: number): void;
 }

@@ -26,8 +26,8 @@ export class RegisterLint {
   /** Ordinal of the last access if it was a read, and how many of the same there were. */
   #lastRead = NONE;
   #readCount = 0;
-  /** What the last read took away by reading it. */
-  #taken = 0;
+  /** By ordinal: what a read took away by reading it, with nothing but reads since. */
+  readonly #taken = new Map<number, number>();
   /** Ordinal of the last access if it was a write that turned bits on in a register that the device never changes. */
   #lastWrite = NONE;
   /** Such a write was read back, and nothing else was done since. */
@@ -65,13 +65,13 @@ export class RegisterLint {
   /** Something else was done: memory was looked at, time passed, another BAR was accessed. */
   interrupted(): void {
     if (this.#readBack !== NONE) this.#judgeReadBack(NONE);
-    this.#taken = 0;
+    this.paused();
     this.#lastWrite = NONE;
   }
 
   /** A pause in a poll. */
   paused(): void {
-    this.#taken = 0;
+    if (this.#taken.size > 0) this.#taken.clear();
   }
 
   /** Memory was looked at: what is polled may be there. */
@@ -85,7 +85,7 @@ export class RegisterLint {
     const ordinal = this.#map.ordinalAt(offset & ~3);
     if (this.#readBack !== NONE) this.#judgeReadBack(ordinal);
     this.#lastRead = NONE;
-    this.#taken = 0;
+    this.paused();
     this.#lastWrite = NONE;
     if (ordinal === NO_REGISTER) return undefined;
     const family = this.#map.familyOf[ordinal] as number;
@@ -108,17 +108,21 @@ export class RegisterLint {
     }
     this.#lastWrite = NONE;
     this.#lastRead = ordinal;
-    this.#taken = 0;
     if (ordinal === NO_REGISTER) return undefined;
     const family = this.#map.familyOf[ordinal] as number;
-    this.#taken = value & (this.#clearedByRead[family] as number);
+    const cleared = this.#clearedByRead[family] as number;
+    if (cleared !== 0) {
+      // A handler looks for further causes until there are none.
+      if (!isSame && this.#roles[family] !== undefined) this.#taken.delete(ordinal);
+      this.#take(ordinal, offset, value & cleared);
+    }
     return this.#roles[family];
   }
 
   clear(): void {
     this.#lastRead = NONE;
     this.#readCount = 0;
-    this.#taken = 0;
+    this.#taken.clear();
     this.#lastWrite = NONE;
     this.#readBack = NONE;
     this.#written.set(this.#map.resetValues);
@@ -126,8 +130,6 @@ export class RegisterLint {
 
   #repeated(ordinal: number, offset: number, value: number): void {
     this.#readCount++;
-    const family = this.#map.familyOf[ordinal] as number;
-    if (this.#taken !== 0 && (value & (this.#clearedByRead[family] as number)) === 0) this.#recordTwice(offset, value);
     if (this.#readCount === POLL_READS && this.#hasNothingOpen(ordinal, value)) this.#recordVainPoll(offset, value);
   }
 
@@ -141,11 +143,17 @@ export class RegisterLint {
     return (value & requests) === 0 && ((value ^ (this.#written[ordinal] as number)) & others) === 0;
   }
 
-  #recordTwice(offset: number, value: number): void {
+  /** A read took these bits. Where it took none, an earlier one did. */
+  #take(ordinal: number, offset: number, bits: number): void {
+    const taken = this.#taken.get(ordinal) ?? 0;
+    if (bits !== 0) this.#taken.set(ordinal, bits);
+    else if (taken !== 0) this.#recordTwice(offset, taken);
+  }
+
+  #recordTwice(offset: number, taken: number): void {
     const place = registerPlace(this.#map, offset & ~3);
-    const taken = this.#taken;
     this.#findings.record("note", "read-to-clear-twice", place, () => {
-      return `${place} was read twice in a row: the first read gave ${hex(taken >>> 0, 8)} and cleared it, the second gave ${hex(value >>> 0, 8)}. The card gives each event away once. Read it once, and keep the value; add counters up in memory.`;
+      return `${place} was read twice, with nothing but reads in between: the first gave ${hex(taken >>> 0, 8)} and cleared it, the second gave nothing. The card gives each event away once. Read it once, and keep the value; add counters up in memory.`;
     });
   }
 

@@ -115,7 +115,7 @@ const REGISTERS: readonly Rule[] = [
         "Fine as a flush; to wait for the card, read a bit that the card sets.",
       ],
       "read-to-clear-twice": [
-        "Reads a register that reading clears twice in a row.",
+        "Reads a register that reading clears twice, with nothing but reads in between.",
         "The first read takes everything, the second finds nothing.",
         "Read once, and keep the value.",
       ],
@@ -224,6 +224,11 @@ const MEMORY: readonly Rule[] = [
         "The head moves when the writes have left the card; the read may overtake them where a bridge keeps writes back.",
         "Look at DD, or have the card write its head to memory, where it can (on the 82599: TDWBAL).",
       ],
+      "raw-memory-unwatched": [
+        "Takes a DMA buffer as raw memory (bytes, dma.map).",
+        "Nothing; but what is done there is seen by nobody, and the rules about whose memory is whose are off for it.",
+        "Use the accessors in a run that is to find such mistakes.",
+      ],
       "dma-buffer-leaked": [
         "Turns the card off and leaves buffers mapped.",
         "The memory is lost until the machine restarts.",
@@ -263,6 +268,11 @@ const INTERRUPTS: readonly Rule[] = [
         "Processes first and acknowledges then, without another look.",
         "What came in between is acknowledged too, and nobody is told.",
         "Acknowledge first, or look once more.",
+      ],
+      "causes-dropped": [
+        "Reads causes of its queues, which clears them, and waits for the next interrupt without a look at any memory.",
+        "The card gives each cause away once: what it told of is found with the next event, or never.",
+        "Look at the queues whose causes were read; leave cause registers out of register dumps.",
       ],
       "vector-never-serviced": [
         "Lets a vector interrupt again and again that nobody polls, waits for or handles.",
