@@ -182,6 +182,23 @@ export const IXGBE_BRING_UP: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkU
     line((driver) => driver.waitSet(reg.RXCSUM, reg.RXCSUM_PCSD)),
   ],
   [
+    "poll-beside-enable",
+    "waits for a bit of its own beside one that the card grants, and has granted",
+    "poll-never-changes",
+    line((driver) => driver.waitSet(reg.RXDCTL(0), reg.RXDCTL_VME)),
+    FOLDED_AND_EXPLORED,
+  ],
+  [
+    "mask-read-back",
+    "a mask is read back where it can only be written",
+    "read-of-write-only",
+    line(
+      (driver) => void driver.bar.read32(reg.EIMC),
+      (driver) => void driver.bar.read32(reg.EIMS),
+    ),
+    FOLDED_AND_EXPLORED,
+  ],
+  [
     "wait-for-own-write",
     "sets a bit and waits until it reads 1, in a register that gives back what was written",
     "self-satisfied-poll",
@@ -199,6 +216,20 @@ export const IXGBE_BRING_UP: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkU
       return () => {
         traffic(bed, driver, 2, () => {
           if (driver.bar.read32(reg.GPRC) > 0 && isWrong) driver.bar.read32(reg.GPRC);
+        });
+      };
+    },
+  ],
+  [
+    "counters-dumped",
+    "a dump of all registers reads the counters away that are summed up then",
+    "read-to-clear-twice",
+    (bed, isWrong) => {
+      const driver = new SmallIxgbe(bed.pci).open();
+      return () => {
+        traffic(bed, driver, 2, () => {
+          if (isWrong) for (const counter of [reg.GPRC, reg.GPTC]) driver.bar.read32(counter);
+          for (const counter of [reg.GPRC, reg.GPTC]) driver.bar.read32(counter);
         });
       };
     },

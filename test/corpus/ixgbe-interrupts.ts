@@ -42,6 +42,19 @@ export const IXGBE_INTERRUPTS: readonly WrongDriver[] = wrongDrivers(ixgbe({ lin
     },
   ],
   [
+    "causes-dumped",
+    "a dump of registers reads EICR, and the driver waits for the interrupt that it has read away",
+    "causes-dropped",
+    interrupted((driver, bed, isWrong) => {
+      driver.bar.write32(reg.EICR, RX_CAUSE);
+      driver.receive();
+      bed.wire.send(FRAME);
+      driver.pci.cpu.delay(1_000_000);
+      if (isWrong) driver.bar.read32(reg.EICR);
+      driver.interrupts[0]?.wait(WAIT_MS);
+    }),
+  ],
+  [
     "vector-not-set-up",
     "IVAR names a vector that was never set up",
     "vector-not-set-up",

@@ -8,6 +8,8 @@ import { type CorpusBed, type WrongDriver, wrongDrivers } from "./wrong-driver.t
 const FOLDED_AND_EXPLORED = ["folded", "explored"] as const;
 const EVERYWHERE = ["folded", "explored", "threaded"] as const;
 
+const TDH = 0x06010;
+
 /** Something done to a driver that has filled its rings and has not had a frame. */
 function whileIdle(wrong: (driver: SmallIxgbe) => void) {
   return (bed: CorpusBed, isWrong: boolean): (() => void) => {
@@ -194,6 +196,43 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     "a frame's buffer is filled again although nobody has looked whether the frame was sent",
     "completion-not-checked",
     afterSending((driver) => driver.buffers.write32(RING_SIZE * BUFFER_BYTES, 2)),
+    FOLDED_AND_EXPLORED,
+  ],
+  [
+    "transmit-buffer-freed",
+    "a frame's buffer is freed although nobody has looked whether the frame was sent",
+    "completion-not-checked",
+    (bed, isWrong) => {
+      const driver = new SmallIxgbe(bed.pci).open();
+      return () => {
+        const buffer = bed.pci.dma.alloc(64, { label: "frame" });
+        driver.writeTransmitDescriptor(0, buffer.iova, 60);
+        driver.txNext = 1;
+        driver.ring(1);
+        driver.pci.cpu.delay(1_000_000);
+        if (!isWrong) driver.clean();
+        buffer.free();
+        driver.close();
+      };
+    },
+  ],
+  [
+    "head-taken-for-done",
+    "the head is read instead of DD",
+    "head-read-as-completion",
+    opened(
+      class extends SmallIxgbe {
+        override clean(): void {
+          this.txOldest = this.bar.read32(TDH);
+        }
+      },
+    ),
+  ],
+  [
+    "buffers-as-bytes",
+    "the buffers are taken as raw memory",
+    "raw-memory-unwatched",
+    whileIdle((driver) => void driver.buffers.bytes),
     FOLDED_AND_EXPLORED,
   ],
   [

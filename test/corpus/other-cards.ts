@@ -58,6 +58,19 @@ const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     FOLDED_AND_EXPLORED,
   ],
   [
+    "factorial-read-early",
+    "the factorial is read before it is there",
+    "factorial-while-computing",
+    (bed, isWrong) => () => {
+      const bar = bed.pci.bar(0);
+      bar.write32(FACTORIAL, 5);
+      if (!isWrong) wait(bed, bar, STATUS);
+      bar.read32(FACTORIAL);
+      wait(bed, bar, STATUS);
+    },
+    FOLDED_AND_EXPLORED,
+  ],
+  [
     "command-without-start",
     "the direction is written first, and the start bit alone then",
     "command-without-start",
