@@ -139,13 +139,13 @@ export class FindingLog {
   /** The number is told where the findings are: who reads them must not take them for all. */
   #overflow(): void {
     this.overflowCount++;
-    const last = this.#byRule.get(LEFT_OUT)?.get("")?.findings[0];
+    const last = this.#byRule.get(LEFT_OUT.rule)?.get("")?.findings[0];
     if (last !== undefined) last.count = this.overflowCount;
     else {
       const message = `There are more than ${FINDING_LIMIT} different findings; those beyond are counted here. Mend the first ones, or switch their rules off.`;
-      this.#add({ kind: "note", rule: LEFT_OUT, place: "", message, ...this.#common() });
+      this.#add({ ...LEFT_OUT, place: "", message, ...this.#common() });
     }
   }
 }
 
-const LEFT_OUT = "findings-left-out";
+const LEFT_OUT = { rule: "findings-left-out", kind: "note" } as const;

@@ -42,7 +42,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     opened(
       class extends SmallIxgbe {
         override writeTransmitDescriptor(slot: number, iova: number, byteLength: number): void {
-          super.writeTransmitDescriptor(slot, iova % 2 ** 32, byteLength);
+          super.writeTransmitDescriptor(slot, iova % 2 ** 32, byteLength); // here, in ring
         }
       },
       1,
@@ -60,7 +60,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
           this.bar.write32(reg.RDBAH(0), 0);
         }
       };
-      const driver = new (isWrong ? Wrong : SmallIxgbe)(bed.pci).open();
+      const driver = new (isWrong ? Wrong : SmallIxgbe)(bed.pci).open(); // here, in fillReceiveRing
       return () => driver.close();
     },
     FOLDED_AND_EXPLORED,
@@ -72,7 +72,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     opened(
       class extends SmallIxgbe {
         override writeTransmitDescriptor(slot: number, iova: number, byteLength: number): void {
-          super.ring((slot + 1) % RING_SIZE);
+          super.ring((slot + 1) % RING_SIZE); // here, in ring
           super.writeTransmitDescriptor(slot, iova, byteLength);
         }
         override ring(): void {}
@@ -87,7 +87,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     (bed, isWrong) => {
       const Wrong = class extends SmallIxgbe {
         override fillReceiveRing(): void {
-          this.bar.write32(reg.RDT(0), RING_SIZE - 1);
+          this.bar.write32(reg.RDT(0), RING_SIZE - 1); // here
         }
       };
       const driver = new (isWrong ? Wrong : SmallIxgbe)(bed.pci).open();
@@ -104,7 +104,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
         const count = isWrong ? RING_SIZE : RING_SIZE - 1;
         for (let slot = 0; slot < count; slot++)
           driver.writeTransmitDescriptor(slot, driver.buffers.iova + (RING_SIZE + slot) * BUFFER_BYTES, 60);
-        driver.ring(count % RING_SIZE);
+        driver.ring(count % RING_SIZE); // here, in ring
         driver.close();
       };
     },
@@ -117,7 +117,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     opened(
       class extends SmallIxgbe {
         override ring(tail: number): void {
-          super.ring(tail === 0 ? RING_SIZE : tail);
+          super.ring(tail === 0 ? RING_SIZE : tail); // here, in ring
         }
       },
       RING_SIZE,
@@ -131,7 +131,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     opened(
       class extends SmallIxgbe {
         override writeReceiveDescriptor(slot: number): void {
-          this.writeReceiveAddress(slot, this.buffers.iova + slot * BUFFER_BYTES);
+          this.writeReceiveAddress(slot, this.buffers.iova + slot * BUFFER_BYTES); // here, in receive
         }
       },
       // Less than a lap: what comes of taking old descriptors for new ones is another story.
@@ -149,7 +149,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
           const before = this.txRing.read32(slot * reg.DESCRIPTOR_BYTES + reg.TXD_STATUS);
           super.writeTransmitDescriptor(slot, iova, byteLength);
           const status = before | (byteLength << reg.TXD_PAYLEN_SHIFT);
-          this.txRing.write32(slot * reg.DESCRIPTOR_BYTES + reg.TXD_STATUS, status);
+          this.txRing.write32(slot * reg.DESCRIPTOR_BYTES + reg.TXD_STATUS, status); // here, in ring
         }
       },
       RING_SIZE + 1,
@@ -166,7 +166,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
           super.writeReceiveAddress(slot, this.buffers.iova);
         }
       };
-      const driver = new (isWrong ? Wrong : SmallIxgbe)(bed.pci).open();
+      const driver = new (isWrong ? Wrong : SmallIxgbe)(bed.pci).open(); // here, in fillReceiveRing
       return () => driver.close();
     },
   ],
@@ -174,28 +174,28 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     "receive-descriptor-rewritten",
     "a descriptor is given another buffer after the doorbell",
     "descriptor-changed-in-flight",
-    whileIdle((driver) => driver.writeReceiveAddress(2, driver.buffers.iova)),
+    whileIdle((driver) => driver.writeReceiveAddress(2, driver.buffers.iova)), // here, in writeReceiveAddress
     FOLDED_AND_EXPLORED,
   ],
   [
     "receive-buffer-read-early",
     "a buffer is read without a look at its descriptor",
     "buffer-read-in-flight",
-    whileIdle((driver) => driver.buffers.copyTo(0, new Uint8Array(60), 0, 60)),
+    whileIdle((driver) => driver.buffers.copyTo(0, new Uint8Array(60), 0, 60)), // here
     FOLDED_AND_EXPLORED,
   ],
   [
     "receive-buffer-written",
     "a buffer that the card fills is used to build a frame",
     "buffer-changed-in-flight",
-    whileIdle((driver) => driver.buffers.write32(BUFFER_BYTES, 1)),
+    whileIdle((driver) => driver.buffers.write32(BUFFER_BYTES, 1)), // here
     FOLDED_AND_EXPLORED,
   ],
   [
     "transmit-buffer-reused",
     "a frame's buffer is filled again although nobody has looked whether the frame was sent",
     "completion-not-checked",
-    afterSending((driver) => driver.buffers.write32(RING_SIZE * BUFFER_BYTES, 2)),
+    afterSending((driver) => driver.buffers.write32(RING_SIZE * BUFFER_BYTES, 2)), // here
     FOLDED_AND_EXPLORED,
   ],
   [
@@ -211,7 +211,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
         driver.ring(1);
         driver.pci.cpu.delay(1_000_000);
         if (!isWrong) driver.clean();
-        buffer.free();
+        buffer.free(); // here
         driver.close();
       };
     },
@@ -223,7 +223,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     opened(
       class extends SmallIxgbe {
         override clean(): void {
-          this.txOldest = this.bar.read32(TDH);
+          this.txOldest = this.bar.read32(TDH); // here, in transmit
         }
       },
     ),
@@ -232,7 +232,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     "buffers-as-bytes",
     "the buffers are taken as raw memory",
     "raw-memory-unwatched",
-    whileIdle((driver) => void driver.buffers.bytes),
+    whileIdle((driver) => void driver.buffers.bytes), // here
     FOLDED_AND_EXPLORED,
   ],
   [
@@ -242,7 +242,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     opened(
       class extends SmallIxgbe {
         override clean(): void {
-          this.txOldest = this.txNext;
+          this.txOldest = this.txNext; // here, in transmit
         }
       },
     ),
@@ -254,7 +254,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     opened(
       class extends SmallIxgbe {
         override command(): number {
-          return super.command() & ~reg.TXD_DCMD_RS;
+          return super.command() & ~reg.TXD_DCMD_RS; // here, in isSent
         }
       },
     ),
@@ -267,7 +267,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
       class extends SmallIxgbe {
         override writeTransmitDescriptor(slot: number, iova: number, byteLength: number): void {
           super.writeTransmitDescriptor(slot, iova, byteLength);
-          this.txRing.write32(slot * reg.DESCRIPTOR_BYTES + reg.TXD_STATUS, 0);
+          this.txRing.write32(slot * reg.DESCRIPTOR_BYTES + reg.TXD_STATUS, 0); // here, in ring
         }
       },
     ),
@@ -280,7 +280,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     (bed, isWrong) => {
       const driver = new SmallIxgbe(bed.pci).open();
       return () => {
-        driver.transmit(new Uint8Array(isWrong ? 10 : 60));
+        driver.transmit(new Uint8Array(isWrong ? 10 : 60)); // here, in ring
         driver.retry(() => driver.isSent(0));
         driver.close();
       };
@@ -295,7 +295,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
       class extends SmallIxgbe {
         override close(): void {
           this.clean();
-          this.free();
+          this.free(); // here, in free
           this.stopQueues();
           this.pci.config.setBusMaster(false);
         }
@@ -329,7 +329,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
         driver.pci.config.setBusMaster(false);
         if (!isWrong) driver.buffers.read32(0);
         driver.free();
-        if (isWrong) driver.buffers.read32(0);
+        if (isWrong) driver.buffers.read32(0); // here
       };
     },
     EVERYWHERE,
@@ -342,7 +342,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
       const driver = new SmallIxgbe(bed.pci).open();
       return () => {
         traffic(bed, driver, 1);
-        if (isWrong) driver.free();
+        if (isWrong) driver.free(); // here, in free
       };
     },
     EVERYWHERE,

@@ -52,7 +52,7 @@ const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
       const bar = bed.pci.bar(0);
       bar.write32(FACTORIAL, 5);
       if (!isWrong) wait(bed, bar, STATUS);
-      bar.write32(FACTORIAL, 6);
+      bar.write32(FACTORIAL, 6); // here
       wait(bed, bar, STATUS);
     },
     FOLDED_AND_EXPLORED,
@@ -65,7 +65,7 @@ const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
       const bar = bed.pci.bar(0);
       bar.write32(FACTORIAL, 5);
       if (!isWrong) wait(bed, bar, STATUS);
-      bar.read32(FACTORIAL);
+      bar.read32(FACTORIAL); // here
       wait(bed, bar, STATUS);
     },
     FOLDED_AND_EXPLORED,
@@ -75,7 +75,7 @@ const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     "the direction is written first, and the start bit alone then",
     "command-without-start",
     (bed, isWrong) => () => {
-      if (isWrong) bed.pci.bar(0).write32(DMA_COMMAND, TO_HOST);
+      if (isWrong) bed.pci.bar(0).write32(DMA_COMMAND, TO_HOST); // here
     },
     FOLDED_AND_EXPLORED,
   ],
@@ -91,7 +91,7 @@ const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
         bar.write64(DMA_SOURCE, BigInt(buffer.iova));
         bar.write64(DMA_DESTINATION, BigInt(CARD_BUFFER + (isWrong ? 4000 : 0)));
         bar.write64(DMA_COUNT, 128n);
-        bar.write32(DMA_COMMAND, START);
+        bar.write32(DMA_COMMAND, START); // here
         wait(bed, bar, DMA_COMMAND);
       };
     },
@@ -102,7 +102,8 @@ const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     "a register is read with 8 bits",
     "wrong-width",
     (bed, isWrong) => () => {
-      if (isWrong) bed.pci.bar(0).read8(STATUS);
+      if (isWrong)
+        bed.pci.bar(0).read8(STATUS); // here
       else bed.pci.bar(0).read32(STATUS);
     },
     FOLDED_AND_EXPLORED,
@@ -113,7 +114,7 @@ const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     "buffer-changed-in-flight",
     transfer((bed, bar, buffer, isWrong) => {
       if (!isWrong) wait(bed, bar, DMA_COMMAND);
-      buffer.write32(0, 1);
+      buffer.write32(0, 1); // here
       wait(bed, bar, DMA_COMMAND);
     }),
     FOLDED_AND_EXPLORED,
@@ -124,7 +125,7 @@ const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     "buffer-read-in-flight",
     transfer((bed, bar, buffer, isWrong) => {
       if (!isWrong) wait(bed, bar, DMA_COMMAND);
-      buffer.copyTo(0, new Uint8Array(COPY_BYTES), 0, COPY_BYTES);
+      buffer.copyTo(0, new Uint8Array(COPY_BYTES), 0, COPY_BYTES); // here
       wait(bed, bar, DMA_COMMAND);
     }, START | TO_HOST),
     FOLDED_AND_EXPLORED,
@@ -136,7 +137,7 @@ const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     transfer((bed, bar, buffer, isWrong) => {
       if (isWrong) bed.pci.cpu.delay(1_000_000);
       else wait(bed, bar, DMA_COMMAND);
-      buffer.copyTo(0, new Uint8Array(COPY_BYTES), 0, COPY_BYTES);
+      buffer.copyTo(0, new Uint8Array(COPY_BYTES), 0, COPY_BYTES); // here
     }, START | TO_HOST),
     FOLDED_AND_EXPLORED,
   ],
@@ -146,7 +147,7 @@ const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     "freed-in-flight",
     transfer((bed, bar, buffer, isWrong) => {
       if (!isWrong) wait(bed, bar, DMA_COMMAND);
-      buffer.free();
+      buffer.free(); // here
       // After a reset the card does not reach for it any more.
       bed.pci.config.functionLevelReset();
     }),
@@ -165,7 +166,7 @@ const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
       });
       return () => {
         bar.write32(INTERRUPT_RAISE, 1);
-        for (let turn = 0; turn < 4; turn++) bed.pci.cpu.relax();
+        for (let turn = 0; turn < 4; turn++) bed.pci.cpu.relax(); // here
       };
     },
   ],
@@ -192,7 +193,7 @@ const EXANIC: readonly WrongDriver[] = wrongDrivers(exanic(), [
           bar.write32(PORT_RX_DMA_BASE_HI, Math.floor(region.iova / 2 ** 32));
           bar.write32(PORT_RX_DMA_BASE_LO, region.iova % 2 ** 32);
         }
-        bar.write32(PORT_ENABLED, 1);
+        bar.write32(PORT_ENABLED, 1); // here
       };
     },
     FOLDED_AND_EXPLORED,
@@ -206,7 +207,7 @@ const EXANIC: readonly WrongDriver[] = wrongDrivers(exanic(), [
       const region = bed.pci.dma.alloc(2 << 20);
       return () => {
         bed.pci.bar(0).write32(PORT_RX_DMA_BASE_HI, Math.floor(region.iova / 2 ** 32));
-        bed.pci.bar(0).write32(PORT_RX_DMA_BASE_LO, (region.iova % 2 ** 32) + (isWrong ? 128 : 0));
+        bed.pci.bar(0).write32(PORT_RX_DMA_BASE_LO, (region.iova % 2 ** 32) + (isWrong ? 128 : 0)); // here
       };
     },
     EVERYWHERE,
@@ -218,7 +219,7 @@ const EXANIC: readonly WrongDriver[] = wrongDrivers(exanic(), [
     (bed, isWrong) => {
       bed.pci.cpu.delay(EXANIC_STARTUP_MS * 1e6);
       return () => {
-        if (isWrong) bed.pci.bar(0).write32(PORT_TX_COMMAND, 0);
+        if (isWrong) bed.pci.bar(0).write32(PORT_TX_COMMAND, 0); // here
       };
     },
     FOLDED_AND_EXPLORED,
@@ -231,7 +232,8 @@ const FEED_HANDLER: readonly WrongDriver[] = wrongDrivers(feedHandler(), [
     "the driver clears the book that the card keeps",
     "book-written",
     (bed, isWrong) => () => {
-      if (isWrong) bed.pci.bar(2).write32(0, 0);
+      if (isWrong)
+        bed.pci.bar(2).write32(0, 0); // here
       else bed.pci.bar(2).read32(0);
     },
     EVERYWHERE,

@@ -26,6 +26,7 @@ function recorded(): Set<string> {
   take(/\.record\(\s*"(violation|note)",\s*"([a-z-]+)"/g, ([kind, rule]) => [`${kind} ${rule}`]);
   // The table of what register files find.
   take(/"([a-z-]+)": \{ kind: "(violation|note)"/g, ([rule, kind]) => [`${kind} ${rule}`]);
+  take(/\{ rule: "([a-z-]+)", kind: "(violation|note)" \}/g, ([rule, kind]) => [`${kind} ${rule}`]);
   // Rules that are chosen first, and rules of sending.
   take(/const rule = ([^;]*);/g, ([text = ""]) =>
     [...text.matchAll(/"([a-z]+-[a-z-]+)"/g)].map(([, rule]) => `violation ${rule}`),
