@@ -287,6 +287,15 @@ export class ExplorerState {
     this.flight.isPrompt[at] = mayBePrompt && this.comesPromptly(device, this.flight.ordinal[at] as number) ? 1 : 0;
   }
 
+  /**
+   * The devices have come to rest, and the testbed has waited for it on this CPU, a second long: caches are coherent by
+   * then, so that no load finds what is older, in any memory model.
+   */
+  settled(cpu: number): void {
+    this.floors.raise(cpu, this.timeline.tick);
+    this.races?.order.settled(cpu);
+  }
+
   /** An interrupt reaches its CPU's interrupt controller. It is an edge: a second one before the handler ran is the same. */
   arrive(vector: number): void {
     this.arrived[vector] = (this.arrived[vector] as number) + 1;

@@ -19,11 +19,10 @@ import { WriteBacks } from "./write-backs.ts";
 
 const ALL_ONES = -1;
 /**
- * One PCI Express function: configuration space, BAR decoding, MSI-X, timers and DMA around a {@link DeviceModel}.
- * The device's requests come in through {@link DevicePort}, the CPU's accesses through `read`, `write` and their
- * configuration forms, and {@link step} answers one DMA read.
- * DMA writes and messages land within the call: they are posted, keep their order, and call nothing of the device.
- * DMA reads wait in a queue, so that no request completes inside the handler that made it.
+ * One PCI Express function: configuration space, BAR decoding, MSI-X, timers and DMA around a {@link DeviceModel}. The
+ * device's requests come in through {@link DevicePort}, the CPU's accesses through `read`, `write` and their configuration
+ * forms, and {@link step} answers one DMA read. DMA writes and messages land within the call: they are posted, keep their
+ * order, and call nothing of the device. DMA reads wait in a queue: no request completes inside the handler that made it.
  */
 export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   readonly declaration: DeviceDeclaration;

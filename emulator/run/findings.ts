@@ -54,7 +54,7 @@ export class FindingLog {
   /** Called with every new finding. */
   onFinding: (finding: Finding) => void = () => {};
   /** The driver's line under way, "" for none. Not asked for at every repeat: it takes a stack. */
-  lineOf: ((kind: FindingKind) => string) | undefined;
+  lineOf: ((kind: FindingKind, rule: string, place: string) => string) | undefined;
   /** The lines that it was called from. Asked for where there is a line. */
   callersOf: (() => readonly string[]) | undefined;
 
@@ -79,8 +79,8 @@ export class FindingLog {
   }
 
   /** Where the driver is, for a finding of this kind that may only be recorded later; undefined where nobody knows. */
-  here(kind: FindingKind): DriverPlace | undefined {
-    const line = this.lineOf?.(kind) ?? "";
+  here(kind: FindingKind, rule: string, place: string): DriverPlace | undefined {
+    const line = this.lineOf?.(kind, rule, place) ?? "";
     return line === "" ? undefined : { line, calledFrom: this.callersOf?.() ?? [] };
   }
 
@@ -99,7 +99,7 @@ export class FindingLog {
       this.#overflow();
       return;
     }
-    const where = at === undefined || at === "here" ? this.here(kind) : at;
+    const where = at === undefined || at === "here" ? this.here(kind, rule, place) : at;
     const finding = { kind, rule, place, message: text(), ...this.#common() };
     if (where === undefined || where.line === "") this.#add(finding);
     else this.#add({ ...finding, ...(where.calledFrom.length === 0 ? { line: where.line } : where) });
@@ -111,7 +111,7 @@ export class FindingLog {
     if (found === undefined || first === undefined || at === undefined || this.lineOf === undefined) return first;
     let line: string;
     if (at !== "here") line = at.line;
-    else if (found.looks++ < LOOKS_PER_PLACE) line = this.lineOf(kind);
+    else if (found.looks++ < LOOKS_PER_PLACE) line = this.lineOf(kind, first.rule, first.place);
     else return first;
     const same = found.findings.find((each) => (each.line ?? "") === line);
     return same ?? (found.findings.length === LINES_PER_PLACE ? first : undefined);

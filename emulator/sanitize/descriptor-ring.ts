@@ -5,6 +5,7 @@ import type { Hold, Holder } from "./holds.ts";
 import * as report from "./memory-findings.ts";
 import type { MemoryWatch } from "./memory-watch.ts";
 import type { DescriptorRingView, WatchedRing } from "./ownership.ts";
+import { BY_DEVICE, REPEATED_BY_FAULT, type WrittenBy } from "./written-by.ts";
 
 /** So often a driver looks for the completion of a descriptor that will have none. */
 const VAIN_LOOKS = 16;
@@ -160,8 +161,7 @@ export class DescriptorRing implements Holder, WatchedRing {
     // A bit that is left over from the lap before shows nothing.
     if (this.isBusy(slot)) return;
     if (shown === NOT_DONE) {
-      if (this.#reports[slot] === 0 && ++this.#vainLooks === VAIN_LOOKS)
-        report.recordNeverReported(this.#memory.findings, this, slot);
+      if (this.#reports[slot] === 0 && ++this.#vainLooks === VAIN_LOOKS) this.#recordNeverReported(slot);
       return;
     }
     this.#vainLooks = 0;
@@ -172,8 +172,14 @@ export class DescriptorRing implements Holder, WatchedRing {
     }
   }
 
+  #recordNeverReported(slot: number): void {
+    const iova = this.#base + slot * this.view.descriptorBytes;
+    const unseen = this.#distance(this.#oldest, this.#tail);
+    report.recordNeverReported(this.#memory.findings, this, slot, iova, VAIN_LOOKS, unseen);
+  }
+
   /** The device writes these bytes, with a flag among them. */
-  written(iova: number, memory: MemoryView, offset: number, byteLength: number, isAnnounced: boolean): void {
+  written(iova: number, memory: MemoryView, offset: number, byteLength: number, by: WrittenBy): void {
     if (!this.covers(iova, byteLength) || this.#isMisled || !this.isLive()) return;
     const { descriptorBytes } = this.view;
     const doneOffset = this.view.doneOffset();
@@ -181,9 +187,9 @@ export class DescriptorRing implements Holder, WatchedRing {
     for (let slot = Math.floor((iova - this.#base) / descriptorBytes); slot <= last; slot++) {
       const at = this.#base + slot * descriptorBytes + doneOffset - iova;
       if (at < 0 || at >= byteLength || ((memory.bytes[offset + at] as number) & 1) === 0) continue;
-      if (this.#outstanding[slot] === 0) {
+      if (this.#outstanding[slot] === 0 || by === REPEATED_BY_FAULT) {
         const slotIova = this.#base + slot * descriptorBytes;
-        report.recordRepeated(this.#memory, this.place, this.nameOf(slot), slotIova, isAnnounced);
+        report.recordRepeated(this.#memory, this.place, this.nameOf(slot), slotIova, by !== BY_DEVICE);
         this.#isMisled = true;
         this.#releaseAll();
         return;

@@ -4,6 +4,7 @@ import type { Holder } from "./holds.ts";
 import * as report from "./memory-findings.ts";
 import type { MemoryWatch } from "./memory-watch.ts";
 import type { EntryRingView, WatchedEntries } from "./ownership.ts";
+import { BY_DEVICE, REPEATED_BY_FAULT, type WrittenBy } from "./written-by.ts";
 
 /** Whose an entry is. */
 const DEVICES = 0;
@@ -47,6 +48,10 @@ export class EntryRing implements Holder, WatchedEntries {
 
   get completion(): string {
     return "its phase shows that it was written";
+  }
+
+  get release(): string {
+    return `${this.view.name} is switched off`;
   }
 
   nameOf(slot: number): string {
@@ -134,7 +139,7 @@ export class EntryRing implements Holder, WatchedEntries {
   }
 
   /** The device writes these bytes with a flag among them. */
-  written(iova: number, memory: MemoryView, offset: number, byteLength: number, isAnnounced: boolean): void {
+  written(iova: number, memory: MemoryView, offset: number, byteLength: number, by: WrittenBy): void {
     if (!this.covers(iova, byteLength) || this.#isMisled) return;
     const { entryBytes, phaseOffset } = this.view;
     const slot = this.#slotAt(iova);
@@ -142,8 +147,8 @@ export class EntryRing implements Holder, WatchedEntries {
     if (at < 0 || at + 4 > byteLength) return;
     let flag = 0;
     for (let byte = 0; byte < 4; byte++) flag |= (memory.bytes[offset + at + byte] as number) << (8 * byte);
-    if (this.#hasFlag[slot] === 1 && this.#flags[slot] === flag) {
-      report.recordRepeated(this.#memory, this.place, this.nameOf(slot), iova, isAnnounced);
+    if (by === REPEATED_BY_FAULT || (this.#hasFlag[slot] === 1 && this.#flags[slot] === flag)) {
+      report.recordRepeated(this.#memory, this.place, this.nameOf(slot), iova, by !== BY_DEVICE);
       this.#isMisled = true;
     }
     this.#flags[slot] = flag;

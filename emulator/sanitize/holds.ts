@@ -10,6 +10,8 @@ export interface Holder {
   nameOf(slot: number): string;
   /** How a driver sees that the device is done: "its DD bit is read as 1". */
   readonly completion: string;
+  /** Of memory that comes back as a whole only: when, behind "wait until". */
+  readonly release?: string;
   /** Whether the device is not done with it. */
   isBusy(slot: number): boolean;
   isLive(): boolean;

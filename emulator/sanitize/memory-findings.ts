@@ -124,7 +124,11 @@ export function recordFreed(
     return;
   }
   findings.record("violation", "freed-in-flight", allocation.label, () => {
-    return `${allocation.nameAt(Math.max(iova, allocation.iova))} was freed while ${holder.nameOf(slot)} has it. The card reads or writes memory that is somebody else's by then; an IOMMU faults. Stop the queue and wait until it has stopped, or until ${holder.completion}, before the memory is given back.`;
+    const [who, until] =
+      holder.release === undefined
+        ? [holder.nameOf(slot), `Stop the queue and wait until it has stopped, or until ${holder.completion},`]
+        : [holder.place, `Wait until ${holder.release}`];
+    return `${allocation.nameAt(Math.max(iova, allocation.iova))} was freed while ${who} has it. The card reads or writes memory that is somebody else's by then; an IOMMU faults. ${until} before the memory is given back.`;
   });
 }
 
@@ -214,8 +218,16 @@ export function recordLeak(findings: FindingRecorder, { label, iova, byteLength 
   });
 }
 
-export function recordNeverReported(findings: FindingRecorder, ring: DescriptorRing, slot: number): void {
+/** `looks`: so often has the driver looked; `unseen`: descriptors that it has not taken back. */
+export function recordNeverReported(
+  findings: FindingRecorder,
+  ring: DescriptorRing,
+  slot: number,
+  iova: number,
+  looks: number,
+  unseen: number,
+): void {
   findings.record("violation", "completion-never-reported", ring.place, () => {
-    return `The driver waits for DD in ${ring.nameOf(slot)}, with which the card is done, but which did not ask for a report (RS). The card never writes its DD: the ring fills up and is not cleaned. Set RS in the last descriptor of each group that is looked at; or have the card write its head to memory (TDWBAL).`;
+    return `The ring is not cleaned: the driver has looked ${looks} times for DD in ${ring.nameOf(slot)} (IOVA ${iovaName(iova)}), with which the card is done, but which did not ask for a report (RS). The card never writes its DD; ${unseen} descriptors wait behind ${ring.view.doorbell}, and the ring fills up. Set RS in the last descriptor of each group that is looked at; or have the card write its head to memory (TDWBAL).`;
   });
 }

@@ -24,6 +24,7 @@ import type {
 import { Region } from "./region.ts";
 import { Transfer } from "./transfer.ts";
 import { Window } from "./window.ts";
+import type { WrittenBy } from "./written-by.ts";
 
 /** What one load can take. */
 const WORD_BYTES = 8;
@@ -55,6 +56,8 @@ export class MemoryWatch implements Handover {
   readonly #rings: DescriptorRing[] = [];
   readonly #entries: EntryRing[] = [];
   readonly #regions: Region[] = [];
+  /** Those that want to know what is read in them. */
+  readonly #toldRegions: Region[] = [];
   readonly #windows: Window[] = [];
   readonly #transfers: Transfer[] = [];
 
@@ -90,6 +93,7 @@ export class MemoryWatch implements Handover {
   region(view: RegionView): WatchedRegion {
     const region = new Region(view, this.holds);
     this.#regions.push(region);
+    if (view.loaded !== undefined) this.#toldRegions.push(region);
     return region;
   }
 
@@ -112,10 +116,10 @@ export class MemoryWatch implements Handover {
     for (const transfer of this.#transfers) transfer.seen();
   }
 
-  /** The device writes these bytes, with a flag among them: `isAnnounced` where a fault is at work. */
-  written(iova: number, memory: MemoryView, offset: number, byteLength: number, isAnnounced: boolean): void {
-    for (const ring of this.#rings) ring.written(iova, memory, offset, byteLength, isAnnounced);
-    for (const entries of this.#entries) entries.written(iova, memory, offset, byteLength, isAnnounced);
+  /** The device writes these bytes, with a flag among them. */
+  written(iova: number, memory: MemoryView, offset: number, byteLength: number, by: WrittenBy): void {
+    for (const ring of this.#rings) ring.written(iova, memory, offset, byteLength, by);
+    for (const entries of this.#entries) entries.written(iova, memory, offset, byteLength, by);
   }
 
   // ---- the driver ---------------------------------------------------------------------------------------------------
@@ -182,18 +186,23 @@ export class MemoryWatch implements Handover {
     const iova = allocation.iova + offset;
     for (const ring of this.#rings) ring.loaded(iova, byteLength, low, high);
     for (const entries of this.#entries) entries.loaded(iova, byteLength, low, high);
-    for (const region of this.#regions) region.loaded(iova, byteLength, low, high);
+    for (const region of this.#toldRegions) region.loaded(iova, byteLength, low, high);
   }
 
   /** The same for any number, which are in an array now. */
   copied(allocation: Allocation, offset: number, target: Uint8Array, targetOffset: number, byteLength: number): void {
     if (allocation.isRaw) return;
     const iova = allocation.iova + offset;
-    const isOfInterest =
-      this.#rings.some((ring) => ring.isLook(iova, byteLength)) ||
-      [this.#entries, this.#regions].some((all) => all.some((each) => each.covers(iova, byteLength)));
-    if (!isOfInterest) return;
+    if (!this.#hasLooks(iova, byteLength)) return;
     for (let at = 0; at < byteLength; at++) this.loaded(allocation, offset + at, 1, target[targetOffset + at] ?? 0, 0);
+  }
+
+  /** Whether what lies in these bytes may show that something is done. */
+  #hasLooks(iova: number, byteLength: number): boolean {
+    for (const ring of this.#rings) if (ring.isLook(iova, byteLength)) return true;
+    for (const entries of this.#entries) if (entries.covers(iova, byteLength)) return true;
+    for (const region of this.#toldRegions) if (region.covers(iova, byteLength)) return true;
+    return false;
   }
 
   /** The driver has just stored to these bytes. */

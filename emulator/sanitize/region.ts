@@ -20,6 +20,10 @@ export class Region implements Holder, WatchedRegion {
     return this.view.release;
   }
 
+  get release(): string {
+    return this.view.release;
+  }
+
   nameOf(): string {
     return this.view.name;
   }

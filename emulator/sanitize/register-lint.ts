@@ -13,7 +13,7 @@ export type InterruptRole = NonNullable<RegisterOptions["interrupt"]>;
 /** Where findings go of which it is only clear later that they are any. */
 export interface LintFindings extends FindingRecorder {
   /** Where the driver is; undefined where nobody knows. */
-  here(kind: FindingKind): DriverPlace | undefined;
+  here(kind: FindingKind, rule: string, place: string): DriverPlace | undefined;
 }
 
 /**
@@ -104,7 +104,7 @@ export class RegisterLint {
     else this.#readCount = 1;
     if (ordinal !== NO_REGISTER && ordinal === this.#lastWrite) {
       this.#readBack = ordinal;
-      this.#readBackAt = this.#findings.here("note");
+      this.#readBackAt = this.#findings.here("note", "self-satisfied-poll", registerPlace(this.#map, offset & ~3));
     }
     this.#lastWrite = NONE;
     this.#lastRead = ordinal;

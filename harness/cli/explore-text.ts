@@ -3,6 +3,7 @@ import type { ExploreOutcome, SavedOutcome } from "../explore/explore-thread.ts"
 import type { CoverageReport } from "../explore/race-coverage.ts";
 import type { RaceProgram } from "../explore/race-program.ts";
 import type { RaceReport } from "../explore/report.ts";
+import { notesText } from "../explore/run-notes.ts";
 import type { ScenarioPlace } from "../explore/scenario.ts";
 import { type ExploreTold, replayCommand, stillFails, verdictOf } from "./explore-outcome.ts";
 import { EXPLORE_COMMAND } from "./own-name.ts";
@@ -51,6 +52,7 @@ export function exploreText(told: ExploreTold, paint: Painter): string {
   const { result, saved } = outcome;
   if (result.failure !== undefined) lines.push(failureText(result.failure, place.isFixed).trimEnd());
   else lines.push(...passedText(result, place, saved));
+  lines.push(...notesText(result.notes));
   if (kept !== undefined) lines.push(`${kept.isNew ? "Kept as" : "Known already:"} ${kept.file}`);
   return `${lines.join("\n")}\n`;
 }

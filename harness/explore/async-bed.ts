@@ -72,6 +72,6 @@ export class AsyncBed implements ExploredBed {
   async quiesceAsync(): Promise<void> {
     await this.sleep(QUIESCE_NS);
     const { machine, plugged } = this.#inner;
-    machine.state.races?.order.settled(plugged.cpu.index);
+    machine.state.settled(plugged.cpu.index);
   }
 }

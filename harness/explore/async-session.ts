@@ -65,6 +65,10 @@ export class AsyncSession<Context = unknown> implements DriverSession {
     return this.#inner.tracing;
   }
 
+  get notes(): PluggedSession["notes"] {
+    return this.#inner.notes;
+  }
+
   get machine(): PluggedSession["machine"] {
     return this.#inner.machine;
   }

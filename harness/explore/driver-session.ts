@@ -1,4 +1,5 @@
 import type { ExploredMachine } from "../../emulator/explore/plugged/explored-machine.ts";
+import type { Finding } from "../../emulator/run/findings.ts";
 import type { ExploredTracing } from "../trace/explored-tracing.ts";
 import type { AnySession } from "./search-session.ts";
 
@@ -9,6 +10,8 @@ export interface DriverSession extends AnySession {
   readonly tracing: ExploredTracing | undefined;
   /** The first rule that the last run has broken; empty for none. */
   readonly brokenRule: string;
+  /** What is worth a look in the runs so far, each once. */
+  readonly notes: readonly Finding[];
   close(): Promise<void>;
 }
 

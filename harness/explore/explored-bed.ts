@@ -12,7 +12,10 @@ export interface ExploredBed extends ExploredWaits {
   wireOf(device: number, port?: number): ExploredWireEnd;
   /** Directs an interrupt at another CPU (irq_set_affinity), which has to have a handler for it. */
   direct(interrupt: Interrupt, cpu: number): void;
-  /** Lets the devices come to rest: rings drained, nothing on its way. In an async body no other task goes on meanwhile. */
+  /**
+   * Lets the devices come to rest: rings drained, nothing on its way. What they did is before all that CPU 0 does from here
+   * on, in every memory model. In an async body no other task goes on meanwhile.
+   */
   quiesce(): void;
   /** Rules that the driver has broken so far in this run. */
   readonly violations: readonly Finding[];

@@ -8,6 +8,7 @@ import { draw } from "./picture.ts";
 import { raceSites } from "./race-text.ts";
 import { recordRun } from "./recorded-run.ts";
 import type { RunLimitError } from "./run-limit.ts";
+import { notesText } from "./run-notes.ts";
 import type { Work } from "./work.ts";
 
 /** Steps of the failing run that are shown. What went before seldom matters, and nobody reads it. */
@@ -42,7 +43,8 @@ export function* failureOf(
   const reason = number === VIOLATION ? `${machine.violation}${sites}` : verdictText(verdict, session.stuck);
   const skipped = first > 0 ? `(the ${first} steps before are left out)\n` : "";
   onFailure?.({ verdict, reason, model });
-  const message = `${reason}\n${where}\nFails ${strongest}.${cure}\n\n${skipped}${drawn}\n\n${replayText(token)}`;
+  const beside = notesText(session.notes).map((line) => `\n${line}`);
+  const message = `${reason}\n${where}\nFails ${strongest}.${cure}${beside.join("")}\n\n${skipped}${drawn}\n\n${replayText(token)}`;
   return new InterleavingError(message, {
     verdict,
     rule: session.brokenRule,

@@ -4,13 +4,20 @@ import type { WrongDriver } from "./wrong-driver.ts";
 
 /**
  * Where a wrong driver of the corpus goes wrong is marked in its source: `// here` behind the line that a finding has to name,
- * or `// here, in ring` behind the one from which a method of SmallIxgbe comes to be called where it must not be, or as it must
- * not be.
+ * or `// here, in ring` behind the one from which a method of the driver comes to be called where it must not be, or as
+ * it must not be.
  */
 
 const FOLDER = "test/corpus";
 const SMALL = `${FOLDER}/small-ixgbe.ts`;
-const FILES = ["ixgbe-bring-up.ts", "ixgbe-rings.ts", "ixgbe-interrupts.ts", "other-cards.ts"] as const;
+const FILES = [
+  "ixgbe-bring-up.ts",
+  "ixgbe-rings.ts",
+  "ixgbe-interrupts.ts",
+  "edu.ts",
+  "exanic.ts",
+  "feed-handler.ts",
+] as const;
 const sources = new Map([...FILES.map((file) => `${FOLDER}/${file}`), SMALL].map((path) => [path, linesOf(path)]));
 
 function linesOf(path: string): readonly string[] {
@@ -27,8 +34,7 @@ interface Block {
 function blockOf({ name, device }: WrongDriver): Block {
   const quoted = `"${name.slice(device.name.length + 1)}",`;
   for (const [path, lines] of sources) {
-    const isOf = device.name === "ixgbe" ? !path.endsWith("other-cards.ts") : path.endsWith("other-cards.ts");
-    const first = isOf ? lines.findIndex((line) => line.trim() === quoted) : -1;
+    const first = path.startsWith(`${FOLDER}/${device.name}`) ? lines.findIndex((line) => line.trim() === quoted) : -1;
     if (first < 0) continue;
     const next = lines.findIndex((line, index) => index > first && line === "  [");
     return { path, first: first + 1, end: next < 0 ? lines.length : next + 1 };
@@ -60,10 +66,10 @@ function isIn(frame: string, path: string, first: number, end: number): boolean 
   return file === path && Number(number) >= first && Number(number) < end;
 }
 
-/** The method of SmallIxgbe that a line is in. */
+/** The method of a driver that a line is in. */
 function methodAt(line: string): string {
   const [path, number] = line.split(":");
-  const lines = path === SMALL ? (sources.get(SMALL) ?? []) : [];
+  const lines = sources.get(path ?? "") ?? [];
   for (let at = Number(number); at > 0; at--) {
     const method = /^ {2}(\w+)\(.*\{$/.exec(lines[at - 1] ?? "");
     if (method !== null) return method[1] ?? "";

@@ -61,6 +61,7 @@ class WritingPort extends PassPort {
     const copy = copyOf(memory, offset, byteLength);
     const { durationNs } = faults;
     const whole = (): void => this.#late(high, low, copy, 0, byteLength, flagOffset);
+    const again = (): void => this.#again(whole);
     const flag = (): void => {
       const flagLow = ((low >>> 0) + flagOffset) | 0;
       const carry = (low >>> 0) + flagOffset > 0xffff_ffff ? 1 : 0;
@@ -69,7 +70,7 @@ class WritingPort extends PassPort {
     if (kind === LATE) delays.after(durationNs, whole);
     else if (kind === REPEATED) {
       super.dmaWrite(high, low, memory, offset, byteLength, flagOffset);
-      delays.after(durationNs, whole);
+      delays.after(durationNs, again);
     } else if (kind === CORRUPT) {
       // Which lie it is depends on the occurrence alone, so that a site can be replayed by its name.
       lie(copy, byteLength, new Rng(faults.metOf(CORRUPT)));
@@ -80,7 +81,7 @@ class WritingPort extends PassPort {
     } else {
       flag();
       // The rest comes with the flag again: it is the same by then.
-      if (kind === REORDERED) delays.after(durationNs, whole);
+      if (kind === REORDERED) delays.after(durationNs, again);
     }
   }
 
@@ -104,6 +105,14 @@ class WritingPort extends PassPort {
     if (slot !== undefined) slot.isQuiet = true;
     super.dmaWrite(high, low, copy, offset, byteLength, flagOffset);
     if (slot !== undefined) slot.isQuiet = false;
+  }
+
+  /** What was written already, or its flag was. */
+  #again(write: () => void): void {
+    const { slot } = this;
+    if (slot !== undefined) slot.isRepeating = true;
+    write();
+    if (slot !== undefined) slot.isRepeating = false;
   }
 
   #part(high: number, low: number, copy: MemoryView, from: number, to: number): void {

@@ -88,6 +88,19 @@ describe("the real driver against the real card", { timeout: SEARCH_LIMIT_MS }, 
     expect(result).toEqual({ runs: 450, unknown: 0 });
   });
 
+  test("a body that waits for rest may look once, in every memory model", async () => {
+    const [frame = new Uint8Array()] = list;
+    let lookedCount = 0;
+    const passed = await explore(card, { setup, runs: 150 }, (bed, driver) => {
+      bed.wire.send(frame);
+      bed.quiesce();
+      lookedCount++;
+      expect(driver.receive()).toEqual(frame);
+    });
+    expect(passed).toEqual({ runs: 450, unknown: 0 });
+    expect(lookedCount).toBeGreaterThanOrEqual(450);
+  });
+
   test("a missing barrier is found in the model that needs it, named with its line, and replayed", async () => {
     let isMended = false;
     const careless = (bed: ExploredBed): IxgbeDriver =>

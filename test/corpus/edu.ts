@@ -1,7 +1,5 @@
-/** Mistakes with the edu, the ExaNIC and the feed handler. */
+/** Mistakes with the edu. */
 import { edu } from "../../devices/edu/index.ts";
-import { exanic } from "../../devices/exanic/index.ts";
-import { feedHandler } from "../../devices/feed-handler/index.ts";
 import type { Bar, DmaBuffer } from "../../emulator/pcie/driver-view.ts";
 import { type CorpusBed, type WrongDriver, wrongDrivers } from "./wrong-driver.ts";
 
@@ -43,7 +41,7 @@ function transfer(body: (bed: CorpusBed, bar: Bar, buffer: DmaBuffer, isWrong: b
   };
 }
 
-const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
+export const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
   [
     "write-while-busy",
     "the next factorial is asked for before the last one is there",
@@ -171,73 +169,3 @@ const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     },
   ],
 ]);
-
-const PORT_ENABLED = 0x200;
-const PORT_RX_DMA_BASE_HI = 0x214;
-const PORT_RX_DMA_BASE_LO = 0x218;
-const PORT_TX_COMMAND = 0x220;
-const EXANIC_STARTUP_MS = 10;
-
-const EXANIC: readonly WrongDriver[] = wrongDrivers(exanic(), [
-  [
-    "port-without-region",
-    "a port is enabled before it has a receive region",
-    "port-without-region",
-    (bed, isWrong) => {
-      const bar = bed.pci.bar(0);
-      bed.pci.cpu.delay(EXANIC_STARTUP_MS * 1e6);
-      bed.pci.config.setBusMaster(true);
-      const region = bed.pci.dma.alloc(2 << 20, { label: "rx region" });
-      return () => {
-        if (!isWrong) {
-          bar.write32(PORT_RX_DMA_BASE_HI, Math.floor(region.iova / 2 ** 32));
-          bar.write32(PORT_RX_DMA_BASE_LO, region.iova % 2 ** 32);
-        }
-        bar.write32(PORT_ENABLED, 1); // here
-      };
-    },
-    FOLDED_AND_EXPLORED,
-  ],
-  [
-    "region-misaligned",
-    "the receive region does not begin on a page",
-    "region-misaligned",
-    (bed, isWrong) => {
-      bed.pci.cpu.delay(EXANIC_STARTUP_MS * 1e6);
-      const region = bed.pci.dma.alloc(2 << 20);
-      return () => {
-        bed.pci.bar(0).write32(PORT_RX_DMA_BASE_HI, Math.floor(region.iova / 2 ** 32));
-        bed.pci.bar(0).write32(PORT_RX_DMA_BASE_LO, (region.iova % 2 ** 32) + (isWrong ? 128 : 0)); // here
-      };
-    },
-    EVERYWHERE,
-  ],
-  [
-    "sent-on-disabled-port",
-    "a frame is sent before the port is enabled",
-    "transmit-on-disabled-port",
-    (bed, isWrong) => {
-      bed.pci.cpu.delay(EXANIC_STARTUP_MS * 1e6);
-      return () => {
-        if (isWrong) bed.pci.bar(0).write32(PORT_TX_COMMAND, 0); // here
-      };
-    },
-    FOLDED_AND_EXPLORED,
-  ],
-]);
-
-const FEED_HANDLER: readonly WrongDriver[] = wrongDrivers(feedHandler(), [
-  [
-    "book-written",
-    "the driver clears the book that the card keeps",
-    "book-written",
-    (bed, isWrong) => () => {
-      if (isWrong)
-        bed.pci.bar(2).write32(0, 0); // here
-      else bed.pci.bar(2).read32(0);
-    },
-    EVERYWHERE,
-  ],
-]);
-
-export const OTHER_CARDS: readonly WrongDriver[] = [...EDU, ...EXANIC, ...FEED_HANDLER];
