@@ -1,6 +1,21 @@
-import type { DmaBuffer, PciFunction } from "../../emulator/pcie/driver-view.ts";
+import type { Bar, DmaBuffer, PciFunction } from "../../emulator/pcie/driver-view.ts";
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
-import { trappedWords } from "./trapped-words.ts";
+import { trappedView } from "./trapped-view.ts";
+import { trappedArray } from "./trapped-words.ts";
+
+/** Arrays whose elements are no registers. */
+const DEAF = [
+  "Uint8Array",
+  "Int8Array",
+  "Uint8ClampedArray",
+  "Uint16Array",
+  "Int16Array",
+  "BigUint64Array",
+  "BigInt64Array",
+  "Float32Array",
+  "Float64Array",
+] as const;
+type ConstructorName = (typeof DEAF)[number] | "Uint32Array" | "Int32Array" | "DataView";
 
 export interface UserspaceAddonOptions {
   /**
@@ -32,8 +47,8 @@ export class UserspaceAddon {
   readonly #access: "mapped" | "trapped";
   readonly #addresses: readonly string[];
   readonly #memory = new Map<ArrayBufferLike, DmaBuffer>();
-  /** By the buffer that stands for a BAR: its words. */
-  readonly #words = new Map<ArrayBufferLike, Uint32Array>();
+  /** By the buffer that stands for it. */
+  readonly #bars = new Map<ArrayBufferLike, Bar>();
 
   constructor(functions: readonly PciFunction[], options: UserspaceAddonOptions = {}) {
     this.#functions = functions;
@@ -51,7 +66,7 @@ export class UserspaceAddon {
     const bar = pci.bar(index);
     if (this.#access === "mapped") return bar.map();
     const buffer = new SharedArrayBuffer(bar.byteLength);
-    this.#words.set(buffer, trappedWords(bar, buffer));
+    this.#bars.set(buffer, bar);
     return buffer;
   }
 
@@ -74,23 +89,36 @@ export class UserspaceAddon {
   }
 
   /**
-   * For `trapped`: makes `new Uint32Array(bar)` give registers in this thread, where `bar` is a buffer of {@link mapBar}.
-   * All other arrays stay as they are. Returns what takes it back.
+   * For `trapped`: makes `new Uint32Array(bar)`, `new Int32Array(bar)` and `new DataView(bar)` give registers in this thread,
+   * where `bar` is a buffer of {@link mapBar}; also of a part of it. Other arrays over such a buffer would be dead memory,
+   * and are refused with TestbedError. Everything else stays as it is. Returns what takes it back.
    */
   install(): () => void {
     if (this.#access === "mapped") return () => {};
-    const { Uint32Array: Original } = globalThis;
-    const words = this.#words;
-    globalThis.Uint32Array = new Proxy(Original, {
-      construct(target, values: unknown[], newTarget) {
-        const found = words.get(values[0] as ArrayBufferLike);
-        if (found === undefined) return Reflect.construct(target, values, newTarget) as Uint32Array;
-        if (values.length > 1) throw new TestbedError("a part of a trapped BAR: index the whole of it");
-        return found;
-      },
-    });
+    const bars = this.#bars;
+    const before = new Map<ConstructorName, unknown>();
+    const replace = (name: ConstructorName, make: (bar: Bar, values: unknown[]) => object): void => {
+      const original = globalThis[name] as new (...values: unknown[]) => object;
+      before.set(name, original);
+      (globalThis as Record<string, unknown>)[name] = new Proxy(original, {
+        construct(target, values: unknown[], newTarget) {
+          const bar = bars.get(values[0] as ArrayBufferLike);
+          return bar === undefined ? (Reflect.construct(target, values, newTarget) as object) : make(bar, values);
+        },
+      });
+    };
+    const { Uint32Array: Unsigned, Int32Array: Signed } = globalThis;
+    replace("Uint32Array", (bar, values) => trappedArray(Unsigned, bar, ...(values as [SharedArrayBuffer])));
+    replace("Int32Array", (bar, values) => trappedArray(Signed, bar, ...(values as [SharedArrayBuffer])));
+    replace("DataView", (bar, values) => trappedView(bar, ...(values as [SharedArrayBuffer])));
+    for (const name of DEAF)
+      replace(name, (bar) => {
+        throw new TestbedError(
+          `${name} over a trapped BAR of ${bar.byteLength} bytes: the card hears Uint32Array, Int32Array and DataView`,
+        );
+      });
     return () => {
-      globalThis.Uint32Array = Original;
+      for (const [name, original] of before) (globalThis as Record<string, unknown>)[name] = original;
     };
   }
 

@@ -87,7 +87,7 @@ async function make(files: readonly string[], given: Arguments, isJson: boolean)
     progress.clear();
     if (isJson) console.log(JSON.stringify(made));
     else
-      console.error(
+      (file === "-" ? console.error : console.log)(
         `${file}: ${counted(made.frameCount, "frame")}, ${counted(made.messageCount, "message")}, seed ${made.seed}${made.isComplete ? "" : "; interrupted"}`,
       );
     return made.isComplete ? EXIT_PASSED : EXIT_INTERRUPTED;

@@ -50,7 +50,13 @@ const DATA_BYTES = 256 << 10;
 /** Requests of poll(2) stay where they are while a thread waits in the kernel: no memory of the engine's does. */
 const POLL_AT: number = DATA_AT + DATA_BYTES;
 const POLL_SLOTS = 64;
-const SCRATCH_BYTES: number = POLL_AT + 8 * POLL_SLOTS;
+/** struct flock of fcntl(2): type, whence, start, length, process. */
+const LOCK_AT: number = POLL_AT + 8 * POLL_SLOTS;
+const SCRATCH_BYTES: number = LOCK_AT + 32;
+const F_WRLCK = 1;
+const F_UNLCK = 2;
+const F_OFD_GETLK = 36;
+const F_OFD_SETLK = 37;
 
 /** What came over a socket. */
 export interface ReceivedBytes {
@@ -74,6 +80,7 @@ export class Libc {
     const prototypes = {
       mmap: "uintptr_t mmap(uintptr_t addr, size_t length, int prot, int flags, int fd, int64_t offset)",
       munmap: "int munmap(uintptr_t addr, size_t length)",
+      fcntl: "int fcntl(int fd, int command, int64_t argument)",
       socket: "int socket(int domain, int type, int protocol)",
       bind: "int bind(int fd, void *addr, uint32_t length)",
       listen: "int listen(int fd, int backlog)",
@@ -141,6 +148,30 @@ export class Libc {
     this.#limit.writeBigInt64LE(BigInt(Math.floor(limitMs / 1000)), 0);
     this.#limit.writeBigInt64LE(BigInt((limitMs % 1000) * 1e6), 8);
     this.#call("syscall", FUTEX_CALL, address, FUTEX_WAIT, value, this.#limit, 0, 0);
+  }
+
+  // ---- locks of files: they go with the last descriptor of an opening, however its process ends (fcntl(2), F_OFD_SETLK) ---
+
+  /** Locks a byte of an open file for this opening of it. False when another opening has it. */
+  lock(descriptor: number, byte: number): boolean {
+    return Number(this.#call("fcntl", descriptor, F_OFD_SETLK, this.#lockOf(byte))) === 0;
+  }
+
+  /** Whether another opening of the file has locked a byte. */
+  isLocked(descriptor: number, byte: number): boolean {
+    const place = this.#lockOf(byte);
+    this.#need("fcntl", descriptor, F_OFD_GETLK, place);
+    return this.#scratch.getInt16(LOCK_AT, true) !== F_UNLCK;
+  }
+
+  #lockOf(byte: number): bigint {
+    const scratch = this.#scratch;
+    scratch.setInt16(LOCK_AT, F_WRLCK, true);
+    scratch.setInt16(LOCK_AT + 2, 0, true);
+    scratch.setBigInt64(LOCK_AT + 8, BigInt(byte), true);
+    scratch.setBigInt64(LOCK_AT + 16, 1n, true);
+    scratch.setBigInt64(LOCK_AT + 24, 0n, true);
+    return this.#scratchAddress + BigInt(LOCK_AT);
   }
 
   // ---- sockets -----------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-import { closeSync, ftruncateSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, ftruncateSync, linkSync, openSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Iommu } from "../../emulator/memory/iommu.ts";
 import type { Endpoint } from "../../emulator/pcie/endpoint.ts";
@@ -19,9 +19,9 @@ export interface ShmOptions {
   readonly baseIova: number;
 }
 
-/** What {@link ShmDevice} tells. */
+/** What the device tells of its clients. */
 export interface ShmReport {
-  /** Clients that came, and those of them that went without a word: killed, or fallen over. */
+  /** Those that came, and those of them that went without a word: killed, or fallen over. */
   readonly clientCount: number;
   readonly lostCount: number;
 }
@@ -55,13 +55,13 @@ class ShmDevice implements EventSource {
   readonly #machine: Machine;
   readonly #endpoint: Endpoint;
   readonly #control: Int32Array;
+  /** The opening of `control` that has the server's lock. */
+  readonly #descriptor: number;
   readonly #asleepAddress: bigint;
   readonly #mirrors: readonly Mirror[];
   readonly #lookedAtNs = new Float64Array(1);
   #idlePolls = 0;
-  #client = 0;
-  #clientCount = 0;
-  #lostCount = 0;
+  #hasClient = false;
 
   constructor(libc: Libc, machine: Machine, { folder, dmaBytes, baseIova }: ShmOptions) {
     const [endpoint] = machine.endpoints;
@@ -70,7 +70,8 @@ class ShmDevice implements EventSource {
     this.#libc = libc;
     this.#machine = machine;
     this.#endpoint = endpoint;
-    const control = mapNew(libc, join(folder, "control"), word.CONTROL_BYTES);
+    this.#descriptor = takeFolder(libc, folder);
+    const control = libc.mapFile(this.#descriptor, 0, word.CONTROL_BYTES, true);
     this.#control = new Int32Array(control.buffer);
     this.#asleepAddress = control.address + BigInt(4 * word.ASLEEP);
     machine.memory.install(DMA_SEGMENT, mapNew(libc, join(folder, "dma"), dmaBytes).buffer);
@@ -85,7 +86,7 @@ class ShmDevice implements EventSource {
     this.#control[word.DMA_BYTES] = dmaBytes;
     this.#control[word.DMA_BASE_LOW] = baseIova % 2 ** 32;
     this.#control[word.DMA_BASE_HIGH] = Math.floor(baseIova / 2 ** 32);
-    // Last: a client that sees it may go on.
+    // Last: a client that finds it may go on.
     Atomics.store(this.#control, word.MAGIC, word.SHM_MAGIC);
   }
 
@@ -106,15 +107,18 @@ class ShmDevice implements EventSource {
   }
 
   report(): ShmReport {
-    return { clientCount: this.#clientCount, lostCount: this.#lostCount };
+    const control = this.#control;
+    return {
+      clientCount: Atomics.load(control, word.CLIENT_COUNT),
+      lostCount: Atomics.load(control, word.LOST_COUNT),
+    };
   }
 
   /** True when a client came or went. */
   #serveRequest(): boolean {
     const control = this.#control;
     if (control[word.REQUEST] === 1) {
-      this.#client = Atomics.load(control, word.CLIENT);
-      this.#clientCount++;
+      this.#hasClient = true;
       this.#reset();
       Atomics.store(control, word.REQUEST, 0);
       return true;
@@ -122,10 +126,10 @@ class ShmDevice implements EventSource {
     const now = this.#machine.host.clock.now[0] as number;
     if (now - (this.#lookedAtNs[0] as number) < LIFE_INTERVAL_NS) return false;
     this.#lookedAtNs[0] = now;
-    if (this.#client === 0 || isAlive(this.#client)) return false;
-    // A client that ends in good order takes its number out before it goes.
-    if (Atomics.compareExchange(control, word.CLIENT, this.#client, 0) === this.#client) this.#lostCount++;
-    this.#client = 0;
+    if (!this.#hasClient || this.#libc.isLocked(this.#descriptor, word.CLIENT_LOCK)) return false;
+    this.#hasClient = false;
+    // A client that ends in good order takes its number out before it goes; a new one takes out that of one that did not.
+    if (Atomics.exchange(control, word.CLIENT, 0) !== 0) Atomics.add(control, word.LOST_COUNT, 1);
     this.#reset();
     return true;
   }
@@ -154,22 +158,49 @@ class ShmDevice implements EventSource {
   }
 }
 
+/**
+ * Makes `control` anew and locks it for as long as this process lives; returns its descriptor. It comes into its place
+ * locked, and what a server that died has left is taken away under that one's lock, so that of several servers that begin
+ * together one gets the folder.
+ * @throws Error when another server has it.
+ */
+function takeFolder(libc: Libc, folder: string): number {
+  const place = join(folder, "control");
+  const coming = `${place}.${process.pid}`;
+  const left = existsSync(place) ? openSync(place, "r+") : undefined;
+  let descriptor: number | undefined;
+  try {
+    if (left !== undefined) {
+      if (!libc.lock(left, word.SERVER_LOCK) || fstatSync(left).ino !== statSync(place).ino)
+        throw servedAlready(folder);
+      rmSync(place);
+    }
+    descriptor = openSync(coming, "wx+");
+    ftruncateSync(descriptor, word.CONTROL_BYTES);
+    libc.lock(descriptor, word.SERVER_LOCK);
+    linkSync(coming, place);
+    return descriptor;
+  } catch (error) {
+    if (descriptor !== undefined) closeSync(descriptor);
+    throw (error as NodeJS.ErrnoException).code === "EEXIST" ? servedAlready(folder) : error;
+  } finally {
+    rmSync(coming, { force: true });
+    if (left !== undefined) closeSync(left);
+  }
+}
+
+function servedAlready(folder: string): Error {
+  return new Error(`${folder} is served already, by another process or another server of this one`);
+}
+
+/** A file of its own: what an older server has left here may still be mapped by a client of it. */
 function mapNew(libc: Libc, path: string, byteLength: number): MappedFile {
-  const descriptor = openSync(path, "w+");
+  rmSync(path, { force: true });
+  const descriptor = openSync(path, "wx+");
   try {
     ftruncateSync(descriptor, byteLength);
     return libc.mapFile(descriptor, 0, byteLength, true);
   } finally {
     closeSync(descriptor);
-  }
-}
-
-/** One that was killed and that nobody has buried yet (state Z) is dead too. */
-function isAlive(processNumber: number): boolean {
-  try {
-    const status = readFileSync(`/proc/${processNumber}/stat`, "latin1");
-    return !/^[ZX]/.test(status.slice(status.lastIndexOf(")") + 2));
-  } catch {
-    return false;
   }
 }

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
+import type { DeviceDeclaration, DeviceSpec } from "../../emulator/pcie/device-model.ts";
 import type { DeviceStatistics } from "../../emulator/run/device-thread.ts";
 import type { Finding } from "../../emulator/run/findings.ts";
 import { createTables, declarationOf, firstIova, loadDevice } from "../../emulator/run/machine.ts";
@@ -9,13 +9,16 @@ import { Libc } from "../native/libc.ts";
 import { callerLine } from "../open-testbeds.ts";
 import { ThreadedTestbed } from "../threaded-testbed.ts";
 import type { ShmOptions, ShmReport } from "./shm-attachment.ts";
+import { MAGIC } from "./shm-layout.ts";
 
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 const ATTACHMENT = new URL(`./shm-attachment${EXTENSION}`, import.meta.url).href;
 const PAGE_BYTES = 4096;
 const DEFAULT_DMA_BYTES = 64 << 20;
+/** One mapping of the IOMMU. */
+const DMA_BYTES_MAX: number = 2 ** 31 - PAGE_BYTES;
 /** Files that a server makes: nothing else is taken away when it ends, and a folder with something else is not touched. */
-const OWN_FILES = /^(control|dma|bar[0-5])$/;
+const OWN_FILES = /^(control(\.\d+)?|dma|bar[0-5])$/;
 
 export interface ShmServerOptions {
   /** Bytes of memory that the device reaches, rounded up to whole pages. Default 64 MiB. */
@@ -31,6 +34,7 @@ export class ShmServer {
   readonly limits: readonly string[];
   readonly #bed: ThreadedTestbed;
   readonly #isOwnFolder: boolean;
+  #isClosed = false;
 
   private constructor(folder: string, limits: readonly string[], bed: ThreadedTestbed, isOwnFolder: boolean) {
     this.folder = folder;
@@ -57,6 +61,8 @@ export class ShmServer {
     const declaration = declarationOf(device);
     const baseIova = firstIova(declaration);
     const dmaBytes = Math.ceil((options.dmaBytes ?? DEFAULT_DMA_BYTES) / PAGE_BYTES) * PAGE_BYTES;
+    if (!(dmaBytes > 0 && dmaBytes <= DMA_BYTES_MAX))
+      throw new RangeError(`${options.dmaBytes} bytes of memory: a folder holds 1 to ${DMA_BYTES_MAX}`);
     const reachedBytes = 2 ** (declaration.dmaAddressBits ?? 48) - baseIova;
     if (dmaBytes > reachedBytes)
       throw new RangeError(
@@ -73,20 +79,22 @@ export class ShmServer {
     });
     const isOwnFolder = mkdirSync(folder, { recursive: true }) !== undefined;
     const attachment: ShmOptions = { folder, dmaBytes, baseIova };
-    const bed = await ThreadedTestbed.start(
-      [spec],
-      tables,
-      {},
-      {
-        attachments: [{ moduleUrl: ATTACHMENT, options: attachment }],
-        openedAt: callerLine(),
-        notice: () => {},
-      },
-    );
-    const limits = Object.entries(declaration.registerMaps).flatMap(([bar, map]) =>
-      mappedAccessLimits(declaration.name, Number(bar), map),
-    );
-    return new ShmServer(folder, limits, bed, isOwnFolder);
+    try {
+      const bed = await ThreadedTestbed.start(
+        [spec],
+        tables,
+        {},
+        {
+          attachments: [{ moduleUrl: ATTACHMENT, options: attachment }],
+          openedAt: callerLine(),
+          notice: () => {},
+        },
+      );
+      return new ShmServer(folder, limitsOf(declaration), bed, isOwnFolder);
+    } catch (error) {
+      if (isOwnFolder) removeIfEmpty(folder);
+      throw error;
+    }
   }
 
   get violations(): readonly Finding[] {
@@ -109,14 +117,45 @@ export class ShmServer {
 
   /** Ends the device and takes its files away, and the folder if it made it; a client that still maps them keeps dead memory. */
   async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    sayGoodbye(join(this.folder, "control"));
     await this.#bed.close();
     for (const name of existsSync(this.folder) ? readdirSync(this.folder) : []) {
       if (OWN_FILES.test(name)) rmSync(join(this.folder, name));
     }
-    if (this.#isOwnFolder && existsSync(this.folder) && readdirSync(this.folder).length === 0) rmdirSync(this.folder);
+    if (this.#isOwnFolder) removeIfEmpty(this.folder);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** What a driver on shared memory has to know: what mapped access cannot do, and what is not there at all. */
+function limitsOf(declaration: DeviceDeclaration): string[] {
+  const { name, bars, registerMaps } = declaration;
+  const unmapped = bars.filter(({ index }) => registerMaps[index] === undefined).map(({ index }) => `BAR${index}`);
+  return [
+    ...Object.entries(registerMaps).flatMap(([bar, map]) => mappedAccessLimits(name, Number(bar), map)),
+    `- In shared memory ${name} raises no interrupts and has no configuration space: drivers poll.`,
+    ...(unmapped.length === 0
+      ? []
+      : [`- ${unmapped.join(" and ")} of ${name} is not among the files, which are those of BARs with registers.`]),
+  ];
+}
+
+/** A client looks at this word while it waits. */
+function sayGoodbye(control: string): void {
+  try {
+    const descriptor = openSync(control, "r+");
+    writeSync(descriptor, new Uint8Array(4), 0, 4, 4 * MAGIC);
+    closeSync(descriptor);
+  } catch {
+    // Somebody has taken the folder away: there is nobody to tell.
+  }
+}
+
+function removeIfEmpty(folder: string): void {
+  if (existsSync(folder) && readdirSync(folder).length === 0) rmdirSync(folder);
 }

@@ -1,4 +1,5 @@
-import { expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import { edu } from "../../devices/edu/index.ts";
 import { ixgbe } from "../../devices/ixgbe/index.ts";
 import { UserspaceAddon } from "../../harness/attach/userspace-addon.ts";
 import { frames } from "../../harness/frames.ts";
@@ -77,9 +78,65 @@ test("an array over another buffer is an array while a trapped BAR is installed,
     const other = new Uint32Array(new SharedArrayBuffer(8));
     other[1] = 7;
     expect([other instanceof Uint32Array, [...other]]).toEqual([true, [0, 7]]);
-    expect(() => registers.fill(0)).toThrow("fill of a trapped BAR: it is accessed word by word");
+    expect(() => registers.fill(0)).toThrow("fill of a trapped BAR: it would touch every register of the card");
+    expect(() => [...registers]).toThrow("it would touch every register of the card");
   } finally {
     takeBack();
   }
   expect(globalThis.Uint32Array).toBe(before);
+});
+
+describe("a trapped BAR", () => {
+  // Its first words: identification, and one that reads as the complement of what was written. Reads and writes are counted.
+  const LIVENESS = 4;
+  async function trapped<Result>(use: (buffer: SharedArrayBuffer, accesses: () => number) => Result): Promise<Result> {
+    await using bed = await plugIn(edu(), { run: "folded", trace: true });
+    const addon = new UserspaceAddon(bed.functions, { access: "trapped" });
+    const takeBack = addon.install();
+    const kinds = new Set(["mmio-read", "mmio-write"]);
+    const accesses = (): number => bed.trace().events.filter(({ kind }) => kinds.has(kind)).length;
+    try {
+      return use(addon.mapBar(""), accesses);
+    } finally {
+      takeBack();
+    }
+  }
+
+  test("is read and written by the words that a method names, and by no others", async () => {
+    await trapped((buffer, accesses) => {
+      const words = new Uint32Array(buffer);
+      const before = accesses();
+      words.set([7], 1);
+      expect(words.at(1)).toBe(~7 >>> 0);
+      expect([...words.slice(0, 2)]).toEqual([0x0100_00ed, ~7 >>> 0]);
+      expect(accesses() - before).toBe(4);
+      const part = words.subarray(1, 2);
+      part[0] = 9;
+      expect([part.length, part[0], part[1], words[1]]).toEqual([1, ~9 >>> 0, undefined, ~9 >>> 0]);
+      const behind = new Int32Array(buffer, LIVENESS, 1);
+      expect(behind[0]).toBe(~9);
+      expect(() => words.set([1, 2], words.length - 1)).toThrow(RangeError);
+    });
+  });
+
+  test("as a DataView, in either order of bytes", async () => {
+    await trapped((buffer) => {
+      const view = new DataView(buffer);
+      view.setUint32(LIVENESS, 0x0102_0304, true);
+      expect(view.getInt32(LIVENESS, true)).toBe(~0x0102_0304);
+      view.setUint32(LIVENESS, 0x0102_0304);
+      expect(view.getUint32(LIVENESS, true)).toBe(~0x0403_0201 >>> 0);
+      expect(view.getUint32(LIVENESS)).toBe(~0x0102_0304 >>> 0);
+      expect(() => view.getUint32(buffer.byteLength - 2, true)).toThrow(RangeError);
+      expect(() => view.getFloat64(0)).toThrow("registers are whole numbers");
+    });
+  });
+
+  test("is not dead memory in an array of anything else", async () => {
+    await trapped((buffer) => {
+      expect(() => new Uint8Array(buffer)).toThrow("Uint8Array over a trapped BAR");
+      expect(() => new BigUint64Array(buffer)).toThrow("the card hears Uint32Array, Int32Array and DataView");
+      expect(new Uint8Array(4)).toHaveLength(4);
+    });
+  });
 });

@@ -28,17 +28,24 @@ afterAll(() => rmSync(folder, { recursive: true }));
 describe("what the documentation says works from a clone, in which nothing is built", () => {
   const readme = readFileSync(join(root, "README.md"), "utf8");
   const [, block = ""] = /## Replay a capture\n\n```sh\n([\s\S]*?)```/.exec(readme) ?? [];
-  const commands = block.split("\n").flatMap((line) => (/^[^#]+/.exec(line) ?? []).map((text) => text.trim()));
+  const page = readFileSync(join(root, "docs/replay.md"), "utf8");
+  const [, more = ""] = /```sh\n([\s\S]*?)```/.exec(page) ?? [];
+  const commands = `${block}${more}`
+    .split("\n")
+    .flatMap((line) => (/^[^#]+/.exec(line) ?? []).map((text) => text.trim()));
 
   test("there are such commands, and none needs an installed package", () => {
-    expect(commands.length).toBeGreaterThan(3);
+    expect(block.split("\n").length).toBeGreaterThan(3);
+    expect(more.split("\n").length).toBeGreaterThan(3);
     expect(commands.filter((command) => /^npx softbar/.test(command))).toEqual([]);
   });
 
   test.each(commands)("%s", async (command) => {
     const [program = "", ...words] = command
       .replace("session.pcapng.gz", path("whole.pcap.gz"))
-      .replace("session.pcap", path(command.includes("--recover") ? "ab.pcap" : "whole.pcap"))
+      // Made by the first of them.
+      .replace("session.pcapng", path("session.pcapng"))
+      .replace(/session\.pcap(?= |$)/, path(command.includes("--recover") ? "ab.pcap" : "whole.pcap"))
       .replace(/ ab\.pcap/, ` ${path("ab.pcap")}`)
       .replace(" a.pcap b.pcap", ` ${path("ab.pcap")} ${path("whole.pcap")}`)
       .replace("./my-replay.ts", resolve(import.meta.dirname, "readme-replay.driver.ts"))

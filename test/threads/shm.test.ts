@@ -69,7 +69,41 @@ test("a driver in C sends and receives by shared memory; one that is killed leav
   expect((after.rxDelivered ?? 0) - (before.rxDelivered ?? 0)).toBeGreaterThanOrEqual(500);
   expect(server.violations).toEqual([]);
   for (let tries = 0; (await server.clients()).clientCount < 3 && tries < 100; tries++) await sleepMs(10);
-  expect((await server.clients()).clientCount).toBe(3);
+  expect(await server.clients()).toEqual({ clientCount: 3, lostCount: 1 });
+
+  // A second server would take the memory away under the first one and its drivers.
+  await expect(ShmServer.start(ixgbe(), place)).rejects.toThrow(`${place} is served already`);
+  await send("--set", "frames=100");
+
+  // A driver hears that its server has ended.
+  const orphan = spawn(driver, [place, "--set", "frames=1000000000"], { stdio: ["ignore", "pipe", "pipe"] });
+  await new Promise((resolve) => orphan.stdout.once("data", resolve));
+  const words: Buffer[] = [];
+  orphan.stderr.on("data", (chunk: Buffer) => words.push(chunk));
+  const over = new Promise((resolve) => orphan.once("exit", resolve));
+  await server.close();
+  await over;
+  expect(Buffer.concat(words).toString()).toBe(
+    `the server of ${place} has ended, and the device with it: start \`softbar serve\` anew, and this driver\n`,
+  );
+  await expect(send()).rejects.toThrow(/control: No such file or directory/);
+});
+
+test("header and process are C of any age, and the header is C++ too", async ({ skip }) => {
+  if (missing !== undefined) return skip(missing);
+  const include = join(root, "harness/shm/include");
+  const strict = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", "-I", include];
+  for (const standard of ["c99", "c11", "gnu17"])
+    execFileSync("cc", [`-std=${standard}`, ...strict, join(include, "softbar-main.c")]);
+  const source = join(folder, "driver.c");
+  writeFileSync(source, '#include <softbar.h>\nvoid *memory(void) { return sb_dma_alloc(64, 64, "ring"); }\n');
+  execFileSync("cc", ["-std=c99", ...strict, source]);
+  try {
+    execFileSync("c++", ["-std=c++11", "-x", "c++", ...strict, source]);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return skip("there is no C++ compiler (c++)");
+    throw error;
+  }
 });
 
 test("a card that drives few address bits finds the memory at an address that it can drive", async ({ skip }) => {

@@ -1,9 +1,13 @@
 import { globSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { expect, test } from "vitest";
 
 const root = resolve(import.meta.dirname, "../..");
-const readme = readFileSync(resolve(root, "README.md"), "utf8");
+/** The README and the pages that it leads to, by path. */
+const PAGES: readonly (readonly [string, string])[] = ["README.md", ...globSync("docs/*.md", { cwd: root })].map(
+  (path) => [path, readFileSync(resolve(root, path), "utf8")] as const,
+);
+const pages = PAGES.map(([, text]) => text).join("\n");
 
 /** What a user writes, by what stands for it in this repository. */
 const SPECIFIERS: readonly (readonly [string, string])[] = [
@@ -13,7 +17,7 @@ const SPECIFIERS: readonly (readonly [string, string])[] = [
   ["./readme-driver.ts", "./edu-driver.ts"],
 ];
 
-/** Code of the README by the file name in its first line, and the file that runs here. */
+/** Code of the pages by the file name in its first line, and the file that runs here. */
 const SHOWN: readonly (readonly [string, string])[] = [
   ["edu-driver.ts", "readme-driver.ts"],
   ["edu.test.ts", "readme-example.test.ts"],
@@ -21,9 +25,10 @@ const SHOWN: readonly (readonly [string, string])[] = [
   ["my-replay.ts", "readme-replay.driver.ts"],
 ];
 
-test.each(SHOWN)("%s in the README is what runs", (name, file) => {
+test.each(SHOWN)("%s in the documentation is what runs", (name, file) => {
   const begin = `\`\`\`ts\n// ${name}\n`;
-  const [, rest = ""] = readme.split(begin);
+  const [, rest = "", more] = pages.split(begin);
+  expect(more).toBeUndefined();
   const [shown = ""] = rest.split("```");
   let run = readFileSync(resolve(root, "test/threads", file), "utf8");
   for (const [here, theirs] of SPECIFIERS) run = run.replaceAll(`"${here}"`, `"${theirs}"`);
@@ -32,15 +37,22 @@ test.each(SHOWN)("%s in the README is what runs", (name, file) => {
   expect(lines(shown)).toEqual(lines(run));
 });
 
-/** The README is in the package too, where a link to what is not packed would be dead. */
-test("every file that the README links to is there, and packed", () => {
-  const links = [...readme.matchAll(/\]\(([^)#:]+)\)/g)].map(([, path]) => path as string);
-  expect(links.length).toBeGreaterThan(3);
+/** The pages are in the package too, where a link to what is not packed would be dead. */
+test.each(PAGES)("every file that %s links to is there, and packed", (page, text) => {
+  const links = [...text.matchAll(/\]\(([^)#:]+)\)/g)].map(([, path]) => join(dirname(page), path as string));
   const { files }: { files: string[] } = JSON.parse(readFileSync(resolve(root, "package.json"), "utf8"));
   const packed = new Set(files.flatMap((pattern) => globSync(pattern, { cwd: root })));
   for (const path of links) {
     expect(() => readFileSync(resolve(root, path)), path).not.toThrow();
-    const isPacked = packed.has(path) || [...packed].some((folder) => path.startsWith(`${folder}/`));
+    const isPacked =
+      path === "README.md" || packed.has(path) || [...packed].some((folder) => path.startsWith(`${folder}/`));
     expect(isPacked, path).toBe(true);
   }
+});
+
+test("the README leads to every page", () => {
+  const [[, readme = ""] = []] = PAGES;
+  expect(PAGES.map(([path]) => path).filter((path) => path !== "README.md" && !readme.includes(`](${path})`))).toEqual(
+    [],
+  );
 });

@@ -1,13 +1,6 @@
 import { expect, test } from "vitest";
 import { edu } from "../../../devices/edu/index.ts";
-import {
-  DMA_COMMAND,
-  DMA_COUNT,
-  DMA_DESTINATION,
-  DMA_SOURCE,
-  START,
-  TO_HOST,
-} from "../../../devices/edu/registers.ts";
+import { DMA_COMMAND, DMA_COUNT, DMA_DESTINATION, DMA_SOURCE, START, TO_HOST } from "../../../devices/edu/registers.ts";
 import { explore } from "../../../harness/explore/explore.ts";
 import { failureOf } from "./failure-of.ts";
 
