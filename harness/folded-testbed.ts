@@ -12,6 +12,7 @@ import { watchedFunctions } from "../emulator/sanitize/watched-function.ts";
 import { driverCallers, findingLine } from "./explore/code-line.ts";
 import { WatchedRun } from "./explore/watched-run.ts";
 import { BedFaults, type kernelSide } from "./faults/bed-faults.ts";
+import { noteLeaks } from "./open-testbeds.ts";
 import { TestWire } from "./test-wire.ts";
 import type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
 import type { RunTrace } from "./trace/run-trace.ts";
@@ -178,6 +179,7 @@ export class FoldedTestbed implements Testbed {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const watch of this.#watches) watch.end();
+    noteLeaks(this.#findings("note"));
     this.#tracing?.end("complete", "");
   }
 
