@@ -10,6 +10,9 @@ import { BY_DEVICE, REPEATED_BY_FAULT, type WrittenBy } from "./written-by.ts";
 /** So often a driver looks for the completion of a descriptor that will have none. */
 const VAIN_LOOKS = 16;
 
+/** So often a driver waits for a card that has nothing to answer with. */
+const IDLE_PAUSES = 256;
+
 /** Whose a descriptor is, as far as the driver may know. */
 const DRIVERS = 0;
 const DEVICES = 1;
@@ -58,6 +61,9 @@ export class DescriptorRing implements Holder, WatchedRing {
   /** Looks at descriptors that are done, and whose bit will never say so. */
   #vainLooks = 0;
 
+  /** Pauses of the driver since the last doorbell, with the whole ring in its hands; negative where it is not judged. */
+  #idlePauses = -1;
+
   constructor(view: DescriptorRingView, memory: MemoryWatch) {
     this.view = view;
     this.#memory = memory;
@@ -99,10 +105,12 @@ export class DescriptorRing implements Holder, WatchedRing {
     if (allocation === undefined || allocation.isRaw || this.#isMisled) {
       // Whoever writes descriptors past the accessors reads them so too: nothing can be said of this ring.
       this.#releaseAll();
+      this.#idlePauses = -1;
       this.#tail = tail;
       this.#oldest = tail;
       return;
     }
+    this.#idlePauses = 0;
     this.#checkRoom(allocation, handed);
     for (let done = 0; done < handed; done++) {
       this.#take(this.#tail, allocation);
@@ -221,9 +229,18 @@ export class DescriptorRing implements Holder, WatchedRing {
     if (this.covers(iova, byteLength)) this.forget();
   }
 
+  /** The driver waits, or lets time pass. */
+  paused(): void {
+    const { view } = this;
+    if (view.use !== "writes" || this.#idlePauses < 0 || this.#oldest !== this.#tail) return;
+    if (++this.#idlePauses === IDLE_PAUSES && this.isLive())
+      report.recordNotRefilled(this.#memory.findings, view, this.#slotCount);
+  }
+
   /** Nothing of it is the device's any more. */
   forget(): void {
     this.#releaseAll();
+    this.#idlePauses = -1;
     this.#base = -1;
     this.#isMisled = false;
   }
@@ -296,16 +313,11 @@ export class DescriptorRing implements Holder, WatchedRing {
     const count = this.#slotCount;
     const outstanding = this.#distance(view.head(), this.#tail);
     const isFull = handed > 0 && outstanding + handed >= count;
-    if (isFull || (handed === 0 && outstanding === 0 && this.#isAllStored(allocation)))
+    if (
+      isFull ||
+      (handed === 0 && outstanding === 0 && allocation.isEachStored(this.#base, view.descriptorBytes, count))
+    )
       report.recordOverfull(this.#memory.findings, view, count, this.#tail, view.head(), outstanding);
-  }
-
-  /** Whether every descriptor was written anew: a whole ring is meant to be handed over. */
-  #isAllStored(allocation: Allocation): boolean {
-    const { descriptorBytes } = this.view;
-    for (let slot = 0; slot < this.#slotCount; slot++)
-      if (!allocation.wasStored(this.#base + slot * descriptorBytes, descriptorBytes)) return false;
-    return true;
   }
 
   #take(slot: number, allocation: Allocation): void {

@@ -143,6 +143,7 @@ export class DriverWatch implements EndpointWatch {
   /** The CPU has relaxed, or let time pass. */
   paused(): void {
     this.interrupts.active();
+    this.memory.paused();
     for (const lint of this.#lints) lint?.paused();
   }
 

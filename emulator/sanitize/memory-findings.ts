@@ -211,6 +211,17 @@ export function recordRaw(findings: FindingRecorder, { label, iova, byteLength }
   });
 }
 
+/** A ring that the device fills has nothing left to fill, and its driver waits. */
+export function recordNotRefilled(
+  findings: FindingRecorder,
+  { name, doorbell, descriptorName }: DescriptorRingView,
+  slotCount: number,
+): void {
+  findings.record("note", "ring-not-refilled", name, () => {
+    return `The driver has seen every ${descriptorName} of ${name} (${slotCount} slots) that it had handed over come back, hands none over again, and waits. The card has none left: it drops what comes from here on. Write the descriptor anew when its frame has been taken, and ring ${doorbell}.`;
+  });
+}
+
 /** Memory of a closed driver. */
 export function recordLeak(findings: FindingRecorder, { label, iova, byteLength }: Allocation): void {
   findings.record("note", "dma-buffer-leaked", label, () => {

@@ -220,6 +220,11 @@ export class MemoryWatch implements Handover {
     if (hold.use !== "streams") hold.holder.drop(hold.slot);
   }
 
+  /** The driver waits, or lets time pass. */
+  paused(): void {
+    for (const ring of this.#rings) ring.paused();
+  }
+
   /** The driver has just stored into a BAR. */
   barStored(bar: number, offset: number, byteLength: number): void {
     for (const window of this.#windows) if (window.view.bar === bar) window.stored(offset, byteLength);

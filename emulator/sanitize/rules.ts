@@ -133,9 +133,9 @@ const MEMORY: readonly Rule[] = [
     ],
     // A card sees it of what it writes to, in all runs; of what it sends, the sanitizers do.
     "descriptor-handed-over-done": [
-      "Hands a descriptor over whose DD bit is still set.",
+      "Hands a descriptor over whose DD bit is still set; a receive descriptor, if its length is, too. Who clears the length alone is taken to go by the length, as Linux does, and not by DD.",
       "The card uses it, and the driver takes it for done before it is.",
-      "Clear DD when the descriptor is written anew.",
+      "Clear DD when the descriptor is written anew; nobody says so if only the length was cleared, and DD is polled.",
     ],
     "double-free": [
       "Frees a DMA buffer twice.",
@@ -223,6 +223,11 @@ const MEMORY: readonly Rule[] = [
         "Uses a buffer or descriptor again after nothing but a read of the head register.",
         "The head moves when the writes have left the card; the read may overtake them where a bridge keeps writes back.",
         "Look at DD, or have the card write its head to memory, where it can (on the 82599: TDWBAL).",
+      ],
+      "ring-not-refilled": [
+        "Takes all frames out of a receive ring, hands no descriptor over again, and waits.",
+        "The card has no descriptor left, and drops what comes.",
+        "Hand each descriptor over again, with the same buffer or another, when its frame was taken.",
       ],
       "raw-memory-unwatched": [
         "Takes a DMA buffer as raw memory (bytes, dma.map).",

@@ -286,6 +286,22 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     ),
   ],
   [
+    "receive-ring-not-refilled",
+    "frames are taken out of the receive ring, and their descriptors never given back",
+    "ring-not-refilled",
+    opened(
+      class extends SmallIxgbe {
+        override receive(): Uint8Array | undefined {
+          const at = this.rxNext * reg.DESCRIPTOR_BYTES;
+          if ((this.rxRing.readAcquire32(at + reg.RXD_STATUS) & reg.RXD_STAT_DD) === 0) return undefined;
+          this.rxNext = (this.rxNext + 1) % RING_SIZE; // here, in retry
+          this.rxRing.write32(at + reg.RXD_STATUS, 0);
+          return new Uint8Array(0);
+        }
+      },
+    ),
+  ],
+  [
     "no-report-asked-for",
     "RS is not set: DD never comes, and the ring is never cleaned",
     "completion-never-reported",
