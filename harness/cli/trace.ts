@@ -74,7 +74,8 @@ convert  reads what record has written: vcd for GTKWave, perfetto for ui.perfett
 filter   keeps some events, as JSON lines
 info     counts, span, actors, edges, registers`,
     `FILTER is word=value, separated by commas; a + separates alternatives, * and ? stand for anything, case does not count:
-  device=ixgbe   register=RDT*+TDT*   kind=dma-*+interrupt   actor=cpu0+*.handler   time=1.5ms..2ms (or ..10us, 3s..)`,
+  device=ixgbe   register=RDT*+TDT*   kind=dma-*+interrupt   actor=cpu0+*.handler   time=1.5ms..2ms (or ..10us, 3s..)
+  part=run (of a token or a scenario: from the first decision on; or set-up)`,
   ],
   examples: [
     "softbar trace record session.pcap --limit 1000 --out run.jsonl",

@@ -20,7 +20,7 @@ export function testProgram(devices: readonly DeviceSpec[], drawn: DrawnWorkload
 }
 
 /** True for the tokens that a test writes. */
-export function isOfTest({ program }: RaceToken): boolean {
+export function isOfTest({ program }: Pick<RaceToken, "program">): boolean {
   return program === "explore" || program.startsWith(TEST_PREFIX);
 }
 

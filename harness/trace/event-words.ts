@@ -67,7 +67,7 @@ export function eventWords(event: TraceEvent, isWhole: boolean): string {
     case "leaves-cpu":
       return `${changeWords(event)} leaves the CPU`;
     case "dma-landing":
-      return `DMA write ${changeWords(event)} lands`;
+      return isWhole ? `DMA write ${changeWords(event)} lands` : `${changeWords(event)} lands`;
     case "interrupt-landing":
       return `${event.what} lands`;
     case "frame-in":

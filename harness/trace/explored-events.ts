@@ -80,8 +80,9 @@ export class ExploredEvents {
   #takeStep(at: number, first: number, end: number): void {
     const own = this.#arrivalAmong(at, first, end);
     const noted = own < 0 ? undefined : (this.#notes[own] as StepNote).event;
-    const isEvent = isEntry(this.#trace, at) && this.#trace.kind[at] === k.EVENT;
+    const isEntryStep = isEntry(this.#trace, at);
     // An event that comes early brings its time along.
+    const isEvent = isEntryStep && this.#trace.kind[at] === k.EVENT;
     const timeNs = isEvent && noted !== undefined ? noted.timeNs : (this.#trace.timeNs[at] as number);
     const base = { seq: this.#events.length, timeNs: this.#at(timeNs), actor: this.steps.actorOf(at) };
     const { after: _, ...event } = noted === undefined ? this.steps.event(at, base) : { ...noted, ...base };
@@ -92,9 +93,7 @@ export class ExploredEvents {
     // The explorer knows when a frame was planned: within the arrival of the one before it, say. The cable knows who sent it.
     if (noted?.kind === "frame-in") known.add("wire");
     const others = this.#edges.into(at, this.#isWeak).filter(({ why }) => !known.has(why));
-    const line = isEntry(this.#trace, at)
-      ? ""
-      : this.#lineOf(this.#trace.actor[at] as number, this.#trace.ordinal[at] as number);
+    const line = isEntryStep ? "" : this.#lineOf(this.#trace.actor[at] as number, this.#trace.ordinal[at] as number);
     const told = line === "" ? event : { ...event, line };
     this.#push(told as TraceEvent, [...closer, ...others.map((edge) => this.#stepEdge(at, edge))]);
     for (let note = first; note < end; note++) if (note !== own) this.#takeNote(note, at);
@@ -113,7 +112,8 @@ export class ExploredEvents {
       isSetUp || NOTED_EDGES.has(edge.why) ? this.#noted(edge) : [],
     );
     // What a device does within a read it does before the tracer notes what it answers.
-    if (edges.length === 0 && at >= 0 && !isOfDriver && event.kind !== "ring" && this.steps.actorOf(at) === event.actor)
+    const isDeed = !isOfDriver && event.kind !== "ring" && event.kind !== "finding";
+    if (edges.length === 0 && at >= 0 && isDeed && this.steps.actorOf(at) === event.actor)
       edges.push({ from: this.#ofStep[at] as number, why: "effect" });
     const due = event.kind === "timer-start" ? { dueNs: timeNs + (event.delayNs ?? 0) } : {};
     const { after: _, ...rest } = { ...event, ...due, seq, timeNs, ...(isSetUp ? { setUp: true as const } : {}) };

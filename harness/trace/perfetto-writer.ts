@@ -13,6 +13,10 @@ const SLICE_NS = 1;
 const NS_PER_US = 1000;
 /** Actors whose tracks have no thread number yet get one from here on. */
 const TRACKS_PER_PROCESS = 1000;
+/** DMA reads that are remembered until they are answered. What is older was cancelled. */
+const READ_LIMIT = 4096;
+/** Added where a time in microseconds comes out a trifle below its nanosecond: some readers cut off, others round. */
+const TRIFLE_NS = 0.2;
 
 interface Track {
   readonly pid: number;
@@ -25,6 +29,10 @@ interface Track {
  * A trace in the Trace Event Format, which Perfetto and Chrome show: a track for each actor, arrows for the edges, counters
  * for the rings. Events at the same instant are shown one nanosecond after the other; `args.timeNs` has the exact time.
  * Explored runs stand still in time, so their steps are a microsecond apart.
+ *
+ * What Perfetto's trace processor makes of it decides the details. An arrow begins at the slice that was begun last on its
+ * track, and ends at the next one to begin there, so that every event has a slice of its own, those that end a longer one
+ * too. An end closes what has its category and its name, where it has any.
  */
 export class PerfettoWriter implements TraceWriter {
   readonly #output: TraceOutput;
@@ -32,6 +40,8 @@ export class PerfettoWriter implements TraceWriter {
   /** Time and track of each of the last events. */
   readonly #seen = new SeqWindow();
   readonly #trackList: Track[] = [];
+  /** By number of the event in which it was asked for: what a DMA read is called. */
+  readonly #reads = new Map<number, string>();
   #header: TraceHeader | undefined;
   #separator = "\n";
   #shownNs = -1;
@@ -130,21 +140,31 @@ export class PerfettoWriter implements TraceWriter {
       this.#emit({ ...common, ph: "B", name: opening, args: this.#args(event) });
       return;
     }
+    this.#emit({ ...common, ph: "X", dur: SLICE_NS / NS_PER_US, name: nameOf(event), args: this.#args(event) });
+    if (event.kind === "dma-read" || event.kind === "dma-data" || event.kind === "dma-error") this.#read(event, track);
     const closing = closingOf(event);
-    if (closing !== undefined && open.at(-1) === closing) {
-      open.pop();
-      this.#emit({ ...common, ph: "E", args: this.#args(event) });
+    if (closing === undefined || open.at(-1) !== closing) return;
+    open.pop();
+    this.#shownNs += SLICE_NS;
+    this.#emit({ ph: "E", pid, tid, ts: this.#ts() });
+  }
+
+  /** From the request to its answer a DMA read is a slice on a track of its own. */
+  #read(event: Extract<TraceEvent, { readonly kind: "dma-read" | "dma-data" | "dma-error" }>, track: Track): void {
+    const common = { pid: track.pid, tid: track.tid, ts: this.#ts(), cat: "dma" };
+    if (event.kind === "dma-read") {
+      const name = `DMA read ${event.buffer ?? "unmapped memory"}`;
+      this.#reads.set(event.seq, name);
+      const [oldest = 0] = this.#reads.size > READ_LIMIT ? this.#reads.keys() : [];
+      if (this.#reads.size > READ_LIMIT) this.#reads.delete(oldest);
+      this.#emit({ ...common, ph: "b", id: `0x${event.seq.toString(16)}`, name });
       return;
     }
-    const { kind } = event;
-    this.#emit({ ...common, ph: "X", dur: SLICE_NS / NS_PER_US, name: nameOf(event), args: this.#args(event) });
-    if (kind === "dma-read")
-      this.#emit({ ...common, ph: "b", cat: "dma", id: `0x${event.seq.toString(16)}`, name: dmaName(event) });
-    const asked = event.after?.find(({ why }) => why === "completion")?.from;
-    if ((kind === "dma-data" || kind === "dma-error") && asked !== undefined) {
-      const name = kind === "dma-data" ? dmaName(event) : "DMA read";
-      this.#emit({ ...common, ph: "e", cat: "dma", id: `0x${asked.toString(16)}`, name });
-    }
+    const asked = event.after?.find(({ why }) => why === "completion")?.from ?? -1;
+    const name = this.#reads.get(asked);
+    if (name === undefined) return;
+    this.#reads.delete(asked);
+    this.#emit({ ...common, ph: "e", id: `0x${asked.toString(16)}`, name });
   }
 
   #arrowsInto(event: TraceEvent, track: Track): void {
@@ -155,9 +175,9 @@ export class PerfettoWriter implements TraceWriter {
       }
       const source = this.#trackList[this.#seen.second(from)] as Track;
       const id = ++this.#arrowCount;
-      const ts = this.#seen.first(from) / NS_PER_US;
+      const ts = microseconds(this.#seen.first(from));
       this.#emit({ ph: "s", pid: source.pid, tid: source.tid, ts, id, cat: "edge", name: why });
-      this.#emit({ ph: "f", bp: "e", pid: track.pid, tid: track.tid, ts: this.#ts(), id, cat: "edge", name: why });
+      this.#emit({ ph: "f", pid: track.pid, tid: track.tid, ts: this.#ts(), id, cat: "edge", name: why });
     }
   }
 
@@ -176,7 +196,7 @@ export class PerfettoWriter implements TraceWriter {
   }
 
   #ts(): number {
-    return Math.max(0, this.#shownNs) / NS_PER_US;
+    return microseconds(Math.max(0, this.#shownNs));
   }
 
   #emit(event: object): void {
@@ -185,10 +205,15 @@ export class PerfettoWriter implements TraceWriter {
   }
 }
 
-/** The name of a slice that this event begins. */
+function microseconds(ns: number): number {
+  const us = ns / NS_PER_US;
+  return Math.trunc(us * NS_PER_US) === ns ? us : (ns + TRIFLE_NS) / NS_PER_US;
+}
+
+/** The name of a slice that this event begins. Of a handler in a small explored program the end is not told. */
 function openingOf(event: TraceEvent): string | undefined {
   if (event.kind === "mmio-read") return `read ${event.register}`;
-  if (event.kind === "handler-enter") return `handler of vector ${event.vector}`;
+  if (event.kind === "handler-enter" && event.device !== undefined) return `handler of vector ${event.vector}`;
   return event.kind === "wait" ? waitName(event) : undefined;
 }
 
@@ -210,8 +235,4 @@ function nameOf(event: TraceEvent): string {
   if (event.kind === "barrier") return event.barrier;
   if (event.kind === "interrupt") return event.mode === "intx" ? "interrupt line" : `${event.mode} ${event.vector}`;
   return event.kind;
-}
-
-function dmaName({ buffer }: { readonly buffer?: string }): string {
-  return `DMA read ${buffer ?? "unmapped memory"}`;
 }

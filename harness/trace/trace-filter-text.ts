@@ -1,4 +1,4 @@
-import { parseTimeWindow, type TraceFilterOptions } from "./trace-filter.ts";
+import { parseTimeWindow, TRACE_PARTS, type TraceFilterOptions, type TracePart } from "./trace-filter.ts";
 
 const WORDS = {
   device: "devices",
@@ -20,8 +20,15 @@ export function parseTraceFilter(text: string): TraceFilterOptions {
     if (seen.has(name)) throw new RangeError(`${name} is given twice; a + separates alternatives: ${name}=A+B.`);
     seen.add(name);
     if (name === "time") Object.assign(options, parseTimeWindow(value));
+    else if (name === "part") options.part = partOf(value);
     else if (Object.hasOwn(WORDS, name)) options[WORDS[name as keyof typeof WORDS]] = value.split("+");
-    else throw new RangeError(`there is no "${name}"; want device, register, kind, actor or time.`);
+    else throw new RangeError(`there is no "${name}"; want device, register, kind, actor, part or time.`);
   }
   return options;
+}
+
+function partOf(word: string): TracePart {
+  const part = TRACE_PARTS.find((known) => known === word);
+  if (part === undefined) throw new RangeError(`there is no part "${word}"; want ${TRACE_PARTS.join(" or ")}.`);
+  return part;
 }

@@ -16,7 +16,12 @@ export interface TraceFilterOptions {
   /** From the origin of the trace, in nanoseconds; the end is not in it. */
   readonly fromNs?: number;
   readonly toNs?: number;
+  /** Of an explored run: its set-up, or what comes behind it, which is all of any other run. */
+  readonly part?: TracePart;
 }
+
+export const TRACE_PARTS = ["set-up", "run"] as const;
+export type TracePart = (typeof TRACE_PARTS)[number];
 
 /** Takes events out of a trace, and with them the edges that lead from them. */
 export class TraceFilter {
@@ -58,7 +63,8 @@ export class TraceFilter {
 
   /** Whether an event is wanted. The header must have been seen before. */
   wants(event: TraceEvent): boolean {
-    const { fromNs = 0, toNs = Number.POSITIVE_INFINITY } = this.#options;
+    const { fromNs = 0, toNs = Number.POSITIVE_INFINITY, part } = this.#options;
+    if (part !== undefined && (event.setUp === true) !== (part === "set-up")) return false;
     if (event.timeNs < fromNs || event.timeNs >= toNs) return false;
     if (this.#kinds?.test(event.kind) === false) return false;
     if (this.#actors !== undefined && !this.#isActor(event.actor)) return false;
@@ -70,7 +76,7 @@ export class TraceFilter {
 
   /** "registers RDT*, kinds dma-*": what it leaves, for people; empty when that is everything. */
   text(): string {
-    const { devices, registers, kinds, actors, fromNs, toNs } = this.#options;
+    const { devices, registers, kinds, actors, fromNs, toNs, part } = this.#options;
     const list = (name: string, words: readonly string[] | undefined): string[] =>
       words === undefined ? [] : [`${name} ${words.join(" ")}`];
     return [
@@ -80,6 +86,7 @@ export class TraceFilter {
       ...list("actors", actors),
       ...(fromNs === undefined ? [] : [`from ${fromNs} ns`]),
       ...(toNs === undefined ? [] : [`to ${toNs} ns`]),
+      ...(part === undefined ? [] : [`the ${part}`]),
     ].join(", ");
   }
 

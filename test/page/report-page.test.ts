@@ -1,13 +1,16 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ixgbe } from "../../devices/index.ts";
+import { Schedule } from "../../emulator/explore/schedule.ts";
 import { declarationOf, loadDevice } from "../../emulator/run/machine.ts";
 import { replay } from "../../harness/index.ts";
 import { entryText } from "../../harness/page/report/entry-text.ts";
 import type { ReportContents } from "../../harness/page/report/report-contents.ts";
 import { reportPage } from "../../harness/page/report/report-page.ts";
 import { TraceCollector, type TraceContents } from "../../harness/page/report/trace-contents.ts";
+import { isEvent } from "../../harness/trace/trace-event.ts";
 import { ixgbeTarget } from "../../scenarios/index.ts";
+import { exchangeSessions, recorded, schedulesOf } from "../unit/trace/explored-runs.ts";
 import { chromiumPath, overflowOf, PATIENTLY, problemsOf, TestBrowser, tabWalk } from "./browser.ts";
 import { SyntheticTrace } from "./synthetic-trace.ts";
 
@@ -216,11 +219,53 @@ describe.skipIf(chromiumPath === undefined)("the report in a browser", () => {
     );
     await page.waitForSelector("[data-ready] [aria-selected=true]");
     expect(await page.textContent("h1")).toBe(hostile);
-    expect(await page.textContent(".details .what")).toBe(`violation: ${hostile}: ${hostile}`);
+    expect(await page.textContent(".details .what")).toBe(`violation ${hostile}: ${hostile}`);
     expect(await page.textContent("#findings .finding-text")).toContain(hostile);
     expect(await page.$$eval("script:not([type='application/json']), img", (all) => all.length)).toBe(1);
     expect(complaints).toEqual([]);
     expect(requests).toHaveLength(1);
+    await page.close();
+  });
+
+  test("an explored run begins with its first decision, and has frames and descriptors in its details", async () => {
+    const { plain, traced: session } = await exchangeSessions();
+    const [[model, schedule] = ["sc", new Schedule()] as const] = schedulesOf(plain, 4, 3);
+    const records = recorded(session, model, schedule);
+    const events = records.filter(isEvent);
+    const decided = events.filter(({ setUp }) => setUp === undefined);
+    const collector = new TraceCollector(events.length);
+    for (const record of records) collector.take(record);
+    const contents = { title: "explored", trace: collector.contents() as TraceContents, declarations: new Map() };
+    const { page, complaints } = await browser.open(reportPage(contents).text);
+    await page.waitForSelector("[data-ready]");
+    expect(await page.textContent("#event-count")).toBe(`${decided.length} of ${events.length} events`);
+    expect(Object.keys(await rowsOf(page))[0]).toBe(`${decided[0]?.seq}`);
+
+    const fetched = decided.find((event) => event.kind === "dma-data" && event.records !== undefined);
+    const descriptor = fetched?.kind === "dma-data" ? fetched.records?.[0] : undefined;
+    await page.evaluate(`location.hash = "event-${fetched?.seq}"`);
+    await expect.poll(() => selectedOf(page), PATIENTLY).toBe(`${fetched?.seq}`);
+    const told = await page.$$eval(".details dl.fields div", (rows) =>
+      rows.map((row) => [row.querySelector("dt")?.textContent ?? "", row.querySelector("dd")?.textContent ?? ""]),
+    );
+    expect(told.map(([name, value = ""]) => [name, value.replace(/ .*/, "")])).toEqual(
+      Object.entries(descriptor?.fields ?? {}).map(([name, value]) => [name, `${value}`]),
+    );
+    expect(told.length).toBeGreaterThan(4);
+
+    const frame = decided.find(({ kind }) => kind === "frame-in");
+    await page.evaluate(`location.hash = "event-${frame?.seq}"`);
+    await expect.poll(() => selectedOf(page), PATIENTLY).toBe(`${frame?.seq}`);
+    const dump = (await page.textContent(".details pre")) ?? "";
+    const bytes = dump.split("\n").map((line) => line.slice(6, 6 + 3 * 8).replaceAll(" ", ""));
+    expect(bytes.join("")).toBe(frame?.kind === "frame-in" ? frame.bytes : "");
+
+    // An edge that leads back into the set-up shows it.
+    await page.evaluate(`location.hash = "event-0"`);
+    await expect.poll(() => selectedOf(page), PATIENTLY).toBe("0");
+    expect(await page.isChecked("[name=set-up]")).toBe(true);
+    expect(await page.textContent("#event-count")).toBe(`${events.length} events`);
+    expect(complaints).toEqual([]);
     await page.close();
   });
 

@@ -150,9 +150,9 @@ describe("softbar trace", () => {
     const record = (name: string, ...words: string[]): string[] => ["trace", "record", ...words, "--out", at(name)];
     const module = "test/threads/fixtures/explore-mischief.ts";
     const [violation, hang, setUp, faulty, idle] = await Promise.all([
-      mischief("throws", record("violation.jsonl", module, "--json")),
+      mischief("throws", record("violation.jsonl", module, "--json", "--hang", "60")),
       mischief("computes", record("hang.jsonl", module, "--hang", "1")),
-      mischief("setup throws", record("setup.jsonl", module)),
+      mischief("setup throws", record("setup.jsonl", module, "--hang", "60")),
       start(record("faulty.jsonl", "--frames", "20", "--fault", "frame-lost=0.5", "--json")).run,
       start(record("idle.jsonl", "--driver", "test/threads/fixtures/replay-idle.driver.ts", "--timeout", "1")).run,
     ]);
@@ -178,13 +178,13 @@ describe("softbar trace", () => {
 
   test("a scenario that hangs or fails by itself is no mistake of the command line", async () => {
     const run = (which: string, ...words: string[]): Promise<Run> =>
-      start(["faults", "test/threads/fixtures/explore-mischief.ts", "--hang", "1", ...words], {
+      start(["faults", "test/threads/fixtures/explore-mischief.ts", ...words], {
         env: { SOFTBAR_TEST_MISCHIEF: which },
       }).run;
     const [hangs, fails, lied, site] = await Promise.all([
-      run("computes"),
+      run("computes", "--hang", "1"),
       run("throws"),
-      run("computes", "--hostile", "1"),
+      run("computes", "--hostile", "1", "--hang", "1"),
       run("", "--only", "no-site"),
     ]);
     expect(hangs).toMatchObject({ code: 3, stdout: "", stderr: expect.stringContaining("without any fault: hang: ") });

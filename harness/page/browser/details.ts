@@ -1,12 +1,18 @@
 import { iovaName } from "../../../emulator/memory/iova-name.ts";
 import { hex } from "../../../emulator/registers/hex.ts";
+import type { DmaRecord } from "../../trace/trace-event.ts";
+import type { TimelineEntry } from "../report/timeline-entry.ts";
 import { element } from "./dom.ts";
 import type { Edge, TimelineModel } from "./timeline-model.ts";
 
 /** Members that the heading or the edges say already. */
-const TOLD = new Set(["kind", "seq", "timeNs", "actor", "after"]);
+const TOLD = new Set(["kind", "seq", "timeNs", "actor", "after", "bytes"]);
 const OFFSETS = new Set(["offset", "bufferOffset", "flagOffset"]);
-const BYTES_PER_LINE = 16;
+const TIMES = new Set(["delayNs", "dueNs"]);
+/** As many as the panel is wide for. */
+const BYTES_PER_LINE = 8;
+/** Smaller numbers are the same in both notations. */
+const HEX_FROM = 10;
 
 const WHY: Readonly<Record<Edge["why"], readonly [into: string, outOf: string]>> = {
   post: ["was posted by", "arrives as"],
@@ -22,6 +28,13 @@ const WHY: Readonly<Record<Edge["why"], readonly [into: string, outOf: string]>>
   wire: ["was sent by", "arrives as"],
 };
 
+/** What some kinds of entries have. */
+interface DetailedEntry {
+  readonly bytes: string;
+  readonly fields: Readonly<Record<string, number>>;
+  readonly records: readonly DmaRecord[];
+}
+
 /** Everything about one entry, with its edges as buttons that lead along them. */
 export function showDetails(
   panel: HTMLElement,
@@ -30,7 +43,8 @@ export function showDetails(
   goTo: (index: number) => void,
 ): void {
   const entry = model.entry(index);
-  const members = Object.entries(entry).filter(([name]) => !TOLD.has(name));
+  const members = Object.entries(entry).filter(([name, value]) => !TOLD.has(name) && typeof value !== "object");
+  const { bytes, fields, records } = entry as Partial<DetailedEntry>;
   const title = entry.kind === "lost" ? "Lost events" : `Event ${entry.seq}`;
   const causes = model.edgesInto(index).map((edge) => step(model, WHY[edge.why]?.[0] ?? edge.why, edge.from, goTo));
   const effects = model.edgesOutOf(index).map((edge) => step(model, WHY[edge.why]?.[1] ?? edge.why, edge.to, goTo));
@@ -41,8 +55,14 @@ export function showDetails(
       ["kind", entry.kind],
       ["who", model.actorName(index)],
       ["time", `${entry.timeNs.toLocaleString("en-US")} ns`],
-      ...members.map(([name, value]): [string, string | Node] => [name, shownValue(name, value)]),
+      ...members.map(([name, value]): [string, string] => [wordsOf(name), shownValue(name, value)]),
     ]),
+    ...(fields === undefined ? [] : [element("h4", {}, ["Fields"]), fieldList(fields)]),
+    ...(records ?? []).flatMap(({ layout, offset, fields: decoded }) => [
+      element("h4", {}, [offset === 0 ? capital(layout) : `${capital(layout)}, at ${hex(offset)}`]),
+      fieldList(decoded),
+    ]),
+    ...(bytes === undefined ? [] : [element("h4", {}, [bytesTitle(bytes, entry)]), dumpOf(bytes)]),
     ...(causes.length === 0 ? [] : [element("h4", {}, ["Comes after"]), element("ul", { class: "steps" }, causes)]),
     ...(effects.length === 0 ? [] : [element("h4", {}, ["Comes before"]), element("ul", { class: "steps" }, effects)]),
   );
@@ -59,13 +79,23 @@ function step(model: TimelineModel, why: string, index: number, goTo: (index: nu
   return element("li", {}, [button]);
 }
 
-function list(entries: readonly (readonly [string, string | Node])[]): HTMLElement {
+function list(entries: readonly (readonly [string, string])[], className = ""): HTMLElement {
   const shown = entries.filter(([, value]) => value !== "");
   return element(
     "dl",
-    {},
-    shown.map(([name, value]) => element("div", {}, [element("dt", {}, [wordsOf(name)]), element("dd", {}, [value])])),
+    className === "" ? {} : { class: className },
+    shown.map(([name, value]) => element("div", {}, [element("dt", {}, [name]), element("dd", {}, [value])])),
   );
+}
+
+/** Fields by the names of the data sheet; those that are 0 are not among them. */
+function fieldList(fields: Readonly<Record<string, number | string>>): HTMLElement {
+  const entries = Object.entries(fields).map(([name, value]): [string, string] => [name, fieldValue(value)]);
+  return entries.length === 0 ? element("p", { class: "hint" }, ["All fields are 0."]) : list(entries, "fields");
+}
+
+function fieldValue(value: number | string): string {
+  return typeof value === "string" || value < HEX_FROM ? `${value}` : `${value} (${hex(value, 1)})`;
 }
 
 /** "bufferOffset" as "buffer offset". */
@@ -73,32 +103,36 @@ function wordsOf(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
-function shownValue(name: string, value: unknown): string | Node {
-  if (typeof value === "number") return name === "iova" ? iovaName(value) : OFFSETS.has(name) ? hex(value) : `${value}`;
-  if (name === "bytes" && typeof value === "string") return element("pre", {}, [dumpOf(value)]);
-  if (Array.isArray(value))
-    return element(
-      "div",
-      {},
-      value.map((each) => element("div", { class: "record" }, [recordOf(each)])),
-    );
-  if (typeof value === "object" && value !== null) return recordOf(value);
-  return `${value}`;
+function capital(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
-function recordOf(value: unknown): string | Node {
-  if (typeof value !== "object" || value === null) return `${value}`;
-  return list(
-    Object.entries(value).map(([name, each]) => [name, typeof each === "object" ? recordOf(each) : `${each}`]),
-  );
+function shownValue(name: string, value: unknown): string {
+  if (value === true) return "yes";
+  if (typeof value !== "number") return `${value}`;
+  if (name === "iova") return iovaName(value);
+  if (OFFSETS.has(name)) return hex(value);
+  return TIMES.has(name) ? `${value.toLocaleString("en-US")} ns` : `${value}`;
 }
 
-/** Sixteen bytes to a line, with their offset. */
-function dumpOf(hex: string): string {
-  const bytes = hex.match(/../g) ?? [];
+/** A trace keeps the first bytes of what is longer. */
+function bytesTitle(bytes: string, entry: TimelineEntry): string {
+  const kept = bytes.length / 2;
+  const byteLength = "byteLength" in entry ? entry.byteLength : kept;
+  return kept < byteLength ? `The first ${kept} of ${byteLength} bytes` : "Bytes";
+}
+
+/** Eight bytes to a line, with their offset, and what they are as text. */
+function dumpOf(digits: string): HTMLElement {
+  const bytes = digits.match(/../g) ?? [];
   const lines: string[] = [];
   for (let at = 0; at < bytes.length; at += BYTES_PER_LINE) {
-    lines.push(`${at.toString(16).padStart(4, "0")}  ${bytes.slice(at, at + BYTES_PER_LINE).join(" ")}`);
+    const line = bytes.slice(at, at + BYTES_PER_LINE);
+    const text = line.map((byte) => {
+      const code = Number.parseInt(byte, 16);
+      return code >= 0x20 && code < 0x7f ? String.fromCharCode(code) : ".";
+    });
+    lines.push(`${at.toString(16).padStart(4, "0")}  ${line.join(" ").padEnd(3 * BYTES_PER_LINE)} ${text.join("")}`);
   }
-  return lines.join("\n");
+  return element("pre", {}, [lines.join("\n")]);
 }

@@ -15,6 +15,7 @@ function startTimeline(root: HTMLElement, data: TimelineData): void {
   const find = bySelector<HTMLInputElement>("#event-text", root);
   const lane = bySelector<HTMLSelectElement>("#event-lane", root);
   const boxes = [...root.querySelectorAll<HTMLInputElement>("[name=group]")];
+  const setUp = root.querySelector<HTMLInputElement>("[name=set-up]");
   const count = bySelector("#event-count", root);
   const view = new TimelineView(root, model, (index) => {
     showDetails(panel, model, index, goTo);
@@ -26,7 +27,8 @@ function startTimeline(root: HTMLElement, data: TimelineData): void {
   function choose(): void {
     const groups = new Set(boxes.filter(({ checked }) => checked).map(({ value }) => value as Group));
     for (const group of GROUPS) if (!boxes.some(({ value }) => value === group)) groups.add(group);
-    model.choose({ groups, lane: Number(lane.value), text: find.value.trim().toLowerCase() });
+    const text = find.value.trim().toLowerCase();
+    model.choose({ groups, lane: Number(lane.value), text, setUp: setUp?.checked ?? true });
     count.textContent = shownText(model);
     bySelector(".nothing", root).hidden = model.rowCount > 0;
     view.refresh();
@@ -39,6 +41,7 @@ function startTimeline(root: HTMLElement, data: TimelineData): void {
       find.value = "";
       lane.value = "-1";
       for (const box of boxes) box.checked = true;
+      if (setUp !== null) setUp.checked = true;
       choose();
     }
     view.select(index);
@@ -61,6 +64,7 @@ function startTimeline(root: HTMLElement, data: TimelineData): void {
   });
   lane.addEventListener("change", choose);
   for (const box of boxes) box.addEventListener("change", choose);
+  setUp?.addEventListener("change", choose);
   bySelector("form", root).addEventListener("submit", (event) => event.preventDefault());
 
   /** "#event-1234", from a table of the page or from a link that somebody was sent. */

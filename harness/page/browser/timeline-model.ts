@@ -32,6 +32,8 @@ export interface Choice {
   readonly lane: number;
   /** Small letters that the line must hold; "" for any. */
   readonly text: string;
+  /** Those of the set-up too. */
+  readonly setUp: boolean;
 }
 
 /** The entries, their lanes and edges, and those of them that the filter shows. */
@@ -83,15 +85,16 @@ export class TimelineModel {
   }
 
   /** Chooses the rows anew. */
-  choose({ groups, lane, text }: Choice): void {
+  choose({ groups, lane, text, setUp }: Choice): void {
     const wanted = GROUPS.map((group) => groups.has(group));
-    const isAll = wanted.every((each) => each) && lane < 0 && text === "";
+    const hidden = this.entries.kinds.map((_, shape) => !setUp && this.entries.isMarked(shape, "setUp"));
+    const isAll = wanted.every((each) => each) && lane < 0 && text === "" && !hidden.includes(true);
     const { count } = this.entries;
     const shown = new Uint32Array(count);
     let rows = 0;
     for (let index = 0; index < count; index++) {
       if (!isAll) {
-        if (wanted[this.groupOf[index] ?? 0] !== true) continue;
+        if (wanted[this.groupOf[index] ?? 0] !== true || hidden[this.entries.shape(index)] === true) continue;
         if (lane >= 0 && this.laneOf[index] !== lane) continue;
         if (text !== "" && !this.#searched(index).includes(text)) continue;
       }

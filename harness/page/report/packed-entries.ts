@@ -119,6 +119,11 @@ export class UnpackedEntries {
     return this.#packed.shapes.map(({ kind }) => kind);
   }
 
+  /** Whether entries of a shape are marked as true under a name: "setUp". */
+  isMarked(shape: number, name: string): boolean {
+    return this.#packed.shapes[shape]?.members.includes(`t${name}`) === true;
+  }
+
   /** The id of the actor; "" where there is none. */
   actor(index: number): string {
     return this.#packed.strings[this.#word(index, 2) - 1] ?? "";

@@ -1,4 +1,5 @@
 import { RERUN_COMMAND } from "../../cli/own-name.ts";
+import { isOfTest } from "../../explore/test-token.ts";
 import { type Html, html } from "../html.ts";
 import { pageText } from "../page.ts";
 import { BASE_STYLE } from "../styles/base.ts";
@@ -106,6 +107,8 @@ function verdictOf(contents: ReportContents): Verdict {
 function reproduce({ explored, trace }: ReportContents): Html | undefined {
   const token = explored?.failure.token ?? trace?.header.explored?.token;
   if (token === undefined) return undefined;
-  const command = explored?.command ?? `${RERUN_COMMAND} ${token}`;
+  const [, program = ""] = token.split("~");
+  const again = isOfTest({ program }) ? `explore(…, { replay: "${token}" }, …)` : `${RERUN_COMMAND} ${token}`;
+  const command = explored?.command ?? again;
   return html`<p class="reproduce"><span>Replay it</span> <code tabindex="0" role="region" aria-label="Command that replays it">${command}</code></p>`;
 }

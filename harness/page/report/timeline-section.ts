@@ -1,6 +1,6 @@
 import { counted } from "../../cli/quantities.ts";
 import type { TraceActor } from "../../trace/trace-header.ts";
-import { html } from "../html.ts";
+import { type Html, html } from "../html.ts";
 import { groupOf } from "./entry-groups.ts";
 import { packEntries } from "./packed-entries.ts";
 import type { ReportContents } from "./report-contents.ts";
@@ -40,7 +40,9 @@ export function timelineSection({ trace, explored }: ReportContents): Section | 
     explored?.rerun === undefined
       ? explored !== undefined || (run !== undefined && run.verdict !== "passed")
       : explored.rerun.outcome === "failed";
-  const isSmall = trace.entries.length <= SMALL_COUNT;
+  const setUpCount = trace.entries.reduce((sum, entry) => sum + ("setUp" in entry ? 1 : 0), 0);
+  const shownCount = trace.entries.length - setUpCount;
+  const isSmall = shownCount <= SMALL_COUNT;
   const heads = lanes.map(({ name, kind }) => html`<span class="lane ${kind}" role="presentation">${name}</span>`);
   const options = lanes.map(({ name }, lane) => html`<option value="${lane}">${name}</option>`);
   const groups = new Set(trace.entries.map(({ kind }) => groupOf(kind)));
@@ -52,10 +54,10 @@ export function timelineSection({ trace, explored }: ReportContents): Section | 
 <label class="find"><span>Find</span><input type="search" id="event-text" autocomplete="off" spellcheck="false" placeholder="register, buffer, value, …"></label>
 <label><span>Who</span><select id="event-lane"><option value="-1">everybody</option>${options}</select></label>
 <div class="steps-buttons"${!groups.has("finding") && html` hidden`}><button type="button" id="finding-previous" disabled>Previous finding</button><button type="button" id="finding-next" disabled>Next finding</button></div>
-<fieldset><legend class="unseen">Kinds of events</legend>${boxes}</fieldset>
+<fieldset><legend class="unseen">Kinds of events</legend>${boxes}${setUpCount > 0 && setUpBox(setUpCount)}</fieldset>
 <output id="event-count" for="event-text event-lane">${counted(trace.entries.length, "event")}</output>
 </form>
-<canvas class="strip" aria-hidden="true"${trace.entries.length <= STRIP_FROM && html` hidden`}></canvas>
+<canvas class="strip" aria-hidden="true"${shownCount <= STRIP_FROM && html` hidden`}></canvas>
 <div class="split">
 <div class="grid${isSmall ? " small" : ""}" role="grid" tabindex="0" aria-label="Events in their order; arrow keys move the selection" aria-readonly="true" aria-multiselectable="false" aria-colcount="4">
 <div class="grid-head" role="row" aria-rowindex="1"><span role="columnheader" class="number">No.</span><span role="columnheader" class="time">Time, µs</span><span role="columnheader" class="who">Who</span><span role="columnheader" class="what"><span class="unseen">Event</span></span>${heads}</div>
@@ -66,6 +68,11 @@ export function timelineSection({ trace, explored }: ReportContents): Section | 
 </div>
 <noscript><p class="note">The interleaving is drawn by the page's script, which is not allowed to run here.</p></noscript>`;
   return { id: "interleaving", title: hasFailed ? "Counterexample" : "Interleaving", body };
+}
+
+/** What was done before the first decision is seldom what one looks for, and most of the trace. */
+function setUpBox(count: number): Html {
+  return html`<label class="check"><input type="checkbox" name="set-up">set-up, ${counted(count, "event")}</label>`;
 }
 
 /** What the script is given. */

@@ -38,7 +38,7 @@ export const TIMELINE_STYLE = `
 .row .number { left: 0; width: 54px; text-align: right; color: var(--soft); font-variant-numeric: tabular-nums; }
 .row .time { left: 62px; width: 96px; text-align: right; color: var(--soft); font-variant-numeric: tabular-nums; }
 .row .who { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-.row .what { left: var(--what); max-width: calc(100% - var(--what)); padding: 0 0.35rem; overflow: hidden; text-overflow: ellipsis; font-family: var(--mono); font-size: 0.95em; background: var(--raised); height: 20px; line-height: 20px; top: 3px; }
+.row .what { left: var(--what); max-width: calc(100% - var(--what)); padding: 0 0.35rem; overflow: hidden; text-overflow: ellipsis; white-space: pre; font-family: var(--mono); font-size: 0.95em; background: var(--raised); height: 20px; line-height: 20px; top: 3px; }
 .row:hover .what { background: var(--accent-back); }
 .row.finding .what { color: var(--bad); font-weight: 600; }
 .row[aria-selected="true"]::before { background: var(--accent-back); box-shadow: inset 3px 0 var(--accent); }
@@ -61,14 +61,15 @@ export const TIMELINE_STYLE = `
 .details .hint { color: var(--soft); }
 .details h3 { margin: 0 0 0.2rem !important; }
 .details h4 { margin: 0.9rem 0 0.3rem; font-size: 0.85rem; }
-.details .what { font-family: var(--mono); font-size: 0.92em; padding-bottom: 0.5rem; border-bottom: 1px solid var(--line); margin-bottom: 0.5rem; }
+.details .what { font-family: var(--mono); font-size: 0.92em; white-space: pre-wrap; padding-bottom: 0.5rem; border-bottom: 1px solid var(--line); margin-bottom: 0.5rem; }
 .details dl div { display: grid; grid-template-columns: 6.5rem minmax(0, 1fr); gap: 0.5rem; padding: 0.08rem 0; }
 .details dt { color: var(--soft); }
 .details dd { font-family: var(--mono); font-size: 0.92em; }
-.details dd dl div { grid-template-columns: minmax(0, 1fr) auto; }
-.details .record + .record { border-top: 1px solid var(--line); }
-.details pre { margin: 0; font-size: 0.72rem; line-height: 1.4; white-space: pre-wrap; }
-.details button { width: 100%; text-align: left; padding: 0.3rem 0.5rem; margin-bottom: 0.3rem; line-height: 1.35; }
+.details dl.fields div { grid-template-columns: minmax(0, 1fr) auto; }
+.details dl.fields div + div { border-top: 1px solid var(--line); }
+.details dl.fields dt { font-family: var(--mono); font-size: 0.92em; }
+.details pre { margin: 0; font-size: 0.72rem; line-height: 1.4; overflow-x: auto; }
+.details button { width: 100%; text-align: left; white-space: pre-wrap; padding: 0.3rem 0.5rem; margin-bottom: 0.3rem; line-height: 1.35; }
 .details button .why { display: block; color: var(--soft); font-size: 0.85em; }
 @media (max-width: 68rem) {
   .split { grid-template-columns: minmax(0, 1fr); }

@@ -10,10 +10,9 @@ import { plugIn } from "../../../harness/plug-in.ts";
 import type { RunTrace } from "../../../harness/trace/run-trace.ts";
 import { type FrameEvent, isEvent, type TraceEvent } from "../../../harness/trace/trace-event.ts";
 import { IxgbeDriver } from "../../../scenarios/drivers/ixgbe.ts";
-import { eventsOf, schemaCheck } from "./trace-checks.ts";
+import { eventsOf } from "./trace-checks.ts";
 import { readVcd, type Waves } from "./vcd-reader.ts";
 
-const validate = await schemaCheck(join(import.meta.dirname, "perfetto.schema.json"));
 const folder = mkdtempSync(join(tmpdir(), "softbar-export-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -123,45 +122,6 @@ test.skipIf(!hasTool("vcd2fst") || !hasTool("fst2vcd"))(
     }
   },
 );
-
-test("Perfetto: slices close, arrows have both ends, and times of a track rise", () => {
-  const path = join(folder, "run.json");
-  trace.save(path, "perfetto");
-  const file = JSON.parse(readFileSync(path, "utf8")) as {
-    traceEvents: {
-      ph: string;
-      pid: number;
-      tid: number;
-      ts: number;
-      id?: number | string;
-      name: string;
-      args?: object;
-    }[];
-    otherData: Record<string, unknown>;
-  };
-  if (validate !== undefined && !validate(file)) expect(validate.errors?.slice(0, 3)).toEqual([]);
-  const { traceEvents } = file;
-  const tracks = new Map<string, { ts: number; open: number }>();
-  for (const { ph, pid, tid, ts } of traceEvents) {
-    if (!["X", "B", "E"].includes(ph)) continue;
-    const track = tracks.get(`${pid}.${tid}`) ?? { ts: -1, open: 0 };
-    expect(ts).toBeGreaterThan(track.ts);
-    const open = track.open + (ph === "B" ? 1 : ph === "E" ? -1 : 0);
-    expect(open).toBeGreaterThanOrEqual(0);
-    tracks.set(`${pid}.${tid}`, { ts, open });
-  }
-  const edges = trace.events.reduce((sum, { after = [] }) => sum + after.length, 0);
-  const ends = (ph: string) => traceEvents.filter((event) => event.ph === ph);
-  expect(ends("s")).toHaveLength(edges);
-  expect(ends("f").map(({ id }) => id)).toEqual(ends("s").map(({ id }) => id));
-  for (const [index, start] of ends("s").entries()) expect(ends("f")[index]?.ts).toBeGreaterThan(start.ts);
-  expect(ends("b").map(({ id }) => id)).toEqual(ends("e").map(({ id }) => id));
-  const shown = traceEvents.filter(({ ph }) => ["X", "B", "E"].includes(ph));
-  const rings = eventsOf([...trace.events], "ring");
-  expect(shown.length + rings.length).toBe(trace.events.length);
-  expect(ends("C").map(({ args }) => args)).toEqual(rings.map(({ occupied }) => ({ occupied })));
-  expect(file.otherData).toMatchObject({ lostEvents: 0, arrows: edges, arrowsTooLong: 0 });
-});
 
 test.skipIf(!hasTool("tshark"))(
   "pcapng: Wireshark sees every frame, on its wire, with its time (skipped without tshark)",

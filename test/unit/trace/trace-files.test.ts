@@ -171,17 +171,19 @@ describe("a filter", () => {
         device: fc.nat({ max: 1 }),
         register: fc.constantFrom("RDT(0)", "RDT(12)", "CTRL"),
         from: fc.nat({ max: 30 }),
+        setUp: fc.boolean(),
       }),
       { maxLength: 30 },
     )
     .map((list) =>
       [...list]
         .sort((a, b) => a.timeNs - b.timeNs)
-        .map(({ timeNs, actor, kind, device, register, from }, seq) => {
+        .map(({ timeNs, actor, kind, device, register, from, setUp }, seq) => {
           const after = from < seq ? { after: [{ from, why: "effect" }] } : {};
           const place = kind === "barrier" ? {} : { device };
           const named = kind === "register-write" ? { register } : {};
-          return { kind, seq, timeNs, actor, ...after, ...place, ...named } as unknown as TraceEvent;
+          const part = setUp ? { setUp } : {};
+          return { kind, seq, timeNs, actor, ...after, ...place, ...named, ...part } as unknown as TraceEvent;
         }),
     );
   const options = fc.record(
@@ -192,6 +194,7 @@ describe("a filter", () => {
       actors: fc.constantFrom(["cpu*"], ["device1"], ["the second"]),
       fromNs: fc.nat({ max: 40 }),
       toNs: fc.nat({ max: 60 }),
+      part: fc.constantFrom("set-up", "run"),
     },
     { requiredKeys: [] },
   );
@@ -212,6 +215,7 @@ describe("a filter", () => {
     return (
       event.timeNs >= (filter.fromNs ?? 0) &&
       event.timeNs < (filter.toNs ?? Number.POSITIVE_INFINITY) &&
+      (filter.part === undefined || filter.part === (event.setUp === true ? "set-up" : "run")) &&
       any(filter.kinds, event.kind) &&
       any(filter.actors, event.actor, event.actor === "device1" ? "the second" : "") &&
       (filter.registers === undefined || (register !== undefined && any(filter.registers, register))) &&
@@ -258,13 +262,14 @@ describe("a filter", () => {
       actors: ["cpu0"],
     });
     expect(parseTraceFilter("time=..10us")).toEqual({ toNs: 10_000 });
-    expect(parseTraceFilter("time=3s..")).toEqual({ fromNs: 3e9 });
+    expect(parseTraceFilter("time=3s..,part=run")).toEqual({ fromNs: 3e9, part: "run" });
   });
 
   test.each([
     ["", /no word=value/],
     ["register", /no word=value/],
-    ["colour=red", /there is no "colour"; want device, register, kind, actor or time/],
+    ["colour=red", /there is no "colour"; want device, register, kind, actor, part or time/],
+    ["part=body", /there is no part "body"; want set-up or run/],
     ["kind=a,kind=b", /kind is given twice; a \+ separates/],
     ["time=5ms", /no window of time/],
     ["time=..", /no window of time/],
