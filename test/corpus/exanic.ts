@@ -15,7 +15,7 @@ const SLOT = 3;
 const CHUNK = 0x1000;
 
 /** A driver for port 0, right in every step. */
-class SmallExanic {
+export class SmallExanic {
   readonly bed: CorpusBed;
   readonly bar: Bar;
   readonly txRegion: Bar;

@@ -15,7 +15,7 @@ const COPY = new Uint8Array(reg.EVENT_FLAG);
  * A driver for channel 0, right in every step. Its events are the reports of orders that the kill switch stops: they need no
  * feed.
  */
-class SmallFeedHandler {
+export class SmallFeedHandler {
   readonly bed: CorpusBed;
   readonly bar: Bar;
   readonly window: Bar;
