@@ -13,6 +13,7 @@ const SMALL = `${FOLDER}/small-ixgbe.ts`;
 const FILES = [
   "ixgbe-bring-up.ts",
   "ixgbe-rings.ts",
+  "ixgbe-memory.ts",
   "ixgbe-interrupts.ts",
   "edu.ts",
   "exanic.ts",

@@ -1,7 +1,7 @@
 /** Mistakes with descriptors, buffers and their memory. */
 import { ixgbe } from "../../devices/ixgbe/index.ts";
 import * as reg from "../../scenarios/drivers/ixgbe-registers.ts";
-import { opened, traffic } from "./ixgbe-traffic.ts";
+import { opened, whileIdle } from "./ixgbe-traffic.ts";
 import { BUFFER_BYTES, RING_SIZE, SmallIxgbe } from "./small-ixgbe.ts";
 import { type CorpusBed, type WrongDriver, wrongDrivers } from "./wrong-driver.ts";
 
@@ -9,17 +9,6 @@ const FOLDED_AND_EXPLORED = ["folded", "explored"] as const;
 const EVERYWHERE = ["folded", "explored", "threaded"] as const;
 
 const TDH = 0x06010;
-
-/** Something done to a driver that has filled its rings and has not had a frame. */
-function whileIdle(wrong: (driver: SmallIxgbe) => void) {
-  return (bed: CorpusBed, isWrong: boolean): (() => void) => {
-    const driver = new SmallIxgbe(bed.pci).open();
-    return () => {
-      if (isWrong) wrong(driver);
-      driver.close();
-    };
-  };
-}
 
 /** Sends one frame and does something before it has looked whether that was sent. */
 function afterSending(wrong: (driver: SmallIxgbe) => void) {
@@ -220,24 +209,6 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     FOLDED_AND_EXPLORED,
   ],
   [
-    "transmit-buffer-freed",
-    "a frame's buffer is freed although nobody has looked whether the frame was sent",
-    "completion-not-checked",
-    (bed, isWrong) => {
-      const driver = new SmallIxgbe(bed.pci).open();
-      return () => {
-        const buffer = bed.pci.dma.alloc(64, { label: "frame" });
-        driver.writeTransmitDescriptor(0, buffer.iova, 60);
-        driver.txNext = 1;
-        driver.ring(1);
-        driver.pci.cpu.delay(1_000_000);
-        if (!isWrong) driver.clean();
-        buffer.free(); // here
-        driver.close();
-      };
-    },
-  ],
-  [
     "head-taken-for-done",
     "the head is read instead of DD",
     "head-read-as-completion",
@@ -248,13 +219,6 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
         }
       },
     ),
-  ],
-  [
-    "buffers-as-bytes",
-    "the buffers are taken as raw memory",
-    "raw-memory-unwatched",
-    whileIdle((driver) => void driver.buffers.bytes), // here
-    FOLDED_AND_EXPLORED,
   ],
   [
     "transmit-completion-counted-twice",
@@ -339,80 +303,6 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
         driver.close();
       };
     },
-    FOLDED_AND_EXPLORED,
-  ],
-  [
-    "freed-before-stopped",
-    "close frees the memory before the queues are stopped",
-    "freed-in-flight",
-    opened(
-      class extends SmallIxgbe {
-        override close(): void {
-          this.clean();
-          this.free(); // here, in free
-          this.stopQueues();
-          this.pci.config.setBusMaster(false);
-        }
-      },
-    ),
-    ["folded"],
-  ],
-  [
-    "freed-under-traffic",
-    "buffers are unmapped while the card still receives into them",
-    "dma-after-unmap",
-    (bed, isWrong) => {
-      const driver = new SmallIxgbe(bed.pci).open();
-      return () => {
-        if (isWrong) driver.buffers.free();
-        bed.wire.send(new Uint8Array(60).fill(0xff));
-        driver.retry(() => driver.bar.read32(reg.STATUS) === 0);
-        driver.stopQueues();
-      };
-    },
-    ["threaded"],
-  ],
-  [
-    "used-after-free",
-    "a frame is looked at when its buffer is gone",
-    "use-after-free",
-    (bed, isWrong) => {
-      const driver = new SmallIxgbe(bed.pci).open();
-      return () => {
-        driver.stopQueues();
-        driver.pci.config.setBusMaster(false);
-        if (!isWrong) driver.buffers.read32(0);
-        driver.free();
-        if (isWrong) driver.buffers.read32(0); // here
-      };
-    },
-    EVERYWHERE,
-  ],
-  [
-    "freed-twice",
-    "close frees what the error path has freed",
-    "double-free",
-    (bed, isWrong) => {
-      const driver = new SmallIxgbe(bed.pci).open();
-      return () => {
-        traffic(bed, driver, 1);
-        if (isWrong) driver.free(); // here, in free
-      };
-    },
-    EVERYWHERE,
-  ],
-  [
-    "ring-never-freed",
-    "close forgets a ring",
-    "dma-buffer-leaked",
-    opened(
-      class extends SmallIxgbe {
-        override free(): void {
-          this.rxRing.free();
-          this.buffers.free();
-        }
-      },
-    ),
     FOLDED_AND_EXPLORED,
   ],
 ]);
