@@ -355,12 +355,6 @@ export class Iommu {
   }
 }
 
-/** `rx ring 0x1_0000_f000–0x1_0000_ffff`. */
-function mappingName(mapping: Mapping): string {
-  const label = mapping.label === "" ? "buffer" : mapping.label;
-  return `${label} ${iovaName(mapping.iova)}–${iovaName(mapping.iova + mapping.byteLength - 1)}`;
-}
-
 /** `DMA read of 64 bytes at IOVA 0x…`: the first half of every fault's sentence. */
 export function accessName(direction: DmaPermissions, byteLength: number, high: number, low: number): string {
   return `DMA ${direction === DMA_READ ? "read" : "write"} of ${byteLength} bytes at IOVA ${iovaName(addressOf(high, low))}`;
