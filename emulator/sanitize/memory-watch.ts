@@ -5,7 +5,7 @@ import type { FindingRecorder } from "../registers/finding-text.ts";
 import { Allocation } from "./allocation.ts";
 import { DescriptorRing } from "./descriptor-ring.ts";
 import { EntryRing } from "./entry-ring.ts";
-import { Holds } from "./holds.ts";
+import { type Hold, Holds } from "./holds.ts";
 import * as report from "./memory-findings.ts";
 import type {
   DescriptorRingView,
@@ -171,7 +171,7 @@ export class MemoryWatch implements Handover {
     for (const entries of this.#entries) entries.checkLoad(iova, byteLength, allocation);
     const hold = this.holds.find(iova, byteLength);
     if (hold === undefined || hold.use === "reads" || hold.use === "streams") return;
-    if (hold.holder instanceof Transfer && byteLength <= WORD_BYTES) {
+    if (hold.holder instanceof Transfer && byteLength <= WORD_BYTES && isLast(hold, iova, byteLength)) {
       // Without a descriptor, the last word of what arrives is as good a flag as any: this may be the look for it.
       hold.holder.seen();
       return;
@@ -300,6 +300,11 @@ export class MemoryWatch implements Handover {
     restoreAll(this.#windows, windows);
     restoreAll(this.#transfers, transfers);
   }
+}
+
+/** Whether bytes that are loaded are among the last that one load can take of a buffer: what arrives there arrives last. */
+function isLast({ iova, byteLength }: Hold, loadedIova: number, loadedBytes: number): boolean {
+  return loadedIova + loadedBytes > iova + byteLength - WORD_BYTES;
 }
 
 function restoreAll(all: readonly { restore(state: unknown): void }[], states: readonly unknown[]): void {

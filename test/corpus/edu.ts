@@ -129,6 +129,17 @@ export const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     FOLDED_AND_EXPLORED,
   ],
   [
+    "first-word-read-early",
+    "the first word of what the card copies is read right behind the command",
+    "buffer-read-in-flight",
+    transfer((bed, bar, buffer, isWrong) => {
+      if (!isWrong) wait(bed, bar, DMA_COMMAND);
+      buffer.read32(0); // here
+      wait(bed, bar, DMA_COMMAND);
+    }, START | TO_HOST),
+    FOLDED_AND_EXPLORED,
+  ],
+  [
     "result-taken-for-granted",
     "the copy is given the time that it usually takes, and not asked whether it is over",
     "completion-not-checked",

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { edu } from "../../devices/edu/index.ts";
 import { ixgbe } from "../../devices/ixgbe/index.ts";
 import type { DmaBuffer } from "../../emulator/pcie/driver-view.ts";
 import { frames } from "../../harness/frames.ts";
@@ -136,3 +137,24 @@ describe("a driver has seen that the card is done", () => {
     expect(bed.violations[0]?.line).toMatch(/^test\/unit\/completion-seen\.test\.ts:\d+$/);
   });
 });
+
+test.for([
+  [60, "as nothing comes behind it", []],
+  [0, "as the rest may still come", ["buffer-read-in-flight"]],
+] as const)(
+  "the word at %i of a transfer without a descriptor may be polled for, or not: %s",
+  async ([at, , rules]) => {
+    await using bed = await plugIn(edu(), { run: "folded" });
+    const bar = bed.pci.bar(0);
+    bed.pci.config.setBusMaster(true);
+    const buffer = bed.pci.dma.alloc(64, { label: "result" });
+    for (let offset = 0; offset < 64; offset += 4) buffer.write32(offset, 0xffff_ffff);
+    bar.write64(0x80, 0x40000n);
+    bar.write64(0x88, BigInt(buffer.iova));
+    bar.write64(0x90, 64n);
+    bar.write64(0x98, 3n);
+    while (buffer.readAcquire32(at) === 0xffff_ffff) bed.pci.cpu.relax();
+    expect(buffer.read32(32)).toBe(0);
+    expect(found(bed)).toEqual(rules);
+  },
+);
