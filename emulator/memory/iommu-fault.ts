@@ -1,4 +1,5 @@
-import { addressOf, DMA_READ, type Iommu, iovaName, type Mapping } from "./iommu.ts";
+import { addressOf, DMA_READ, type Iommu, type Mapping } from "./iommu.ts";
+import { iovaName } from "./iova-name.ts";
 
 /** Why an access faults and what lies nearest, as the second half of a sentence: "hits no mapping (nearest: …)". */
 export function explainFault(iommu: Iommu, high: number, low: number, byteLength: number): string {

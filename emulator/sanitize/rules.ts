@@ -5,7 +5,7 @@ import { type Rule, ruleTable } from "./rule.ts";
 const BUS: readonly Rule[] = ruleTable("violation", {
   "bar-access": [
     "Accesses a BAR that the function lacks, outside of it, or misaligned.",
-    "Reads give all ones, writes go nowhere.",
+    "Reads give all ones, writes go nowhere. From outside of a BAR the accessors throw before, as a kernel's mapping ends there.",
     "Check offset and width against the data sheet.",
   ],
   "memory-space-off": [

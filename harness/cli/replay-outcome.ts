@@ -14,15 +14,17 @@ export interface ReplayOutcome {
 }
 
 /**
- * The balance of our own card is our bug; frames that a driver loses, and rules that it breaks, are the driver's. Whoever
- * asks for recovery wants every message: one that was given up is no success.
+ * The balance of our own card is our bug, unless a fault has struck it; frames that a driver loses, and rules that it breaks, are
+ * the driver's. What a fault took is accounted for, as what a damaged wire took. Whoever asks for recovery wants every message:
+ * one that was given up is no success.
  */
-export function outcomeOf(report: ReplayReport, given: Pick<Arguments, "has" | "value">): ReplayOutcome {
+export function outcomeOf(report: ReplayReport, given: Pick<Arguments, "value">): ReplayOutcome {
   const { balance, violations, source, interrupted } = report;
   const isOurCard = !isPath(given.value("device") ?? "");
   const isOurDriver = isOurCard && given.value("driver") === undefined;
+  const hasStruck = report.faults?.some(({ struck }) => struck > 0) === true;
   const isOurBug =
-    !given.has("fault") && ((isOurCard && balance.lostInCard !== 0) || (isOurDriver && balance.lostInDriver !== 0));
+    !hasStruck && ((isOurCard && balance.lostInCard !== 0) || (isOurDriver && balance.lostInDriver !== 0));
   if (!interrupted && isOurBug) {
     const message = `${balance.lostInCard} frames are unaccounted for in the card and ${balance.lostInDriver} in the driver: a bug in softbar, please report it.`;
     return { exitCode: EXIT_INTERNAL, verdict: "bug", message };
@@ -32,7 +34,6 @@ export function outcomeOf(report: ReplayReport, given: Pick<Arguments, "has" | "
   const reasons = [
     violations.length > 0 ? `${counted(violations.length, "rule")} broken` : "",
     source.damage === undefined ? "" : `the capture is damaged: ${source.damage}`,
-    given.has("fault") ? "faults were armed" : "",
     balance.lostInCard === 0 ? "" : `${counted(balance.lostInCard, "frame")} lost in the card`,
     balance.lostInDriver === 0 ? "" : `${counted(balance.lostInDriver, "frame")} lost in the driver`,
     givenUp === 0 ? "" : `${counted(givenUp, "message")} given up`,

@@ -61,12 +61,12 @@ export class AsyncSession<Context = unknown> implements DriverSession {
     return this.#inner.plugged;
   }
 
-  get tracing(): ExploredTracing | undefined {
-    return this.#inner.tracing;
-  }
-
   get notes(): PluggedSession["notes"] {
     return this.#inner.notes;
+  }
+
+  get tracing(): ExploredTracing | undefined {
+    return this.#inner.tracing;
   }
 
   get machine(): PluggedSession["machine"] {

@@ -6,12 +6,12 @@ import type { AnySession } from "./search-session.ts";
 /** A session of a driver and its devices, where a small program has neither. */
 export interface DriverSession extends AnySession {
   readonly plugged: ExploredMachine;
+  /** What is worth a look in the runs so far, each once. */
+  readonly notes: readonly Finding[];
   /** Who can stand around its devices and its driver; undefined where nobody wants a trace. */
   readonly tracing: ExploredTracing | undefined;
   /** The first rule that the last run has broken; empty for none. */
   readonly brokenRule: string;
-  /** What is worth a look in the runs so far, each once. */
-  readonly notes: readonly Finding[];
   close(): Promise<void>;
 }
 

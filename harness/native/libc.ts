@@ -30,6 +30,14 @@ const SOCK_STREAM_CLOEXEC_NONBLOCK = 1 | 0o2000000 | 0o4000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const POLLIN = 1;
+const F_GETFL = 3;
+const O_ACCMODE = 3;
+const O_RDONLY = 0;
+const O_RDWR = 2;
+const O_APPEND = 0o2000;
+const O_PATH = 0o10000000;
+const F_GET_SEALS = 1034;
+const F_SEAL_SHRINK = 0x2;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
@@ -127,6 +135,24 @@ export class Libc {
   mapFile(descriptor: number, fileOffset: number, byteLength: number, canWrite: boolean): MappedFile {
     const address = this.#map(descriptor, fileOffset, byteLength, canWrite, MAP_SHARED);
     return { address, buffer: this.#koffi.view(address, byteLength) };
+  }
+
+  /**
+   * Whether a file lies in memory, and if so, whether nobody can make it shorter any more (memfd_create(2),
+   * F_SEAL_SHRINK): mapped, such a file never faults. Asks the kernel alone and no file system, which could be slow.
+   */
+  kindOf(descriptor: number): "sealed" | "in memory" | "elsewhere" {
+    const seals = Number(this.#call("fcntl", descriptor, F_GET_SEALS, 0));
+    if (seals < 0) return "elsewhere";
+    return (seals & F_SEAL_SHRINK) !== 0 ? "sealed" : "in memory";
+  }
+
+  /** Whether a file is open to be read, and written in any place if that is wanted. */
+  isOpenFor(descriptor: number, canWrite: boolean): boolean {
+    const flags = Number(this.#call("fcntl", descriptor, F_GETFL, 0));
+    if (flags < 0 || (flags & O_PATH) !== 0) return false;
+    const mode = flags & O_ACCMODE;
+    return canWrite ? mode === O_RDWR && (flags & O_APPEND) === 0 : mode === O_RDONLY || mode === O_RDWR;
   }
 
   unmap({ address, buffer }: MappedFile): void {

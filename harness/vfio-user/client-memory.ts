@@ -20,6 +20,9 @@ export interface ReadSink {
   onError(tag: number, context: number): void;
 }
 
+/** Why an access did not go through: nobody will answer it. */
+export type Refusal = "unmapped" | "shrunk";
+
 interface PendingRead {
   readonly address: number;
   readonly byteLength: number;
@@ -34,8 +37,8 @@ const SCRATCH_BYTES = 1 << 20;
 const ADDRESS_BYTES = 16;
 
 /**
- * The client's memory as the device reaches it: in place where the client handed its memory over, by messages where it
- * did not. Writes keep their order; a read that went by message is answered when its reply comes, and never waited for:
+ * The client's memory as the device reaches it: in place where the client handed its memory over, by copies where that
+ * may shrink, by messages where there is none. Writes keep their order; a read that went by message is answered when its reply comes, and never waited for:
  * the client may itself wait for a register of ours and serve our reads only then.
  */
 export class ClientMemory {
@@ -45,6 +48,7 @@ export class ClientMemory {
   readonly #send: SendRequest;
   readonly #sink: ReadSink;
   readonly #pending = new Map<number, PendingRead | undefined>();
+  /** What was read, its words standing as they do in the client's memory. */
   readonly #scratch = MemoryView.ofSize(SCRATCH_BYTES + 8);
 
   constructor(send: SendRequest, sink: ReadSink) {
@@ -64,27 +68,41 @@ export class ClientMemory {
     return this.#pending.size === 0;
   }
 
-  /** Asks for bytes. False: nothing is mapped there; nobody will answer. A range that was handed over is answered within the call. */
-  read(address: number, byteLength: number, tag: number, context: number): boolean {
+  /** Asks for bytes. A range that was handed over is answered within the call. */
+  read(address: number, byteLength: number, tag: number, context: number): Refusal | undefined {
     const range = this.ranges.find(address, byteLength, DMA_FLAG_READ);
-    if (range === undefined) return false;
-    const { memory } = range;
+    if (range === undefined) return "unmapped";
+    const { memory, file } = range;
     if (memory !== undefined) {
       this.#sink.onData(tag, context, memory, placeOf(range, address), byteLength);
-      return true;
+      return undefined;
+    }
+    if (file !== undefined) {
+      const at = address % 4;
+      if (!file.read(address - range.address, this.#scratch, at, byteLength)) return "shrunk";
+      this.#sink.onData(tag, context, this.#scratch, at, byteLength);
+      return undefined;
     }
     const id = this.#send(DMA_READ, addressed(address, byteLength));
     this.#pending.set(id, { address, byteLength, tag, context, isCancelled: false });
-    return true;
+    return undefined;
   }
 
-  /** Posts bytes, the word at `flagOffset` last if that is not below 0. False: nothing is mapped there. */
-  write(address: number, from: MemoryView, offset: number, byteLength: number, flagOffset: number): boolean {
+  /** Posts bytes, the word at `flagOffset` last if that is not below 0. */
+  write(
+    address: number,
+    from: MemoryView,
+    offset: number,
+    byteLength: number,
+    flagOffset: number,
+  ): Refusal | undefined {
     const range = this.ranges.find(address, byteLength, DMA_FLAG_WRITE);
-    if (range === undefined) return false;
-    if (range.memory === undefined) this.#post(address, from, offset, byteLength);
-    else store(range.memory, placeOf(range, address), from, offset, byteLength, flagOffset);
-    return true;
+    if (range === undefined) return "unmapped";
+    const { memory, file } = range;
+    if (memory !== undefined) store(memory, placeOf(range, address), from, offset, byteLength, flagOffset);
+    else if (file === undefined) this.#post(address, from, offset, byteLength);
+    else if (!file.write(address - range.address, from, offset, byteLength, flagOffset)) return "shrunk";
+    return undefined;
   }
 
   /** A message interrupt, where the client takes them as writes: four bytes, behind what was written before. */
@@ -110,9 +128,10 @@ export class ClientMemory {
     for (const read of this.#pending.values()) if (read !== undefined) read.isCancelled = true;
   }
 
-  /** True when a read goes through: an address whose range was handed over is answered at once. */
-  isInPlace(address: number, byteLength: number): boolean {
-    return this.ranges.find(address, byteLength, DMA_FLAG_READ)?.memory !== undefined;
+  /** Whether a read is answered within the call: of a range that was handed over. */
+  isAtHand(address: number, byteLength: number): boolean {
+    const range = this.ranges.find(address, byteLength, DMA_FLAG_READ);
+    return range?.memory !== undefined || range?.file !== undefined;
   }
 
   #answer({ address, byteLength, tag, context }: PendingRead, { command, errno, payload }: Message): void {
@@ -125,7 +144,6 @@ export class ClientMemory {
       this.#sink.onError(tag, context);
       return;
     }
-    // Words stand as they do in the client's memory.
     const at = address % 4;
     this.#scratch.bytes.set(payload.subarray(ADDRESS_BYTES), at);
     this.#sink.onData(tag, context, this.#scratch, at, byteLength);

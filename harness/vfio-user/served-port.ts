@@ -3,7 +3,7 @@ import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DeviceModel, DevicePort } from "../../emulator/pcie/device-model.ts";
 import { PassPort } from "../pass-through.ts";
 import type { ClientInterrupts } from "./client-interrupts.ts";
-import type { ClientMemory, ReadSink } from "./client-memory.ts";
+import type { ClientMemory, ReadSink, Refusal } from "./client-memory.ts";
 
 /** A read whose data is there already, and waits for the handler that asked to return. */
 interface ReadyRead {
@@ -50,9 +50,7 @@ export class ServedPort extends PassPort implements ReadSink {
   turn(): boolean {
     const ready = this.#ready.shift();
     if (ready !== undefined) {
-      const { address, byteLength, tag, context } = ready;
-      // The client may have unmapped it meanwhile.
-      if (this.#memory?.read(address, byteLength, tag, context) !== true) this.#device?.onDmaReadError(tag, context);
+      this.#readNow(ready);
       return true;
     }
     const failed = this.#failed.shift();
@@ -85,10 +83,11 @@ export class ServedPort extends PassPort implements ReadSink {
   override dmaRead(high: number, low: number, byteLength: number, tag: number, context: number): void {
     const address = (high >>> 0) * 2 ** 32 + (low >>> 0);
     const read = { address, byteLength, tag, context };
-    if (!this.busMasterEnabled) this.#fail(high, low, read, "Bus Master Enable is off");
-    else if (this.#memory?.isInPlace(address, byteLength) === true) this.#ready.push(read);
-    else if (this.#memory?.read(address, byteLength, tag, context) !== true) {
-      this.#fail(high, low, read, "the client has mapped nothing there");
+    if (!this.busMasterEnabled) this.#fail(read, "disabled");
+    else if (this.#memory?.isAtHand(address, byteLength) === true) this.#ready.push(read);
+    else {
+      const refusal = this.#memory === undefined ? "unmapped" : this.#memory.read(address, byteLength, tag, context);
+      if (refusal !== undefined) this.#fail(read, refusal);
     }
   }
 
@@ -101,11 +100,14 @@ export class ServedPort extends PassPort implements ReadSink {
     flagOffset: number,
   ): void {
     const address = (high >>> 0) * 2 ** 32 + (low >>> 0);
-    const isThrough =
-      this.busMasterEnabled && this.#memory?.write(address, from, offset, byteLength, flagOffset) === true;
-    if (isThrough) return;
-    const why = this.busMasterEnabled ? "the client has mapped nothing there" : "Bus Master Enable is off";
-    this.#record(DMA_WRITE, high, low, byteLength, why);
+    const memory = this.#memory;
+    const refusal = !this.busMasterEnabled
+      ? "disabled"
+      : memory === undefined
+        ? "unmapped"
+        : memory.write(address, from, offset, byteLength, flagOffset);
+    if (refusal === undefined) return;
+    this.#record(DMA_WRITE, address, byteLength, refusal);
     this.#device?.onDmaWriteError();
   }
 
@@ -124,21 +126,42 @@ export class ServedPort extends PassPort implements ReadSink {
     this.#memory?.cancelReads();
   }
 
-  #fail(high: number, low: number, read: ReadyRead, why: string): void {
-    this.#record(DMA_READ, high, low, read.byteLength, why);
+  #readNow(read: ReadyRead): void {
+    const { address, byteLength, tag, context } = read;
+    const refusal = this.#memory?.read(address, byteLength, tag, context);
+    if (refusal === undefined && this.#memory !== undefined) return;
+    // The client may have unmapped it meanwhile, which is its right.
+    if (refusal === "shrunk") this.#record(DMA_READ, address, byteLength, refusal);
+    this.#device?.onDmaReadError(tag, context);
+  }
+
+  #fail(read: ReadyRead, why: Refusal | "disabled"): void {
+    this.#record(DMA_READ, read.address, read.byteLength, why);
     this.#failed.push(read);
   }
 
   #record(
     direction: typeof DMA_READ | typeof DMA_WRITE,
-    high: number,
-    low: number,
+    address: number,
     byteLength: number,
-    why: string,
+    why: Refusal | "disabled",
   ): void {
-    const access = accessName(direction, byteLength, high, low);
+    const access = accessName(direction, byteLength, Math.floor(address / 2 ** 32) | 0, address | 0);
     this.record("violation", "dma-outside-map", access, () => {
-      return `${access} by ${this.#name}: ${why}. ${direction === DMA_READ ? "It got Unsupported Request and no data." : "It went nowhere."} Map the buffer for the device, and write its whole address, before the doorbell.`;
+      const { cause, cure } = CAUSES[why];
+      return `${access} by ${this.#name}: ${cause}. ${direction === DMA_READ ? "It got Unsupported Request and no data." : "It went nowhere."} ${cure}`;
     });
   }
 }
+
+const CAUSES: Readonly<Record<Refusal | "disabled", { readonly cause: string; readonly cure: string }>> = {
+  disabled: { cause: "Bus Master Enable is off", cure: "Set it in the command register before the doorbell." },
+  unmapped: {
+    cause: "the client has mapped nothing there",
+    cure: "Map the buffer for the device, and write its whole address, before the doorbell.",
+  },
+  shrunk: {
+    cause: "the file that is the client's memory there does not reach so far any more, or refuses it",
+    cure: "Unmap a range before its file shrinks; a memfd sealed by F_SEAL_SHRINK cannot.",
+  },
+};

@@ -5,7 +5,8 @@ import { ClientDescriptors } from "./client-descriptors.ts";
 import { type Connection, type Listener, listenByLibc, listenByNode } from "./connection.ts";
 import { ProtocolError } from "./protocol.ts";
 import { ServedDevice } from "./served-device.ts";
-import { type DescriptorUse, Session } from "./session.ts";
+import { Session } from "./session.ts";
+import type { DescriptorUse } from "./shared-memory.ts";
 
 /** What happens at a server, for whoever watches. */
 export interface ServerOptions {
@@ -15,6 +16,8 @@ export interface ServerOptions {
    */
   readonly descriptors?: "auto" | "never";
   onConnect?(): void;
+  /** Told once for each way in which the client's memory is reached, and how to have the fastest one. */
+  onMemory?(text: string): void;
   /** `reason` is why the server ended it; undefined when the client did. */
   onDisconnect?(reason: string | undefined): void;
 }
@@ -83,7 +86,7 @@ export class VfioUserServer {
       reason = `it left ${UNREAD_LIMIT_BYTES >> 20} MiB of ours unread`;
       connection.destroy();
     };
-    const session = new Session(this.device, write, this.#use);
+    const session = new Session(this.device, write, this.#use, (text) => this.#options.onMemory?.(text));
     this.#options.onConnect?.();
     connection.start({
       onData: (bytes, descriptors) => {

@@ -1,23 +1,8 @@
-import type { MemoryView } from "../../emulator/memory/memory-view.ts";
-import { ClientInterrupts, type EventSignal } from "./client-interrupts.ts";
+import { ClientInterrupts } from "./client-interrupts.ts";
 import { ClientMemory } from "./client-memory.ts";
 import * as p from "./protocol.ts";
 import type { ServedDevice } from "./served-device.ts";
-
-/** What descriptors of the client's are made into; absent where they cannot be received. */
-export interface DescriptorUse {
-  /** Maps so many bytes of a descriptor's file, from `fileOffset` on. Throws Error when it cannot. */
-  map(descriptor: number, fileOffset: number, byteLength: number, canWrite: boolean): MappedMemory;
-  signal(descriptor: number): EventSignal;
-  close(descriptor: number): void;
-}
-
-export interface MappedMemory {
-  readonly memory: MemoryView;
-  /** Where the asked-for bytes begin in it. */
-  readonly offset: number;
-  release(): void;
-}
+import { type DescriptorUse, heldRange, memoryText, type SharedMemory, sharedBy } from "./shared-memory.ts";
 
 const CONFIG_BYTES = 4096;
 /** Major and minor version, before the capabilities. */
@@ -31,15 +16,24 @@ export class Session {
   readonly #interrupts: ClientInterrupts;
   readonly #write: (message: Buffer) => void;
   readonly #descriptors: DescriptorUse | undefined;
+  readonly #notice: (text: string) => void;
+  /** What has been told. */
+  readonly #forms = new Set<SharedMemory["form"]>();
   readonly #stream = new p.MessageStream();
   #isNegotiated = false;
   #nextId = 1;
 
-  /** `write` sends a whole message; it is never called after {@link close}. */
-  constructor(device: ServedDevice, write: (message: Buffer) => void, descriptors?: DescriptorUse) {
+  /** `write` sends a whole message; it is never called after {@link close}. `notice` is told how memory is reached, once. */
+  constructor(
+    device: ServedDevice,
+    write: (message: Buffer) => void,
+    descriptors?: DescriptorUse,
+    notice: (text: string) => void = () => {},
+  ) {
     this.#device = device;
     this.#write = write;
     this.#descriptors = descriptors;
+    this.#notice = notice;
     this.#memory = new ClientMemory((command, payload) => this.#request(command, payload), {
       onData: (tag, context, memory, offset, byteLength) =>
         device.endpoint.device.onDmaRead(tag, context, memory, offset, byteLength),
@@ -158,16 +152,23 @@ export class Session {
       this.#memory.ranges.add(range);
       return new Uint8Array();
     }
-    if (byteLength >= MAX_MAPPED_BYTES) throw new p.RequestError(p.EINVAL, `a file of ${byteLength} bytes to map`);
-    const mapped = mapFile(this.#descriptors, descriptor, fileOffset, byteLength, canWrite);
+    const shared = sharedBy(this.#descriptors, descriptor, fileOffset, byteLength, canWrite);
+    if (shared.form === "copied") descriptors.delete(descriptor);
+    const held = heldRange(range, shared);
     try {
-      const { memory, offset, release } = mapped;
-      this.#memory.ranges.add({ ...range, memory, memoryOffset: offset, release });
+      this.#memory.ranges.add(held);
     } catch (error) {
-      mapped.release();
+      held.release?.();
       throw error;
     }
+    this.#tell(shared.form);
     return new Uint8Array();
+  }
+
+  #tell(form: SharedMemory["form"]): void {
+    if (this.#forms.has(form)) return;
+    this.#forms.add(form);
+    this.#notice(memoryText(form));
   }
 
   #dmaUnmap(payload: Buffer): Uint8Array {
@@ -315,8 +316,6 @@ export class Session {
 
 /** Descriptors in one message: as many as QEMU can send; it splits up a larger table. */
 const MAX_DESCRIPTORS = 16;
-/** Larger files are reached by messages: offsets in a mapping are int32. */
-const MAX_MAPPED_BYTES = 2 ** 31;
 
 /** The largest naturally aligned access at an offset: 4, 2 or 1 bytes, as a bus would cut it. */
 function widthAt(offset: number, byteLength: number): 1 | 2 | 4 {
@@ -342,18 +341,4 @@ function checkCapabilities(bytes: Buffer): void {
     // Told below.
   }
   throw new p.RequestError(p.EINVAL, "the capabilities are no JSON object");
-}
-
-function mapFile(
-  use: DescriptorUse,
-  descriptor: number,
-  fileOffset: number,
-  byteLength: number,
-  canWrite: boolean,
-): MappedMemory {
-  try {
-    return use.map(descriptor, fileOffset, byteLength, canWrite);
-  } catch (error) {
-    throw new p.RequestError(p.EINVAL, `the file of a DMA range cannot be mapped: ${(error as Error).message}`);
-  }
 }

@@ -84,8 +84,8 @@ export class ExploredMachine {
   readonly watches: readonly DriverWatch[];
   /** CPU 1 and so on. */
   readonly furtherCpus: FurtherCpus;
-  readonly #surroundings: Surroundings | undefined;
   readonly #furtherWatch: FurtherWatch | undefined;
+  readonly #surroundings: Surroundings | undefined;
 
   /** `awaitCount`: promises that an async driver may wait for at the same time. */
   constructor(

@@ -1,6 +1,7 @@
 import * as p from "../../../harness/vfio-user/protocol.ts";
 import type { ServedDevice } from "../../../harness/vfio-user/served-device.ts";
-import { type DescriptorUse, Session } from "../../../harness/vfio-user/session.ts";
+import { Session } from "../../../harness/vfio-user/session.ts";
+import type { DescriptorUse } from "../../../harness/vfio-user/shared-memory.ts";
 
 /** What the server sent. */
 export interface Received {
@@ -33,8 +34,8 @@ export class Client {
   #nextId = 1;
   #isServingNow = false;
 
-  constructor(device: ServedDevice, descriptors?: DescriptorUse) {
-    this.session = new Session(device, (message) => this.#take(message), descriptors);
+  constructor(device: ServedDevice, descriptors?: DescriptorUse, notice?: (text: string) => void) {
+    this.session = new Session(device, (message) => this.#take(message), descriptors, notice);
   }
 
   /** Sends a request and returns the reply; undefined when none has come. */
