@@ -53,6 +53,11 @@ const BUS: readonly Rule[] = ruleTable("violation", {
     "The card gets Unsupported Request and no data.",
     "Serve every range that was mapped for the card until it is unmapped.",
   ],
+  "dma-write-refused": [
+    "Answers a write of the card's, or a message interrupt, with an error: a client of vfio-user, of memory that it has mapped itself.",
+    "The write is posted: it goes nowhere, and the card goes on.",
+    "Serve every range that was mapped for the card until it is unmapped.",
+  ],
 });
 
 const REGISTERS: readonly Rule[] = [

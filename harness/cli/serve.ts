@@ -56,6 +56,7 @@ async function serveSocket(entry: CatalogueEntry, path: string, given: Arguments
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const interrupt = onInterrupt();
   let clientCount = 0;
+  const faults: unknown[] = [];
   let end: () => void = () => {};
   const over = new Promise<void>((resolve) => {
     end = resolve;
@@ -72,6 +73,8 @@ async function serveSocket(entry: CatalogueEntry, path: string, given: Arguments
       say(reason === undefined ? "the client has gone" : `hung up on the client: ${reason}`);
       if (given.has("once")) end();
     },
+    // Told when the server ends: it goes on for the next client.
+    onFault: (error) => void faults.push(error),
   });
   const findings = server.device.endpoint.findings;
   let toldCount = 0;
@@ -103,6 +106,7 @@ async function serveSocket(entry: CatalogueEntry, path: string, given: Arguments
     };
     if (isJson) console.log(JSON.stringify(report));
     else console.log(`${counted(clientCount, "client")}, ${counted(violations.length, "rule")} broken`);
+    if (faults.length > 0) throw faults[0];
     if (interrupt.signal.aborted) return EXIT_INTERRUPTED;
     return violations.length === 0 ? EXIT_PASSED : EXIT_INCORRECT;
   } finally {

@@ -1,13 +1,12 @@
-import { fstatSync, statfsSync } from "node:fs";
+import { fstatSync, readlinkSync, statfsSync } from "node:fs";
 import { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { Libc } from "../native/libc.ts";
 import type { EventSignal } from "./client-interrupts.ts";
 import { CopiedFile } from "./copied-file.ts";
-import type { DescriptorUse, SharedMemory } from "./shared-memory.ts";
+import { type DescriptorUse, OVERLAP_BYTES, type SharedMemory, SLICE_BYTES } from "./shared-memory.ts";
 
-const PAGE_BYTES = 4096;
-/** Offsets in a mapping are int32. */
-const MAX_MAPPED_BYTES = 2 ** 31;
+/** More address space than this is not given away for one range. */
+const MAX_MAPPED_BYTES = 2 ** 40;
 /** The file system of memfd_create(2) and /dev/shm (linux/magic.h). Files of huge pages cannot be written by calls. */
 const TMPFS_MAGIC = 0x0102_1994;
 
@@ -32,7 +31,7 @@ export class ClientDescriptors implements DescriptorUse {
     if (fileOffset + byteLength > size) throw new Error(`its file has ${size} bytes`);
     if (!this.#libc.isOpenFor(descriptor, canWrite)) throw new Error("it is not open for what the range permits");
     const mapped =
-      kind === "sealed" && byteLength < MAX_MAPPED_BYTES
+      kind === "sealed" && byteLength <= MAX_MAPPED_BYTES
         ? this.#map(descriptor, fileOffset, byteLength, canWrite)
         : undefined;
     if (mapped !== undefined) return mapped;
@@ -41,7 +40,9 @@ export class ClientDescriptors implements DescriptorUse {
     return { form: "copied", file };
   }
 
+  /** Of anything else a write could wait, or be somebody's data. */
   signal(descriptor: number): EventSignal {
+    if (readlinkSync(`/proc/self/fd/${descriptor}`) !== "anon_inode:[eventfd]") throw new Error("it is no eventfd");
     return {
       signal: () => this.#libc.signal(descriptor),
       close: () => this.#libc.close(descriptor),
@@ -54,13 +55,11 @@ export class ClientDescriptors implements DescriptorUse {
 
   /** Undefined when it cannot be mapped: sealed against writing, or of pages so large that the range begins in one. */
   #map(descriptor: number, fileOffset: number, byteLength: number, canWrite: boolean): SharedMemory | undefined {
-    // Whole pages around what is asked for.
-    const offset = fileOffset % PAGE_BYTES;
-    const wholeBytes = Math.ceil((offset + byteLength) / PAGE_BYTES) * PAGE_BYTES;
     try {
-      const mapped = this.#libc.mapFile(descriptor, fileOffset - offset, wholeBytes, canWrite);
+      const cut = { sliceBytes: SLICE_BYTES, overlapBytes: OVERLAP_BYTES };
+      const mapped = this.#libc.mapSlices(descriptor, fileOffset, byteLength, canWrite, cut);
       const release = (): void => this.#libc.unmap(mapped);
-      return { form: "mapped", memory: new MemoryView(mapped.buffer), offset, release };
+      return { form: "mapped", slices: mapped.slices.map((slice) => new MemoryView(slice)), release };
     } catch {
       return undefined;
     }

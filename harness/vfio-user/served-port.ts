@@ -3,7 +3,8 @@ import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DeviceModel, DevicePort } from "../../emulator/pcie/device-model.ts";
 import { PassPort } from "../pass-through.ts";
 import type { ClientInterrupts } from "./client-interrupts.ts";
-import type { ClientMemory, ReadSink, Refusal } from "./client-memory.ts";
+import type { ClientMemory, Refusal } from "./client-memory.ts";
+import type { DmaSink } from "./dma-requests.ts";
 
 /** A read whose data is there already, and waits for the handler that asked to return. */
 interface ReadyRead {
@@ -17,7 +18,7 @@ interface ReadyRead {
  * Between a device and its endpoint while it is served: DMA and message interrupts go to the client instead of host
  * memory here. Registers, timers and wires are the endpoint's as ever. Without a client the device reaches nothing.
  */
-export class ServedPort extends PassPort implements ReadSink {
+export class ServedPort extends PassPort implements DmaSink {
   readonly #name: string;
   #device: DeviceModel | undefined;
   #memory: ClientMemory | undefined;
@@ -60,24 +61,37 @@ export class ServedPort extends PassPort implements ReadSink {
   }
 
   get isIdle(): boolean {
-    return this.#ready.length === 0 && this.#failed.length === 0 && (this.#memory?.isIdle ?? true);
+    return this.#ready.length === 0 && this.#failed.length === 0 && (this.#memory?.requests.isIdle ?? true);
   }
 
   onData(tag: number, context: number, memory: MemoryView, offset: number, byteLength: number): void {
     this.#device?.onDmaRead(tag, context, memory, offset, byteLength);
   }
 
-  onError(tag: number, context: number): void {
+  onReadRefused(tag: number, context: number): void {
     this.record("violation", "dma-read-refused", "client", () => {
       return `The client answered a DMA read by ${this.#name} with an error or with other bytes than were asked for. The card got Unsupported Request and no data.`;
     });
     this.#device?.onDmaReadError(tag, context);
   }
 
+  onWriteRefused(): void {
+    this.record("violation", "dma-write-refused", "client", () => {
+      return `The client answered a DMA write by ${this.#name} with an error. It went nowhere; the card had posted it, and went on.`;
+    });
+    this.#device?.onDmaWriteError();
+  }
+
+  onMessageRefused(): void {
+    this.record("violation", "dma-write-refused", "message interrupt", () => {
+      return `The client answered a message interrupt of ${this.#name}, a memory write to where the driver had told the card, with an error. No interrupt came.`;
+    });
+  }
+
   // ---- DevicePort --------------------------------------------------------------------------------------------------
 
   override get outstandingReads(): number {
-    return this.#ready.length + this.#failed.length + (this.#memory?.readCount ?? 0);
+    return this.#ready.length + this.#failed.length + (this.#memory?.requests.readCount ?? 0);
   }
 
   override dmaRead(high: number, low: number, byteLength: number, tag: number, context: number): void {
@@ -123,7 +137,7 @@ export class ServedPort extends PassPort implements ReadSink {
   override cancelDma(): void {
     this.#ready.length = 0;
     this.#failed.length = 0;
-    this.#memory?.cancelReads();
+    this.#memory?.requests.cancelReads();
   }
 
   #readNow(read: ReadyRead): void {

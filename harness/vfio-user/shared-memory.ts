@@ -11,17 +11,22 @@ export interface DescriptorUse {
    * the other forms leave it to the caller. Throws Error when the file does not have the bytes, or is not open for what is to be done.
    */
   share(descriptor: number, fileOffset: number, byteLength: number, canWrite: boolean): SharedMemory;
+  /** What comes of it owns the descriptor. Throws Error when it is no event descriptor; it is still the caller's then. */
   signal(descriptor: number): EventSignal;
   close(descriptor: number): void;
 }
+
+/** Memory is mapped in views: an offset in one is an int32, and an access lies within the view where it begins. */
+export const SLICE_BYTES: number = 2 ** 30;
+/** The longest access of a device. */
+export const OVERLAP_BYTES: number = 1 << 20;
 
 /** Memory that a client shares: mapped where it cannot shrink, else by calls, else not through its descriptor at all. */
 export type SharedMemory =
   | {
       readonly form: "mapped";
-      readonly memory: MemoryView;
-      /** Where the asked-for bytes begin in it. */
-      readonly offset: number;
+      /** One for each {@link SLICE_BYTES}, beginning with the range; each goes on for {@link OVERLAP_BYTES} into the next. */
+      readonly slices: readonly MemoryView[];
       release(): void;
     }
   | { readonly form: "copied"; readonly file: CopiedFile }
@@ -33,7 +38,7 @@ const FORMS: Readonly<Record<SharedMemory["form"], string>> = {
   messages: "its memory is a file that is not in memory, or cannot be mapped: DMA by messages",
 };
 const FASTER =
-  "DMA in place takes a memfd below 2 GiB that is sealed by F_SEAL_SHRINK, as QEMU's -object memory-backend-memfd,share=on makes";
+  "DMA in place takes a memfd that is sealed by F_SEAL_SHRINK, as QEMU's -object memory-backend-memfd,share=on makes";
 
 /** How a client's memory is reached, and how it could be faster. */
 export function memoryText(form: SharedMemory["form"]): string {
@@ -44,7 +49,7 @@ export function memoryText(form: SharedMemory["form"]): string {
 export function heldRange(range: DmaRange, shared: SharedMemory): DmaRange {
   switch (shared.form) {
     case "mapped":
-      return { ...range, memory: shared.memory, memoryOffset: shared.offset, release: shared.release };
+      return { ...range, slices: shared.slices, release: shared.release };
     case "copied":
       return { ...range, file: shared.file, release: () => shared.file.close() };
     case "messages":

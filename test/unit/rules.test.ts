@@ -78,6 +78,7 @@ test("every rule of the machine that is about drivers has a wrong driver in the 
     // A card's doing and no driver's: ownership-of-completions.test.ts.
     "completion-repeated",
     "completion-repeated-by-fault",
+    "dma-write-refused",
     // Has a corpus of its own: explore/race-corpus.ts.
     "data-race",
   ];

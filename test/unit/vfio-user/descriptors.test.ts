@@ -13,11 +13,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { edu } from "../../../devices/edu/index.ts";
-import { ixgbe } from "../../../devices/ixgbe/index.ts";
+import { MemoryView } from "../../../emulator/memory/memory-view.ts";
 import { Libc } from "../../../harness/native/libc.ts";
 import { ClientDescriptors } from "../../../harness/vfio-user/client-descriptors.ts";
+import { ClientMemory } from "../../../harness/vfio-user/client-memory.ts";
 import * as p from "../../../harness/vfio-user/protocol.ts";
 import { ServedDevice } from "../../../harness/vfio-user/served-device.ts";
+import { heldRange } from "../../../harness/vfio-user/shared-memory.ts";
 import { Client, rangeOf, wordsOf } from "./client.ts";
 
 const MEMORY_BYTES = 1 << 16;
@@ -102,10 +104,10 @@ test.for(kinds)(
 
 async function copy(client: Client, device: ServedDevice, from: number, to: number, command: number): Promise<void> {
   for (const [offset, value] of [
-    [0x80, from],
-    [0x84, 0],
-    [0x88, to],
-    [0x8c, 0],
+    [0x80, from % 2 ** 32],
+    [0x84, Math.floor(from / 2 ** 32)],
+    [0x88, to % 2 ** 32],
+    [0x8c, Math.floor(to / 2 ** 32)],
     [0x90, 100],
     [0x98, command],
   ] as const) {
@@ -210,7 +212,7 @@ test("a file that is shorter than it is said to be, or not open for what it is f
   const kept = file.handOver();
   client.must(p.DMA_MAP, rangeOf([32, 3], [0, 0x8000, 4096]), [kept]);
   const clashing = file.handOver();
-  expect(client.ask(p.DMA_MAP, rangeOf([32, 3], [0, 0x8800, 2048]), 0, [clashing])?.errno).toBe(p.EEXIST);
+  expect(client.ask(p.DMA_MAP, rangeOf([32, 3], [0, 0x8000, 4096]), 0, [clashing])?.errno).toBe(p.EEXIST);
   expect(() => closeSync(clashing)).toThrow(/EBADF/);
   expect(fstatSync(kept).size).toBe(4096);
   client.must(p.DMA_UNMAP, rangeOf([24, 0], [0x8000, 4096]));
@@ -224,82 +226,60 @@ test("a file that is shorter than it is said to be, or not open for what it is f
   closeSync(file.descriptor);
 });
 
-test("MSI-X vectors are signalled through the descriptors that were handed over", async ({ skip }) => {
-  if (libc === undefined) return skip(NO_KOFFI);
-  const device = await ServedDevice.load(ixgbe(), true);
-  const signals: number[] = [];
-  const closed: number[] = [];
-  const use = new ClientDescriptors(libc);
-  const client = new Client(device, {
-    share: (...parameters) => use.share(...parameters),
-    signal: (descriptor) => ({ signal: () => signals.push(descriptor), close: () => closed.push(descriptor) }),
-    close: (descriptor) => closed.push(descriptor),
-  });
+test("a range of more than 2 GiB is mapped in views: DMA in place at every edge of them", async ({ skip }) => {
+  if (libc === undefined || makeFile === undefined) return skip(NO_KOFFI);
+  const device = await ServedDevice.load(edu({ dmaAddressBits: 40 }), true);
+  const notices: string[] = [];
+  const client = new Client(device, new ClientDescriptors(libc), (text) => notices.push(text));
   client.negotiate();
   client.write32(p.REGION_CONFIG, 0x04, 0x0006, 2);
-  client.write32(p.REGION_CONFIG, 0x72, 0x8000, 2);
-  // Three vectors; the first has other causes routed to it by IVAR_MISC, the data sheet's 0x00a00.
-  client.must(
-    p.DEVICE_SET_IRQS,
-    wordsOf(20, p.SET_DATA_EVENTFD | p.SET_ACTION_TRIGGER, p.IRQ_MSIX, 0, 3),
-    [1001, 1002, 1003],
-  );
-  client.write32(0, 0x00a00, 0x0000_8080 | 0x0001);
-  client.write32(0, 0x00880, 0x8000_0000);
-  client.write32(0, 0x00aa0, 0x7);
-  client.write32(0, 0x00808, 0x4000_0000);
-  client.must(p.DEVICE_SET_IRQS, wordsOf(20, p.SET_DATA_NONE | p.SET_ACTION_TRIGGER, p.IRQ_MSIX, 2, 1));
-  expect(signals.at(-1)).toBe(1003);
-  expect(client.written).toEqual([]);
-  // Taken back, nothing of it is left.
-  client.must(p.DEVICE_SET_IRQS, wordsOf(20, p.SET_DATA_NONE | p.SET_ACTION_TRIGGER, p.IRQ_MSIX, 0, 0));
-  expect(closed).toEqual([1001, 1002, 1003]);
+  const [gigabyte, base] = [2 ** 30, 2 ** 32];
+  const byteLength = 3 * gigabyte + 8192;
+  const file = makeFile("sealed", byteLength);
+  client.must(p.DMA_MAP, rangeOf([32, 3], [0, base, byteLength]), [file.handOver()]);
+  const places = [0, gigabyte - 50, gigabyte, 2 * gigabyte - 1, 3 * gigabyte - 99, byteLength - 100];
+  for (const [nth, place] of places.entries()) {
+    const sent = Uint8Array.from({ length: 100 }, (_, at) => at * 3 + nth);
+    writeSync(file.descriptor, sent, 0, sent.length, place);
+    await copy(client, device, base + place, 0x40000, 0x1);
+    const to = places[(nth + 1) % places.length] as number;
+    await copy(client, device, 0x40000, base + to, 0x3);
+    const seen = new Uint8Array(100);
+    readSync(file.descriptor, seen, 0, 100, to);
+    expect(seen, `from 0x${place.toString(16)} to 0x${to.toString(16)}`).toEqual(sent);
+  }
+  expect([client.written, client.open, device.findings]).toEqual([[], [], []]);
+  expect(notices).toEqual(["its memory is mapped: DMA in place"]);
+  client.must(p.DMA_UNMAP, rangeOf([24, 0], [base, byteLength]));
   client.session.close();
   device.close();
+  closeSync(file.descriptor);
 });
 
-test("a signal stands behind writes that went by message, until they are acknowledged", async ({ skip }) => {
-  if (libc === undefined) return skip(NO_KOFFI);
-  const device = await ServedDevice.load(edu(), true);
-  const signals: number[] = [];
-  const client = new Client(device, {
-    share: () => {
-      throw new Error("not here");
+test("an access lies within the view where it begins, however long it is", async ({ skip }) => {
+  if (libc === undefined || makeFile === undefined) return skip(NO_KOFFI);
+  const [edge, longest] = [2 ** 30, 1 << 20];
+  const file = makeFile("sealed", 2 * edge);
+  const shared = new ClientDescriptors(libc).share(file.descriptor, 0, 2 * edge, true);
+  let seen = new Uint8Array();
+  const nobody = { send: () => expect.fail("in place"), hangUp: () => expect.fail("in place") };
+  const memory = new ClientMemory(nobody, {
+    onData: (_tag, _context, { bytes }, offset, byteLength) => {
+      seen = bytes.slice(offset, offset + byteLength);
     },
-    signal: (descriptor) => ({ signal: () => signals.push(descriptor), close: () => {} }),
-    close: () => {},
+    onReadRefused: () => expect.fail("refused"),
+    onWriteRefused: () => expect.fail("refused"),
+    onMessageRefused: () => expect.fail("refused"),
   });
-  client.negotiate();
-  client.write32(p.REGION_CONFIG, 0x04, 0x0006, 2);
-  client.must(p.DEVICE_SET_IRQS, wordsOf(20, p.SET_DATA_EVENTFD | p.SET_ACTION_TRIGGER, p.IRQ_MSI, 0, 1), [77]);
-  client.write32(p.REGION_CONFIG, 0x54, 0xfee0_0000);
-  client.write32(p.REGION_CONFIG, 0x52, 0x0081, 2);
-  client.map(0x4000, 4096);
-  client.isServing = false;
-  for (const [offset, value] of [
-    [0x80, 0x40000],
-    [0x88, 0x4000],
-    [0x90, 64],
-    [0x98, 0x7],
-  ] as const) {
-    client.write32(0, offset, value);
-  }
-  for (let tries = 0; client.open.length === 0 && tries < 1000; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    device.advance();
-  }
-  expect(client.open.map(({ command }) => command)).toEqual([p.DMA_WRITE]);
-  for (let tries = 0; tries < 20; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    device.advance();
-  }
-  expect(signals).toEqual([]);
-  client.serve();
-  for (let tries = 0; signals.length === 0 && tries < 1000; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    device.advance();
-  }
-  expect(signals).toEqual([77]);
-  client.session.close();
-  device.close();
+  memory.ranges.add(heldRange({ address: 0, byteLength: 2 * edge, canRead: true, canWrite: true }, shared));
+  const sent = MemoryView.ofSize(longest);
+  for (let at = 0; at < longest; at++) sent.bytes[at] = at * 7 + (at >> 8);
+  expect(memory.write(edge - 4, sent, 0, longest, longest - 4)).toBeUndefined();
+  expect(memory.read(edge - 4, longest, 0, 0)).toBeUndefined();
+  expect(Buffer.compare(seen, sent.bytes)).toBe(0);
+  const kept = Buffer.alloc(longest);
+  readSync(file.descriptor, kept, 0, longest, edge - 4);
+  expect(Buffer.compare(kept, sent.bytes)).toBe(0);
+  memory.ranges.clear();
+  closeSync(file.descriptor);
 });
