@@ -75,10 +75,10 @@ test("every rule of the machine that is about drivers has a wrong driver in the 
     "findings-left-out",
     // A client's doing and no driver's: vfio-user/protocol.test.ts.
     "dma-read-refused",
+    "dma-write-refused",
     // A card's doing and no driver's: ownership-of-completions.test.ts.
     "completion-repeated",
     "completion-repeated-by-fault",
-    "dma-write-refused",
     // Has a corpus of its own: explore/race-corpus.ts.
     "data-race",
   ];
