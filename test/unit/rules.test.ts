@@ -76,7 +76,7 @@ test("every rule of the machine that is about drivers has a wrong driver in the 
     // A client's doing and no driver's: vfio-user/protocol.test.ts.
     "dma-read-refused",
     "dma-write-refused",
-    // A card's doing and no driver's: ownership-of-completions.test.ts.
+    // A card's doing and no driver's: completions.test.ts.
     "completion-repeated",
     "completion-repeated-by-fault",
     // Has a corpus of its own: explore/race-corpus.ts.
