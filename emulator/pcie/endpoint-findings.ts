@@ -180,3 +180,7 @@ export function recordBusMasterOff(recorder: FindingRecorder, name: string, what
 
 /** What an endpoint counts, in order; of interrupts, the messages and rising lines that left it. */
 export const COUNTER_NAMES: readonly string[] = ["dmaReads", "dmaWrites", "interrupts"];
+/** Places of {@link COUNTER_NAMES}. */
+export const DMA_READS = 0;
+export const DMA_WRITES = 1;
+export const INTERRUPTS = 2;

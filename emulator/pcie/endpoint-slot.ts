@@ -6,6 +6,7 @@ import type { Iommu } from "../memory/iommu.ts";
 import type { MemoryView } from "../memory/memory-view.ts";
 import type { InterruptController } from "./interrupt-controller.ts";
 import type { MsixSnapshot } from "./msix.ts";
+import type { TransferParts } from "./transfer-parts.ts";
 
 /** See Endpoint.snapshot. */
 export interface EndpointSnapshot {
@@ -27,6 +28,8 @@ export interface EndpointSlot {
   readonly functionIndex: number;
   /** Rules whose findings nobody wants to hear of. */
   readonly silenced?: ReadonlySet<string>;
+  /** Through what it reaches host memory, where somebody wants to hear of its transfers. */
+  readonly parts?: TransferParts | undefined;
 }
 
 /** What a sanitizer hears of a function that it watches. Nobody does on threads. */

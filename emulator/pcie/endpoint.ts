@@ -1,6 +1,6 @@
 import type { Clock } from "../clock/clock.ts";
 import { Timers } from "../clock/timers.ts";
-import { DMA_READ, DMA_WRITE, type Iommu } from "../memory/iommu.ts";
+import type { Iommu } from "../memory/iommu.ts";
 import { copyMemory, type MemoryView } from "../memory/memory-view.ts";
 import { type DriverPlace, type FindingKind, FindingLog } from "../run/findings.ts";
 import type { Wire } from "../wire/wire.ts";
@@ -10,12 +10,13 @@ import type { DeviceDeclaration, DeviceModel, DevicePort, ResetKind } from "./de
 import * as report from "./endpoint-findings.ts";
 import type { EndpointSlot, EndpointSnapshot, EndpointWatch, Uplink } from "./endpoint-slot.ts";
 import { InterruptController } from "./interrupt-controller.ts";
-import { Iotlb } from "./iotlb.ts";
+import type { Iotlb } from "./iotlb.ts";
 import { LookAhead } from "./look-ahead.ts";
 import { type MsiSink, MsixTable } from "./msix.ts";
 import { ReadQueue } from "./read-queue.ts";
 import { Slot } from "./slot.ts";
-import { WriteBacks } from "./write-backs.ts";
+import { transferParts } from "./transfer-parts.ts";
+import type { WriteBacks } from "./write-backs.ts";
 
 const ALL_ONES = -1;
 /**
@@ -44,9 +45,8 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   readonly #slot: EndpointSlot;
   readonly #iommu: Iommu;
   readonly #reads = new ReadQueue();
-  readonly #writeBacks = new WriteBacks();
+  readonly #writeBacks: WriteBacks;
   readonly #lookAhead: LookAhead;
-  /** Reads, writes without a flag (data) and writes with one (descriptors) go to different buffers, each to the same for long. */
   readonly #readMappings: Iotlb;
   readonly #dataMappings: Iotlb;
   readonly #flagMappings: Iotlb;
@@ -64,10 +64,12 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     this.#slot = slot;
     this.interrupts = slot.interrupts;
     this.#iommu = slot.iommu;
-    this.#readMappings = new Iotlb(slot.iommu, slot.memory, DMA_READ);
-    this.#lookAhead = new LookAhead(this.#reads, this.#readMappings);
-    this.#dataMappings = new Iotlb(slot.iommu, slot.memory, DMA_WRITE);
-    this.#flagMappings = new Iotlb(slot.iommu, slot.memory, DMA_WRITE);
+    const { reads, ahead, data, flags, writeBacks } = slot.parts ?? transferParts(slot);
+    this.#readMappings = reads;
+    this.#lookAhead = new LookAhead(this.#reads, ahead);
+    this.#dataMappings = data;
+    this.#flagMappings = flags;
+    this.#writeBacks = writeBacks;
     this.timers = new Timers(declaration.timerCount);
     this.findings = new FindingLog(declaration.name, slot.clock.now, slot.silenced);
     this.wires = new Array(declaration.wirePortCount).fill(undefined);
@@ -395,6 +397,4 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   }
 }
 
-const DMA_READS = 0;
-const DMA_WRITES = 1;
-const INTERRUPTS = 2;
+const { DMA_READS, DMA_WRITES, INTERRUPTS } = report;

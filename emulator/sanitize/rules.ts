@@ -142,6 +142,12 @@ const MEMORY: readonly Rule[] = [
       "The card uses it, and the driver takes it for done before it is.",
       "Clear DD when the descriptor is written anew; nobody says so if only the length was cleared, and DD is polled.",
     ],
+    // Looked for in searches, in folded runs that ask for it, and in windows of threaded runs.
+    "data-race": [
+      "Accesses DMA memory while another CPU, a handler or the card does, one of them writing, and nothing orders the two.",
+      "Either may come first; on a machine that reorders, also where the program seems to say which.",
+      "Put the barrier, the lock or the look at the completion between them that the message names.",
+    ],
     "double-free": [
       "Frees a DMA buffer twice.",
       "A kernel's allocator is corrupted; whoever has got the memory since loses it.",
@@ -160,12 +166,6 @@ const MEMORY: readonly Rule[] = [
         "Reads a buffer that the card has not filled.",
         "The driver gets what was there before, or half a frame.",
         "Look for the completion first.",
-      ],
-      // Where it is looked for: in searches, and in folded runs that ask for it.
-      "data-race": [
-        "Accesses DMA memory while another CPU, a handler or the card does, one of them writing, and nothing orders the two.",
-        "Either may come first; on a machine that reorders, also where the program seems to say which.",
-        "Put the barrier, the lock or the look at the completion between them that the message names.",
       ],
       "completion-not-checked": [
         "Uses or frees a buffer or descriptor without having looked whether the card is done.",

@@ -12,7 +12,7 @@ const RUNNER = /[\\/]node_modules[\\/]@?vitest[\\/]/;
 const OWN = /[\\/](emulator|harness)[\\/](explore|driver|faults|run|pcie|sanitize|trace|wasm)[\\/]/;
 /** Where a driver's access enters it. What lies above on the stack is the machine and its devices. */
 const ENTRANCE =
-  /[\\/]emulator[\\/](driver[\\/]|sanitize[\\/]watched-|explore[\\/]plugged[\\/]explored-(cpu|link|buffer))/;
+  /[\\/]emulator[\\/](driver[\\/]|sanitize[\\/](watched|sampled)-|explore[\\/]plugged[\\/]explored-(cpu|link|buffer))/;
 const PLACE = /\(?((?:file:\/\/)?\/[^()]+?|[A-Za-z]:\\[^()]+?):(\d+):\d+\)?$/;
 
 /** Lines that a finding's was called from. */

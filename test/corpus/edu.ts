@@ -151,6 +151,34 @@ export const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     FOLDED_AND_EXPLORED,
   ],
   [
+    "barrier-left-out",
+    "the last word of the copy is taken for its completion, without a barrier before the rest is read",
+    "data-race",
+    (bed, isWrong) => {
+      const { pci } = bed;
+      const bar = pci.bar(0);
+      pci.config.setBusMaster(true);
+      const buffer = pci.dma.alloc(4096, { label: "edu buffer" });
+      const start = (source: number, destination: number, command: number): void => {
+        bar.write64(DMA_SOURCE, BigInt(source));
+        bar.write64(DMA_DESTINATION, BigInt(destination));
+        bar.write64(DMA_COUNT, BigInt(COPY_BYTES));
+        bar.write32(DMA_COMMAND, command);
+      };
+      buffer.copyFrom(0, new Uint8Array(COPY_BYTES).fill(1), 0, COPY_BYTES);
+      start(buffer.iova, CARD_BUFFER, START);
+      wait(bed, bar, DMA_COMMAND);
+      return () => {
+        const at = COPY_BYTES;
+        start(CARD_BUFFER, buffer.iova + at, START | TO_HOST);
+        while (buffer.read32(at + COPY_BYTES - 4) === 0) pci.cpu.relax();
+        if (!isWrong) pci.cpu.dmaRmb();
+        buffer.copyTo(at, new Uint8Array(COPY_BYTES), 0, COPY_BYTES);
+      };
+    },
+    ["threaded"],
+  ],
+  [
     "freed-under-copy",
     "the buffer is freed while the card copies",
     "freed-in-flight",

@@ -79,8 +79,6 @@ test("every rule of the machine that is about drivers has a wrong driver in the 
     // A card's doing and no driver's: completions.test.ts.
     "completion-repeated",
     "completion-repeated-by-fault",
-    // Has a corpus of its own: explore/race-corpus.ts.
-    "data-race",
   ];
   const missing = allRules([]).filter(({ name }) => !shown.has(name) && !elsewhere.includes(name));
   expect(missing.map(({ name }) => name)).toEqual([]);
