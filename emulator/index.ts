@@ -38,6 +38,7 @@ export {
   type RegisterOptions,
   type RegisterRange,
   register,
+  wish,
 } from "./registers/declare.ts";
 export { recordRegisterFindings, registerPlace } from "./registers/finding-text.ts";
 export { RegisterFile, type RegisterFileSnapshot } from "./registers/register-file.ts";

@@ -9,9 +9,10 @@ import { TestbedError } from "../emulator/run/testbed-error.ts";
 import { type DriverWatch, watchesOf } from "../emulator/sanitize/driver-watch.ts";
 import { isWatching } from "../emulator/sanitize/rule.ts";
 import { watchedFunctions } from "../emulator/sanitize/watched-function.ts";
-import { findingLine } from "./explore/code-line.ts";
+import { driverCallers, findingLine } from "./explore/code-line.ts";
 import { WatchedRun } from "./explore/watched-run.ts";
 import { BedFaults, type kernelSide } from "./faults/bed-faults.ts";
+import { noteLeaks } from "./open-testbeds.ts";
 import { TestWire } from "./test-wire.ts";
 import type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
 import type { RunTrace } from "./trace/run-trace.ts";
@@ -52,7 +53,10 @@ export class FoldedTestbed implements Testbed {
     if (trace !== false) this.#tracing = new TestbedTracing(devices, tables, "folded", trace === true ? {} : trace);
     this.#machine = new Machine(devices, tables, this.#tracing?.wrap);
     this.#tracing?.plugged(this.#machine);
-    for (const { findings } of this.#machine.endpoints) findings.lineOf = findingLine;
+    for (const { findings } of this.#machine.endpoints) {
+      findings.lineOf = findingLine;
+      findings.callersOf = driverCallers;
+    }
     this.#races = options.races === true ? new WatchedRun(this.#machine) : undefined;
     // Innermost: what faults keep from the driver it does not do.
     this.#watches = isWatching(options.sanitize) ? watchesOf(this.#machine) : [];
@@ -175,6 +179,7 @@ export class FoldedTestbed implements Testbed {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const watch of this.#watches) watch.end();
+    noteLeaks(this.#findings("note"));
     this.#tracing?.end("complete", "");
   }
 

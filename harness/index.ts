@@ -71,7 +71,7 @@ export {
 } from "./faults/hostile/hostile.ts";
 export { type FaultScenario, type FaultVerdict, isCleanError } from "./faults/scenario-run.ts";
 export { type FrameShape, frames } from "./frames.ts";
-export { failOnOpenTestbeds } from "./open-testbeds.ts";
+export { failOnLeaks, failOnOpenTestbeds } from "./open-testbeds.ts";
 export { plugIn } from "./plug-in.ts";
 export type { FeedReport, LineReport, SessionReport, StreamReport } from "./replay/feed-meter.ts";
 export type { FrameDecoder, FrameDecoderFactory } from "./replay/frame-decoder.ts";

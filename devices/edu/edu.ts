@@ -14,7 +14,7 @@ import { RegisterFile } from "../../emulator/registers/register-file.ts";
 import { NO_REGISTER } from "../../emulator/registers/register-map.ts";
 import type { Handover, MemoryOwnership } from "../../emulator/sanitize/ownership.ts";
 import { DmaEngine } from "./dma-engine.ts";
-import { recordBusyWrite, recordWrongWidth } from "./findings.ts";
+import { recordBusyWrite, recordEarlyRead, recordWrongWidth } from "./findings.ts";
 import { EduOwnership } from "./ownership.ts";
 import * as reg from "./registers.ts";
 import { EDU_RULES } from "./rules.ts";
@@ -57,9 +57,6 @@ export function create(port: DevicePort, options: EduOptions): DeviceModel {
 const FACTORIAL_TIMER = 0;
 const DMA_TIMER = 1;
 
-/** The answer where there is none: no register, a write-only one, a wrong width. */
-const ALL_ONES = -1;
-
 const FACTORIAL_AT = reg.FACTORIAL.at();
 const FIRST_DMA_AT = reg.DMA_SOURCE.at();
 const LAST_DMA_AT = reg.DMA_COMMAND.at();
@@ -100,8 +97,8 @@ class Edu implements DeviceModel {
   // ---- accesses ----------------------------------------------------------------------------------------------------
 
   onRead(_bar: number, offset: number, byteLength: number): number {
-    this.readHigh = ALL_ONES;
-    if (!this.#decodes(offset, byteLength)) return ALL_ONES;
+    this.readHigh = reg.ALL_ONES;
+    if (!this.#decodes(offset, byteLength)) return reg.ALL_ONES;
     if (byteLength === 8) this.readHigh = this.#readWord(offset + 4);
     return this.#readWord(offset);
   }
@@ -122,8 +119,9 @@ class Edu implements DeviceModel {
   }
 
   #readWord(offset: number): number {
+    if (offset === FACTORIAL_AT && this.#isComputing()) recordEarlyRead(this.#port);
     const value = this.#registers.read(offset);
-    return isReadable(offset) ? value : ALL_ONES;
+    return isReadable(offset) ? value : reg.ALL_ONES;
   }
 
   // ---- factorial ---------------------------------------------------------------------------------------------------

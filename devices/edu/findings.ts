@@ -7,7 +7,7 @@ import type { DevicePort } from "../../emulator/pcie/device-model.ts";
 import type { Register } from "../../emulator/registers/declare.ts";
 import { registerPlace } from "../../emulator/registers/finding-text.ts";
 import { hex } from "../../emulator/registers/register-map.ts";
-import { DMA_COMMAND, EDU_REGISTERS } from "./registers.ts";
+import { DMA_COMMAND, EDU_REGISTERS, FACTORIAL } from "./registers.ts";
 
 export function recordWrongWidth(port: DevicePort, offset: number, byteLength: number): void {
   port.record("violation", "wrong-width", placeOf(offset), () => {
@@ -21,6 +21,12 @@ export function recordBusyWrite(port: DevicePort, offset: number, value: number)
     const busy = isFactorial ? "a factorial is being computed" : "a DMA transfer runs";
     const wait = isFactorial ? "STATUS (0x0020) bit 0" : "DMA_COMMAND (0x0098) bit 0";
     return `${placeOf(offset)} was written with ${hex(value, 8)} while ${busy}. The card dropped the write. Wait until ${wait} reads 0, or for the interrupt.`;
+  });
+}
+
+export function recordEarlyRead(port: DevicePort): void {
+  port.record("note", "factorial-while-computing", placeOf(FACTORIAL.at()), () => {
+    return `${placeOf(FACTORIAL.at())} was read while a factorial is being computed. It still holds n. Wait until STATUS (0x0020) bit 0 reads 0, or for the interrupt.`;
   });
 }
 

@@ -98,16 +98,23 @@ export const DMA_COMMAND: Register = register("DMA_COMMAND", {
   about: "Starts a transfer. A write without START does nothing; while one runs, writes to 0x0080–0x009f are dropped.",
 });
 
-export const EDU_REGISTERS: RegisterMap = new RegisterMap(BAR0_BYTE_LENGTH, [
-  IDENTIFICATION,
-  LIVENESS,
-  FACTORIAL,
-  STATUS,
-  INTERRUPT_STATUS,
-  INTERRUPT_RAISE,
-  INTERRUPT_ACKNOWLEDGE,
-  DMA_SOURCE,
-  DMA_DESTINATION,
-  DMA_COUNT,
-  DMA_COMMAND,
-]);
+/** The answer where there is none: no register, a write-only one, a wrong width. */
+export const ALL_ONES = -1;
+
+export const EDU_REGISTERS: RegisterMap = new RegisterMap(
+  BAR0_BYTE_LENGTH,
+  [
+    IDENTIFICATION,
+    LIVENESS,
+    FACTORIAL,
+    STATUS,
+    INTERRUPT_STATUS,
+    INTERRUPT_RAISE,
+    INTERRUPT_ACKNOWLEDGE,
+    DMA_SOURCE,
+    DMA_DESTINATION,
+    DMA_COUNT,
+    DMA_COMMAND,
+  ],
+  ALL_ONES,
+);

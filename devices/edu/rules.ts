@@ -21,6 +21,11 @@ export const EDU_RULES: readonly Rule[] = [
     ],
   }),
   ...ruleTable("note", {
+    "factorial-while-computing": [
+      "Reads FACTORIAL while the card computes it.",
+      "It holds n, and not n! yet.",
+      "Wait until STATUS.COMPUTING reads 0, or for the interrupt.",
+    ],
     "command-without-start": [
       "Writes DMA_COMMAND without its start bit.",
       "The card ignores the write.",

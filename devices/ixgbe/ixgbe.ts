@@ -185,7 +185,7 @@ class Ixgbe implements DeviceModel {
 
   ownership(handover: Handover): MemoryOwnership {
     const rings = { receive: this.#receiveRings, transmit: this.#transmitRings };
-    return new IxgbeOwnership(this.#port, this.#registers, rings, handover);
+    return new IxgbeOwnership(this.#port, this.#registers, rings, this.#interrupts, handover);
   }
 
   // ---- events ----------------------------------------------------------------------------------------------------------

@@ -19,6 +19,11 @@ const { BSIZEPACKET, DESCTYPE } = reg.SRRCTL.fields;
 /** Word of an advanced write-back with the length of what arrived (7.1.6.2). */
 const LENGTH_OFFSET = 12;
 const LENGTH_MASK = 0xffff;
+const HEAD_WRITE_BACK = reg.TDWBAL.fields.HEAD_WB_EN.mask;
+const OTHER_CLEAR_DISABLE = reg.GPIE.fields.OCD.mask;
+const MULTIPLE_MSIX = reg.GPIE.fields.MULTIPLE_MSIX.mask;
+/** Causes of EICR that queues share. */
+const QUEUE_CAUSES = 0xffff;
 const MASTER_ENABLE = reg.STATUS.fields.MASTER_ENABLE.mask;
 
 /** One queue's ring, for the sanitizers. */
@@ -112,12 +117,25 @@ class TransmitRing extends QueueRing {
     return bits.TX_FLAG_OFFSET;
   }
 
+  /** Head write-back (7.2.3.5). */
+  headIova(): number {
+    const low = this.registers.get(reg.TDWBAL, this.queue);
+    if ((low & HEAD_WRITE_BACK) === 0) return -1;
+    return (this.registers.get(reg.TDWBAH, this.queue) >>> 0) * TWO_TO_32 + ((low & ~3) >>> 0);
+  }
+
   decode(words: Int32Array): void {
     const command = words[2] as number;
     this.takeAddress(words);
     this.reports = (command & bits.TX_RS) !== 0 && !bits.isContext(command);
     this.bufferBytes = bits.isContext(command) ? 0 : command & bits.TX_LENGTH_MASK;
   }
+}
+
+/** By queue: its vector, or with one interrupt its bit of EICR; negative for none (IVAR). */
+interface QueueVectors {
+  readonly receiveVector: Int8Array;
+  readonly transmitVector: Int8Array;
 }
 
 /** For the sanitizers: which descriptors and buffers are the card's, and when its driver has seen that they are not. */
@@ -127,6 +145,7 @@ export class IxgbeOwnership implements MemoryOwnership {
   readonly #port: DevicePort;
   readonly #receiveRings: Rings;
   readonly #transmitRings: Rings;
+  readonly #vectors: QueueVectors;
   /** By queue; made when they are first needed. */
   readonly #receive: (WatchedRing | undefined)[] = new Array(QUEUE_COUNT).fill(undefined);
   readonly #transmit: (WatchedRing | undefined)[] = new Array(QUEUE_COUNT).fill(undefined);
@@ -136,11 +155,13 @@ export class IxgbeOwnership implements MemoryOwnership {
     port: DevicePort,
     registers: RegisterFile,
     rings: { readonly receive: Rings; readonly transmit: Rings },
+    vectors: QueueVectors,
     handover: Handover,
   ) {
     const { map } = registers;
     this.#port = port;
     this.#registers = registers;
+    this.#vectors = vectors;
     this.#receiveRings = rings.receive;
     this.#transmitRings = rings.transmit;
     this.#handover = handover;
@@ -181,7 +202,29 @@ export class IxgbeOwnership implements MemoryOwnership {
     const { RDH, TDH, EICR } = this.#families;
     if (family === TDH) this.#transmit[queue]?.headSeen(value);
     else if (family === RDH) this.#receive[queue]?.headSeen(value);
-    else if (family === EICR && value !== 0) this.#handover.allSeen();
+    else if (family === EICR) this.#causesSeen((vector) => (value & QUEUE_CAUSES & (1 << (vector & 15))) !== 0);
+  }
+
+  takesCauses(bar: number, offset: number, value: number): boolean {
+    const { map } = this.#registers;
+    const isCauses = bar === 0 && map.familyOf[map.ordinalAt(offset & ~3)] === this.#families.EICR;
+    // With other causes only (7.3.1.3), a read leaves those of queues.
+    return isCauses && (value & QUEUE_CAUSES) !== 0 && (this.#registers.get(reg.GPIE) & OTHER_CLEAR_DISABLE) === 0;
+  }
+
+  onInterrupt(vector: number): void {
+    if ((this.#registers.get(reg.GPIE) & MULTIPLE_MSIX) === 0) this.#handover.allSeen();
+    else this.#causesSeen((each) => each === vector);
+  }
+
+  /** The driver has seen that something came of the queues with these vectors. */
+  #causesSeen(isSeen: (vector: number) => boolean): void {
+    const { receiveVector, transmitVector } = this.#vectors;
+    for (let queue = 0; queue < QUEUE_COUNT; queue++) {
+      const [receive, transmit] = [receiveVector[queue] as number, transmitVector[queue] as number];
+      if (receive >= 0 && isSeen(receive)) this.#receive[queue]?.doneSeen();
+      if (transmit >= 0 && isSeen(transmit)) this.#transmit[queue]?.doneSeen();
+    }
   }
 
   #switched(ring: WatchedRing | undefined, rings: Rings, queue: number): void {

@@ -62,9 +62,9 @@ export const IXGBE_RULES: readonly Rule[] = [
       "Enable bus mastering before the queues.",
     ],
     "descriptor-handed-over-done": [
-      "Hands a descriptor over whose DD bit is still set.",
+      "Hands a descriptor over whose DD bit is still set; a receive descriptor, if its length is, too. Who clears the length alone is taken to go by the length, as Linux does, and not by DD.",
       "The card uses it, and the driver takes it for done before it is.",
-      "Clear DD when the descriptor is written anew.",
+      "Clear DD when the descriptor is written anew; nobody says so if only the length was cleared, and DD is polled.",
     ],
     "receive-buffer-size": [
       "Gives a queue a buffer size that is not defined.",

@@ -156,9 +156,9 @@ export class MappedBuffer implements DmaBuffer {
 
   free(): void {
     if (this.#isFreed) {
-      this.#findings?.record("violation", "double-free", this.#label, () => {
-        return `${this.#label} was freed twice. A kernel's allocator is corrupted by that, and whoever has got the memory since loses it. One owner frees a buffer, once.`;
-      });
+      const text = (): string =>
+        `${this.#label} was freed twice. A kernel's allocator is corrupted by that, and whoever has got the memory since loses it. One owner frees a buffer, once.`;
+      this.#findings?.record("violation", "double-free", this.#label, text, "here");
       throw new Error(`${this.#label} was freed twice`);
     }
     this.#release();
@@ -189,9 +189,9 @@ export class MappedBuffer implements DmaBuffer {
   #outside(offset: number, byteLength: number): never {
     if (this.isFreed) {
       const access = `${byteLength}-byte access at offset 0x${offset.toString(16)} of ${this.#label}, which was freed`;
-      this.#findings?.record("violation", "use-after-free", this.#label, () => {
-        return `${access}. The memory is somebody else's by now: a kernel stops the driver here or corrupts what it has given away; so does the testbed stop it. Free a buffer when nobody uses it any more.`;
-      });
+      const text = (): string =>
+        `${access}. The memory is somebody else's by now: a kernel stops the driver here or corrupts what it has given away; so does the testbed stop it. Free a buffer when nobody uses it any more.`;
+      this.#findings?.record("violation", "use-after-free", this.#label, text, "here");
       throw new OutsideBufferError(access);
     }
     throw new OutsideBufferError(

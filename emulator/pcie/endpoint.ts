@@ -2,7 +2,7 @@ import type { Clock } from "../clock/clock.ts";
 import { Timers } from "../clock/timers.ts";
 import type { Iommu } from "../memory/iommu.ts";
 import { copyMemory, type MemoryView } from "../memory/memory-view.ts";
-import { type FindingKind, FindingLog } from "../run/findings.ts";
+import { type DriverPlace, type FindingKind, FindingLog } from "../run/findings.ts";
 import type { Wire } from "../wire/wire.ts";
 import type { ConfigWidth } from "./config-image.ts";
 import { type ConfigListener, ConfigSpace } from "./config-space.ts";
@@ -335,9 +335,9 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     this.device.restore(state.device);
   }
 
-  record(kind: FindingKind, rule: string, place: string, text: () => string): void {
+  record(kind: FindingKind, rule: string, place: string, text: () => string, at?: DriverPlace | "here"): void {
     if (!this.slot.blames || (this.orderIsUnknown && this.declaration.orderRules?.includes(rule) === true)) return;
-    this.findings.record(kind, rule, place, text);
+    this.findings.record(kind, rule, place, text, at);
   }
 
   // ---- configuration and messages ----------------------------------------------------------------------------------

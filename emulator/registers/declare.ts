@@ -52,6 +52,8 @@ export interface Field {
   readonly mask: number;
   /** Set by {@link notModelled}. */
   readonly notModelled?: NotModelled;
+  /** Set by {@link wish}. */
+  readonly isWish?: boolean;
 }
 
 /** What a field asks for that the model does not do. */
@@ -168,6 +170,14 @@ export function bit(position: number, access?: Access, about?: string): Field {
  */
 export function notModelled(field: Field, says: string, quietValues: readonly number[] = [0]): Field {
   return { ...field, notModelled: { says, quietValues } };
+}
+
+/**
+ * The field, of which a write is a wish and a read says whether it is granted: a queue's enable bit that the card shows when
+ * the queue is up. Whoever polls it while it is otherwise than it was written waits for the card; behind that, for nothing.
+ */
+export function wish(field: Field): Field {
+  return { ...field, isWish: true };
 }
 
 /** Declares a register, or a family of `count` registers. Throws RangeError for fields that overlap and aliases that are too long. */

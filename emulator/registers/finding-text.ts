@@ -1,4 +1,4 @@
-import type { FindingKind } from "../run/findings.ts";
+import type { DriverPlace, FindingKind } from "../run/findings.ts";
 import { type Field, fieldOf } from "./declare.ts";
 import type { RegisterFinding, RegisterFindings } from "./register-file.ts";
 import { type AccessMasks, hex, NO_REGISTER, type RegisterMap } from "./register-map.ts";
@@ -8,7 +8,8 @@ import { type AccessMasks, hex, NO_REGISTER, type RegisterMap } from "./register
  * text is made only when it is the first of its kind.
  */
 export interface FindingRecorder {
-  record(kind: FindingKind, rule: string, place: string, text: () => string): void;
+  /** `at`: see {@link FindingLog.record}. */
+  record(kind: FindingKind, rule: string, place: string, text: () => string, at?: DriverPlace | "here"): void;
 }
 
 /**
@@ -23,6 +24,7 @@ const RULES: Readonly<Record<RegisterFinding, { readonly kind: FindingKind; read
   "feature-not-modelled": { kind: "note", number: 4 },
   "reserved-register": { kind: "violation", number: 5 },
   "no-register": { kind: "note", number: 6 },
+  "read-of-write-only": { kind: "note", number: 7 },
 };
 
 /** More places of one rule in one family are counted together: a mailbox of 1,024 words must not fill the log. */
@@ -135,11 +137,16 @@ function registerFindingText(
   const place = registerPlace(map, offset);
   const access = value === undefined ? `Read of ${place}` : `Write of ${hex(value, 8)} to ${place}`;
   if (finding === "no-register" || ordinal === NO_REGISTER) {
-    const outcome = value === undefined ? "The read gave 0" : "The write was ignored";
+    const outcome =
+      value === undefined
+        ? `The read gave ${hex(map.emptyRead >>> 0, map.emptyRead === 0 ? 1 : 8)}`
+        : "The write was ignored";
     return `${access}, where the register table has nothing. ${outcome}; a card may answer otherwise. Check the offset against the data sheet.`;
   }
   const masks = map.masks[map.familyOf[ordinal] as number] as AccessMasks;
   switch (finding) {
+    case "read-of-write-only":
+      return `${access}, which is write-only. The read shows neither what was written nor the card's state. Keep what is written in memory, and read the register in which the card reports.`;
     case "write-to-read-only":
       return `${access}, which is read-only. The card ignored the write. Do not expect to read the value back.`;
     case "reserved-bits-changed":

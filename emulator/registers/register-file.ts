@@ -9,7 +9,8 @@ export type RegisterFinding =
   | "not-modelled"
   | "feature-not-modelled"
   | "reserved-register"
-  | "no-register";
+  | "no-register"
+  | "read-of-write-only";
 
 /** Who is told of findings: of every one, so that repeats can be counted. Called on the data plane. */
 export interface RegisterFindings {
@@ -102,12 +103,12 @@ export class RegisterFile {
     return ~(this.map.masks[family] as AccessMasks).readsAsZero;
   }
 
-  /** A 32-bit read by the driver at a word of the BAR. Returns int32; 0 where there is no register. */
+  /** A 32-bit read by the driver at a word of the BAR. Returns int32; where there is no register, what the map says. */
   read(offset: number): number {
     const ordinal = this.map.ordinalAt(offset);
     if (ordinal === NO_REGISTER) {
       this.#report("no-register", offset, NO_REGISTER, undefined);
-      return 0;
+      return this.map.emptyRead;
     }
     const family = this.map.familyOf[ordinal] as number;
     const index = this.map.indexOf[ordinal] as number;
@@ -117,6 +118,8 @@ export class RegisterFile {
     const before = this.#readHooks[family];
     if (before !== undefined) before(index);
     const masks = this.map.masks[family] as AccessMasks;
+    if (masks.readsAsZero !== 0 && (masks.readsAsZero | masks.reserved) === -1 && !register.harmless)
+      this.#report("read-of-write-only", offset, ordinal, undefined);
     const value = this.values[ordinal] as number;
     this.values[ordinal] = (value & ~masks.clearedByRead) | masks.setByRead;
     const after = this.#afterReadHooks[family];

@@ -54,11 +54,15 @@ export class RegisterMap {
   readonly resetValues: Int32Array;
   /** By family. */
   readonly masks: readonly AccessMasks[];
+  /** What a read gives where no register is. int32. */
+  readonly emptyRead: number;
   readonly #familyOfRegister: ReadonlyMap<Register, number>;
   readonly #firstOrdinal: readonly number[];
 
-  constructor(byteLength: number, registers: readonly Register[]) {
+  /** `emptyRead`: what a read gives where no register is, as the data sheet says. */
+  constructor(byteLength: number, registers: readonly Register[], emptyRead: number = 0) {
     this.byteLength = byteLength;
+    this.emptyRead = emptyRead;
     this.registers = registers;
     this.masks = registers.map(masksOf);
     this.wordCount = registers.reduce((sum, register) => sum + register.count * (register.width >>> 5), 0);

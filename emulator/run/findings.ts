@@ -22,25 +22,41 @@ export interface Finding {
    * own thread finds has it.
    */
   readonly line?: string;
+  /** Where that was called from, innermost first: up to four lines. In folded and explored runs. */
+  readonly calledFrom?: readonly string[];
 }
+
+/** A place in the driver's source: a line, and those that it was called from. */
+export type DriverPlace = Required<Pick<Finding, "line" | "calledFrom">>;
 
 /** A driver that breaks a rule on every packet must not fill the memory: kinds beyond this are only counted. */
 const FINDING_LIMIT = 1000;
+/** Lines of the driver that are told apart where one rule is broken at one place; repeats whose line is looked up. */
+const LINES_PER_PLACE = 8;
+const LOOKS_PER_PLACE = 256;
+
+/** What was found of one rule at one place: one finding for each line of the driver, where that is asked for. */
+interface Found {
+  readonly findings: Finding[];
+  looks: number;
+}
 
 /** Collects the findings about one device's driver. The run goes on as hardware would. */
 export class FindingLog {
   readonly findings: Finding[] = [];
-  /** Findings that came after the limit of {@link FINDING_LIMIT} different ones. */
+  /** Findings that came after the limit of {@link FINDING_LIMIT} different ones. The last finding says so. */
   overflowCount = 0;
   /** By rule, then place: a key of both would be garbage at every repeat. */
-  readonly #byRule = new Map<string, Map<string, Finding>>();
+  readonly #byRule = new Map<string, Map<string, Found>>();
   readonly #device: string;
   readonly #now: Float64Array;
   readonly #silenced: ReadonlySet<string>;
   /** Called with every new finding. */
   onFinding: (finding: Finding) => void = () => {};
-  /** The driver's line under way, "" for none. Asked for new findings only: it takes a stack. */
+  /** The driver's line under way, "" for none. Not asked for at every repeat: it takes a stack. */
   lineOf: ((kind: FindingKind, rule: string, place: string) => string) | undefined;
+  /** The lines that it was called from. Asked for where there is a line. */
+  callersOf: (() => readonly string[]) | undefined;
 
   /** `silenced`: rules that nobody wants to hear of. */
   constructor(device: string, now: Float64Array, silenced: ReadonlySet<string> = new Set()) {
@@ -59,40 +75,77 @@ export class FindingLog {
   /** Back to what was found before; nobody is told again. */
   restore(findings: readonly Finding[]): void {
     this.clear();
-    for (const finding of findings) {
-      const copy = { ...finding };
-      this.findings.push(copy);
-      const byPlace = this.#byRule.get(copy.rule) ?? new Map<string, Finding>();
-      this.#byRule.set(copy.rule, byPlace.set(copy.place, copy));
-    }
+    for (const finding of findings) this.#keep({ ...finding });
   }
 
-  record(kind: FindingKind, rule: string, place: string, text: () => string): void {
-    const known = this.#byRule.get(rule)?.get(place);
+  /** Where the driver is, for a finding of this kind that may only be recorded later; undefined where nobody knows. */
+  here(kind: FindingKind, rule: string, place: string): DriverPlace | undefined {
+    const line = this.lineOf?.(kind, rule, place) ?? "";
+    return line === "" ? undefined : { line, calledFrom: this.callersOf?.() ?? [] };
+  }
+
+  /**
+   * One more of a kind. `at`: where the driver was, or "here" for where it is, which then tells one finding from another at
+   * the same place. Absent: it does not, as the finding is made in the card's own time.
+   */
+  record(kind: FindingKind, rule: string, place: string, text: () => string, at?: DriverPlace | "here"): void {
+    const known = this.#known(kind, this.#byRule.get(rule)?.get(place), at);
     if (known !== undefined) {
       known.count++;
       return;
     }
+    if (this.#silenced.has(rule)) return;
     if (this.findings.length >= FINDING_LIMIT) {
-      this.overflowCount++;
+      this.#overflow();
       return;
     }
-    if (this.#silenced.has(rule)) return;
-    const line = this.lineOf?.(kind, rule, place) ?? "";
-    const finding: Finding = {
-      kind,
-      rule,
-      device: this.#device,
-      place,
-      message: text(),
-      count: 1,
-      atNs: this.#now[0] as number,
-      ...(line === "" ? {} : { line }),
-    };
-    const byPlace = this.#byRule.get(rule);
-    if (byPlace === undefined) this.#byRule.set(rule, new Map([[place, finding]]));
-    else byPlace.set(place, finding);
-    this.findings.push(finding);
+    const where = at === undefined || at === "here" ? this.here(kind, rule, place) : at;
+    const finding = { kind, rule, place, message: text(), ...this.#common() };
+    if (where === undefined || where.line === "") this.#add(finding);
+    else this.#add({ ...finding, ...(where.calledFrom.length === 0 ? { line: where.line } : where) });
+  }
+
+  /** The finding of which this is a repeat; undefined where there is none. */
+  #known(kind: FindingKind, found: Found | undefined, at: DriverPlace | "here" | undefined): Finding | undefined {
+    const first = found?.findings[0];
+    if (found === undefined || first === undefined || at === undefined || this.lineOf === undefined) return first;
+    let line: string;
+    if (at !== "here") line = at.line;
+    else if (found.looks++ < LOOKS_PER_PLACE) line = this.lineOf(kind, first.rule, first.place);
+    else return first;
+    const same = found.findings.find((each) => (each.line ?? "") === line);
+    return same ?? (found.findings.length === LINES_PER_PLACE ? first : undefined);
+  }
+
+  #common(): Pick<Finding, "device" | "count" | "atNs"> {
+    return { device: this.#device, count: 1, atNs: this.#now[0] as number };
+  }
+
+  #add(finding: Finding): void {
+    this.#keep(finding);
     this.onFinding(finding);
   }
+
+  #keep(finding: Finding): void {
+    const { rule, place } = finding;
+    const byPlace = this.#byRule.get(rule) ?? new Map<string, Found>();
+    this.#byRule.set(rule, byPlace);
+    const found = byPlace.get(place);
+    if (found === undefined) byPlace.set(place, { findings: [finding], looks: 0 });
+    else found.findings.push(finding);
+    this.findings.push(finding);
+  }
+
+  /** The number is told where the findings are: who reads them must not take them for all. */
+  #overflow(): void {
+    this.overflowCount++;
+    const last = this.#byRule.get(LEFT_OUT.rule)?.get("")?.findings[0];
+    if (last !== undefined) last.count = this.overflowCount;
+    else {
+      const message = `There are more than ${FINDING_LIMIT} different findings; those beyond are counted here. Mend the first ones, or switch their rules off.`;
+      this.#add({ ...LEFT_OUT, place: "", message, ...this.#common() });
+    }
+  }
 }
+
+const LEFT_OUT = { rule: "findings-left-out", kind: "note" } as const;

@@ -41,6 +41,13 @@ export class Allocation {
     return false;
   }
 
+  /** The same of each of some descriptors: a whole ring that was written anew is meant to be handed over. */
+  isEachStored(iova: number, descriptorBytes: number, count: number): boolean {
+    for (let slot = 0; slot < count; slot++)
+      if (!this.wasStored(iova + slot * descriptorBytes, descriptorBytes)) return false;
+    return true;
+  }
+
   noteHandedOver(iova: number, byteLength: number): void {
     const first = (iova - this.iova) >> PIECE_SHIFT;
     this.#stored.fill(0, first, ((iova - this.iova + byteLength - 1) >> PIECE_SHIFT) + 1);

@@ -1,5 +1,6 @@
 import type { MemoryView } from "../memory/memory-view.ts";
 import type { Allocation } from "./allocation.ts";
+import { NO_SIGN, NOT_DONE, shownBy } from "./descriptor-look.ts";
 import type { Hold, Holder } from "./holds.ts";
 import * as report from "./memory-findings.ts";
 import type { MemoryWatch } from "./memory-watch.ts";
@@ -9,10 +10,14 @@ import { BY_DEVICE, REPEATED_BY_FAULT, type WrittenBy } from "./written-by.ts";
 /** So often a driver looks for the completion of a descriptor that will have none. */
 const VAIN_LOOKS = 16;
 
-/** What a load of a descriptor shows. */
-const NO_SIGN = 0;
-const NOT_DONE = 1;
-const DONE = 2;
+/** So often a driver waits for a card that has nothing to answer with. */
+const IDLE_PAUSES = 256;
+
+/** Whose a descriptor is, as far as the driver may know. */
+const DRIVERS = 0;
+const DEVICES = 1;
+/** The device's, but a read of its head says that it is done. */
+const PASSED = 2;
 
 /** See {@link DescriptorRing.save}. */
 interface RingState {
@@ -41,7 +46,7 @@ export class DescriptorRing implements Holder, WatchedRing {
   #tail = 0;
   /** The oldest descriptor whose completion the driver has not seen. */
   #oldest = 0;
-  /** By slot: the device's now; the device's at any time before. */
+  /** By slot: whose it is now; the device's at any time before. */
   #held: Uint8Array = new Uint8Array(0);
   #wasHeld: Uint8Array = new Uint8Array(0);
   /** By slot: the device will say that it is done. */
@@ -56,6 +61,9 @@ export class DescriptorRing implements Holder, WatchedRing {
   /** Looks at descriptors that are done, and whose bit will never say so. */
   #vainLooks = 0;
 
+  /** Pauses of the driver since the last doorbell, with the whole ring in its hands; negative where it is not judged. */
+  #idlePauses = -1;
+
   constructor(view: DescriptorRingView, memory: MemoryWatch) {
     this.view = view;
     this.#memory = memory;
@@ -65,9 +73,8 @@ export class DescriptorRing implements Holder, WatchedRing {
   get place(): string {
     return this.view.name;
   }
-
   get completion(): string {
-    return "its DD bit reads 1";
+    return this.#headIova() < 0 ? "its DD bit reads 1" : "the head that the card writes to memory is beyond it";
   }
 
   nameOf(slot: number): string {
@@ -98,10 +105,12 @@ export class DescriptorRing implements Holder, WatchedRing {
     if (allocation === undefined || allocation.isRaw || this.#isMisled) {
       // Whoever writes descriptors past the accessors reads them so too: nothing can be said of this ring.
       this.#releaseAll();
+      this.#idlePauses = -1;
       this.#tail = tail;
       this.#oldest = tail;
       return;
     }
+    this.#idlePauses = 0;
     this.#checkRoom(allocation, handed);
     for (let done = 0; done < handed; done++) {
       this.#take(this.#tail, allocation);
@@ -110,12 +119,22 @@ export class DescriptorRing implements Holder, WatchedRing {
   }
 
   headSeen(head: number): void {
-    while (this.#oldest !== this.#tail && this.#oldest !== head && !this.isBusy(this.#oldest)) this.#releaseOldest();
+    const left = this.#distance(head, this.view.tail());
+    for (let slot = 0; slot < this.#slotCount; slot++)
+      if (this.#held[slot] === DEVICES && this.#distance(head, slot) >= left) this.#held[slot] = PASSED;
+  }
+
+  isPassed(slot: number): boolean {
+    return this.#held[slot] === PASSED;
   }
 
   /** The driver has seen that the device is done, whatever it is done with. */
   doneSeen(): void {
-    if (this.#base >= 0) this.headSeen(-1);
+    if (this.#base >= 0) this.#releaseUpTo(-1);
+  }
+
+  #releaseUpTo(head: number): void {
+    while (this.#oldest !== this.#tail && this.#oldest !== head && !this.isBusy(this.#oldest)) this.#releaseOldest();
   }
 
   /** The driver has just stored into these bytes. */
@@ -128,20 +147,24 @@ export class DescriptorRing implements Holder, WatchedRing {
     const { descriptorBytes } = this.view;
     const last = Math.floor((iova + byteLength - 1 - this.#base) / descriptorBytes);
     for (let slot = Math.floor((iova - this.#base) / descriptorBytes); slot <= last; slot++) {
-      if (this.#held[slot] !== 1) continue;
+      if (this.#held[slot] === DRIVERS) continue;
       report.recordDescriptorStore(this.#memory.findings, this, slot, allocation.nameAt(iova), byteLength);
       this.#release(slot);
     }
+    while (this.#oldest !== this.#tail && this.#held[this.#oldest] === DRIVERS)
+      this.#oldest = this.#after(this.#oldest);
   }
 
   /** The driver has loaded these bytes, up to 8 of them, and got this. */
   loaded(iova: number, byteLength: number, low: number, high: number): void {
+    const headAt = this.#headIova() - iova;
+    if (headAt >= 0 && headAt < byteLength && this.#base >= 0) this.#releaseUpTo(headAt < 4 ? low : high);
     if (!this.covers(iova, byteLength)) return;
     const { descriptorBytes } = this.view;
     const slot = Math.floor((iova - this.#base) / descriptorBytes);
-    if (this.#held[slot] !== 1) return;
+    if (this.#held[slot] === DRIVERS) return;
     const first = iova - this.#base - slot * descriptorBytes;
-    const shown = this.#shown(first, byteLength, low, high);
+    const shown = shownBy(this.view, first, byteLength, low, high);
     if (shown === NO_SIGN) return;
     // A bit that is left over from the lap before shows nothing.
     if (this.isBusy(slot)) return;
@@ -189,28 +212,16 @@ export class DescriptorRing implements Holder, WatchedRing {
     return slot < 0 ? undefined : this.nameOf(slot);
   }
 
-  /** What was loaded from byte `first` of a descriptor on says of it. */
-  #shown(first: number, byteLength: number, low: number, high: number): number {
-    let shown = NO_SIGN;
-    for (let word = first & ~3; word < first + byteLength; word += 4) {
-      let bits = this.view.doneBits(word);
-      for (let byte = 0; bits !== 0; byte++, bits >>>= 8) {
-        const at = word + byte - first;
-        if (at < 0 || at >= byteLength || (bits & 0xff) === 0) continue;
-        const loaded = at < 4 ? low >>> (8 * at) : high >>> (8 * (at - 4));
-        if ((loaded & bits & 0xff) !== 0) return DONE;
-        shown = NOT_DONE;
-      }
-    }
-    return shown;
-  }
-
-  /** A descriptor in these bytes that the device is not done with; -1 for none. */
-  busySlotIn(iova: number, byteLength: number): number {
+  /** A descriptor in these bytes that is the device's, one that it is not done with if there is any; -1 for none. */
+  heldSlotIn(iova: number, byteLength: number): number {
     if (!this.covers(iova, byteLength) || !this.isLive()) return -1;
-    for (let slot = this.view.head(), left = this.#slotCount; left > 0; left--, slot = this.#after(slot))
-      if (this.#held[slot] === 1 && this.isBusy(slot)) return slot;
-    return -1;
+    let held = -1;
+    for (let slot = this.view.head(), left = this.#slotCount; left > 0; left--, slot = this.#after(slot)) {
+      if (this.#held[slot] === DRIVERS) continue;
+      if (this.isBusy(slot)) return slot;
+      held = slot;
+    }
+    return held;
   }
 
   /** These bytes are gone. */
@@ -218,9 +229,18 @@ export class DescriptorRing implements Holder, WatchedRing {
     if (this.covers(iova, byteLength)) this.forget();
   }
 
+  /** The driver waits, or lets time pass. */
+  paused(): void {
+    const { view } = this;
+    if (view.use !== "writes" || this.#idlePauses < 0 || this.#oldest !== this.#tail) return;
+    if (++this.#idlePauses === IDLE_PAUSES && this.isLive())
+      report.recordNotRefilled(this.#memory.findings, view, this.#slotCount);
+  }
+
   /** Nothing of it is the device's any more. */
   forget(): void {
     this.#releaseAll();
+    this.#idlePauses = -1;
     this.#base = -1;
     this.#isMisled = false;
   }
@@ -293,16 +313,11 @@ export class DescriptorRing implements Holder, WatchedRing {
     const count = this.#slotCount;
     const outstanding = this.#distance(view.head(), this.#tail);
     const isFull = handed > 0 && outstanding + handed >= count;
-    if (isFull || (handed === 0 && outstanding === 0 && this.#isAllStored(allocation)))
+    if (
+      isFull ||
+      (handed === 0 && outstanding === 0 && allocation.isEachStored(this.#base, view.descriptorBytes, count))
+    )
       report.recordOverfull(this.#memory.findings, view, count, this.#tail, view.head(), outstanding);
-  }
-
-  /** Whether every descriptor was written anew: a whole ring is meant to be handed over. */
-  #isAllStored(allocation: Allocation): boolean {
-    const { descriptorBytes } = this.view;
-    for (let slot = 0; slot < this.#slotCount; slot++)
-      if (!allocation.wasStored(this.#base + slot * descriptorBytes, descriptorBytes)) return false;
-    return true;
   }
 
   #take(slot: number, allocation: Allocation): void {
@@ -311,7 +326,7 @@ export class DescriptorRing implements Holder, WatchedRing {
     const iova = this.#base + slot * view.descriptorBytes;
     const wasStored = allocation.wasStored(iova, view.descriptorBytes);
     allocation.noteHandedOver(iova, view.descriptorBytes);
-    if (this.#held[slot] === 1) this.#release(slot);
+    if (this.#held[slot] !== DRIVERS) this.#release(slot);
     if (!this.#memory.readWords(iova, this.#words)) return;
     view.decode(this.#words);
     const isDone = ((this.#words[view.doneOffset() >> 2] as number) & 1) !== 0;
@@ -323,7 +338,7 @@ export class DescriptorRing implements Holder, WatchedRing {
     }
     // What a device writes to, it complains of itself when it fetches it.
     if (isDone && view.use === "reads" && view.reports) report.recordHandedOverDone(findings, this, slot);
-    this.#held[slot] = 1;
+    this.#held[slot] = DEVICES;
     this.#wasHeld[slot] = 1;
     this.#reports[slot] = view.reports ? 1 : 0;
     const { bufferIova, bufferBytes } = view;
@@ -334,6 +349,16 @@ export class DescriptorRing implements Holder, WatchedRing {
     const hold: Hold = { holder: this, slot, iova: bufferIova, byteLength: bufferBytes, use: view.use };
     this.#holds[slot] = hold;
     this.#memory.holds.add(hold);
+  }
+
+  /** Whether a load of these bytes may show that something is done. */
+  isLook(iova: number, byteLength: number): boolean {
+    const headAt = this.#headIova() - iova;
+    return (headAt >= 0 && headAt < byteLength) || this.covers(iova, byteLength);
+  }
+
+  #headIova(): number {
+    return this.view.headIova?.() ?? -1;
   }
 
   /** Whether any of these bytes is the ring's. */
@@ -349,7 +374,7 @@ export class DescriptorRing implements Holder, WatchedRing {
   }
 
   #release(slot: number): void {
-    this.#held[slot] = 0;
+    this.#held[slot] = DRIVERS;
     this.drop(slot);
   }
 

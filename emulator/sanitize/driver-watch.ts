@@ -9,7 +9,7 @@ import type { Machine } from "../run/machine.ts";
 import { InterruptLint } from "./interrupt-lint.ts";
 import * as memoryFindings from "./memory-findings.ts";
 import { MemoryWatch } from "./memory-watch.ts";
-import { RegisterLint } from "./register-lint.ts";
+import { type LintFindings, RegisterLint } from "./register-lint.ts";
 import { BY_DEVICE, BY_FAULT, REPEATED_BY_FAULT } from "./written-by.ts";
 
 /** How a machine is used. */
@@ -61,12 +61,15 @@ export class DriverWatch implements EndpointWatch {
     { isRaw = false, isShared = false }: { readonly isRaw?: boolean; readonly isShared?: boolean } = {},
   ) {
     this.#endpoint = endpoint;
-    this.memory = new MemoryWatch(endpoint, iommu, host, isRaw, endpoint.findings);
+    const driverSide = atDriversLine(endpoint);
+    this.memory = new MemoryWatch(driverSide, iommu, host, isRaw, endpoint.findings);
     this.interrupts = new InterruptLint(isShared ? DEAF : endpoint);
     const maps: (RegisterMap | undefined)[] = [];
     for (const [bar, map] of Object.entries(endpoint.declaration.registerMaps)) maps[Number(bar)] = map;
     this.#maps = maps;
-    this.#lints = isShared ? [] : maps.map((map) => (map === undefined ? undefined : new RegisterLint(endpoint, map)));
+    this.#lints = isShared
+      ? []
+      : maps.map((map) => (map === undefined ? undefined : new RegisterLint(driverSide, map)));
     this.memory.ownership = endpoint.device.ownership?.(this.memory);
     endpoint.watch = this;
   }
@@ -118,7 +121,10 @@ export class DriverWatch implements EndpointWatch {
     this.interrupts.active();
     const role = this.#lints[bar]?.read(offset, value);
     if (role === "cause" || role === "acknowledge") this.interrupts.causeRead();
-    this.memory.ownership?.onRead(bar, offset, value);
+    const { ownership } = this.memory;
+    ownership?.onRead(bar, offset, value);
+    if (role === "acknowledge" && ownership?.takesCauses?.(bar, offset, value) === true)
+      this.interrupts.queuesCaused(registerPlace(this.#maps[bar] as RegisterMap, offset));
   }
 
   /** Memory was loaded. */
@@ -137,12 +143,20 @@ export class DriverWatch implements EndpointWatch {
   /** The CPU has relaxed, or let time pass. */
   paused(): void {
     this.interrupts.active();
+    this.memory.paused();
     for (const lint of this.#lints) lint?.paused();
   }
 
-  interruptTaken(irq: number): void {
+  interruptTaken(irq: number, vector: number): void {
     this.interrupts.taken(irq);
-    this.memory.allSeen();
+    this.interruptSeen(vector);
+  }
+
+  /** An interrupt has come, and the driver knows. `vector` of MSI-X; -1 where there is one for everything. */
+  interruptSeen(vector: number): void {
+    const { ownership } = this.memory;
+    if (vector < 0 || ownership?.onInterrupt === undefined) this.memory.allSeen();
+    else ownership.onInterrupt(vector);
   }
 
   handlerSet(name: string, isSet: boolean): void {
@@ -187,4 +201,12 @@ export class DriverWatch implements EndpointWatch {
     for (const name of handlers) this.#handlers.add(name);
     this.#wasMaster = wasMaster;
   }
+}
+
+/** Findings of what the driver does at the moment: at another line it is another mistake. */
+function atDriversLine(endpoint: Endpoint): LintFindings {
+  return {
+    record: (kind, rule, place, text, at = "here") => endpoint.record(kind, rule, place, text, at),
+    here: (kind, rule, place) => endpoint.findings.here(kind, rule, place),
+  };
 }

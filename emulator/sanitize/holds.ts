@@ -15,6 +15,8 @@ export interface Holder {
   /** Whether the device is not done with it. */
   isBusy(slot: number): boolean;
   isLive(): boolean;
+  /** Whether nothing but a read of the device's head has shown the driver that it is done. Absent: there is no head. */
+  isPassed?(slot: number): boolean;
   /** The buffer behind a slot is in its hands no more. */
   drop(slot: number): void;
 }

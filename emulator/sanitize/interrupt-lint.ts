@@ -18,6 +18,8 @@ export class InterruptLint {
   /** Memory was looked at since the interrupt was taken. */
   #hasLooked = false;
   #inHandler = false;
+  /** Register whose causes of queues the driver has read, and taken, without a look at memory since. */
+  #causesAt = "";
   /** By number at the controller. */
   readonly #unserved = new Map<number, { readonly name: string; count: number }>();
   #vectorCount = 0;
@@ -56,10 +58,15 @@ export class InterruptLint {
     });
   }
 
-  /** The driver has taken an interrupt, or looked for one. */
-  taken(irq: number): void {
+  /** The driver has looked for an interrupt: it serves it. */
+  lookedFor(irq: number): void {
     const vector = this.#unserved.get(irq);
     if (vector !== undefined) vector.count = 0;
+  }
+
+  /** The driver has taken an interrupt, or polled for one. */
+  taken(irq: number): void {
+    this.lookedFor(irq);
     this.#last = NOTHING;
     this.#hasLooked = false;
   }
@@ -68,12 +75,18 @@ export class InterruptLint {
   looked(): void {
     this.#last = NOTHING;
     this.#hasLooked = true;
+    this.#causesAt = "";
   }
 
   /** It has read a register that shows causes: what it acknowledges is what it has seen, and a look at what came since. */
   causeRead(): void {
     this.#last = NOTHING;
     this.#hasLooked = false;
+  }
+
+  /** And among them were causes of queues. */
+  queuesCaused(place: string): void {
+    this.#causesAt = place;
   }
 
   acknowledged(place: string): void {
@@ -91,6 +104,12 @@ export class InterruptLint {
   /** The driver goes to sleep until an interrupt comes. */
   waits(): void {
     this.#judge("sleeps");
+    if (this.#causesAt === "") return;
+    const place = this.#causesAt;
+    this.#causesAt = "";
+    this.#findings.record("note", "causes-dropped", place, () => {
+      return `${place} was read and showed causes of queues, and the driver waits for the next interrupt without having looked at any memory. The read has cleared them: what they told of is found with the next event, or never. Look at the queues whose causes were read, and leave this register out of register dumps.`;
+    });
   }
 
   handlerBegins(irq: number, name: string): void {
@@ -115,6 +134,7 @@ export class InterruptLint {
   }
 
   clear(): void {
+    this.#causesAt = "";
     this.#last = NOTHING;
     this.#hasLooked = false;
     this.#inHandler = false;

@@ -10,6 +10,12 @@ import type { DescriptorRingView, WindowView } from "./ownership.ts";
 
 /** The device is done, but the driver cannot know. */
 function recordUnchecked(findings: FindingRecorder, holder: Holder, slot: number, what: string): void {
+  if (holder.isPassed?.(slot) === true) {
+    findings.record("note", "head-read-as-completion", holder.place, () => {
+      return `${what}, which belongs to ${holder.nameOf(slot)}, after nothing but a read of the head register. The card moves its head when its writes have left it; where a bridge keeps writes back, the read may come back before they are in memory (8254x Software Developer's Manual, on its descriptor rings). Wait until ${holder.completion}; or have the card write its head to memory, where it can.`;
+    });
+    return;
+  }
   findings.record("violation", "completion-not-checked", holder.place, () => {
     return `${what} while it belongs to ${holder.nameOf(slot)}. This time the card was done with it, but the driver has not looked: it was luck. A card that is slower, or a link that is busy, still has it then. Wait until ${holder.completion}.`;
   });
@@ -106,13 +112,17 @@ export function recordOverfull(
   });
 }
 
-export function recordFreedInFlight(
+export function recordFreed(
   findings: FindingRecorder,
   holder: Holder,
   slot: number,
   allocation: Allocation,
   iova: number,
 ): void {
+  if (!holder.isBusy(slot)) {
+    recordUnchecked(findings, holder, slot, `Free of ${allocation.nameAt(Math.max(iova, allocation.iova))}`);
+    return;
+  }
   findings.record("violation", "freed-in-flight", allocation.label, () => {
     const [who, until] =
       holder.release === undefined
@@ -194,6 +204,24 @@ export function recordRepeated(
     });
 }
 
+/** From here on nothing is said of a buffer. */
+export function recordRaw(findings: FindingRecorder, { label, iova, byteLength }: Allocation): void {
+  findings.record("note", "raw-memory-unwatched", label, () => {
+    return `The driver has ${label}, ${byteLength} bytes at IOVA ${iovaName(iova)}, as raw memory: what it does there goes past the accessors, and whose the bytes are is not watched any more, nor the buffers of a ring in it. Use the accessors where that is to be known; for a copy, copyFrom and copyTo.`;
+  });
+}
+
+/** A ring that the device fills has nothing left to fill, and its driver waits. */
+export function recordNotRefilled(
+  findings: FindingRecorder,
+  { name, doorbell, descriptorName }: DescriptorRingView,
+  slotCount: number,
+): void {
+  findings.record("note", "ring-not-refilled", name, () => {
+    return `The driver has seen every ${descriptorName} of ${name} (${slotCount} slots) that it had handed over come back, hands none over again, and waits. The card has none left: it drops what comes from here on. Write the descriptor anew when its frame has been taken, and ring ${doorbell}.`;
+  });
+}
+
 /** Memory of a closed driver. */
 export function recordLeak(findings: FindingRecorder, { label, iova, byteLength }: Allocation): void {
   findings.record("note", "dma-buffer-leaked", label, () => {
@@ -211,6 +239,6 @@ export function recordNeverReported(
   unseen: number,
 ): void {
   findings.record("violation", "completion-never-reported", ring.place, () => {
-    return `The ring is not cleaned: the driver has looked ${looks} times for DD in ${ring.nameOf(slot)} (IOVA ${iovaName(iova)}), with which the card is done, but which did not ask for a report (RS). The card never writes its DD; ${unseen} descriptors wait behind ${ring.view.doorbell}, and the ring fills up. Set RS in the last descriptor of each group that is looked at; or read the head.`;
+    return `The ring is not cleaned: the driver has looked ${looks} times for DD in ${ring.nameOf(slot)} (IOVA ${iovaName(iova)}), with which the card is done, but which did not ask for a report (RS). The card never writes its DD; ${unseen} descriptors wait behind ${ring.view.doorbell}, and the ring fills up. Set RS in the last descriptor of each group that is looked at; or have the card write its head to memory (TDWBAL).`;
   });
 }

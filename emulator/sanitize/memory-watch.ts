@@ -5,7 +5,7 @@ import type { FindingRecorder } from "../registers/finding-text.ts";
 import { Allocation } from "./allocation.ts";
 import { DescriptorRing } from "./descriptor-ring.ts";
 import { EntryRing } from "./entry-ring.ts";
-import { Holds } from "./holds.ts";
+import { type Hold, Holds } from "./holds.ts";
 import * as report from "./memory-findings.ts";
 import type {
   DescriptorRingView,
@@ -127,6 +127,7 @@ export class MemoryWatch implements Handover {
   allocated(iova: number, byteLength: number, label: string, isRaw: boolean): Allocation {
     const allocation = new Allocation(iova, byteLength, label, isRaw || this.#isRaw);
     this.#allocations.set(iova, allocation);
+    if (isRaw && this.ownership !== undefined) report.recordRaw(this.findings, allocation);
     return allocation;
   }
 
@@ -134,18 +135,18 @@ export class MemoryWatch implements Handover {
   beforeFree(allocation: Allocation): void {
     const { iova, byteLength } = allocation;
     for (const ring of this.#rings) {
-      const slot = ring.busySlotIn(iova, byteLength);
-      if (slot >= 0) report.recordFreedInFlight(this.findings, ring, slot, allocation, iova);
+      const slot = ring.heldSlotIn(iova, byteLength);
+      if (slot >= 0) report.recordFreed(this.findings, ring, slot, allocation, iova);
       ring.dropMemory(iova, byteLength);
     }
     for (const entries of this.#entries) {
       const slot = entries.busySlotIn(iova, byteLength);
-      if (slot >= 0) report.recordFreedInFlight(this.findings, entries, slot, allocation, iova);
+      if (slot >= 0) report.recordFreed(this.findings, entries, slot, allocation, iova);
       entries.dropMemory(iova, byteLength);
     }
     for (let hold = this.holds.find(iova, byteLength); hold !== undefined; hold = this.holds.find(iova, byteLength)) {
-      if (hold.holder.isBusy(hold.slot))
-        report.recordFreedInFlight(this.findings, hold.holder, hold.slot, allocation, hold.iova);
+      if (hold.use !== "streams" || hold.holder.isBusy(hold.slot))
+        report.recordFreed(this.findings, hold.holder, hold.slot, allocation, hold.iova);
       hold.holder.drop(hold.slot);
     }
     this.#allocations.delete(iova);
@@ -155,6 +156,7 @@ export class MemoryWatch implements Handover {
   becameRaw(allocation: Allocation): void {
     if (allocation.isRaw) return;
     allocation.isRaw = true;
+    if (this.ownership !== undefined) report.recordRaw(this.findings, allocation);
     for (const ring of this.#rings) ring.dropMemory(allocation.iova, allocation.byteLength);
     for (const entries of this.#entries) entries.dropMemory(allocation.iova, allocation.byteLength);
   }
@@ -169,7 +171,7 @@ export class MemoryWatch implements Handover {
     for (const entries of this.#entries) entries.checkLoad(iova, byteLength, allocation);
     const hold = this.holds.find(iova, byteLength);
     if (hold === undefined || hold.use === "reads" || hold.use === "streams") return;
-    if (hold.holder instanceof Transfer && byteLength <= WORD_BYTES) {
+    if (hold.holder instanceof Transfer && byteLength <= WORD_BYTES && isLast(hold, iova, byteLength)) {
       // Without a descriptor, the last word of what arrives is as good a flag as any: this may be the look for it.
       hold.holder.seen();
       return;
@@ -197,7 +199,7 @@ export class MemoryWatch implements Handover {
 
   /** Whether what lies in these bytes may show that something is done. */
   #hasLooks(iova: number, byteLength: number): boolean {
-    for (const ring of this.#rings) if (ring.covers(iova, byteLength)) return true;
+    for (const ring of this.#rings) if (ring.isLook(iova, byteLength)) return true;
     for (const entries of this.#entries) if (entries.covers(iova, byteLength)) return true;
     for (const region of this.#toldRegions) if (region.covers(iova, byteLength)) return true;
     return false;
@@ -216,6 +218,11 @@ export class MemoryWatch implements Handover {
     report.recordStore(this.findings, hold, allocation.nameAt(iova), byteLength);
     // A region stays where it is.
     if (hold.use !== "streams") hold.holder.drop(hold.slot);
+  }
+
+  /** The driver waits, or lets time pass. */
+  paused(): void {
+    for (const ring of this.#rings) ring.paused();
   }
 
   /** The driver has just stored into a BAR. */
@@ -293,6 +300,11 @@ export class MemoryWatch implements Handover {
     restoreAll(this.#windows, windows);
     restoreAll(this.#transfers, transfers);
   }
+}
+
+/** Whether bytes that are loaded are among the last that one load can take of a buffer: what arrives there arrives last. */
+function isLast({ iova, byteLength }: Hold, loadedIova: number, loadedBytes: number): boolean {
+  return loadedIova + loadedBytes > iova + byteLength - WORD_BYTES;
 }
 
 function restoreAll(all: readonly { restore(state: unknown): void }[], states: readonly unknown[]): void {

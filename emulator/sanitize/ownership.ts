@@ -29,6 +29,8 @@ export interface DescriptorRingView {
   doneOffset(): number;
   /** Bits of the word at this offset in a descriptor any of which shows a driver, when it is set, that the device is done. */
   doneBits(wordOffset: number): number;
+  /** IOVA of the word in host memory to which the device writes its head; -1 where it writes it to none. Absent: it never does. */
+  headIova?(): number;
   /** Takes a descriptor apart: {@link bufferIova}, {@link bufferBytes} (0 for none), {@link reports}. */
   decode(words: Int32Array): void;
   readonly bufferIova: number;
@@ -115,6 +117,8 @@ export interface WatchedRing {
   rung(): void;
   /** The driver has seen the head: what lies before it is done. */
   headSeen(head: number): void;
+  /** The driver has seen that something of it is done: whatever is. */
+  doneSeen(): void;
 }
 
 /** A transfer that the sanitizers watch. */
@@ -167,4 +171,8 @@ export interface MemoryOwnership {
   onWrite(bar: number, offset: number): void;
   /** The driver has read a register. */
   onRead(bar: number, offset: number, value: number): void;
+  /** Whether a read of a register that gave this has taken causes away that tell of memory. Absent: none does. */
+  takesCauses?(bar: number, offset: number, value: number): boolean;
+  /** The driver has taken an MSI-X vector: what its causes say, it has seen. Absent: that whatever is done is done. */
+  onInterrupt?(vector: number): void;
 }

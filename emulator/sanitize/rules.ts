@@ -80,6 +80,11 @@ const REGISTERS: readonly Rule[] = [
       "Nothing happens.",
       "Write the bits that are meant.",
     ],
+    "read-of-write-only": [
+      "Reads a register that can only be written.",
+      "The answer shows nothing: neither what was written nor the card's state.",
+      "Keep what is written in memory; read where the card reports.",
+    ],
     "not-modelled": [
       "Touches a register that the model only stores.",
       "Whatever the data sheet says.",
@@ -89,6 +94,11 @@ const REGISTERS: readonly Rule[] = [
       "Turns on a feature that the model lacks.",
       "Whatever the data sheet says.",
       "Do not wait for it here.",
+    ],
+    "findings-left-out": [
+      "Has more different findings than are kept.",
+      "Nothing: it is the list that is full.",
+      "Mend the first ones, or switch their rules off.",
     ],
     "no-register": [
       "Touches an offset where the register table has nothing.",
@@ -110,7 +120,7 @@ const REGISTERS: readonly Rule[] = [
         "Fine as a flush; to wait for the card, read a bit that the card sets.",
       ],
       "read-to-clear-twice": [
-        "Reads a register that reading clears twice in a row.",
+        "Reads a register that reading clears twice, with nothing but reads in between.",
         "The first read takes everything, the second finds nothing.",
         "Read once, and keep the value.",
       ],
@@ -128,9 +138,9 @@ const MEMORY: readonly Rule[] = [
     ],
     // A card sees it of what it writes to, in all runs; of what it sends, the sanitizers do.
     "descriptor-handed-over-done": [
-      "Hands a descriptor over whose DD bit is still set.",
+      "Hands a descriptor over whose DD bit is still set; a receive descriptor, if its length is, too. Who clears the length alone is taken to go by the length, as Linux does, and not by DD.",
       "The card uses it, and the driver takes it for done before it is.",
-      "Clear DD when the descriptor is written anew.",
+      "Clear DD when the descriptor is written anew; nobody says so if only the length was cleared, and DD is polled.",
     ],
     // Looked for in searches, in folded runs that ask for it, and in windows of threaded runs.
     "data-race": [
@@ -158,9 +168,9 @@ const MEMORY: readonly Rule[] = [
         "Look for the completion first.",
       ],
       "completion-not-checked": [
-        "Uses a buffer or descriptor again without having looked whether the card is done.",
+        "Uses or frees a buffer or descriptor without having looked whether the card is done.",
         "Works while the card is quick; corrupts data when it is not.",
-        "Look at DD, the head or the cause before memory is used again.",
+        "Look at DD, at a head that the card writes to memory, or at the cause before memory is used again.",
       ],
       "descriptor-changed-in-flight": [
         "Writes to a descriptor that it has handed over.",
@@ -196,7 +206,7 @@ const MEMORY: readonly Rule[] = [
       "completion-never-reported": [
         "Waits for DD in descriptors that did not ask for it (RS).",
         "DD never comes: the ring fills up and is not cleaned.",
-        "Set RS in the last descriptor of each group; or read the head.",
+        "Set RS in the last descriptor of each group; or have the card write its head to memory.",
       ],
       "freed-in-flight": [
         "Frees memory that the card has.",
@@ -213,6 +223,21 @@ const MEMORY: readonly Rule[] = [
         "Nothing: an armed fault makes the card complete a descriptor or an entry twice.",
         "As with the card that the fault stands for.",
         "See that the driver recovers, or gives up; nothing else is said of the ring.",
+      ],
+      "head-read-as-completion": [
+        "Uses a buffer or descriptor again after nothing but a read of the head register.",
+        "The head moves when the writes have left the card; the read may overtake them where a bridge keeps writes back.",
+        "Look at DD, or have the card write its head to memory, where it can (on the 82599: TDWBAL).",
+      ],
+      "ring-not-refilled": [
+        "Takes all frames out of a receive ring, hands no descriptor over again, and waits.",
+        "The card has no descriptor left, and drops what comes.",
+        "Hand each descriptor over again, with the same buffer or another, when its frame was taken.",
+      ],
+      "raw-memory-unwatched": [
+        "Takes a DMA buffer as raw memory (bytes, dma.map).",
+        "Nothing; but what is done there is seen by nobody, and the rules about whose memory is whose are off for it.",
+        "Use the accessors in a run that is to find such mistakes.",
       ],
       "dma-buffer-leaked": [
         "Turns the card off and leaves buffers mapped.",
@@ -253,6 +278,11 @@ const INTERRUPTS: readonly Rule[] = [
         "Processes first and acknowledges then, without another look.",
         "What came in between is acknowledged too, and nobody is told.",
         "Acknowledge first, or look once more.",
+      ],
+      "causes-dropped": [
+        "Reads causes of its queues, which clears them, and waits for the next interrupt without a look at any memory.",
+        "The card gives each cause away once: what it told of is found with the next event, or never.",
+        "Look at the queues whose causes were read; leave cause registers out of register dumps.",
       ],
       "vector-never-serviced": [
         "Lets a vector interrupt again and again that nobody polls, waits for or handles.",

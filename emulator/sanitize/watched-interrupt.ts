@@ -10,6 +10,10 @@ export class WatchedInterrupt implements Interrupt {
   readonly inner: DriverInterrupt;
   readonly #watch: DriverWatch;
   readonly #name: string;
+  /** See {@link DriverWatch.interruptSeen}. */
+  readonly #cause: number;
+  /** As the driver was told it last. */
+  #count = 0;
 
   constructor(inner: DriverInterrupt, watch: DriverWatch) {
     this.kind = inner.kind;
@@ -17,16 +21,23 @@ export class WatchedInterrupt implements Interrupt {
     this.inner = inner;
     this.#watch = watch;
     this.#name = inner.kind === "msix" ? `MSI-X vector ${inner.vector}` : inner.kind === "msi" ? "MSI" : "INTx";
+    this.#cause = inner.kind === "msix" ? inner.vector : -1;
     watch.interrupts.handedOut(inner.irq, this.#name);
   }
 
+  /** Whoever asks looks for the interrupt, and sees it when the number has changed. */
   get count(): number {
-    return this.inner.count;
+    const { count, irq } = this.inner;
+    if (count === this.#count) this.#watch.interrupts.lookedFor(irq);
+    else this.#watch.interruptTaken(irq, this.#cause);
+    this.#count = count;
+    return count;
   }
 
   poll(): boolean {
     const hasArrived = this.inner.poll();
-    this.#watch.interruptTaken(this.inner.irq);
+    this.#watch.interrupts.taken(this.inner.irq);
+    if (hasArrived) this.#watch.interruptSeen(this.#cause);
     return hasArrived;
   }
 
@@ -34,7 +45,7 @@ export class WatchedInterrupt implements Interrupt {
     this.#watch.interrupts.waits();
     this.#watch.paused();
     const hasArrived = this.inner.wait(limitMs);
-    if (hasArrived) this.#watch.interruptTaken(this.inner.irq);
+    if (hasArrived) this.#watch.interruptTaken(this.inner.irq, this.#cause);
     return hasArrived;
   }
 
@@ -57,7 +68,7 @@ export class WatchedInterrupt implements Interrupt {
     }
     this.inner.handle(() => {
       watch.interrupts.handlerBegins(irq, this.#name);
-      watch.memory.allSeen();
+      watch.interruptSeen(this.#cause);
       handler();
       watch.interrupts.handlerEnds();
     });

@@ -129,6 +129,10 @@ export class AsyncSession<Context = unknown> implements DriverSession {
     return await this.run(this.#replay, MEMORY_MODELS.indexOf(model), 0);
   }
 
+  get brokenRule(): string {
+    return this.#inner.brokenRule;
+  }
+
   /** Ends the threads of the further CPUs, and the one that watches. */
   async close(): Promise<void> {
     await this.#inner.close();

@@ -10,6 +10,8 @@ export interface DriverSession extends AnySession {
   readonly notes: readonly Finding[];
   /** Who can stand around its devices and its driver; undefined where nobody wants a trace. */
   readonly tracing: ExploredTracing | undefined;
+  /** The first rule that the last run has broken; empty for none. */
+  readonly brokenRule: string;
   close(): Promise<void>;
 }
 

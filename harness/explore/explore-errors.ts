@@ -4,6 +4,8 @@ import type { MemoryModel } from "../../emulator/explore/kinds.ts";
 export class InterleavingError extends Error {
   override readonly name = "InterleavingError";
   readonly verdict: string;
+  /** The rule that was broken, as `softbar rules` has it; empty for none. */
+  readonly rule: string;
   readonly model: MemoryModel;
   readonly token: string;
   readonly deviationCount: number;
@@ -14,6 +16,7 @@ export class InterleavingError extends Error {
     message: string,
     parts: {
       readonly verdict: string;
+      readonly rule?: string;
       readonly model: MemoryModel;
       readonly token: string;
       readonly deviationCount: number;
@@ -22,6 +25,7 @@ export class InterleavingError extends Error {
   ) {
     super(message);
     this.verdict = parts.verdict;
+    this.rule = parts.rule ?? "";
     this.model = parts.model;
     this.token = parts.token;
     this.deviationCount = parts.deviationCount;

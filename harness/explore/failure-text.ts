@@ -4,7 +4,7 @@ import { VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
 import { CureNotSought } from "./cure-trials.ts";
 import type { DriverSession } from "./driver-session.ts";
 import { InterleavingError } from "./explore-errors.ts";
-import { picture } from "./picture.ts";
+import { draw } from "./picture.ts";
 import { raceSites } from "./race-text.ts";
 import { recordRun } from "./recorded-run.ts";
 import type { RunLimitError } from "./run-limit.ts";
@@ -36,16 +36,23 @@ export function* failureOf(
   const { execution, machine } = session;
   const { verdict: number, noteOf } = yield* recordRun(session, model, schedule);
   const verdict = VERDICT_NAMES[number] ?? "";
-  const reason =
-    number === VIOLATION ? `${machine.violation}${raceSites(session, noteOf)}` : verdictText(verdict, session.stuck);
   const strongest = model === "sc" ? "in every memory model" : `in ${model}; not seen to in a stronger model`;
   const first = Math.max(0, execution.trace.count - PICTURE_STEPS);
-  const drawn = picture(machine, execution.trace, { first, noteOf });
+  const { text: drawn, numbers } = draw(machine, execution.trace, { first, noteOf });
+  const sites = raceSites(session, noteOf, numbers);
+  const reason = number === VIOLATION ? `${machine.violation}${sites}` : verdictText(verdict, session.stuck);
   const skipped = first > 0 ? `(the ${first} steps before are left out)\n` : "";
   onFailure?.({ verdict, reason, model });
   const beside = notesText(session.notes).map((line) => `\n${line}`);
   const message = `${reason}\n${where}\nFails ${strongest}.${cure}${beside.join("")}\n\n${skipped}${drawn}\n\n${replayText(token)}`;
-  return new InterleavingError(message, { verdict, model, token, deviationCount: schedule.count, workload });
+  return new InterleavingError(message, {
+    verdict,
+    rule: session.brokenRule,
+    model,
+    token,
+    deviationCount: schedule.count,
+    workload,
+  });
 }
 
 /** The run that was stopped, as far as it had come. It is not run again: that would take as long. */

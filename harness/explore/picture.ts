@@ -11,6 +11,25 @@ const COLUMN_WIDTH_MAX = 72;
  * ordinarily does, is not worth a line; what arrives late has one.
  */
 export function picture(machine: Machine, trace: StepTrace, notes: StepNotes = {}): string {
+  return draw(machine, trace, notes).text;
+}
+
+/** Numbers of the lines of a picture; undefined where a step has none. */
+export interface StepNumbers {
+  /** An operation of a thread, counted from 0. */
+  ofOperation(thread: number, ordinal: number): number | undefined;
+  /** A DMA transfer of a device, counted from 0 in its direction. */
+  ofTransfer(device: number, ordinal: number, isWrite: boolean): number | undefined;
+}
+
+/** A picture, and what its lines are called. */
+export interface Drawing {
+  readonly text: string;
+  readonly numbers: StepNumbers;
+}
+
+/** See {@link picture}. */
+export function draw(machine: Machine, trace: StepTrace, notes: StepNotes = {}): Drawing {
   const columns = [...machine.cpuNames, ...machine.devices.map((device) => device.name)];
   const rows: Row[] = [];
   for (let at = notes.first ?? 0; at < trace.count; at++) {
@@ -18,7 +37,7 @@ export function picture(machine: Machine, trace: StepTrace, notes: StepNotes = {
     const note = text === "" ? "" : (notes.noteOf?.(trace.actor[at] as number, trace.ordinal[at] as number) ?? "");
     if (text === "") continue;
     const isDrain = trace.kind[at] === k.BUFFERED_STORE && (trace.actor[at] as number) >= k.THREAD_LIMIT;
-    rows.push({ column: columnOf(machine, trace, at), text: note === "" ? text : `${text}  ${note}`, isDrain });
+    rows.push({ column: columnOf(machine, trace, at), text: note === "" ? text : `${text}  ${note}`, isDrain, at });
   }
   foldDrains(rows);
   rows.push(...restOf(machine));
@@ -34,7 +53,22 @@ export function picture(machine: Machine, trace: StepTrace, notes: StepNotes = {
     const cells = columns.map((_, other) => (other === column ? text : ""));
     lines.push(line(String(index + 1), cells));
   }
-  return lines.join("\n");
+  return { text: lines.join("\n"), numbers: numbersOf(trace, rows) };
+}
+
+function numbersOf(trace: StepTrace, rows: readonly Row[]): StepNumbers {
+  const numberOf = (isIt: (at: number) => boolean): number | undefined => {
+    const index = rows.findIndex(({ at }) => at !== undefined && isIt(at));
+    return index < 0 ? undefined : index + 1;
+  };
+  return {
+    ofOperation: (thread, ordinal) => numberOf((at) => trace.actor[at] === thread && trace.ordinal[at] === ordinal),
+    ofTransfer: (device, ordinal, isWrite) => {
+      const kind = isWrite ? k.DMA_LANDING : k.DMA_FETCH;
+      const queue = (isWrite ? k.UP : k.FETCHES) + device;
+      return numberOf((at) => trace.kind[at] === kind && trace.actor[at] === queue && trace.ordinal[at] === ordinal);
+    },
+  };
 }
 
 /** What a picture may say besides the steps. */
@@ -65,6 +99,8 @@ interface Row {
   readonly text: string;
   /** A store that leaves its store buffer. */
   readonly isDrain?: boolean;
+  /** Its place in the trace. */
+  readonly at?: number;
 }
 
 /** Of a long run of stores that become visible one after the other, the first and the last say enough. */

@@ -10,7 +10,7 @@ import type { LoadedDevice, MachineOptions } from "../../emulator/run/machine.ts
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
 import type { ExploredTracing } from "../trace/explored-tracing.ts";
 import { TracedInterrupt } from "../trace/traced-function.ts";
-import { findingLine } from "./code-line.ts";
+import { driverCallers, findingLine } from "./code-line.ts";
 import type { DriverSession } from "./driver-session.ts";
 import { type ExploredBed, type ExploredWireEnd, QUIESCE_NS } from "./explored-bed.ts";
 import { notPromised } from "./plain-functions.ts";
@@ -61,6 +61,8 @@ function checkArgument(cpu: FurtherCpu<never>, index: number): void {
 export class PluggedSession<Context = unknown> extends SearchSession implements DriverSession, ExploredBed {
   readonly plugged: ExploredMachine;
   readonly tracing: ExploredTracing | undefined;
+  /** The first rule that the run under way has broken; empty for none. */
+  brokenRule = "";
   readonly #exploration: Exploration<Context>;
   #context: Context | undefined;
   readonly #notes = new RunNotes();
@@ -84,9 +86,11 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     tracing?.plugged(this.plugged);
     this.#exploration = exploration;
     // A stack for each note of each run would be most of what a search does; violations end one.
-    for (const { findings, declaration } of this.plugged.endpoints)
+    for (const { findings, declaration } of this.plugged.endpoints) {
       findings.lineOf = (kind, rule, place) =>
         kind === "note" && this.#notes.has(declaration.name, rule, place) ? "" : findingLine();
+      findings.callersOf = driverCallers;
+    }
   }
 
   get notes(): readonly Finding[] {
@@ -128,6 +132,7 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   setBack(): { readonly context: Context } | undefined {
     const { plugged } = this;
     this.stuck = "";
+    this.brokenRule = "";
     // A set-up that is to be traced is made: what it was before is of another driver then.
     if (this.tracing?.isOn === true) this.#saved = undefined;
     for (const worker of plugged.furtherCpus.workers) worker?.leave();
@@ -167,7 +172,10 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     for (const { findings } of this.plugged.endpoints) this.#notes.take(findings.findings);
     const [first] = this.violations;
     if (first === undefined) return;
-    const broken = first.line === undefined ? first.message : `${first.message} At ${first.line}.`;
+    this.brokenRule = first.rule;
+    const { message, line, calledFrom = [], rule } = first;
+    const from = calledFrom.length === 0 ? "" : `, called from ${calledFrom.join(", ")}`;
+    const broken = `${message}${line === undefined ? "" : ` At ${line}${from}.`} Rule: ${rule}.`;
     const beside = `in the same run the driver broke a rule: ${broken}`;
     if (execution.verdict === PASSED) execution.failPlain(new Error(broken));
     else if (execution.verdict === VIOLATION && !machine.violation.includes(first.message))

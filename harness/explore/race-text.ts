@@ -1,7 +1,10 @@
+import { basename } from "node:path";
 import { FIRST_DEVICE_SITE, ordinalOfSite, whoseSite } from "../../emulator/explore/races/access-marks.ts";
 import type { RaceList } from "../../emulator/explore/races/race-list.ts";
 import type { Endpoint } from "../../emulator/pcie/endpoint.ts";
+import { type LineOf, lineBehind } from "./access-lines.ts";
 import type { DriverSession } from "./driver-session.ts";
+import type { StepNumbers } from "./picture.ts";
 
 const RACE = "data race on";
 
@@ -10,9 +13,6 @@ export function isDataRace(violation: string): boolean {
   return violation.startsWith(`Error: ${RACE}`);
 }
 
-/** Where a step of a thread comes from: "ixgbe.ts:287", or empty when nobody knows. */
-export type NoteOf = (thread: number, ordinal: number) => string;
-
 /** One half of a race, as people name it. */
 interface Half {
   readonly name: string;
@@ -20,12 +20,9 @@ interface Half {
   readonly isWrite: boolean;
   readonly who: number;
   readonly cpu: number;
-  /** Counted from 1: the operations of a CPU, the DMA of a device in one direction. */
-  readonly number: number;
+  /** Counted from 0: the operations of a CPU, the DMA of a device in one direction. */
+  readonly ordinal: number;
 }
-
-/** Steps of a copy that go back to the access that began it: 4 KiB. */
-const COPY_STEPS = 512;
 
 /** What names the halves of a race, and where findings go. */
 export interface RaceScene {
@@ -46,46 +43,83 @@ export function sceneOf({ machine, plugged }: DriverSession): RaceScene {
   };
 }
 
+/** What is known of a run besides its races. */
+export interface RaceNotes {
+  readonly lineOf: LineOf;
+  /** By race: the pairs that are recorded already. */
+  readonly recorded: number[];
+}
+
 /** Puts the races of a run into the findings of the devices, where all broken rules are. With the lines, where they are known. */
-export function recordRaces(scene: RaceScene, noteOf?: NoteOf): void {
+export function recordRaces(scene: RaceScene, notes?: RaceNotes): void {
   const { races, endpoints } = scene;
   for (let at = 0; races !== undefined && at < races.count; at++) {
-    const [first, second] = halvesOf(scene, races, at);
-    const device = [first, second].find(({ isDevice }) => isDevice)?.who ?? FIRST_DEVICE_SITE;
+    const halves = halvesOf(scene, races, at);
+    const device = halves.find(({ isDevice }) => isDevice)?.who ?? FIRST_DEVICE_SITE;
     const place = scene.placeOf(races.address[at] as number);
-    endpoints[device - FIRST_DEVICE_SITE]?.record("violation", "data-race", place, () => {
-      const byteLength = races.byteLength[at] as number;
-      const bytes = byteLength === 1 ? "1 byte" : `${byteLength} bytes`;
-      const sites = noteOf === undefined ? "" : ` (${siteOf(first, noteOf)} | ${siteOf(second, noteOf)})`;
-      return `${RACE} ${bytes} at ${place}: ${textOf(first)} and ${textOf(second)}, and nothing puts the two in an order${sites}. ${adviceFor(first, second)}`;
-    });
+    const text = (): string => {
+      const [first, second] = halves;
+      const sites = notes === undefined ? "" : ` (${sitesText(halves, notes.lineOf)})`;
+      return `${RACE} ${bytesText(races, at)} at ${place}: ${textOf(first)} and ${textOf(second)}, and nothing puts the two in an order${sites}. ${adviceFor(first, second)}`;
+    };
+    const line = notes === undefined ? "" : lineOfRace(halves, notes.lineOf);
+    const where = notes === undefined ? undefined : { line, calledFrom: [] };
+    const pairs = races.pairCount[at] as number;
+    for (let pair = notes?.recorded[at] ?? 0; pair < pairs; pair++)
+      endpoints[device - FIRST_DEVICE_SITE]?.record("violation", "data-race", place, text, where);
+    if (notes !== undefined) notes.recorded[at] = pairs;
   }
 }
 
-/** The two sites of each race of the run that ended last, one line each; empty when there was none. */
-export function raceSites(session: DriverSession, noteOf: NoteOf): string {
+/**
+ * The two sites of each race of the run that ended last, under a heading; empty when there was none. `numbers`: of the steps
+ * in the picture of that run.
+ */
+export function raceSites(session: DriverSession, lineOf: LineOf, numbers?: StepNumbers): string {
   const scene = sceneOf(session);
   const { races } = scene;
-  const lines = new Set<string>();
-  for (let at = 0; races !== undefined && at < races.count; at++) {
-    const [first, second] = halvesOf(scene, races, at);
-    lines.add(`  ${siteOf(first, noteOf)} | ${siteOf(second, noteOf)}`);
+  if (races === undefined || races.count === 0) return "";
+  const lines = new Map<string, string>();
+  for (let at = 0; at < races.count; at++) {
+    const halves = halvesOf(scene, races, at);
+    const key = sitesText(halves, lineOf);
+    if (!lines.has(key)) lines.set(key, `  ${sitesText(halves, lineOf, numbers)}: ${bytesText(races, at)}`);
   }
-  return lines.size === 0 ? "" : `\n${[...lines].join("\n")}`;
+  const heading = `The sites of ${lines.size === 1 ? "the data race" : `${lines.size} data races`} in this run:`;
+  const rest = races.overflowCount === 0 ? [] : [`  and ${races.overflowCount} more pairs of accesses`];
+  return `\n${[heading, ...lines.values(), ...rest].join("\n")}`;
 }
 
-function siteOf(half: Half, noteOf: NoteOf): string {
-  const text = `${half.name}, ${kindOf(half)} ${half.number}`;
-  if (half.isDevice) return text;
-  // Of a copy only the first access is noted.
-  for (let back = 1; back <= COPY_STEPS && back <= half.number; back++) {
-    const line = noteOf(half.who, half.number - back);
-    if (line !== "") return `${text}, at ${line}`;
-  }
-  return text;
+function sitesText(halves: Halves, lineOf: LineOf, numbers?: StepNumbers): string {
+  return halves.map((half) => siteOf(half, lineOf, numbers)).join(" | ");
 }
 
-function halvesOf({ threads, endpoints }: RaceScene, races: RaceList, at: number): readonly [Half, Half] {
+function siteOf(half: Half, lineOf: LineOf, numbers: StepNumbers | undefined): string {
+  const line = half.isDevice ? "" : lineBehind(lineOf, half.who, half.ordinal);
+  const place = line === "" ? "" : ` at ${basename(line)}`;
+  const number = half.isDevice
+    ? numbers?.ofTransfer(half.who - FIRST_DEVICE_SITE, half.ordinal, half.isWrite)
+    : numbers?.ofOperation(half.who, half.ordinal);
+  return `${half.name}, ${kindOf(half)}${place}${number === undefined ? "" : ` (step ${number})`}`;
+}
+
+/** The driver's line: of the later access, where both are a driver's. */
+function lineOfRace([first, second]: Halves, lineOf: LineOf): string {
+  const half = second.isDevice ? first : second;
+  return half.isDevice ? "" : lineBehind(lineOf, half.who, half.ordinal);
+}
+
+/** "60 bytes", or "4 bytes, and 56 more of the same accesses". */
+function bytesText(races: RaceList, at: number): string {
+  const byteLength = races.byteLength[at] as number;
+  const further = races.furtherBytes[at] as number;
+  const bytes = byteLength === 1 ? "1 byte" : `${byteLength} bytes`;
+  return further === 0 ? bytes : `${bytes} and ${further} more between the same lines`;
+}
+
+type Halves = readonly [Half, Half];
+
+function halvesOf({ threads, endpoints }: RaceScene, races: RaceList, at: number): Halves {
   const half = (site: number, isWrite: boolean): Half => {
     const who = whoseSite(site);
     const isDevice = who >= FIRST_DEVICE_SITE;
@@ -93,7 +127,7 @@ function halvesOf({ threads, endpoints }: RaceScene, races: RaceList, at: number
     const thread = threads[who];
     const name = isDevice ? device?.declaration.name : thread?.name;
     const cpu = isDevice ? -1 : (thread?.cpu ?? -1);
-    return { name: name ?? "", isDevice, isWrite, who, cpu, number: ordinalOfSite(site) + 1 };
+    return { name: name ?? "", isDevice, isWrite, who, cpu, ordinal: ordinalOfSite(site) };
   };
   return [
     half(races.firstSite[at] as number, races.firstWrites[at] === 1),
@@ -107,7 +141,7 @@ function kindOf({ isDevice, isWrite }: Half): string {
 }
 
 function textOf(half: Half): string {
-  return `the ${kindOf(half)} of ${half.name} (its ${half.isDevice ? "transfer" : "operation"} ${half.number})`;
+  return `the ${kindOf(half)} of ${half.name}`;
 }
 
 function adviceFor(first: Half, second: Half): string {

@@ -4,7 +4,7 @@ import { VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
 import { findCure } from "./cure.ts";
 import { CureNotSought } from "./cure-trials.ts";
 import { isOfDriver } from "./driver-session.ts";
-import { picture } from "./picture.ts";
+import { draw } from "./picture.ts";
 import { raceSites } from "./race-text.ts";
 import { recordRun } from "./recorded-run.ts";
 import type { AnySession } from "./search-session.ts";
@@ -21,6 +21,8 @@ export interface RaceReport {
   readonly verdict: string;
   /** The assertion that did not hold; empty for the other verdicts. */
   readonly violation: string;
+  /** The rule that was broken, as `softbar rules` has it; empty where an assertion failed, or nothing more than the verdict is known. */
+  readonly rule: string;
   /** What an async driver was waiting for when nothing could come any more; empty otherwise. */
   readonly stuck: string;
   /** Run of the search in which it was found, counted from 1. */
@@ -114,13 +116,15 @@ export function* reportOf(
 ): Work<RaceReport> {
   const { execution, machine } = session;
   const { verdict, noteOf } = yield* recordRun(session, model, schedule);
-  const sites = isOfDriver(session) ? raceSites(session, noteOf) : "";
+  const drawn = draw(machine, execution.trace, { noteOf });
+  const sites = isOfDriver(session) ? raceSites(session, noteOf, drawn.numbers) : "";
   const { program, sourceHash, strategy, seed, foundAtRun, foundWith, cure, isCureKnown, whyCureUnknown } = origin;
   return {
     program,
     model,
     verdict: VERDICT_NAMES[verdict] ?? "",
     violation: verdict === VIOLATION ? `${machine.violation}${sites}` : "",
+    rule: isOfDriver(session) ? session.brokenRule : "",
     foundAtRun,
     foundWith,
     deviationCount: schedule.count,
@@ -130,7 +134,7 @@ export function* reportOf(
     isCureKnown,
     whyCureUnknown,
     stuck: session.stuck,
-    picture: picture(machine, execution.trace, { noteOf }),
+    picture: drawn.text,
     token: writeToken({ program, sourceHash, model, strategy, seed, schedule }),
   };
 }

@@ -1,20 +1,20 @@
-import { basename } from "node:path";
 import { FoldedRaces } from "../../emulator/explore/folded/folded-races.ts";
 import type { Machine } from "../../emulator/run/machine.ts";
+import { AccessLines } from "./access-lines.ts";
 import { driverLine } from "./code-line.ts";
 import { type RaceScene, recordRaces } from "./race-text.ts";
 
-/** Accesses of which the line is known: the newest. A stack costs some microseconds, and a line little memory. */
-const LINE_LIMIT = 100_000;
-
 /** A folded run that is watched for data races: each of its driver's accesses is noted with its line. */
 export class WatchedRun extends FoldedRaces {
-  readonly #lines = new Map<string, string>();
+  readonly #lines = new AccessLines();
   readonly #scene: RaceScene;
+  /** By race: the pairs that were recorded. */
+  readonly #recorded: number[] = [];
 
   constructor(machine: Machine) {
     super(machine);
     const { races } = this.detector;
+    races.lineOf = this.#lines.numberOf;
     this.#scene = {
       races,
       endpoints: machine.endpoints,
@@ -26,15 +26,12 @@ export class WatchedRun extends FoldedRaces {
     };
     const { cpu } = this;
     const { steps } = cpu.port.state;
-    cpu.onAccess = () => {
-      if (this.#lines.size === LINE_LIMIT) this.#lines.clear();
-      this.#lines.set(`${cpu.thread}.${steps[cpu.thread]}`, basename(driverLine()));
-    };
+    cpu.onAccess = () => this.#lines.note(cpu.thread, steps[cpu.thread] as number, driverLine());
   }
 
-  /** Puts what was found so far where broken rules are. */
+  /** Puts what was found since the last time where broken rules are. */
   report(): void {
     this.detector.finish();
-    recordRaces(this.#scene, (thread, ordinal) => this.#lines.get(`${thread}.${ordinal}`) ?? "");
+    recordRaces(this.#scene, { lineOf: this.#lines.lineOf, recorded: this.#recorded });
   }
 }

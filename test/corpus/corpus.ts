@@ -4,12 +4,14 @@ import { EXANIC } from "./exanic.ts";
 import { FEED_HANDLER } from "./feed-handler.ts";
 import { IXGBE_BRING_UP } from "./ixgbe-bring-up.ts";
 import { IXGBE_INTERRUPTS } from "./ixgbe-interrupts.ts";
+import { IXGBE_MEMORY } from "./ixgbe-memory.ts";
 import { IXGBE_RINGS } from "./ixgbe-rings.ts";
 import type { WrongDriver } from "./wrong-driver.ts";
 
 export const CORPUS: readonly WrongDriver[] = [
   ...IXGBE_BRING_UP,
   ...IXGBE_RINGS,
+  ...IXGBE_MEMORY,
   ...IXGBE_INTERRUPTS,
   ...EDU,
   ...EXANIC,

@@ -50,7 +50,20 @@ export const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
       const bar = bed.pci.bar(0);
       bar.write32(FACTORIAL, 5);
       if (!isWrong) wait(bed, bar, STATUS);
-      bar.write32(FACTORIAL, 6);
+      bar.write32(FACTORIAL, 6); // here
+      wait(bed, bar, STATUS);
+    },
+    FOLDED_AND_EXPLORED,
+  ],
+  [
+    "factorial-read-early",
+    "the factorial is read before it is there",
+    "factorial-while-computing",
+    (bed, isWrong) => () => {
+      const bar = bed.pci.bar(0);
+      bar.write32(FACTORIAL, 5);
+      if (!isWrong) wait(bed, bar, STATUS);
+      bar.read32(FACTORIAL); // here
       wait(bed, bar, STATUS);
     },
     FOLDED_AND_EXPLORED,
@@ -60,7 +73,7 @@ export const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     "the direction is written first, and the start bit alone then",
     "command-without-start",
     (bed, isWrong) => () => {
-      if (isWrong) bed.pci.bar(0).write32(DMA_COMMAND, TO_HOST);
+      if (isWrong) bed.pci.bar(0).write32(DMA_COMMAND, TO_HOST); // here
     },
     FOLDED_AND_EXPLORED,
   ],
@@ -76,7 +89,7 @@ export const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
         bar.write64(DMA_SOURCE, BigInt(buffer.iova));
         bar.write64(DMA_DESTINATION, BigInt(CARD_BUFFER + (isWrong ? 4000 : 0)));
         bar.write64(DMA_COUNT, 128n);
-        bar.write32(DMA_COMMAND, START);
+        bar.write32(DMA_COMMAND, START); // here
         wait(bed, bar, DMA_COMMAND);
       };
     },
@@ -87,7 +100,8 @@ export const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     "a register is read with 8 bits",
     "wrong-width",
     (bed, isWrong) => () => {
-      if (isWrong) bed.pci.bar(0).read8(STATUS);
+      if (isWrong)
+        bed.pci.bar(0).read8(STATUS); // here
       else bed.pci.bar(0).read32(STATUS);
     },
     FOLDED_AND_EXPLORED,
@@ -98,7 +112,7 @@ export const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     "buffer-changed-in-flight",
     transfer((bed, bar, buffer, isWrong) => {
       if (!isWrong) wait(bed, bar, DMA_COMMAND);
-      buffer.write32(0, 1);
+      buffer.write32(0, 1); // here
       wait(bed, bar, DMA_COMMAND);
     }),
     FOLDED_AND_EXPLORED,
@@ -109,7 +123,18 @@ export const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     "buffer-read-in-flight",
     transfer((bed, bar, buffer, isWrong) => {
       if (!isWrong) wait(bed, bar, DMA_COMMAND);
-      buffer.copyTo(0, new Uint8Array(COPY_BYTES), 0, COPY_BYTES);
+      buffer.copyTo(0, new Uint8Array(COPY_BYTES), 0, COPY_BYTES); // here
+      wait(bed, bar, DMA_COMMAND);
+    }, START | TO_HOST),
+    FOLDED_AND_EXPLORED,
+  ],
+  [
+    "first-word-read-early",
+    "the first word of what the card copies is read right behind the command",
+    "buffer-read-in-flight",
+    transfer((bed, bar, buffer, isWrong) => {
+      if (!isWrong) wait(bed, bar, DMA_COMMAND);
+      buffer.read32(0); // here
       wait(bed, bar, DMA_COMMAND);
     }, START | TO_HOST),
     FOLDED_AND_EXPLORED,
@@ -121,7 +146,7 @@ export const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     transfer((bed, bar, buffer, isWrong) => {
       if (isWrong) bed.pci.cpu.delay(1_000_000);
       else wait(bed, bar, DMA_COMMAND);
-      buffer.copyTo(0, new Uint8Array(COPY_BYTES), 0, COPY_BYTES);
+      buffer.copyTo(0, new Uint8Array(COPY_BYTES), 0, COPY_BYTES); // here
     }, START | TO_HOST),
     FOLDED_AND_EXPLORED,
   ],
@@ -159,7 +184,7 @@ export const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     "freed-in-flight",
     transfer((bed, bar, buffer, isWrong) => {
       if (!isWrong) wait(bed, bar, DMA_COMMAND);
-      buffer.free();
+      buffer.free(); // here
       // After a reset the card does not reach for it any more.
       bed.pci.config.functionLevelReset();
     }),
@@ -178,7 +203,7 @@ export const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
       });
       return () => {
         bar.write32(INTERRUPT_RAISE, 1);
-        for (let turn = 0; turn < 4; turn++) bed.pci.cpu.relax();
+        for (let turn = 0; turn < 4; turn++) bed.pci.cpu.relax(); // here
       };
     },
   ],

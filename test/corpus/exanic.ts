@@ -99,7 +99,7 @@ export const EXANIC: readonly WrongDriver[] = wrongDrivers(exanic(), [
           bar.write32(reg.PORT_RX_DMA_BASE_HI(0), Math.floor(region.iova / 2 ** 32));
           bar.write32(reg.PORT_RX_DMA_BASE_LO(0), region.iova % 2 ** 32);
         }
-        bar.write32(reg.PORT_ENABLED(0), 1);
+        bar.write32(reg.PORT_ENABLED(0), 1); // here
       };
     },
     FOLDED_AND_EXPLORED,
@@ -113,7 +113,7 @@ export const EXANIC: readonly WrongDriver[] = wrongDrivers(exanic(), [
       const region = bed.pci.dma.alloc(2 << 20);
       return () => {
         bed.pci.bar(0).write32(reg.PORT_RX_DMA_BASE_HI(0), Math.floor(region.iova / 2 ** 32));
-        bed.pci.bar(0).write32(reg.PORT_RX_DMA_BASE_LO(0), (region.iova % 2 ** 32) + (isWrong ? 128 : 0));
+        bed.pci.bar(0).write32(reg.PORT_RX_DMA_BASE_LO(0), (region.iova % 2 ** 32) + (isWrong ? 128 : 0)); // here
       };
     },
     EVERYWHERE,
@@ -125,7 +125,7 @@ export const EXANIC: readonly WrongDriver[] = wrongDrivers(exanic(), [
     (bed, isWrong) => {
       bed.pci.cpu.delay(STARTUP_NS);
       return () => {
-        if (isWrong) bed.pci.bar(0).write32(reg.PORT_TX_COMMAND(0), 0);
+        if (isWrong) bed.pci.bar(0).write32(reg.PORT_TX_COMMAND(0), 0); // here
       };
     },
     FOLDED_AND_EXPLORED,
@@ -135,7 +135,8 @@ export const EXANIC: readonly WrongDriver[] = wrongDrivers(exanic(), [
     "a chunk is set to 0xff when it has been read: the card may be at it already",
     "region-written",
     up((driver, isWrong) => {
-      if (isWrong) driver.region.write32(reg.RX_STATE_AT, 0xffff_ffff);
+      if (isWrong)
+        driver.region.write32(reg.RX_STATE_AT, 0xffff_ffff); // here
       else driver.region.read32(reg.RX_STATE_AT);
     }),
     FOLDED_AND_EXPLORED,
@@ -148,7 +149,7 @@ export const EXANIC: readonly WrongDriver[] = wrongDrivers(exanic(), [
       const driver = new SmallExanic(bed);
       return () => {
         if (!isWrong) driver.stop();
-        driver.region.free();
+        driver.region.free(); // here
         driver.stop();
       };
     },
@@ -161,7 +162,7 @@ export const EXANIC: readonly WrongDriver[] = wrongDrivers(exanic(), [
     up((driver, isWrong) => {
       if (!isWrong) driver.feedback.write16(2 * SLOT, 0);
       driver.send(1);
-      if (isWrong) driver.feedback.write16(2 * SLOT, 0);
+      if (isWrong) driver.feedback.write16(2 * SLOT, 0); // here
       driver.waitFor(1);
     }),
     FOLDED_AND_EXPLORED,
@@ -174,7 +175,7 @@ export const EXANIC: readonly WrongDriver[] = wrongDrivers(exanic(), [
       driver.send(1);
       if (isWrong) driver.bed.pci.cpu.delay(STARTUP_NS);
       else driver.waitFor(1);
-      driver.send(2);
+      driver.send(2); // here, in write
       driver.waitFor(2);
     }),
     FOLDED_AND_EXPLORED,
@@ -186,7 +187,7 @@ export const EXANIC: readonly WrongDriver[] = wrongDrivers(exanic(), [
     up((driver, isWrong) => {
       driver.send(1);
       if (!isWrong) driver.waitFor(1);
-      driver.write(2);
+      driver.write(2); // here, in write
       driver.waitFor(1);
     }),
   ],

@@ -106,7 +106,8 @@ export const FEED_HANDLER: readonly WrongDriver[] = wrongDrivers(feedHandler(), 
     "the driver clears the book that the card keeps",
     "book-written",
     (bed, isWrong) => () => {
-      if (isWrong) bed.pci.bar(2).write32(0, 0);
+      if (isWrong)
+        bed.pci.bar(2).write32(0, 0); // here
       else bed.pci.bar(2).read32(0);
     },
     EVERYWHERE,
@@ -116,7 +117,7 @@ export const FEED_HANDLER: readonly WrongDriver[] = wrongDrivers(feedHandler(), 
     "an event is copied first, and its phase looked at then",
     "buffer-read-in-flight",
     up((driver, isWrong) => {
-      if (isWrong) driver.copy();
+      if (isWrong) driver.copy(); // here, in copy
       driver.order();
       driver.wait();
       if (!isWrong) driver.copy();
@@ -131,7 +132,7 @@ export const FEED_HANDLER: readonly WrongDriver[] = wrongDrivers(feedHandler(), 
       driver.order();
       if (isWrong) driver.bed.pci.cpu.delay(LONG_NS);
       else driver.wait();
-      driver.copy();
+      driver.copy(); // here, in copy
     }),
     FOLDED_AND_EXPLORED,
   ],
@@ -145,7 +146,7 @@ export const FEED_HANDLER: readonly WrongDriver[] = wrongDrivers(feedHandler(), 
       const { at } = driver;
       if (!isWrong) driver.copy();
       driver.giveBack();
-      if (isWrong) driver.ring.copyTo(at, COPY, 0, COPY.length);
+      if (isWrong) driver.ring.copyTo(at, COPY, 0, COPY.length); // here
     }),
     FOLDED_AND_EXPLORED,
   ],
@@ -160,7 +161,7 @@ export const FEED_HANDLER: readonly WrongDriver[] = wrongDrivers(feedHandler(), 
       // Before the doorbell an event is the driver's to write in.
       if (!isWrong) driver.ring.write32(at, 0);
       driver.giveBack();
-      if (isWrong) driver.ring.write32(at, 0);
+      if (isWrong) driver.ring.write32(at, 0); // here
     }),
     FOLDED_AND_EXPLORED,
   ],
@@ -172,7 +173,7 @@ export const FEED_HANDLER: readonly WrongDriver[] = wrongDrivers(feedHandler(), 
       const driver = new SmallFeedHandler(bed);
       return () => {
         if (!isWrong) driver.stop();
-        driver.ring.free();
+        driver.ring.free(); // here
         driver.stop();
       };
     },
@@ -187,7 +188,7 @@ export const FEED_HANDLER: readonly WrongDriver[] = wrongDrivers(feedHandler(), 
       driver.disarm();
       if (isWrong) driver.bar.read32(reg.KILL);
       else driver.settle();
-      driver.window.write32(reg.TEMPLATE_MEMORY(0), 1);
+      driver.window.write32(reg.TEMPLATE_MEMORY(0), 1); // here
     }),
     FOLDED_AND_EXPLORED,
   ],
@@ -199,7 +200,7 @@ export const FEED_HANDLER: readonly WrongDriver[] = wrongDrivers(feedHandler(), 
       driver.arm();
       if (!isWrong) driver.disarm();
       driver.settle();
-      driver.window.write32(reg.TEMPLATE_MEMORY(0), 1);
+      driver.window.write32(reg.TEMPLATE_MEMORY(0), 1); // here
     }),
     FOLDED_AND_EXPLORED,
   ],

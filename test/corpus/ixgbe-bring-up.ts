@@ -29,7 +29,7 @@ export const IXGBE_BRING_UP: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkU
     opened(
       class extends SmallIxgbe {
         override enableTransmitPath(): void {
-          this.bar.write32(reg.DMATXCTL, 0xffff_0000 | reg.DMATXCTL_TE);
+          this.bar.write32(reg.DMATXCTL, 0xffff_0000 | reg.DMATXCTL_TE); // here
         }
       },
     ),
@@ -41,7 +41,7 @@ export const IXGBE_BRING_UP: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkU
     opened(
       class extends SmallIxgbe {
         override waitForReset(): void {
-          this.bar.write32(reg.EIMC, reg.EIMC_ALL);
+          this.bar.write32(reg.EIMC, reg.EIMC_ALL); // here
           super.waitForReset();
         }
       },
@@ -54,7 +54,7 @@ export const IXGBE_BRING_UP: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkU
     "bus-master-off-at-doorbell",
     opened(
       class extends SmallIxgbe {
-        override enableMaster(): void {}
+        override enableMaster(): void {} // here, in change
       },
     ),
     EVERYWHERE,
@@ -65,7 +65,7 @@ export const IXGBE_BRING_UP: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkU
     "memory-space-off",
     (bed, isWrong) => {
       if (isWrong) bed.pci.config.write16(0x04, 0);
-      return () => void bed.pci.bar(0).read32(STATUS);
+      return () => void bed.pci.bar(0).read32(STATUS); // here
     },
     FOLDED_AND_EXPLORED,
   ],
@@ -74,7 +74,7 @@ export const IXGBE_BRING_UP: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkU
     "the ring's base is no multiple of 128",
     "ring-misaligned",
     line(
-      (driver) => driver.bar.write32(reg.RDBAL(1), driver.rxRing.iovaLow + 64),
+      (driver) => driver.bar.write32(reg.RDBAL(1), driver.rxRing.iovaLow + 64), // here
       (driver) => driver.bar.write32(reg.RDBAL(1), driver.rxRing.iovaLow),
     ),
     FOLDED_AND_EXPLORED,
@@ -84,7 +84,7 @@ export const IXGBE_BRING_UP: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkU
     "RDLEN is given in descriptors instead of bytes",
     "ring-length",
     line(
-      (driver) => driver.bar.write32(reg.RDLEN(1), RING_SIZE),
+      (driver) => driver.bar.write32(reg.RDLEN(1), RING_SIZE), // here
       (driver) => driver.bar.write32(reg.RDLEN(1), RING_SIZE * reg.DESCRIPTOR_BYTES),
     ),
   ],
@@ -92,20 +92,20 @@ export const IXGBE_BRING_UP: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkU
     "ring-never-described",
     "a queue is enabled before its ring is described",
     "ring-empty",
-    line((driver) => driver.change(reg.RXDCTL(1), reg.RXDCTL_ENABLE)),
+    line((driver) => driver.change(reg.RXDCTL(1), reg.RXDCTL_ENABLE)), // here, in change
   ],
   [
     "ring-changed-while-enabled",
     "the ring of a running queue is moved",
     "ring-changed-while-enabled",
-    line((driver) => driver.bar.write32(reg.TDBAL(0), driver.rxRing.iovaLow)),
+    line((driver) => driver.bar.write32(reg.TDBAL(0), driver.rxRing.iovaLow)), // here
     FOLDED_AND_EXPLORED,
   ],
   [
     "head-written",
     "the head of a running queue is set, as if it were the driver's",
     "head-written-while-enabled",
-    line((driver) => driver.bar.write32(RDH, 3)),
+    line((driver) => driver.bar.write32(RDH, 3)), // here
   ],
   [
     "tail-before-enable",
@@ -116,7 +116,7 @@ export const IXGBE_BRING_UP: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkU
         override enableReceive(): void {
           this.change(reg.RXDCTL(0), reg.RXDCTL_ENABLE);
           for (let slot = 0; slot < RING_SIZE; slot++) this.writeReceiveDescriptor(slot);
-          this.bar.write32(reg.RDT(0), RING_SIZE - 1);
+          this.bar.write32(reg.RDT(0), RING_SIZE - 1); // here
           this.waitSet(reg.RXDCTL(0), reg.RXDCTL_ENABLE);
         }
         override fillReceiveRing(): void {}
@@ -128,7 +128,7 @@ export const IXGBE_BRING_UP: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkU
     "SRRCTL is written with the size in bytes instead of KiB, which leaves 0",
     "receive-buffer-size",
     line(
-      (driver) => driver.bar.write32(reg.SRRCTL(1), reg.SRRCTL_DESCTYPE_ADVANCED),
+      (driver) => driver.bar.write32(reg.SRRCTL(1), reg.SRRCTL_DESCTYPE_ADVANCED), // here
       (driver) => {
         driver.bar.write32(reg.SRRCTL(1), 2 | reg.SRRCTL_DESCTYPE_ADVANCED);
       },
@@ -138,7 +138,7 @@ export const IXGBE_BRING_UP: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkU
     "status-written",
     "a read-only register is written",
     "write-to-read-only",
-    line((driver) => driver.bar.write32(reg.LINKS, reg.LINKS_LINK_UP)),
+    line((driver) => driver.bar.write32(reg.LINKS, reg.LINKS_LINK_UP)), // here
     EVERYWHERE,
   ],
   [
@@ -146,7 +146,7 @@ export const IXGBE_BRING_UP: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkU
     "EIMS is written with 0 to mask everything: ones set bits, and zeros do nothing",
     "write-without-effect",
     line(
-      (driver) => driver.bar.write32(reg.EIMS, 0),
+      (driver) => driver.bar.write32(reg.EIMS, 0), // here
       (driver) => driver.bar.write32(reg.EIMC, reg.EIMC_ALL),
     ),
     FOLDED_AND_EXPLORED,
@@ -155,14 +155,14 @@ export const IXGBE_BRING_UP: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkU
     "wrong-offset",
     "a register is written where there is none",
     "no-register",
-    line((driver) => driver.bar.write32(0x1f004, 1)),
+    line((driver) => driver.bar.write32(0x1f004, 1)), // here
     FOLDED_AND_EXPLORED,
   ],
   [
     "half-word-doorbell",
     "RDT is written with 16 bits, as the index fits",
     "wrong-width",
-    line((driver) => driver.bar.write16(reg.RDT(0), RING_SIZE - 1)),
+    line((driver) => driver.bar.write16(reg.RDT(0), RING_SIZE - 1)), // here
     FOLDED_AND_EXPLORED,
   ],
   [
@@ -170,7 +170,7 @@ export const IXGBE_BRING_UP: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkU
     "a register is read across its border",
     "bar-access",
     line(
-      (driver) => void driver.bar.read32(reg.RDT(0) + 2),
+      (driver) => void driver.bar.read32(reg.RDT(0) + 2), // here
       (driver) => void driver.bar.read32(reg.RDT(0)),
     ),
     FOLDED_AND_EXPLORED,
@@ -179,7 +179,24 @@ export const IXGBE_BRING_UP: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkU
     "poll-own-bit",
     "waits for a bit of a register that the card never touches",
     "poll-never-changes",
-    line((driver) => driver.waitSet(reg.RXCSUM, reg.RXCSUM_PCSD)),
+    line((driver) => driver.waitSet(reg.RXCSUM, reg.RXCSUM_PCSD)), // here, in waitSet
+  ],
+  [
+    "poll-beside-enable",
+    "waits for a bit of its own beside one that the card grants, and has granted",
+    "poll-never-changes",
+    line((driver) => driver.waitSet(reg.RXDCTL(0), reg.RXDCTL_VME)), // here, in waitSet
+    FOLDED_AND_EXPLORED,
+  ],
+  [
+    "mask-read-back",
+    "a mask is read back where it can only be written",
+    "read-of-write-only",
+    line(
+      (driver) => void driver.bar.read32(reg.EIMC), // here
+      (driver) => void driver.bar.read32(reg.EIMS),
+    ),
+    FOLDED_AND_EXPLORED,
   ],
   [
     "wait-for-own-write",
@@ -187,7 +204,7 @@ export const IXGBE_BRING_UP: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkU
     "self-satisfied-poll",
     line((driver) => {
       driver.change(reg.RXCSUM, reg.RXCSUM_PCSD);
-      driver.waitSet(reg.RXCSUM, reg.RXCSUM_PCSD);
+      driver.waitSet(reg.RXCSUM, reg.RXCSUM_PCSD); // here, in waitSet
     }),
   ],
   [
@@ -198,7 +215,21 @@ export const IXGBE_BRING_UP: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkU
       const driver = new SmallIxgbe(bed.pci).open();
       return () => {
         traffic(bed, driver, 2, () => {
-          if (driver.bar.read32(reg.GPRC) > 0 && isWrong) driver.bar.read32(reg.GPRC);
+          if (driver.bar.read32(reg.GPRC) > 0 && isWrong) driver.bar.read32(reg.GPRC); // here
+        });
+      };
+    },
+  ],
+  [
+    "counters-dumped",
+    "a dump of all registers reads the counters away that are summed up then",
+    "read-to-clear-twice",
+    (bed, isWrong) => {
+      const driver = new SmallIxgbe(bed.pci).open();
+      return () => {
+        traffic(bed, driver, 2, () => {
+          if (isWrong) for (const counter of [reg.GPRC, reg.GPTC]) driver.bar.read32(counter);
+          for (const counter of [reg.GPRC, reg.GPTC]) driver.bar.read32(counter); // here
         });
       };
     },

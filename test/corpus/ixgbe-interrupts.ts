@@ -36,17 +36,30 @@ export const IXGBE_INTERRUPTS: readonly WrongDriver[] = wrongDrivers(ixgbe({ lin
         bed.wire.send(FRAME);
         driver.retry(() => driver.receive() !== undefined);
         const causes = driver.bar.read32(reg.EICR);
-        if ((causes & reg.EICR_LSC) === 0 && isWrong) driver.bar.read32(reg.EICR);
+        if ((causes & reg.EICR_LSC) === 0 && isWrong) driver.bar.read32(reg.EICR); // here
         driver.close();
       };
     },
+  ],
+  [
+    "causes-dumped",
+    "a dump of registers reads EICR, and the driver waits for the interrupt that it has read away",
+    "causes-dropped",
+    interrupted((driver, bed, isWrong) => {
+      driver.bar.write32(reg.EICR, RX_CAUSE);
+      driver.receive();
+      bed.wire.send(FRAME);
+      driver.pci.cpu.delay(1_000_000);
+      if (isWrong) driver.bar.read32(reg.EICR);
+      driver.interrupts[0]?.wait(WAIT_MS); // here
+    }),
   ],
   [
     "vector-not-set-up",
     "IVAR names a vector that was never set up",
     "vector-not-set-up",
     interrupted((driver, bed) => {
-      driver.bar.write32(reg.EIMS, (RX_CAUSE << 5) | RX_CAUSE);
+      driver.bar.write32(reg.EIMS, (RX_CAUSE << 5) | RX_CAUSE); // here
       driver.receive();
       bed.wire.send(FRAME);
       driver.retry(() => driver.receive() !== undefined);
@@ -59,7 +72,7 @@ export const IXGBE_INTERRUPTS: readonly WrongDriver[] = wrongDrivers(ixgbe({ lin
     interrupted((driver, _bed, isWrong) => {
       driver.bar.write32(reg.EIMS, RX_CAUSE);
       if (!isWrong) driver.receive();
-      driver.interrupts[0]?.wait(WAIT_MS);
+      driver.interrupts[0]?.wait(WAIT_MS); // here
     }),
     ["folded", "explored"],
   ],
@@ -72,7 +85,7 @@ export const IXGBE_INTERRUPTS: readonly WrongDriver[] = wrongDrivers(ixgbe({ lin
       if (!isWrong) driver.bar.write32(reg.EICR, RX_CAUSE);
       driver.receive();
       if (isWrong) driver.bar.write32(reg.EICR, RX_CAUSE);
-      driver.interrupts[0]?.wait(WAIT_MS);
+      driver.interrupts[0]?.wait(WAIT_MS); // here
     }),
     ["folded", "explored"],
   ],
@@ -86,7 +99,7 @@ export const IXGBE_INTERRUPTS: readonly WrongDriver[] = wrongDrivers(ixgbe({ lin
       if (isWrong) driver.bar.write32(reg.EIMS, RX_CAUSE);
       for (let count = 0; count < 20; count++) {
         bed.wire.send(FRAME);
-        driver.retry(() => driver.receive() !== undefined);
+        driver.retry(() => driver.receive() !== undefined); // here, in retry
       }
     }),
   ],

@@ -1,23 +1,14 @@
 /** Mistakes with descriptors, buffers and their memory. */
 import { ixgbe } from "../../devices/ixgbe/index.ts";
 import * as reg from "../../scenarios/drivers/ixgbe-registers.ts";
-import { opened, traffic } from "./ixgbe-traffic.ts";
+import { opened, whileIdle } from "./ixgbe-traffic.ts";
 import { BUFFER_BYTES, RING_SIZE, SmallIxgbe } from "./small-ixgbe.ts";
 import { type CorpusBed, type WrongDriver, wrongDrivers } from "./wrong-driver.ts";
 
 const FOLDED_AND_EXPLORED = ["folded", "explored"] as const;
 const EVERYWHERE = ["folded", "explored", "threaded"] as const;
 
-/** Something done to a driver that has filled its rings and has not had a frame. */
-function whileIdle(wrong: (driver: SmallIxgbe) => void) {
-  return (bed: CorpusBed, isWrong: boolean): (() => void) => {
-    const driver = new SmallIxgbe(bed.pci).open();
-    return () => {
-      if (isWrong) wrong(driver);
-      driver.close();
-    };
-  };
-}
+const TDH = 0x06010;
 
 /** Sends one frame and does something before it has looked whether that was sent. */
 function afterSending(wrong: (driver: SmallIxgbe) => void) {
@@ -40,7 +31,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     opened(
       class extends SmallIxgbe {
         override writeTransmitDescriptor(slot: number, iova: number, byteLength: number): void {
-          super.writeTransmitDescriptor(slot, iova % 2 ** 32, byteLength);
+          super.writeTransmitDescriptor(slot, iova % 2 ** 32, byteLength); // here, in ring
         }
       },
       1,
@@ -58,7 +49,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
           this.bar.write32(reg.RDBAH(0), 0);
         }
       };
-      const driver = new (isWrong ? Wrong : SmallIxgbe)(bed.pci).open();
+      const driver = new (isWrong ? Wrong : SmallIxgbe)(bed.pci).open(); // here, in fillReceiveRing
       return () => driver.close();
     },
     FOLDED_AND_EXPLORED,
@@ -70,7 +61,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     opened(
       class extends SmallIxgbe {
         override writeTransmitDescriptor(slot: number, iova: number, byteLength: number): void {
-          super.ring((slot + 1) % RING_SIZE);
+          super.ring((slot + 1) % RING_SIZE); // here, in ring
           super.writeTransmitDescriptor(slot, iova, byteLength);
         }
         override ring(): void {}
@@ -85,7 +76,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     (bed, isWrong) => {
       const Wrong = class extends SmallIxgbe {
         override fillReceiveRing(): void {
-          this.bar.write32(reg.RDT(0), RING_SIZE - 1);
+          this.bar.write32(reg.RDT(0), RING_SIZE - 1); // here
         }
       };
       const driver = new (isWrong ? Wrong : SmallIxgbe)(bed.pci).open();
@@ -102,7 +93,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
         const count = isWrong ? RING_SIZE : RING_SIZE - 1;
         for (let slot = 0; slot < count; slot++)
           driver.writeTransmitDescriptor(slot, driver.buffers.iova + (RING_SIZE + slot) * BUFFER_BYTES, 60);
-        driver.ring(count % RING_SIZE);
+        driver.ring(count % RING_SIZE); // here, in ring
         driver.close();
       };
     },
@@ -115,7 +106,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     opened(
       class extends SmallIxgbe {
         override ring(tail: number): void {
-          super.ring(tail === 0 ? RING_SIZE : tail);
+          super.ring(tail === 0 ? RING_SIZE : tail); // here, in ring
         }
       },
       RING_SIZE,
@@ -129,7 +120,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     opened(
       class extends SmallIxgbe {
         override writeReceiveDescriptor(slot: number): void {
-          this.writeReceiveAddress(slot, this.buffers.iova + slot * BUFFER_BYTES);
+          this.writeReceiveAddress(slot, this.buffers.iova + slot * BUFFER_BYTES); // here, in receive
         }
       },
       // Less than a lap: what comes of taking old descriptors for new ones is another story.
@@ -147,7 +138,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
           const before = this.txRing.read32(slot * reg.DESCRIPTOR_BYTES + reg.TXD_STATUS);
           super.writeTransmitDescriptor(slot, iova, byteLength);
           const status = before | (byteLength << reg.TXD_PAYLEN_SHIFT);
-          this.txRing.write32(slot * reg.DESCRIPTOR_BYTES + reg.TXD_STATUS, status);
+          this.txRing.write32(slot * reg.DESCRIPTOR_BYTES + reg.TXD_STATUS, status); // here, in ring
         }
       },
       RING_SIZE + 1,
@@ -164,7 +155,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
           super.writeReceiveAddress(slot, this.buffers.iova);
         }
       };
-      const driver = new (isWrong ? Wrong : SmallIxgbe)(bed.pci).open();
+      const driver = new (isWrong ? Wrong : SmallIxgbe)(bed.pci).open(); // here, in fillReceiveRing
       return () => driver.close();
     },
   ],
@@ -180,7 +171,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
           return this.posted[slot] as number;
         }
         override completed(slot: number): void {
-          this.pool.push(this.bufferOf(slot), this.bufferOf(slot));
+          this.pool.push(this.bufferOf(slot), this.bufferOf(slot)); // here, in receive
           this.posted[slot] = this.pool.shift() as number;
         }
       },
@@ -193,29 +184,41 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     "receive-descriptor-rewritten",
     "a descriptor is given another buffer after the doorbell",
     "descriptor-changed-in-flight",
-    whileIdle((driver) => driver.writeReceiveAddress(2, driver.buffers.iova)),
+    whileIdle((driver) => driver.writeReceiveAddress(2, driver.buffers.iova)), // here, in writeReceiveAddress
     FOLDED_AND_EXPLORED,
   ],
   [
     "receive-buffer-read-early",
     "a buffer is read without a look at its descriptor",
     "buffer-read-in-flight",
-    whileIdle((driver) => driver.buffers.copyTo(0, new Uint8Array(60), 0, 60)),
+    whileIdle((driver) => driver.buffers.copyTo(0, new Uint8Array(60), 0, 60)), // here
     FOLDED_AND_EXPLORED,
   ],
   [
     "receive-buffer-written",
     "a buffer that the card fills is used to build a frame",
     "buffer-changed-in-flight",
-    whileIdle((driver) => driver.buffers.write32(BUFFER_BYTES, 1)),
+    whileIdle((driver) => driver.buffers.write32(BUFFER_BYTES, 1)), // here
     FOLDED_AND_EXPLORED,
   ],
   [
     "transmit-buffer-reused",
     "a frame's buffer is filled again although nobody has looked whether the frame was sent",
     "completion-not-checked",
-    afterSending((driver) => driver.buffers.write32(RING_SIZE * BUFFER_BYTES, 2)),
+    afterSending((driver) => driver.buffers.write32(RING_SIZE * BUFFER_BYTES, 2)), // here
     FOLDED_AND_EXPLORED,
+  ],
+  [
+    "head-taken-for-done",
+    "the head is read instead of DD",
+    "head-read-as-completion",
+    opened(
+      class extends SmallIxgbe {
+        override clean(): void {
+          this.txOldest = this.bar.read32(TDH); // here, in transmit
+        }
+      },
+    ),
   ],
   [
     "transmit-completion-counted-twice",
@@ -228,7 +231,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
         driver.retry(() => driver.isSent(0));
         driver.pci.cpu.delay(1e6);
         if (!isWrong) driver.retry(() => driver.isSent(1));
-        driver.buffers.write32((RING_SIZE + 1) * BUFFER_BYTES, 1);
+        driver.buffers.write32((RING_SIZE + 1) * BUFFER_BYTES, 1); // here
         driver.close();
       };
     },
@@ -241,7 +244,23 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     opened(
       class extends SmallIxgbe {
         override clean(): void {
-          this.txOldest = this.txNext;
+          this.txOldest = this.txNext; // here, in transmit
+        }
+      },
+    ),
+  ],
+  [
+    "receive-ring-not-refilled",
+    "frames are taken out of the receive ring, and their descriptors never given back",
+    "ring-not-refilled",
+    opened(
+      class extends SmallIxgbe {
+        override receive(): Uint8Array | undefined {
+          const at = this.rxNext * reg.DESCRIPTOR_BYTES;
+          if ((this.rxRing.readAcquire32(at + reg.RXD_STATUS) & reg.RXD_STAT_DD) === 0) return undefined;
+          this.rxNext = (this.rxNext + 1) % RING_SIZE; // here, in retry
+          this.rxRing.write32(at + reg.RXD_STATUS, 0);
+          return new Uint8Array(0);
         }
       },
     ),
@@ -253,7 +272,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     opened(
       class extends SmallIxgbe {
         override command(): number {
-          return super.command() & ~reg.TXD_DCMD_RS;
+          return super.command() & ~reg.TXD_DCMD_RS; // here, in isSent
         }
       },
     ),
@@ -266,7 +285,7 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
       class extends SmallIxgbe {
         override writeTransmitDescriptor(slot: number, iova: number, byteLength: number): void {
           super.writeTransmitDescriptor(slot, iova, byteLength);
-          this.txRing.write32(slot * reg.DESCRIPTOR_BYTES + reg.TXD_STATUS, 0);
+          this.txRing.write32(slot * reg.DESCRIPTOR_BYTES + reg.TXD_STATUS, 0); // here, in ring
         }
       },
     ),
@@ -279,84 +298,11 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     (bed, isWrong) => {
       const driver = new SmallIxgbe(bed.pci).open();
       return () => {
-        driver.transmit(new Uint8Array(isWrong ? 10 : 60));
+        driver.transmit(new Uint8Array(isWrong ? 10 : 60)); // here, in ring
         driver.retry(() => driver.isSent(0));
         driver.close();
       };
     },
-    FOLDED_AND_EXPLORED,
-  ],
-  [
-    "freed-before-stopped",
-    "close frees the memory before the queues are stopped",
-    "freed-in-flight",
-    opened(
-      class extends SmallIxgbe {
-        override close(): void {
-          this.free();
-          this.stopQueues();
-          this.pci.config.setBusMaster(false);
-        }
-      },
-    ),
-    ["folded"],
-  ],
-  [
-    "freed-under-traffic",
-    "buffers are unmapped while the card still receives into them",
-    "dma-after-unmap",
-    (bed, isWrong) => {
-      const driver = new SmallIxgbe(bed.pci).open();
-      return () => {
-        if (isWrong) driver.buffers.free();
-        bed.wire.send(new Uint8Array(60).fill(0xff));
-        driver.retry(() => driver.bar.read32(reg.STATUS) === 0);
-        driver.stopQueues();
-      };
-    },
-    ["threaded"],
-  ],
-  [
-    "used-after-free",
-    "a frame is looked at when its buffer is gone",
-    "use-after-free",
-    (bed, isWrong) => {
-      const driver = new SmallIxgbe(bed.pci).open();
-      return () => {
-        driver.stopQueues();
-        driver.pci.config.setBusMaster(false);
-        if (!isWrong) driver.buffers.read32(0);
-        driver.free();
-        if (isWrong) driver.buffers.read32(0);
-      };
-    },
-    EVERYWHERE,
-  ],
-  [
-    "freed-twice",
-    "close frees what the error path has freed",
-    "double-free",
-    (bed, isWrong) => {
-      const driver = new SmallIxgbe(bed.pci).open();
-      return () => {
-        traffic(bed, driver, 1);
-        if (isWrong) driver.free();
-      };
-    },
-    EVERYWHERE,
-  ],
-  [
-    "ring-never-freed",
-    "close forgets a ring",
-    "dma-buffer-leaked",
-    opened(
-      class extends SmallIxgbe {
-        override free(): void {
-          this.rxRing.free();
-          this.buffers.free();
-        }
-      },
-    ),
     FOLDED_AND_EXPLORED,
   ],
 ]);

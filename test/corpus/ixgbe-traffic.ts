@@ -24,3 +24,14 @@ export function opened(Wrong: typeof SmallIxgbe, count: number = LAP_FRAMES): Wr
     return () => traffic(bed, driver, count);
   };
 }
+
+/** Something done to a driver that has filled its rings and has not had a frame. */
+export function whileIdle(wrong: (driver: SmallIxgbe) => void) {
+  return (bed: CorpusBed, isWrong: boolean): (() => void) => {
+    const driver = new SmallIxgbe(bed.pci).open();
+    return () => {
+      if (isWrong) wrong(driver);
+      driver.close();
+    };
+  };
+}

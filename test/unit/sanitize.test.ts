@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { edu } from "../../devices/edu/index.ts";
 import { exanic } from "../../devices/exanic/index.ts";
 import { feedHandler } from "../../devices/feed-handler/index.ts";
@@ -26,7 +26,6 @@ import { SmallFeedHandler } from "../corpus/feed-handler.ts";
 import { BUFFER_BYTES, RING_SIZE, SmallIxgbe } from "../corpus/small-ixgbe.ts";
 import type { CorpusBed } from "../corpus/wrong-driver.ts";
 
-const TDH = 0x06010;
 /** Order templates in BAR 2 of the feed handler. */
 const TEMPLATES_AT = 0x4000;
 const FRAME = new Uint8Array(60).fill(0xff);
@@ -34,43 +33,6 @@ const FIRST_SENT = RING_SIZE * BUFFER_BYTES;
 
 const open = (): Promise<Testbed> => plugIn(ixgbe({ linkUpNs: 0 }), { run: "folded" });
 const found = (bed: Testbed): string[] => [...bed.violations, ...bed.notes].map(({ rule }) => rule);
-
-describe("a driver has seen that the card is done", () => {
-  const looks: readonly (readonly [string, (driver: SmallIxgbe) => void])[] = [
-    ["by DD", (driver) => void driver.isSent(0)],
-    ["by a copy of the descriptor", (driver) => driver.txRing.copyTo(0, new Uint8Array(16), 0, 16)],
-    ["by a byte of the descriptor", (driver) => void driver.txRing.read8(reg.TXD_STATUS)],
-    ["by the head", (driver) => void driver.bar.read32(TDH)],
-    ["by its cause", (driver) => void driver.bar.read32(reg.EICR)],
-    ["by switching the queue off", (driver) => driver.stopQueues()],
-    ["by a function-level reset", (driver) => driver.pci.config.functionLevelReset()],
-  ];
-  test.for(looks)("%s", async ([name, look]) => {
-    await using bed = await open();
-    const driver = new SmallIxgbe(bed.pci).open();
-    if (name === "by its cause") driver.bar.write32(reg.IVAR(0), reg.IVAR_INT_ALLOC_VAL << 8);
-    driver.transmit(FRAME);
-    look(driver);
-    driver.buffers.write32(FIRST_SENT, 1);
-    driver.txRing.write32(0, 1);
-    expect(found(bed)).toEqual([]);
-  });
-
-  test("and not by anything else", async () => {
-    await using bed = await open();
-    const driver = new SmallIxgbe(bed.pci).open();
-    driver.transmit(FRAME);
-    driver.bar.read32(reg.STATUS);
-    driver.txRing.read32(reg.TXD_COMMAND);
-    driver.pci.cpu.delay(1e6);
-    driver.buffers.write32(FIRST_SENT, 1);
-    expect(found(bed)).toEqual(["completion-not-checked"]);
-    expect(bed.violations[0]).toMatchObject({ kind: "violation", place: "transmit queue 0", count: 1 });
-    expect(bed.violations[0]?.message).toContain("Store of 4 bytes to packet buffers+0x4000 (IOVA 0x1_0000_8000)");
-    expect(bed.violations[0]?.message).toContain("transmit descriptor 0 of transmit queue 0");
-    expect(bed.violations[0]?.line).toMatch(/^test\/unit\/sanitize\.test\.ts:\d+$/);
-  });
-});
 
 test("neighbours of what is handed over are the driver's", async () => {
   await using bed = await open();
@@ -91,7 +53,7 @@ test("raw memory is the driver's business: a ring whose bytes it has taken is no
   // DD, as nobody has seen it being looked at.
   expect((raw[3] as number) & 1).toBe(1);
   driver.buffers.write32(FIRST_SENT, 1);
-  expect(found(bed)).toEqual([]);
+  expect(found(bed)).toEqual(["raw-memory-unwatched"]);
 });
 
 test("and it is not judged from the moment on at which it takes them", async () => {
@@ -100,7 +62,7 @@ test("and it is not judged from the moment on at which it takes them", async () 
   driver.transmit(FRAME);
   expect(driver.txRing.bytes.length).toBe(RING_SIZE * reg.DESCRIPTOR_BYTES);
   driver.buffers.write32(FIRST_SENT, 1);
-  expect(found(bed)).toEqual([]);
+  expect(found(bed)).toEqual(["raw-memory-unwatched"]);
 });
 
 test("a register that is changed twice, read and written each time, waits for nothing", async () => {
@@ -170,7 +132,7 @@ test("memory that a driver maps itself is not judged either", async () => {
   bar.write64(0x90, 64n);
   bar.write32(0x98, 1);
   buffer.write32(0, 1);
-  expect(found(bed)).toEqual([]);
+  expect(found(bed)).toEqual(["raw-memory-unwatched"]);
 });
 
 test("what is left behind is said of a driver that has turned its card off, and of no other", async () => {
@@ -287,7 +249,7 @@ test("a search fails with the rule and the line of the driver", async () => {
   };
   const changed = await copy((buffer) => buffer.write32(8, 1));
   expect(changed).toContain("Store of 4 bytes to target+0x8");
-  expect(changed).toMatch(/ At test\/unit\/sanitize\.test\.ts:\d+\./);
+  expect(changed).toMatch(/ At test\/unit\/sanitize\.test\.ts:\d+, called from .+ Rule: buffer-changed-in-flight\.\n/);
   expect(await copy((buffer) => buffer.free())).toContain("was freed while DMA_COMMAND 0x00098 has it");
 });
 

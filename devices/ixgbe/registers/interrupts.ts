@@ -60,6 +60,7 @@ export const EICR: FieldedRegister<Cause> = fielded("EICR", {
 export const EICS: FieldedRegister<Cause> = fielded("EICS", {
   offset: 0x00808,
   access: "wo",
+  harmless: true,
   fields: causes,
   mirror: "strobe",
   about:

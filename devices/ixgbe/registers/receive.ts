@@ -1,6 +1,6 @@
 /** Receive DMA registers (data sheet 8.2.3.8) and the receive side of DCA (8.2.3.11.1). The chapter on them is 7.1. */
 
-import { bit, bits, notModelled, type Register, register } from "../../../emulator/registers/declare.ts";
+import { bit, bits, notModelled, type Register, register, wish } from "../../../emulator/registers/declare.ts";
 import { type FieldedRegister, fielded, receiveQueues, stored } from "./shapes.ts";
 
 /** A ring that is not 128-byte aligned is silently taken to begin below: the device says so, the table lets it through. */
@@ -53,7 +53,7 @@ export const RXDCTL: FieldedRegister<"ENABLE" | "VME"> = fielded("RXDCTL", {
   fields: {
     RESERVED_14: bit(14, "rw", "Keeps what is written, for compatibility."),
     RESERVED_22_16: bits(22, 16, "rw", "Keeps what is written, for compatibility."),
-    ENABLE: bit(25, "ro", "Written: the wish. Read: whether the queue is enabled."),
+    ENABLE: wish(bit(25, "ro", "Written: the wish. Read: whether the queue is enabled.")),
     RESERVED_26: bit(26, "rw", "Keeps what is written, for compatibility."),
     VME: bit(30, "rw", "VLAN mode: strip the tag into the descriptor."),
   },

@@ -1,6 +1,6 @@
 /** Transmit registers (data sheet 8.2.3.9) and the transmit side of DCA (8.2.3.11.2). The chapter on them is 7.2. */
 
-import { bit, bits, notModelled, type Register, register } from "../../../emulator/registers/declare.ts";
+import { bit, bits, notModelled, type Register, register, wish } from "../../../emulator/registers/declare.ts";
 import { type FieldedRegister, fielded, stored, transmitQueues } from "./shapes.ts";
 
 /** Harmless: published drivers write 0xffff, four bits more than there are. */
@@ -94,7 +94,7 @@ export const TXDCTL: FieldedRegister<"PTHRESH" | "HTHRESH" | "WTHRESH" | "ENABLE
     PTHRESH: bits(6, 0, "rw", "Prefetch when fewer descriptors than this are on the card…"),
     HTHRESH: bits(14, 8, "rw", "…and at least this many wait in the ring."),
     WTHRESH: bits(22, 16, "rw", "Write back when this many are done; 0: each that has RS. 0 with head write-back."),
-    ENABLE: bit(25, "ro", "Written: the wish. Read: whether the queue is enabled."),
+    ENABLE: wish(bit(25, "ro", "Written: the wish. Read: whether the queue is enabled.")),
     SWFLSH: bit(26, "sc", "Write back now what is done."),
   },
   owner: "both",

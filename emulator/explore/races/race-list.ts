@@ -1,7 +1,7 @@
-import { isRace, PENDING } from "./access-marks.ts";
+import { isRace, PENDING, whoseSite } from "./access-marks.ts";
 
 /** Races of one run that are told apart. */
-const RACE_LIMIT = 16;
+const RACE_LIMIT = 64;
 /** Pairs that wait until it is clear what kind their accesses are. */
 const WAITING_LIMIT = 64;
 
@@ -75,6 +75,16 @@ class Pairs {
 export class RaceList extends Pairs {
   /** Races beyond those that are kept. */
   overflowCount = 0;
+  /**
+   * What pairs of accesses have in common that are one mistake: a number for the line of an access; negative where nobody knows.
+   * Absent: each pair stands for itself.
+   */
+  lineOf: ((site: number) => number) | undefined;
+  /** By race: pairs of the same two lines, the first included; and their bytes beyond those of {@link byteLength}. */
+  readonly pairCount: Int32Array = new Int32Array(RACE_LIMIT);
+  readonly furtherBytes: Int32Array = new Int32Array(RACE_LIMIT);
+  readonly #firstLine = new Int32Array(RACE_LIMIT);
+  readonly #secondLine = new Int32Array(RACE_LIMIT);
   readonly #waiting = new Pairs(WAITING_LIMIT);
 
   constructor() {
@@ -106,6 +116,15 @@ export class RaceList extends Pairs {
     const isSameKind = !isOpen || pairs.isLastOf(firstMark, secondMark);
     if (isSameKind && pairs.extend(firstSite, firstWrites, secondSite, secondWrites, address, byteLength, isRelaxed))
       return;
+    const firstLine = isOpen ? -1 : (this.lineOf?.(firstSite) ?? -1);
+    const secondLine = isOpen ? -1 : (this.lineOf?.(secondSite) ?? -1);
+    if (firstLine >= 0 && secondLine >= 0) {
+      const known = this.#between(firstSite, firstLine, firstWrites, secondSite, secondLine, secondWrites);
+      if (known >= 0) {
+        this.#join(known, address, byteLength);
+        return;
+      }
+    }
     if (pairs.count === (isOpen ? WAITING_LIMIT : RACE_LIMIT)) {
       // Of those that wait, one too many is missed; there is room again as soon as anybody goes on.
       if (!isOpen) this.overflowCount++;
@@ -121,6 +140,38 @@ export class RaceList extends Pairs {
     pairs.address[at] = address;
     pairs.byteLength[at] = byteLength;
     pairs.isRelaxed[at] = isRelaxed ? 1 : 0;
+    if (isOpen) return;
+    this.pairCount[at] = 1;
+    this.furtherBytes[at] = 0;
+    this.#firstLine[at] = firstLine;
+    this.#secondLine[at] = secondLine;
+  }
+
+  /** The race between these two lines, the same way round; -1 for none. */
+  #between(
+    firstSite: number,
+    firstLine: number,
+    firstWrites: boolean,
+    secondSite: number,
+    secondLine: number,
+    secondWrites: boolean,
+  ): number {
+    for (let at = 0; at < this.count; at++) {
+      if (this.#firstLine[at] !== firstLine || this.#secondLine[at] !== secondLine) continue;
+      if (this.firstWrites[at] !== Number(firstWrites) || this.secondWrites[at] !== Number(secondWrites)) continue;
+      if (whoseSite(this.firstSite[at] as number) !== whoseSite(firstSite)) continue;
+      if (whoseSite(this.secondSite[at] as number) === whoseSite(secondSite)) return at;
+    }
+    return -1;
+  }
+
+  /** One more pair of a race. The next bytes of the same copy make it longer. */
+  #join(at: number, address: number, byteLength: number): void {
+    const end = (this.address[at] as number) + (this.byteLength[at] as number);
+    this.pairCount[at] = (this.pairCount[at] as number) + 1;
+    if (address === end && this.furtherBytes[at] === 0)
+      this.byteLength[at] = (this.byteLength[at] as number) + byteLength;
+    else this.furtherBytes[at] = (this.furtherBytes[at] as number) + byteLength;
   }
 
   /** It is known now what kind of access was made at a site. */

@@ -141,9 +141,24 @@ describe("what is not decoded", () => {
           expect(port.snapshot()).toEqual(before);
           expect(port.read32(offset)).toBe(ALL_ONES);
           expect(port.rules).toEqual(["no-register"]);
+          expect(port.log.findings[0]?.message).toContain("The write was ignored");
+          const reading = new TestPort();
+          reading.read32(offset);
+          expect(reading.log.findings[0]?.message).toContain("The read gave 0xffffffff");
         },
       ),
     );
+  });
+
+  test("a read of what can only be written gives all ones, and is reported", () => {
+    for (const offset of [0x60, 0x64]) {
+      const port = new TestPort();
+      expect(port.read32(offset)).toBe(ALL_ONES);
+      expect(port.log.findings).toMatchObject([{ kind: "note", rule: "read-of-write-only", count: 1 }]);
+      expect(port.log.findings[0]?.message).toMatch(
+        /^Read of INTERRUPT_(RAISE|ACKNOWLEDGE) 0x0006\d, which is write-only/,
+      );
+    }
   });
 
   test("the DMA buffer is not behind its own address in the BAR", () => {

@@ -16,13 +16,18 @@ function search(driver: RacyDriver, isWrong: boolean, models: readonly MemoryMod
 describe.each(RACY_DRIVERS)("$name", { timeout: 60_000 }, (driver) => {
   test("is found where it is a mistake, with both sites, and named with the strongest model", async () => {
     const failure = await failureOf(search(driver, true, driver.models, 10));
-    const [reason = "", sites = ""] = failure.message.split("\n");
+    const [reason = "", heading, sites = ""] = failure.message.split("\n");
     expect(reason).toContain("data race on");
     for (const access of driver.between) expect(reason).toMatch(access);
     expect(reason).toMatch(/\(IOVA 0x[\da-f_]+\)/);
-    // Each half that is the driver's has its line; a card has the number of its transfer, a generator that of its operation.
+    // Each half that is the driver's has its line, and is a step of the picture.
+    expect(reason).toMatch(/ Rule: data-race\.$/);
+    expect(failure.rule).toBe("data-race");
+    expect(heading).toMatch(/^The sites of (the|\d+) data races? in this run:$/);
     expect(sites).toMatch(/\.ts:\d+/);
     expect(sites.split(" | ")).toHaveLength(2);
+    for (const [, line = "", step = ""] of sites.matchAll(/ at (\S+:\d+) \(step (\d+)\)/g))
+      expect(failure.message, line).toMatch(new RegExp(`^ *${step} `, "m"));
     expect(failure.model).toBe(driver.models[0]);
     if (driver.missing !== undefined) expect(failure.message).toContain(`Missing: ${driver.missing}`);
   });

@@ -30,6 +30,31 @@ test("one entry for each rule and place, with the first text, its time and the n
 test("a driver that breaks a rule at ever new places fills no memory", () => {
   const log = new FindingLog("card", new Float64Array(1));
   for (let place = 0; place < 5000; place++) log.record("violation", "rule", `place ${place}`, () => "text");
-  expect(log.findings).toHaveLength(1000);
+  expect(log.findings).toHaveLength(1001);
   expect(log.overflowCount).toBe(4000);
+  expect(log.findings.at(-1)).toMatchObject({ kind: "note", rule: "findings-left-out", count: 4000 });
+});
+
+test("one rule at one place is a finding for each line of the driver, as far as lines are asked for", () => {
+  const log = new FindingLog("card", new Float64Array(1));
+  let line = "";
+  log.lineOf = () => line;
+  log.callersOf = () => ["test.ts:1"];
+  for (line of ["driver.ts:1", "driver.ts:2", "driver.ts:1"])
+    log.record("violation", "rule", "ring", () => line, "here");
+  for (line of ["driver.ts:3", "driver.ts:4"]) log.record("violation", "rule", "card's own", () => line);
+  const found = log.findings.map(({ place, count, line: at, calledFrom }) => [place, count, at, calledFrom]);
+  expect(found).toEqual([
+    ["ring", 2, "driver.ts:1", ["test.ts:1"]],
+    ["ring", 1, "driver.ts:2", ["test.ts:1"]],
+    ["card's own", 2, "driver.ts:3", ["test.ts:1"]],
+  ]);
+  // However many lines there are, the memory does not fill, and nothing is lost of the counts.
+  for (let at = 10; at < 2000; at++) {
+    line = `driver.ts:${at}`;
+    log.record("violation", "rule", "ring", () => line, "here");
+  }
+  const ofRing = log.findings.filter(({ place }) => place === "ring");
+  expect(ofRing).toHaveLength(8);
+  expect(ofRing.reduce((sum, { count }) => sum + count, 0)).toBe(3 + 1990);
 });
