@@ -18,7 +18,7 @@ export interface ReplayOutcome {
  * asks for recovery wants every message: one that was given up is no success.
  */
 export function outcomeOf(report: ReplayReport, given: Pick<Arguments, "has" | "value">): ReplayOutcome {
-  const { balance, violations, source, interrupted } = report;
+  const { balance, interrupted } = report;
   const isOurCard = !isPath(given.value("device") ?? "");
   const isOurDriver = isOurCard && given.value("driver") === undefined;
   const isOurBug =
@@ -28,15 +28,19 @@ export function outcomeOf(report: ReplayReport, given: Pick<Arguments, "has" | "
     return { exitCode: EXIT_INTERNAL, verdict: "bug", message };
   }
   if (interrupted) return { exitCode: EXIT_INTERRUPTED, verdict: "interrupted", message: "" };
-  const givenUp = (report.streams?.recovery ?? []).reduce((sum, { client }) => sum + client.lost, 0);
-  const reasons = [
+  const reasons = [...shortcomingsOf(report), ...(given.has("fault") ? ["faults were armed"] : [])];
+  if (reasons.length === 0) return { exitCode: EXIT_PASSED, verdict: "passed", message: "" };
+  return { exitCode: EXIT_INCORRECT, verdict: "incorrect", message: reasons.join(", ") };
+}
+
+/** What a replay tells against driver, card or capture, in words; nothing of one that passed. */
+export function shortcomingsOf({ balance, violations, source, streams }: ReplayReport): string[] {
+  const givenUp = (streams?.recovery ?? []).reduce((sum, { client }) => sum + client.lost, 0);
+  return [
     violations.length > 0 ? `${counted(violations.length, "rule")} broken` : "",
     source.damage === undefined ? "" : `the capture is damaged: ${source.damage}`,
-    given.has("fault") ? "faults were armed" : "",
     balance.lostInCard === 0 ? "" : `${counted(balance.lostInCard, "frame")} lost in the card`,
     balance.lostInDriver === 0 ? "" : `${counted(balance.lostInDriver, "frame")} lost in the driver`,
     givenUp === 0 ? "" : `${counted(givenUp, "message")} given up`,
   ].filter((reason) => reason !== "");
-  if (reasons.length === 0) return { exitCode: EXIT_PASSED, verdict: "passed", message: "" };
-  return { exitCode: EXIT_INCORRECT, verdict: "incorrect", message: reasons.join(", ") };
 }

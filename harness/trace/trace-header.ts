@@ -106,12 +106,15 @@ export interface LostRecord {
   readonly timeNs: number;
 }
 
+/** How a trace can end: {@link TraceEnd.reason}. */
+export const END_REASONS = ["complete", "failed", "interrupted", "limit"] as const;
+
 export interface TraceEnd {
   readonly kind: "end";
   readonly eventCount: number;
   readonly lostCount: number;
   /** `failed`: the driver, the device or the test threw, or the explored run is a failure; all up to there is in it. */
-  readonly reason: "complete" | "failed" | "interrupted" | "limit";
+  readonly reason: (typeof END_REASONS)[number];
   /** Why, in words; empty for `complete`. */
   readonly message: string;
 }

@@ -66,8 +66,9 @@ function findingTable(rows: readonly Row[]): Html {
 function rowsOf({ replay, trace }: ReportContents): Row[] {
   const events = new Map<string, FindingEvent>();
   const rows: Row[] = [];
-  for (const entry of trace?.entries ?? []) {
-    if (entry.kind === "finding") events.set(`${entry.rule}\n${entry.message}`, entry);
+  for (const event of trace?.findings ?? []) {
+    const key = `${event.rule}\n${event.message}`;
+    if (!events.has(key)) events.set(key, event);
   }
   for (const finding of [...(replay?.violations ?? []), ...(replay?.notes ?? [])]) {
     const key = `${finding.rule}\n${finding.message}`;

@@ -96,8 +96,7 @@ function lanesOf(actors: readonly TraceActor[]): Lane[] {
 }
 
 /** What a reader must know before believing the picture. */
-function notesOf({ header, entries, leftOutCount, end }: TraceContents): string[] {
-  const lost = entries.reduce((sum, entry) => sum + (entry.kind === "lost" ? entry.count : 0), 0);
+function notesOf({ header, entries, leftOutCount, lostCount: lost, end }: TraceContents): string[] {
   const shown = entries.length - entries.filter(({ kind }) => kind === "lost").length;
   return [
     header.filter === undefined ? "" : `The trace was filtered: ${header.filter}.`,

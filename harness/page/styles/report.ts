@@ -6,6 +6,7 @@ body.report { --bar: light-dark(#3f7cbf, #5c97d6); }
 .verdict { display: inline-block; padding: 0.05rem 0.55rem; border-radius: 4px; font-weight: 650; white-space: nowrap; }
 .verdict.good { background: var(--good-back); color: var(--good); }
 .verdict.bad { background: var(--bad-back); color: var(--bad); }
+.verdict.unknown { background: var(--warn-back); color: var(--warn); }
 .verdict.mild { background: var(--sunken); color: var(--soft); font-weight: 500; }
 .finding-text .verdict { font-size: 0.85rem; padding: 0 0.4rem; }
 .reproduce { margin-top: 0.9rem; }

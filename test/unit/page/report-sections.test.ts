@@ -15,7 +15,9 @@ function contentsOf(entries: readonly object[], more: Partial<ReportContents> = 
   const numbered = entries.map(
     (entry, seq) => ({ seq, timeNs: 10 * seq, actor: "device0", device: 0, ...entry }) as TimelineEntry,
   );
-  const trace = { header, actors: header.actors, entries: numbered, leftOutCount: 0, end: undefined };
+  const findings = numbered.filter((entry) => entry.kind === "finding");
+  const counts = { leftOutCount: 0, lostCount: 0 };
+  const trace = { header, actors: header.actors, entries: numbered, findings, ...counts, end: undefined };
   return { title: "t", trace, declarations: new Map(), ...more };
 }
 
