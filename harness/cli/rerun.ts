@@ -7,7 +7,7 @@ import { exitCodeOf } from "./explore-outcome.ts";
 import { exploreText } from "./explore-text.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { placeOf } from "./scenario-place.ts";
-import { shortPicture } from "./short-picture.ts";
+import { shortPicture } from "../explore/short-picture.ts";
 import { painter } from "./terminal.ts";
 import { type Verb, wholeNumber } from "./verb.ts";
 

@@ -13,7 +13,7 @@ const COLUMN_WIDTH_MAX = 72;
 export function picture(machine: Machine, trace: StepTrace, notes: StepNotes = {}): string {
   const columns = [...machine.cpuNames, ...machine.devices.map((device) => device.name)];
   const rows: Row[] = [];
-  for (let at = notes.first ?? 0; at < trace.count; at++) {
+  for (let at = 0; at < trace.count; at++) {
     const text = textOf(machine, trace, at);
     const note = text === "" ? "" : (notes.noteOf?.(trace.actor[at] as number, trace.ordinal[at] as number) ?? "");
     if (text === "") continue;
@@ -39,8 +39,6 @@ export function picture(machine: Machine, trace: StepTrace, notes: StepNotes = {
 
 /** What a picture may say besides the steps. */
 export interface StepNotes {
-  /** The first step shown. */
-  readonly first?: number;
   /** What stands behind step `ordinal` of an actor: the line of the driver that makes it. */
   readonly noteOf?: (actor: number, ordinal: number) => string;
 }

@@ -1,5 +1,5 @@
 import { counted } from "../../cli/quantities.ts";
-import { shortPicture } from "../../cli/short-picture.ts";
+import { shortPicture } from "../../explore/short-picture.ts";
 import { VERDICT_MEANINGS } from "../../cli/verdict-meanings.ts";
 import type { RaceReport } from "../../explore/report.ts";
 import { type Html, html } from "../html.ts";
