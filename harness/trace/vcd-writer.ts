@@ -106,8 +106,7 @@ export class VcdWriter implements TraceWriter {
     const words = title.replaceAll("$", "_");
     this.#output.write(`$version softbar $end\n$comment ${words} (${run}) $end\n`);
     this.#output.write("$comment A register holds what last crossed the bus, written or read. $end\n");
-    if (this.#isExplored)
-      this.#output.write("$comment Time is order alone: event n of the trace is at n ns. $end\n");
+    if (this.#isExplored) this.#output.write("$comment Time is order alone: event n of the trace is at n ns. $end\n");
     this.#output.write("$timescale 1 ns $end\n");
     const open: string[] = [];
     for (const signal of sorted([...this.#signals.values()])) {

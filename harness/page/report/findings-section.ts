@@ -5,6 +5,9 @@ import { type Html, html } from "../html.ts";
 import type { ReportContents } from "./report-contents.ts";
 import { numeric, type Section, table } from "./section.ts";
 
+/** What the test itself says, and no device. */
+const ASSERTION = "assertion";
+
 /** A finding from wherever it was found. */
 interface Row {
   readonly kind: Finding["kind"];
@@ -28,9 +31,19 @@ export function findingsSection(contents: ReportContents): Section | undefined {
   const body =
     rows.length === 0
       ? html`<p>No rule was broken, and nothing was touched that is not modelled.</p>`
-      : html`<p>${counted(violations.length, "rule")} broken${notes.length > 0 && `, ${counted(notes.length, "remark")}`}. The run went on as the hardware would.</p>
+      : html`<p>${leadOf(violations, notes)}</p>
 ${findingTable([...violations, ...notes])}`;
   return { id: "findings", title: "Violations", body };
+}
+
+function leadOf(violations: readonly Row[], notes: readonly Row[]): string {
+  const remarks = notes.length > 0 ? `, ${counted(notes.length, "remark")}` : "";
+  const asserted = violations.filter(({ rule }) => rule === ASSERTION).length;
+  if (asserted === 0)
+    return `${counted(violations.length, "rule")} broken${remarks}. The run went on as the hardware would.`;
+  const broken = violations.length - asserted;
+  const beside = broken === 0 ? "" : `, and ${counted(broken, "rule")} was broken`;
+  return `What the test asserts did not hold${beside}${remarks}.`;
 }
 
 function findingTable(rows: readonly Row[]): Html {
@@ -78,7 +91,7 @@ function rowsOf({ replay, trace }: ReportContents): Row[] {
     rows.push({ ...finding, timeNs: finding.atNs, line: line ?? event?.line, seq: event?.seq });
   }
   for (const { severity: kind, rule, message, device, timeNs, line, seq } of events.values()) {
-    const name = trace?.header.devices[device]?.name ?? `device ${device}`;
+    const name = device === undefined ? "test" : (trace?.header.devices[device]?.name ?? `device ${device}`);
     rows.push({ kind, rule, device: name, place: "", message, count: undefined, timeNs, line, seq });
   }
   return rows;

@@ -6,7 +6,7 @@ import { BASE_STYLE } from "../styles/base.ts";
 import { REGISTER_STYLE } from "../styles/registers.ts";
 import { REPORT_STYLE } from "../styles/report.ts";
 import { TIMELINE_STYLE } from "../styles/timeline.ts";
-import { exploredSection } from "./explored-section.ts";
+import { exploredSection, furtherLines } from "./explored-section.ts";
 import { feedsSection } from "./feeds-section.ts";
 import { findingsSection } from "./findings-section.ts";
 import { latencySection } from "./latency-section.ts";
@@ -47,8 +47,8 @@ export function reportPage(contents: ReportContents): MadeReport {
   const body = html`<header class="masthead">
 <p class="eyebrow">softbar · report</p>
 <h1>${contents.title}</h1>
-<p class="lead"><span class="verdict ${verdict.look}">${SIGNS[verdict.look]} ${verdict.word}</span> ${verdict.says}</p>
-${reproduce(contents)}
+<p class="lead"><span class="verdict ${verdict.look}">${SIGNS[verdict.look]} ${verdict.word}</span> ${verdict.says.split("\n", 1)[0]}</p>
+${contents.explored === undefined && furtherLines(verdict.says)}${reproduce(contents)}
 </header>
 <nav class="contents" aria-label="Parts of the report"><ul>${links}</ul></nav>
 <main id="main" tabindex="-1">
