@@ -48,8 +48,11 @@ export function endingOf(traced: TracedRun, told: ExploredEvents, all: readonly 
     const isTold = all.some((event) => isViolation(event) && run.violation.includes(event.message));
     if (!isTold) events.push(assertion(base(last < 0 ? "cpu0" : told.steps.actorOf(last)), run.violation));
   }
-  for (const { at, text } of deviationsOf(machine, trace, schedule))
-    marks.push({ seq: told.seqOfStep(at), kind: "deviation", text });
+  for (const { at, actor, text } of deviationsOf(machine, trace, schedule)) {
+    // What is kept back to the end is no step, but has a line.
+    const seq = at >= 0 ? told.seqOfStep(at) : numbers[rows.findIndex((row) => row.at < 0 && row.actor === actor)];
+    if (seq !== undefined && seq >= 0) marks.push({ seq, kind: "deviation", text });
+  }
   return { events, picture: { rows: numbers, marks } };
 }
 
@@ -131,12 +134,12 @@ function stepOf(trace: StepTrace, actor: number, ordinal: number): number {
   return -1;
 }
 
-/** The steps at which a run differs from the ordinary order. */
+/** The steps at which a run differs from the ordinary order; -1 for one that it did not come to. */
 function deviationsOf(
   machine: Machine,
   trace: StepTrace,
   schedule: Schedule,
-): { readonly at: number; readonly text: string }[] {
+): { readonly at: number; readonly actor: number; readonly text: string }[] {
   return Array.from({ length: schedule.count }, (_, index) => {
     const actor = schedule.actor[index] as number;
     const kind = schedule.kind[index];
@@ -144,6 +147,6 @@ function deviationsOf(
     const late = other === "" ? "later than usual" : `later than usual: ${other} goes first`;
     const text =
       kind === PREEMPT ? late : kind === HOLD ? "kept back: later than usual" : "not the newest, as is usual";
-    return { at: stepOf(trace, actor, schedule.ordinal[index] as number), text };
-  }).filter(({ at }) => at >= 0);
+    return { at: stepOf(trace, actor, schedule.ordinal[index] as number), actor, text };
+  });
 }

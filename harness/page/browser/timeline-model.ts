@@ -165,6 +165,11 @@ export class TimelineModel {
     return entry.kind === "lost" ? "" : `${entry.seq}`;
   }
 
+  /** The numbers of what an entry comes after: of what has none, those of what that comes after. */
+  causeNumbers(index: number): string[] {
+    return this.edgesInto(index).flatMap(({ from }) => this.numberText(from) || this.causeNumbers(from));
+  }
+
   get hasLines(): boolean {
     return this.#lines !== undefined;
   }

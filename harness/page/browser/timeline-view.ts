@@ -161,13 +161,15 @@ export class TimelineView {
     const entry = model.entry(index);
     const marks = model.marks(index);
     const looks = ["row", model.group(index), ...marks.map(({ kind }) => kind)].join(" ");
-    const tags = marks.map(({ kind, text }) => element("span", { class: `tag ${kind}` }, [`${SIGNS[kind]} ${text}`]));
-    const causes = model.edgesInto(index).flatMap(({ from }) => model.numberText(from) || []);
+    const tags = marks.map(({ kind, text }) =>
+      element("span", { class: `tag ${kind}` }, [`${SIGNS[kind]} `, element("span", { class: "reason" }, [text])]),
+    );
+    const causes = model.causeNumbers(index);
     const made = element("div", { class: looks, role: "row", id: `row-${index}` }, [
       element("span", { role: "gridcell", class: "number" }, [model.numberText(index)]),
       element("span", { role: "gridcell", class: "time" }, [microseconds(entry.timeNs)]),
       element("span", { role: "gridcell", class: "who" }, [model.actorName(index)]),
-      element("span", { role: "gridcell", class: "what" }, [model.text(index), ...tags]),
+      element("span", { role: "gridcell", class: "what" }, [...tags.flatMap((tag) => [tag, " "]), model.text(index)]),
       // For a narrow screen, which has no arrows.
       ...(causes.length === 0
         ? []

@@ -3,7 +3,8 @@ import { counted, durationText, grouped } from "../../cli/quantities.ts";
 import type { FindingEvent } from "../../trace/trace-event.ts";
 import { type Html, html } from "../html.ts";
 import type { ReportContents } from "./report-contents.ts";
-import { numeric, type Section, table } from "./section.ts";
+import { eventLink, numeric, type Section, table } from "./section.ts";
+import type { TraceContents } from "./trace-contents.ts";
 
 /** What the test itself says, and no device. */
 const ASSERTION = "assertion";
@@ -32,7 +33,7 @@ export function findingsSection(contents: ReportContents): Section | undefined {
     rows.length === 0
       ? html`<p>No rule was broken, and nothing was touched that is not modelled.</p>`
       : html`<p>${leadOf(violations, notes)}</p>
-${findingTable([...violations, ...notes])}`;
+${findingTable([...violations, ...notes], contents.trace)}`;
   return { id: "findings", title: "Violations", body };
 }
 
@@ -46,7 +47,7 @@ function leadOf(violations: readonly Row[], notes: readonly Row[]): string {
   return `What the test asserts did not hold${beside}${remarks}.`;
 }
 
-function findingTable(rows: readonly Row[]): Html {
+function findingTable(rows: readonly Row[], trace: TraceContents | undefined): Html {
   const hasLines = rows.some(({ line }) => line !== undefined);
   const hasCounts = rows.some(({ count }) => count !== undefined);
   const hasEvents = rows.some(({ seq }) => seq !== undefined);
@@ -69,7 +70,7 @@ function findingTable(rows: readonly Row[]): Html {
       ...(hasLines ? [html`<code>${line ?? ""}</code>`] : []),
       ...(hasCounts ? [count === undefined ? "" : grouped(count)] : []),
       durationText(timeNs),
-      ...(hasEvents ? [seq === undefined ? "" : html`<a href="#event-${seq}">${seq}</a>`] : []),
+      ...(hasEvents ? [seq === undefined ? "" : eventLink(seq, trace)] : []),
     ]),
     "cards",
   );

@@ -1,4 +1,5 @@
 import { type Html, type HtmlPart, html } from "../html.ts";
+import type { TraceContents } from "./trace-contents.ts";
 
 /** A part of a report with a heading and a place in its list of contents. */
 export interface Section {
@@ -44,6 +45,13 @@ export function table(
 export function facts(entries: readonly (readonly [string, HtmlPart])[], look: "" | "figures" = ""): Html {
   return html`<dl class="facts ${look}">${entries.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 `;
+}
+
+/** Leads to an event in the interleaving, by the number that stands in front of it there. */
+export function eventLink(seq: number, trace: TraceContents | undefined): Html {
+  const rows = trace?.header.picture?.rows;
+  const line = rows?.indexOf(seq) ?? -1;
+  return html`<a href="#event-${seq}">${rows === undefined ? seq : line < 0 ? "show" : `line ${line + 1}`}</a>`;
 }
 
 /** A column of numbers. */

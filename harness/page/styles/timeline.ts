@@ -48,7 +48,7 @@ export const TIMELINE_STYLE = `
 .row.fault::before { background: var(--bad-back); box-shadow: inset 3px 0 var(--bad); }
 .row.fault .what { background: var(--bad-back); }
 .row.deviation:not(.fault)::before { box-shadow: inset 3px 0 var(--warn); }
-.row .tag { font-family: var(--sans); font-size: 0.9em; font-weight: 600; margin-left: 0.9rem; }
+.row .tag { font-family: var(--sans); font-size: 0.9em; font-weight: 600; margin-right: 0.1rem; }
 .row .tag.fault { color: var(--bad); }
 .row .tag.deviation { color: var(--warn); }
 .row .cause { display: none; }
@@ -93,6 +93,8 @@ export const TIMELINE_STYLE = `
   .grid-head .who { display: block; left: 52px; }
   .row .who { width: auto; height: auto; clip-path: none; left: 52px; max-width: 66px; overflow: hidden; text-overflow: ellipsis; color: var(--soft); }
   .row .what { left: 122px; max-width: calc(100% - 124px); }
+  .row .tag { border: 0; padding: 0; margin: 0; }
+  .row .tag .reason { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .row .cause { display: block; right: 2px; padding: 0 0.3rem; color: var(--soft); background: var(--raised); font-variant-numeric: tabular-nums; }
   .steps-buttons { flex: 1 1 100%; }
   .steps-buttons button { flex: 1; }
