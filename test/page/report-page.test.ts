@@ -6,6 +6,7 @@ import { declarationOf, loadDevice } from "../../emulator/run/machine.ts";
 import { picture } from "../../harness/explore/picture.ts";
 import { recordRun } from "../../harness/explore/recorded-run.ts";
 import { Session } from "../../harness/explore/session.ts";
+import { readToken } from "../../harness/explore/token.ts";
 import { atOnce } from "../../harness/explore/work.ts";
 import { recordsOfRun } from "../../harness/explore/write-explored-trace.ts";
 import { replay } from "../../harness/index.ts";
@@ -289,9 +290,7 @@ describe.skipIf(chromiumPath === undefined)("the report in a browser", () => {
 
   test("a deadlock ends with the wait that is at fault, marked for whoever sees and whoever hears it", async () => {
     const session = new Session(races.find(({ name }) => name === "lost-interrupt") as (typeof races)[number]);
-    session.search("sc", 200, 1);
-    const schedule = new Schedule();
-    schedule.copyFrom(session.execution.recorder.schedule);
+    const { schedule } = readToken("race2~lost-interrupt~44db129a~sc~portfolio~1~P1.2.0.0~1be3749e");
     atOnce(recordRun(session, "sc", schedule));
     const explored = { program: "p", model: "sc", strategy: "s", seed: 1, token: "", violation: "" } as const;
     const collector = new TraceCollector(1000);

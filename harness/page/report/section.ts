@@ -51,7 +51,9 @@ export function facts(entries: readonly (readonly [string, HtmlPart])[], look: "
 export function eventLink(seq: number, trace: TraceContents | undefined): Html {
   const rows = trace?.header.picture?.rows;
   const line = rows?.indexOf(seq) ?? -1;
-  return html`<a href="#event-${seq}">${rows === undefined ? seq : line < 0 ? "show" : `line ${line + 1}`}</a>`;
+  if (rows === undefined) return html`<a href="#event-${seq}">${seq}</a>`;
+  if (line >= 0) return html`<a href="#event-${seq}">line ${line + 1}</a>`;
+  return html`<a href="#event-${seq}">show<span class="unseen"> event ${seq}</span></a>`;
 }
 
 /** A column of numbers. */

@@ -142,5 +142,5 @@ test("an event is called as it is in the interleaving: by its line of the text w
   const { trace } = contents as { trace: TraceContents };
   const explored = { ...trace, header: { ...header, picture: { rows: [0, 1], marks: [] } } };
   const cells = cellsOf(findingsSection({ ...contents, trace: explored })?.body);
-  expect(cells.slice(1).map((row) => row.at(-1))).toEqual(["line 2", "show"]);
+  expect(cells.slice(1).map((row) => row.at(-1))).toEqual(["line 2", "show event 2"]);
 });
