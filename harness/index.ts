@@ -54,6 +54,7 @@ export {
   everyFault,
   type SiteResult,
 } from "./faults/every-fault.ts";
+export type { FaultTally } from "./faults/fault-counters.ts";
 export type { FaultCount, FaultReport, FaultSite } from "./faults/fault-injector.ts";
 export { describeFault, FAULT_KINDS, type FaultDescription, type FaultKind } from "./faults/fault-kinds.ts";
 export { type FaultModule, faultScenario } from "./faults/fault-module.ts";

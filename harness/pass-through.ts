@@ -4,6 +4,7 @@ import type { DeviceModel, DevicePort, DmaDescription, ResetKind } from "../emul
 import type { Slot } from "../emulator/pcie/slot.ts";
 import type { RegisterFile } from "../emulator/registers/register-file.ts";
 import type { FindingKind } from "../emulator/run/findings.ts";
+import type { Handover, MemoryOwnership } from "../emulator/sanitize/ownership.ts";
 
 /** A port that hands everything on: what gets between a device and its port overrides what it is about. */
 export class PassPort implements DevicePort {
@@ -174,6 +175,10 @@ export class PassModel implements DeviceModel {
 
   hasRoomForFrame(port: number, byteLength: number): boolean {
     return this.inner.hasRoomForFrame?.(port, byteLength) ?? true;
+  }
+
+  ownership(handover: Handover): MemoryOwnership | undefined {
+    return this.inner.ownership?.(handover);
   }
 
   snapshot(): unknown {

@@ -3,7 +3,10 @@
  * must not know that it is in a testbed.
  */
 
-/** Registers of a BAR. Offsets in bytes, values unsigned; out-of-range offsets throw RangeError. */
+/**
+ * Registers of a BAR. Offsets in bytes, values unsigned. An offset outside of the BAR throws RangeError and reaches no bus: behind a
+ * kernel's mapping is no card. One that is misaligned does reach the card, and is a violation (rule `bar-access`).
+ */
 export interface Bar {
   readonly index: number;
   readonly byteLength: number;

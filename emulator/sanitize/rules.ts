@@ -5,7 +5,7 @@ import { type Rule, ruleTable } from "./rule.ts";
 const BUS: readonly Rule[] = ruleTable("violation", {
   "bar-access": [
     "Accesses a BAR that the function lacks, outside of it, or misaligned.",
-    "Reads give all ones, writes go nowhere.",
+    "Reads give all ones, writes go nowhere. From outside of a BAR the accessors throw before, as a kernel's mapping ends there.",
     "Check offset and width against the data sheet.",
   ],
   "memory-space-off": [
@@ -51,6 +51,11 @@ const BUS: readonly Rule[] = ruleTable("violation", {
   "dma-read-refused": [
     "Answers a read of the card's with an error: a client of vfio-user, of memory that it has mapped itself.",
     "The card gets Unsupported Request and no data.",
+    "Serve every range that was mapped for the card until it is unmapped.",
+  ],
+  "dma-write-refused": [
+    "Answers a write of the card's, or a message interrupt, with an error: a client of vfio-user, of memory that it has mapped itself.",
+    "The write is posted: it goes nowhere, and the card goes on.",
     "Serve every range that was mapped for the card until it is unmapped.",
   ],
 });

@@ -1,7 +1,7 @@
 import type { CampaignResult } from "../explore/campaign.ts";
 import type { ExploreOutcome, SavedOutcome } from "../explore/explore-thread.ts";
-import type { CoverageReport } from "../explore/race-coverage.ts";
 import { orderText } from "../explore/order-text.ts";
+import type { CoverageReport } from "../explore/race-coverage.ts";
 import type { RaceProgram } from "../explore/race-program.ts";
 import type { RaceReport } from "../explore/report.ts";
 import type { ScenarioPlace } from "../explore/scenario.ts";

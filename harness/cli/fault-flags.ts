@@ -1,4 +1,5 @@
-import { type FaultRule, parseFaults } from "../faults/fault-rules.ts";
+import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
+import { parseFaults } from "../faults/fault-rules.ts";
 import { FRAMES_LOST } from "../faults/faulty.device.ts";
 import { faulty } from "../faults/faulty.ts";
 import type { ReplayTarget } from "../replay/replay-target.ts";
@@ -18,12 +19,13 @@ export const FAULT_FLAGS: readonly Flag[] = [
 export function withFaults(target: ReplayTarget, given: Arguments): ReplayTarget {
   const text = given.value("fault");
   if (text === undefined) return target;
-  let rules: FaultRule[];
+  const seed = wholeNumber(given, "fault-seed", 0) ?? 1;
+  let device: DeviceSpec;
   try {
-    rules = parseFaults(text);
+    device = faulty(target.device, parseFaults(text), seed);
   } catch (error) {
-    throw new UsageError(`--fault: ${(error as Error).message}`);
+    if (!(error instanceof RangeError)) throw error;
+    throw new UsageError(`--fault: ${error.message}`);
   }
-  const device = faulty(target.device, rules, wholeNumber(given, "fault-seed", 0) ?? 1);
   return { ...target, device, drops: [...target.drops, { counter: FRAMES_LOST, about: "lost to a fault" }] };
 }

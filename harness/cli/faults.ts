@@ -27,16 +27,22 @@ export const faults: Verb = {
   flags: [
     { name: "only", value: "SITES", about: "only these: dma-read-error#7, or several behind commas" },
     { name: "kinds", value: "KINDS", about: "only these kinds, behind commas (default all but write-lost)" },
-    { name: "runs", value: "N", about: "stop after so many sites (default 20,000)" },
+    { name: "runs", value: "N", about: "stop after so many sites, and say so (default 20,000)" },
     {
       name: "hostile",
       value: "RUNS",
       about: "instead: so many runs against a card that lies about any word its driver reads",
     },
     { name: "seed", value: "N", about: "of the lies; the same seed tells the same (default 1)" },
-    { name: "lies", value: "LIES", about: "one hostile run again, as a failure gives it: 51:0x801,69:0xffff" },
+    { name: "lies", value: "LIES", about: "one hostile run again, as a failure gives it: 51:0x801,69:0xffff@0x40" },
     { name: "all", about: "print every site, and not only those that fail" },
     { name: "hang", value: "SECONDS", about: `a run that takes longer hangs (default ${HANG_LIMIT_S})` },
+  ],
+  notes: [
+    `A driver recovers, or gives up with an error of its own (clean-error). An assertion that does not hold, or a plain Error that the
+body itself throws, is a wrong-result; but where the card says what is not so, and no driver can tell, the driver is deceived,
+which is no failure: by lies, and by the kinds that the list of faults has as such. Where nothing is tested there is no ✓. See docs/faults.md.`,
+    "Exit codes: 0 no failure, 1 a failure, with a fault or without any, 2 it makes no sense, or nothing would be tested, 3 hangs only.",
   ],
   examples: [
     "softbar faults                                   # what can go wrong",
@@ -82,7 +88,7 @@ export const faults: Verb = {
       progress.clear();
       interrupt.restore();
     }
-    const told = { name: nameOf(path), result, isWhole: given.has("all") || only !== undefined };
+    const told = { name: nameOf(path), result, kinds, isWhole: given.has("all") || only !== undefined };
     if (isJson) console.log(JSON.stringify({ scenario: told.name, ...result }));
     else process.stdout.write(faultsText(told, painter(process.stdout)));
     if (interrupt.signal.aborted) return EXIT_INTERRUPTED;
@@ -139,9 +145,10 @@ async function runHostile(
 
 function liesOf(text: string): Lie[] {
   return text.split(",").map((part) => {
-    const [, nth, word] = /^(\d+):(0x[0-9a-f]{1,8})$/i.exec(part.trim()) ?? [];
-    if (nth === undefined) throw new UsageError(`--lies ${part} makes no sense: want N:0xWORD, several behind commas.`);
-    return { nth: Number(nth), word: Number(word) };
+    const [, nth, word, at] = /^(\d+):(0x[0-9a-f]{1,8})(?:@(0x[0-9a-f]+))?$/i.exec(part.trim()) ?? [];
+    if (nth === undefined)
+      throw new UsageError(`--lies ${part} makes no sense: want N:0xWORD or N:0xWORD@0xBYTE, several behind commas.`);
+    return { nth: Number(nth), word: Number(word), ...(at === undefined ? {} : { at: Number(at) }) };
   });
 }
 

@@ -14,21 +14,23 @@ export interface ReplayOutcome {
 }
 
 /**
- * The balance of our own card is our bug; frames that a driver loses, and rules that it breaks, are the driver's. Whoever
- * asks for recovery wants every message: one that was given up is no success.
+ * The balance of our own card is our bug, unless a fault has struck it; frames that a driver loses, and rules that it breaks, are
+ * the driver's. What a fault took is accounted for, as what a damaged wire took. Whoever asks for recovery wants every message:
+ * one that was given up is no success.
  */
-export function outcomeOf(report: ReplayReport, given: Pick<Arguments, "has" | "value">): ReplayOutcome {
+export function outcomeOf(report: ReplayReport, given: Pick<Arguments, "value">): ReplayOutcome {
   const { balance, interrupted } = report;
   const isOurCard = !isPath(given.value("device") ?? "");
   const isOurDriver = isOurCard && given.value("driver") === undefined;
+  const hasStruck = report.faults?.some(({ struck }) => struck > 0) === true;
   const isOurBug =
-    !given.has("fault") && ((isOurCard && balance.lostInCard !== 0) || (isOurDriver && balance.lostInDriver !== 0));
+    !hasStruck && ((isOurCard && balance.lostInCard !== 0) || (isOurDriver && balance.lostInDriver !== 0));
   if (!interrupted && isOurBug) {
     const message = `${balance.lostInCard} frames are unaccounted for in the card and ${balance.lostInDriver} in the driver: a bug in softbar, please report it.`;
     return { exitCode: EXIT_INTERNAL, verdict: "bug", message };
   }
   if (interrupted) return { exitCode: EXIT_INTERRUPTED, verdict: "interrupted", message: "" };
-  const reasons = [...shortcomingsOf(report), ...(given.has("fault") ? ["faults were armed"] : [])];
+  const reasons = shortcomingsOf(report);
   if (reasons.length === 0) return { exitCode: EXIT_PASSED, verdict: "passed", message: "" };
   return { exitCode: EXIT_INCORRECT, verdict: "incorrect", message: reasons.join(", ") };
 }

@@ -23,6 +23,7 @@ export function replayText(report: ReplayReport, paint: Paint): string {
     ...latencyRows(report),
     ...dropRows(report, paint),
     ...paceRows(report),
+    ...faultRows(report, paint),
     ...damageRows(report),
     // A driver that sees no frames has no feed to tell of, but what its card says.
     ...(report.card !== undefined && report.feed.otherFrames + report.feed.udpFrames === 0
@@ -96,6 +97,14 @@ function dropRows({ drops }: ReplayReport, paint: Paint): Row[] {
   return drops.map(({ about, register, count }): Row => {
     const counter = register === undefined ? "" : ` (${register})`;
     return ["dropped", `${paint("yellow", grouped(count))}  ${about}${counter}`];
+  });
+}
+
+/** Faults of the card: one that was asked for and never struck has tested nothing. */
+function faultRows({ faults = [] }: ReplayReport, paint: Paint): Row[] {
+  return faults.map(({ kind, met, struck }): Row => {
+    if (struck > 0) return ["fault", `${kind} struck ${counted(struck, "time")}, and could have ${grouped(met)}`];
+    return ["fault", paint("yellow", `${kind} never struck: the replay came to ${counted(met, "place")} for it`)];
   });
 }
 

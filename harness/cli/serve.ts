@@ -30,7 +30,7 @@ export const serve: Verb = {
   ],
   notes: [
     "By --shm a driver in C maps the files: harness/shm/include/softbar.h of the package has the calls and says how to compile it. The server needs\nthe optional package koffi: npm install -D koffi.",
-    'QEMU 10.1 or later: -device \'{"driver":"vfio-user-pci","socket":{"type":"unix","path":"SOCKET"}}\'. With its memory in a\nfile (-object memory-backend-memfd,id=m,size=1G,share=on -machine memory-backend=m) and the package koffi here\n(npm install -D koffi) DMA goes in place and MSI-X works; else DMA goes by messages, with MSI. A driver that rewrites a\ndoorbell in a loop wants "x-no-posted-writes":true. At the far end of the device\'s wire 10.0.0.1 answers ARP and echo requests.',
+    'QEMU 10.1 or later: -device \'{"driver":"vfio-user-pci","socket":{"type":"unix","path":"SOCKET"}}\'. With its memory in a\nsealed memfd (-object memory-backend-memfd,id=m,size=1G,share=on -machine memory-backend=m) and the package koffi here\n(npm install -D koffi) DMA goes in place and MSI-X works; memory that can shrink is copied, a call each time; without koffi\nDMA goes by messages, with MSI. A driver that rewrites a doorbell in a loop wants\n"x-no-posted-writes":true. At the far end of the device\'s wire 10.0.0.1 answers ARP and echo requests.',
   ],
   examples: [
     "softbar serve ixgbe --vfio-user /tmp/ixgbe.sock",
@@ -56,6 +56,7 @@ async function serveSocket(entry: CatalogueEntry, path: string, given: Arguments
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const interrupt = onInterrupt();
   let clientCount = 0;
+  const faults: unknown[] = [];
   let end: () => void = () => {};
   const over = new Promise<void>((resolve) => {
     end = resolve;
@@ -67,10 +68,13 @@ async function serveSocket(entry: CatalogueEntry, path: string, given: Arguments
       clientCount++;
       say("a client has come");
     },
+    onMemory: say,
     onDisconnect: (reason) => {
       say(reason === undefined ? "the client has gone" : `hung up on the client: ${reason}`);
       if (given.has("once")) end();
     },
+    // Told when the server ends: it goes on for the next client.
+    onFault: (error) => void faults.push(error),
   });
   const findings = server.device.endpoint.findings;
   let toldCount = 0;
@@ -102,6 +106,7 @@ async function serveSocket(entry: CatalogueEntry, path: string, given: Arguments
     };
     if (isJson) console.log(JSON.stringify(report));
     else console.log(`${counted(clientCount, "client")}, ${counted(violations.length, "rule")} broken`);
+    if (faults.length > 0) throw faults[0];
     if (interrupt.signal.aborted) return EXIT_INTERRUPTED;
     return violations.length === 0 ? EXIT_PASSED : EXIT_INCORRECT;
   } finally {

@@ -7,7 +7,7 @@ const STACK_DEPTH = 60;
 /** Node's own code. */
 const NODE = /(^|[ (])node:/;
 /** softbar's own side of an access. */
-const OWN = /[\\/](emulator|harness)[\\/](explore|driver|run|pcie|sanitize|trace|wasm)[\\/]/;
+const OWN = /[\\/](emulator|harness)[\\/](explore|driver|faults|run|pcie|sanitize|trace|wasm)[\\/]/;
 /** Where a driver's access enters it. What lies above on the stack is the machine and its devices. */
 const ENTRANCE =
   /[\\/]emulator[\\/](driver[\\/]|sanitize[\\/]watched-|explore[\\/]plugged[\\/]explored-(cpu|link|buffer))/;

@@ -5,6 +5,7 @@ import type { Testbed } from "../testbed.ts";
 import { FAULT_KINDS, type FaultKind, faultNumber } from "./fault-kinds.ts";
 import { runWithFaults } from "./fault-run.ts";
 import type { FaultOutcome, FaultScenario, FaultVerdict, PlacedSite } from "./scenario-run.ts";
+import { nameOf, placeKey, placeOfName } from "./site-names.ts";
 import { runThreaded } from "./threaded-fault-run.ts";
 
 /** A link does not lose a write: whoever wants to see it says so. */
@@ -26,7 +27,7 @@ export interface EveryFaultOptions<Context> extends Omit<FaultScenario<Context>,
   readonly kinds?: readonly FaultKind[];
   /** Only these sites, by name: "dma-read-error#7". */
   readonly only?: readonly string[];
-  /** Runs in all, after which it ends with what it has. Default 20,000. */
+  /** Runs in all, after which it ends with what it has, and `isComplete` false. Default 20,000. */
   readonly siteLimit?: number;
   /** Accesses and waits of the driver in one run. Default a million. */
   readonly stepLimit?: number;
@@ -52,22 +53,23 @@ export interface EveryFaultResult {
   /** Sites that the body meets by itself, and those that only failure paths meet. */
   readonly siteCount: number;
   readonly failurePathCount: number;
+  /** Sites at which the fault has struck. */
   readonly visitedCount: number;
   readonly verdicts: Readonly<Record<FaultVerdict, number>>;
   /** By kind: sites. */
   readonly kinds: Readonly<Partial<Record<FaultKind, number>>>;
-  /** Sites at which the driver neither recovered nor gave up with an error of its own. */
+  /** Sites at which {@link isFailure} holds. */
   readonly failures: readonly SiteResult[];
   /** All, in the order in which they were visited. */
   readonly sites: readonly SiteResult[];
-  /** False when it was ended before all sites were visited. */
+  /** False when it was ended before all sites were visited that were asked for, or when some were not met (on threads). */
   readonly isComplete: boolean;
 }
 
-/** The scenario fails with no fault at all, or a site that is asked for is not there. */
+/** The scenario fails with no fault at all, a site that is asked for is not there, or there is nothing to visit. */
 export class EveryFaultError extends Error {
   override readonly name = "EveryFaultError";
-  /** Of the run without a fault; undefined where the options make no sense. */
+  /** Of the run without a fault; undefined where the options make no sense, or nothing is tested. */
   readonly verdict: FaultVerdict | undefined;
 
   constructor(message: string, verdict?: FaultVerdict) {
@@ -91,7 +93,8 @@ export class EveryFaultError extends Error {
  * expect(result.failures).toEqual([]);
  * ```
  *
- * Rejects with {@link EveryFaultError} when it fails without any fault.
+ * Rejects with {@link EveryFaultError} when it fails without any fault, meets no site of the kinds that are asked for, or none
+ * of the name that is.
  */
 export async function everyFault<Context = undefined>(
   devices: DeviceSpec | readonly DeviceSpec[],
@@ -130,12 +133,18 @@ class SiteWalk<Context> {
   readonly #verdicts: Record<FaultVerdict, number> = {
     recovered: 0,
     "clean-error": 0,
+    deceived: 0,
+    "not-met": 0,
+    "wrong-result": 0,
     hang: 0,
     "lost-buffer": 0,
     outside: 0,
     violation: 0,
     failed: 0,
   };
+  /** Of every kind, by name, as the run without faults meets them. */
+  readonly #ordinary = new Map<string, PlacedSite>();
+  #visitedCount = 0;
   #failurePathCount = 0;
 
   constructor(options: EveryFaultOptions<Context>, run: RunChain) {
@@ -151,35 +160,40 @@ class SiteWalk<Context> {
     for (const [site] of this.#waiting) if (site !== undefined) kinds[site.kind] = (kinds[site.kind] ?? 0) + 1;
     const siteCount = this.#waiting.length;
     if (only !== undefined) this.#waiting.splice(0, siteCount, ...only.map((name) => this.#named(name)));
-    let visitedCount = 0;
+    else if (siteCount === 0)
+      throw new EveryFaultError(`nothing is tested: the run comes to no place for ${[...this.#kinds].join(", ")}`);
+    let runCount = 0;
     for (let chain = this.#waiting[0]; chain !== undefined; chain = this.#waiting[0]) {
-      if (visitedCount >= siteLimit || signal?.aborted === true) break;
+      if (runCount >= siteLimit || signal?.aborted === true) break;
       this.#waiting.shift();
       await this.#visit(chain, only === undefined);
-      visitedCount++;
-      onProgress?.(visitedCount, visitedCount + this.#waiting.length);
-      if (visitedCount % SITES_PER_HOP === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+      runCount++;
+      onProgress?.(runCount, runCount + this.#waiting.length);
+      if (runCount % SITES_PER_HOP === 0) await new Promise<void>((resolve) => setImmediate(resolve));
     }
+    if (runCount > 0 && this.#visitedCount === 0 && this.#sites.every(({ verdict }) => verdict === "not-met"))
+      throw new EveryFaultError(`nothing is tested: in ${runCount} runs none came to its fault`);
     return {
       siteCount,
       failurePathCount: this.#failurePathCount,
-      visitedCount,
+      visitedCount: this.#visitedCount,
       verdicts: this.#verdicts,
       kinds,
       failures: this.#sites.filter(isFailure),
       sites: this.#sites,
-      isComplete: this.#waiting.length === 0,
+      isComplete: this.#waiting.length === 0 && this.#visitedCount === runCount,
     };
   }
 
   /** The run without a fault: every occurrence of every kind is a site of its own. */
   async #findSites(): Promise<void> {
-    const { verdict, detail } = await this.#run([], (site) => {
+    const outcome = await this.#run([], (site) => {
       this.#known.add(placeKey(site));
+      this.#ordinary.set(nameOf(site), site);
       if (this.#kinds.has(site.kind)) this.#waiting.push([site]);
     });
-    if (verdict !== "recovered")
-      throw new EveryFaultError(`it fails without any fault: ${verdict}: ${detail}`, verdict);
+    if (outcome.verdict !== "recovered")
+      throw new EveryFaultError(`it fails without any fault: ${whyOf(outcome)}`, outcome.verdict);
   }
 
   async #visit(chain: Chain, extend: boolean): Promise<void> {
@@ -191,11 +205,22 @@ class SiteWalk<Context> {
     });
     const name = chain.map(nameOf).join("+");
     const where = chain.map((site) => site.where).join(", then ");
-    const { verdict, detail } = outcome.hasStruck
-      ? outcome
-      : ({ verdict: "failed", detail: "the run did not come to this place: it is not the same every time" } as const);
+    if (outcome.hasStruck) this.#visitedCount++;
+    else if (!extend && chain.length > 1)
+      throw new EveryFaultError(`${name} is not there: the run does not come to all of these places`);
+    const { verdict, detail } = outcome.hasStruck ? outcome : this.#withoutFault(outcome);
     this.#verdicts[verdict]++;
     this.#sites.push({ name, where, verdict, detail });
+  }
+
+  /** The run did not come to its fault. On threads that says nothing, unless it fails all the same. */
+  #withoutFault(outcome: FaultOutcome): Pick<FaultOutcome, "verdict" | "detail"> {
+    if (this.#options.run !== "threaded")
+      return { verdict: "failed", detail: "the run did not come to this place: it is not the same every time" };
+    const detail = "the fault was not met this time";
+    return isFailure(outcome)
+      ? { verdict: outcome.verdict, detail: `${detail}, and yet: ${outcome.detail}` }
+      : { verdict: "not-met", detail };
   }
 
   #meetOnFailurePath(chain: Chain, site: PlacedSite): void {
@@ -208,34 +233,35 @@ class SiteWalk<Context> {
 
   /** A chain by its name. Places on failure paths are not known beforehand: they strike where they are met. */
   #named(name: string): Chain {
-    return name.split("+").map((part) => {
-      const known = this.#waiting.find((chain) => nameOf(chain[0] as PlacedSite) === part)?.[0];
+    return name.split("+").map((part, index) => {
+      const known = this.#ordinary.get(part);
       if (known !== undefined) return known;
-      const [, kind = "", nth = "", device = "0"] = /^([a-z-]+)#(\d+)(?:@(\d+))?$/.exec(part) ?? [];
-      if (!FAULT_KINDS.includes(kind as FaultKind)) throw new EveryFaultError(`"${part}" is no site: want KIND#N`);
-      return { kind: kind as FaultKind, nth: Number(nth), device: Number(device), where: "" };
+      const place = placeOfName(part);
+      if (place === undefined) throw new EveryFaultError(`"${part}" is no site: want KIND#N`);
+      if (index > 0) return place;
+      const count = [...this.#ordinary.values()].filter(
+        (site) => site.kind === place.kind && site.device === place.device,
+      ).length;
+      throw new EveryFaultError(`${part} is not there: the run comes to ${count || "no"} places for ${place.kind}`);
     });
   }
 }
 
-/** Neither well again, nor an error of the driver's own. */
+/**
+ * Whether a driver is wrong: neither well again, nor with an error of its own, nor deceived by what no driver can tell.
+ * {@link FaultVerdict} has what they mean.
+ */
 export function isFailure({ verdict }: Pick<SiteResult, "verdict">): boolean {
-  return verdict !== "recovered" && verdict !== "clean-error";
+  return !HARMLESS.includes(verdict);
 }
 
-function nameOf({ kind, nth, device }: PlacedSite): string {
-  return `${kind}#${nth}${device === 0 ? "" : `@${device}`}`;
-}
+const HARMLESS: readonly FaultVerdict[] = ["recovered", "clean-error", "deceived", "not-met"];
+/** What the sanitizers say is often why: so many of it are told. */
+const FINDINGS_TOLD = 3;
 
-/** Descriptions without their numbers: there are few, and they come again and again. */
-const classes = new Map<string, string>();
-
-/** Two descriptors of one ring are one place. */
-function placeKey({ kind, device, where }: PlacedSite): string {
-  let place = classes.get(where);
-  if (place === undefined) {
-    place = where.replaceAll(/\d+/g, "N");
-    classes.set(where, place);
-  }
-  return `${kind}@${device}:${place}`;
+/** Why a run without faults failed, with what the sanitizers have to say of it. */
+export function whyOf({ verdict, detail, findings }: FaultOutcome): string {
+  const told = findings.filter(({ message }) => !detail.includes(message)).slice(0, FINDINGS_TOLD);
+  const lines = told.map(({ rule, line, message }) => `${rule}${line === undefined ? "" : ` at ${line}`}: ${message}`);
+  return [`${verdict}: ${detail}`, ...lines].join("\n  ");
 }

@@ -49,6 +49,8 @@ export class FaultInjector {
   readonly #struckCounts: Float64Array = new Float64Array(FAULT_KINDS.length);
   readonly #rules: ArmedRule[][] = FAULT_KINDS.map(() => []);
   readonly #struck: FaultSite[] = [];
+  /** Kinds for which there was a rule at any time. */
+  readonly armedKinds: Set<FaultKind> = new Set();
   #armedCount = 0;
 
   /** From here on `rules` hold, beside those that do already. Each has its own stream of chance, from seed and order. */
@@ -56,6 +58,7 @@ export class FaultInjector {
     for (const rule of rules) checkRule(rule);
     for (const rule of rules) {
       const kind = faultNumber(rule.kind);
+      this.armedKinds.add(rule.kind);
       const rng = new Rng(deriveSeed(seed, this.#armedCount++));
       this.#rules[kind]?.push(armedRule(rule, rng, rule.limit ?? Number.POSITIVE_INFINITY));
     }

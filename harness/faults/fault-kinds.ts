@@ -1,8 +1,10 @@
 /**
  * What can go wrong. `world`: what happens to good hardware in the field, and what a driver has to live with. `broken`: a
- * card that breaks its own rules, as in bring-up or in hostile hands. `driver`: what a kernel refuses a driver.
+ * card that breaks its own rules, as in bring-up or in hostile hands, so that a driver can tell: it waits in vain, or looks. `silent`:
+ * one that says what is not so, and no driver can tell: it may believe a wrong result, but come to no other harm.
+ * `driver`: what a kernel refuses a driver.
  */
-export type FaultNature = "world" | "broken" | "driver";
+export type FaultNature = "world" | "broken" | "silent" | "driver";
 
 export interface FaultDescription {
   readonly nature: FaultNature;
@@ -90,13 +92,13 @@ const DESCRIPTIONS: Readonly<Record<FaultKind, FaultDescription>> = {
     durationNs: MS,
   },
   "write-back-reordered": {
-    nature: "broken",
+    nature: "silent",
     about: "the n-th write-back lands in two parts, its flag first",
     durationNs: MS,
   },
   "write-back-partial": { nature: "broken", about: "of the n-th write-back nothing but the flag lands" },
-  "write-back-corrupt": { nature: "broken", about: "the n-th write-back says something else: see hostile devices" },
-  "payload-late": { nature: "broken", about: "the n-th payload lands late, behind its write-back", durationNs: MS },
+  "write-back-corrupt": { nature: "silent", about: "the n-th write-back says something else: see hostile devices" },
+  "payload-late": { nature: "silent", about: "the n-th payload lands late, behind its write-back", durationNs: MS },
   "dma-alloc-failed": { nature: "driver", about: "the n-th allocation of DMA memory fails" },
   "interrupts-fewer": { nature: "driver", about: "the n-th set-up of interrupts is granted one less than asked for" },
 };

@@ -78,9 +78,12 @@ export class LimitedLink implements CpuLink {
 export class StepAccount {
   steps = 0;
   readonly #limits: RunLimits;
+  readonly #onStep: (() => void) | undefined;
 
-  constructor(limits: RunLimits) {
+  /** `onStep` is called before each access and wait. */
+  constructor(limits: RunLimits, onStep?: () => void) {
     this.#limits = limits;
+    this.#onStep = onStep;
   }
 
   /** Throws {@link HangError} beyond the limits. */
@@ -88,5 +91,6 @@ export class StepAccount {
     const { steps, virtualNs } = this.#limits;
     if (++this.steps > steps) throw new HangError(`the driver has made ${steps} accesses and waits, and is at no end`);
     if (link.nowNs() > virtualNs) throw new HangError(`${virtualNs / 1e6} ms have passed, and the driver is at no end`);
+    this.#onStep?.();
   }
 }

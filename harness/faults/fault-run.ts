@@ -7,7 +7,7 @@ import { LimitedLink, type RunLimits, StepAccount } from "./fault-limits.ts";
 import { wrapDevice } from "./faulty.device.ts";
 import { faultyFunction } from "./faulty-function.ts";
 import { MemoryGuard } from "./memory-guard.ts";
-import { type FaultOutcome, type FaultScenario, type PlacedSite, ScenarioRun } from "./scenario-run.ts";
+import { type FaultOutcome, type FaultScenario, isDeceit, type PlacedSite, ScenarioRun } from "./scenario-run.ts";
 
 /** A whole number of bytes that a driver with small rings gets by with; each run has memory of its own. */
 const MACHINE: MachineOptions = {
@@ -23,8 +23,10 @@ export interface RunOptions {
   readonly machine?: MachineOptions | undefined;
   /** Gets between the driver and each function, above everything else. */
   readonly around?: (pci: PciFunction) => PciFunction;
-  /** Broken rules of the device are no failure. */
-  readonly breaksRules?: boolean;
+  /** Called before each access and wait of the driver. */
+  readonly onStep?: () => void;
+  /** The card lies: what the driver then does to rules is no failure, and a wrong result is none of its own. */
+  readonly isDeceived?: boolean;
 }
 
 /** One run of a scenario in virtual time, with the faults of a chain armed; the same every time. */
@@ -41,7 +43,7 @@ export async function runWithFaults<Context>(
     if (onSite !== undefined) faults.onSite = (site) => onSite({ ...site, device });
     return faults;
   });
-  const account = new StepAccount(options.limits);
+  const account = new StepAccount(options.limits, options.onStep);
   const guard = new MemoryGuard();
   const bed = new FaultBed(
     devices.map((device, index) => wrapDevice(device, { rules: [], seed: 1, injector: injectors[index] })),
@@ -59,7 +61,14 @@ export async function runWithFaults<Context>(
   );
   const run = new ScenarioRun(scenario, bed, guard, options.wallLimit);
   await run.toItsEnd();
-  if (options.breaksRules !== true) run.judgeRules(chain);
+  if (options.isDeceived !== true) run.judgeRules(chain);
   const struckCount = injectors.reduce((sum, faults) => sum + faults.report().struck.length, 0);
-  return { ...run.outcome, hasStruck: struckCount >= chain.length, steps: account.steps };
+  const isDeceived = run.outcome.verdict === "wrong-result" && (options.isDeceived === true || isDeceit(chain));
+  return {
+    verdict: isDeceived ? "deceived" : run.outcome.verdict,
+    detail: run.outcome.detail,
+    hasStruck: struckCount >= chain.length,
+    steps: account.steps,
+    findings: chain.length === 0 ? [...bed.violations, ...bed.notes] : [],
+  };
 }

@@ -4,6 +4,7 @@ import type { DeviceModel, DevicePort } from "../../emulator/pcie/device-model.t
 import { declarationOf, type LoadedDevice } from "../../emulator/run/machine.ts";
 import { PassModel } from "../pass-through.ts";
 import { DelayLine } from "./delay-line.ts";
+import { faultCounters } from "./fault-counters.ts";
 import { FaultInjector } from "./fault-injector.ts";
 import type { FaultKind } from "./fault-kinds.ts";
 import type { FaultRule } from "./fault-rules.ts";
@@ -86,12 +87,14 @@ class FaultyModel extends PassModel {
     return undefined;
   }
 
-  /** The device's own counters, and by kind how often a fault has struck. */
+  /** The device's own counters, and by kind how often a fault has struck, and could have. */
   override statistics(): Record<string, number> {
-    const result: Record<string, number> = { ...super.statistics(), [FRAMES_LOST]: this.#parts.framesLost };
-    for (const [kind, { struck }] of Object.entries(this.#parts.faults.report().counts))
-      if (struck > 0) result[`fault ${kind}`] = struck;
-    return result;
+    const { faults, framesLost } = this.#parts;
+    return {
+      ...super.statistics(),
+      [FRAMES_LOST]: framesLost,
+      ...faultCounters(faults.report(), faults.armedKinds),
+    };
   }
 
   /** What was put off is not in it, nor what has begun: snapshots are made with nothing under way. */

@@ -1,4 +1,5 @@
 import type { DmaAllocOptions, DmaBuffer, PciFunction } from "../../emulator/pcie/driver-view.ts";
+import { WatchedBuffer } from "../../emulator/sanitize/watched-buffer.ts";
 
 const PAGE_BYTES = 4096;
 const CANARY = 0xa5;
@@ -52,7 +53,9 @@ export class MemoryGuard {
     for (const guarded of this.#guarded) this.#check(guarded);
   }
 
-  #guard({ bytes }: DmaBuffer, label: string): Guarded | undefined {
+  #guard(buffer: DmaBuffer, label: string): Guarded | undefined {
+    // Its raw memory without a word to the sanitizers: the driver has not asked for it.
+    const { bytes } = buffer instanceof WatchedBuffer ? buffer.inner : buffer;
     const end = bytes.byteOffset + bytes.length;
     const pageEnd = Math.min(Math.ceil(end / PAGE_BYTES) * PAGE_BYTES, bytes.buffer.byteLength);
     if (pageEnd === end) return undefined;

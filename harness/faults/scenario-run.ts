@@ -1,25 +1,34 @@
 import { OutsideBufferError } from "../../emulator/driver/dma-buffer.ts";
 import { limitUnderDebugger } from "../../emulator/run/debugger.ts";
+import type { Finding } from "../../emulator/run/findings.ts";
 import { DeviceStuckError, TestbedError } from "../../emulator/run/testbed-error.ts";
 import { type RunLimit, RunLimitError } from "../explore/run-limit.ts";
 import type { Testbed } from "../testbed.ts";
 import type { FaultSite } from "./fault-injector.ts";
-import type { FaultKind } from "./fault-kinds.ts";
+import { describeFault, type FaultKind } from "./fault-kinds.ts";
 import { HangError } from "./fault-limits.ts";
 import { RefusedError } from "./faulty-function.ts";
+import { isMadeInBody } from "./made-in-body.ts";
 import { GuardError, type MemoryGuard } from "./memory-guard.ts";
 
 /** What a driver is put through under each fault. */
 export interface FaultScenario<Context> {
   /** Brings the driver up. What it allocates before it throws must be given back by then. */
   readonly setup?: (bed: Testbed) => Context | Promise<Context>;
-  /** Returns when all is well or well again; throws the driver's own error when it is not. Its own checks are assertions. */
+  /**
+   * Returns when all is well or well again; throws the driver's own error when it is not. Its own checks are assertions. A plain
+   * Error that it makes itself, and not the driver below it, is taken for a check that does not hold as well, unless its
+   * `cause` is an error of the driver's: whoever gives up in the body throws the driver's error on, or one of a class of its own.
+   */
   readonly body: (bed: Testbed, context: Context) => unknown;
   /** What the driver has lost, in words, before it is closed: packet buffers that nobody has, say. */
   readonly account?: (context: Context) => string | undefined;
   /** Closes the driver, whatever has become of it: no DMA mapping may be left behind. */
   readonly teardown?: (context: Context, bed: Testbed) => unknown;
-  /** Whether an error is one that a driver may give up with. Default: an Error that is no slip of the language nor of a test. */
+  /**
+   * Whether an error is one that a driver may give up with, wherever it comes from. Default: an Error that is no slip of the
+   * language, no assertion, and no plain Error of the body's own.
+   */
   readonly isClean?: (error: unknown) => boolean;
   /** Rules that nobody can keep under a kind of fault, beside those that a power glitch makes meaningless. */
   readonly excusedRules?: Readonly<Partial<Record<FaultKind, readonly string[]>>>;
@@ -28,9 +37,21 @@ export interface FaultScenario<Context> {
 /**
  * `recovered`: it came to its end · `clean-error`: it gave up with an error of its own · `hang`: it was stopped at a limit ·
  * `lost-buffer`: something was not given back · `outside`: it reached for memory that is not its own · `violation`: it broke a
- * rule of the device · `failed`: an assertion, or an error that is none of a driver's.
+ * rule of the device · `wrong-result`: it said that all was well, and a check of the body did not hold · `failed`: an error that
+ * is none of a driver's · `deceived`: a wrong result where the card lies so that no driver can tell: no failure · `not-met`: on
+ * threads, the run did not come to the fault this time: no failure, and nothing tested.
  */
-export type FaultVerdict = "recovered" | "clean-error" | "hang" | "lost-buffer" | "outside" | "violation" | "failed";
+export type FaultVerdict =
+  | "recovered"
+  | "clean-error"
+  | "deceived"
+  | "not-met"
+  | "wrong-result"
+  | "hang"
+  | "lost-buffer"
+  | "outside"
+  | "violation"
+  | "failed";
 
 export interface FaultOutcome {
   readonly verdict: FaultVerdict;
@@ -40,6 +61,8 @@ export interface FaultOutcome {
   readonly hasStruck: boolean;
   /** Accesses and waits of the driver. */
   readonly steps: number;
+  /** What the sanitizers have to say of a run without faults, violations first. */
+  readonly findings: readonly Finding[];
 }
 
 /** A site in a testbed of several devices. */
@@ -53,12 +76,30 @@ export interface PlacedSite extends FaultSite {
  */
 const LAWLESS: readonly FaultKind[] = ["power-glitch", "write-lost"];
 
-/** Whether an error is one that a driver gives up with: the default of {@link FaultScenario.isClean}. */
+/**
+ * Whether an error is one that a driver gives up with: no slip of the language, no assertion, nothing of the testbed's. The default
+ * of {@link FaultScenario.isClean} but for plain Errors of the body's own, which only a run can tell.
+ */
 export function isCleanError(error: unknown): boolean {
   if (error instanceof RefusedError) return true;
   if (!(error instanceof Error) || error instanceof TestbedError) return false;
   const slips = [TypeError, RangeError, ReferenceError, SyntaxError, EvalError, GuardError];
-  return !slips.some((Slip) => error instanceof Slip) && error.name !== "AssertionError";
+  return !slips.some((Slip) => error instanceof Slip) && !isAssertion(error);
+}
+
+function isAssertion(error: unknown): boolean {
+  return error instanceof Error && error.name === "AssertionError";
+}
+
+/** A plain Error that says nothing of a driver's. */
+function isBodysOwn(error: unknown): boolean {
+  if (!(error instanceof Error) || error.constructor !== Error || error.name !== "Error") return false;
+  return isMadeInBody(error) && !isCleanError(error.cause);
+}
+
+/** Whether a card lies under the faults of `chain` so that no driver can tell. */
+export function isDeceit(chain: readonly PlacedSite[]): boolean {
+  return chain.some(({ kind }) => describeFault(kind).nature === "silent");
 }
 
 type Step = () => unknown;
@@ -72,6 +113,7 @@ export class ScenarioRun<Context> {
   readonly #limit: RunLimit;
   #context: Context | undefined;
   #isUp = false;
+  #isInBody = false;
 
   constructor(scenario: FaultScenario<Context>, bed: Testbed, guard: MemoryGuard, limit: RunLimit) {
     this.#scenario = scenario;
@@ -84,7 +126,7 @@ export class ScenarioRun<Context> {
   async toItsEnd(): Promise<void> {
     const steps = [
       () => this.#setUp(),
-      () => this.#whenUp(() => this.#scenario.body(this.#bed, this.#context as Context)),
+      () => this.#whenUp(() => this.#callBody()),
       () => this.#whenUp(() => this.#account()),
       () => this.#whenUp(() => this.#scenario.teardown?.(this.#context as Context, this.#bed)),
       () => this.#lookForRemains(),
@@ -149,7 +191,14 @@ export class ScenarioRun<Context> {
     return this.#isUp ? step() : undefined;
   }
 
+  /** {@link isMadeInBody} knows the body by its being called from this file. */
+  #callBody(): unknown {
+    this.#isInBody = true;
+    return this.#scenario.body(this.#bed, this.#context as Context);
+  }
+
   #account(): void {
+    this.#isInBody = false;
     const lost = this.#scenario.account?.(this.#context as Context);
     if (lost !== undefined) this.#worsen("lost-buffer", lost);
   }
@@ -174,11 +223,18 @@ export class ScenarioRun<Context> {
   #judge(error: unknown): void {
     const detail =
       error instanceof Error ? `${error.name === "Error" ? "" : `${error.name}: `}${error.message}` : String(error);
+    this.#worsen(this.#verdictOf(error), detail);
+  }
+
+  #verdictOf(error: unknown): FaultVerdict {
     if (error instanceof HangError || error instanceof RunLimitError || error instanceof DeviceStuckError)
-      this.#worsen("hang", detail);
-    else if (error instanceof OutsideBufferError || error instanceof GuardError) this.#worsen("outside", detail);
-    else if ((this.#scenario.isClean ?? isCleanError)(error)) this.#worsen("clean-error", detail);
-    else this.#worsen("failed", detail);
+      return "hang";
+    if (error instanceof OutsideBufferError || error instanceof GuardError) return "outside";
+    const { isClean } = this.#scenario;
+    if (isClean?.(error) === true) return "clean-error";
+    if (isAssertion(error)) return "wrong-result";
+    if (isClean !== undefined || !isCleanError(error)) return "failed";
+    return this.#isInBody && isBodysOwn(error) ? "wrong-result" : "clean-error";
   }
 
   /** The worst counts, and of two that are as bad the first. */
@@ -190,6 +246,7 @@ export class ScenarioRun<Context> {
 const BADNESS: readonly FaultVerdict[] = [
   "recovered",
   "clean-error",
+  "wrong-result",
   "violation",
   "lost-buffer",
   "failed",

@@ -4,11 +4,11 @@ import type { RunLimit } from "../explore/run-limit.ts";
 import { plugIn } from "../plug-in.ts";
 import { FAULT_KINDS } from "./fault-kinds.ts";
 import { MemoryGuard } from "./memory-guard.ts";
-import { type FaultOutcome, type FaultScenario, type PlacedSite, ScenarioRun } from "./scenario-run.ts";
+import { type FaultOutcome, type FaultScenario, isDeceit, type PlacedSite, ScenarioRun } from "./scenario-run.ts";
 
 /**
  * One run of a scenario with its devices in a thread of their own, the driver on this one. What is met there is counted and has
- * no description, and need not be met a second time: polls come as they like. A driver is stopped by the wall clock alone.
+ * no description, and need not be met a second time: polls come as they like. Then nothing has struck. A driver is stopped by the wall clock alone.
  */
 export async function runThreaded<Context>(
   specs: readonly DeviceSpec[],
@@ -29,6 +29,12 @@ export async function runThreaded<Context>(
       for (let nth = 1; nth <= (counts[kind]?.met ?? 0); nth++) onSite({ kind, nth, device, where: "" });
   }
   run.judgeRules(chain);
-  const detail = struckCount < chain.length ? "the fault was not met this time" : run.outcome.detail;
-  return { ...run.outcome, detail, hasStruck: true, steps: 0 };
+  const { verdict, detail } = run.outcome;
+  return {
+    verdict: verdict === "wrong-result" && isDeceit(chain) ? "deceived" : verdict,
+    detail,
+    hasStruck: struckCount >= chain.length,
+    steps: 0,
+    findings: chain.length === 0 ? [...bed.violations, ...bed.notes] : [],
+  };
 }

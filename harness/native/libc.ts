@@ -18,7 +18,15 @@ interface ForeignFunction {
 /** Memory that is mapped into this process. It must not be touched after {@link Libc.unmap}. */
 export interface MappedFile {
   readonly address: bigint;
+  readonly byteLength: number;
   readonly buffer: ArrayBuffer;
+}
+
+/** As {@link MappedFile}, of any length: in views that overlap. */
+export interface MappedSlices {
+  readonly address: bigint;
+  readonly byteLength: number;
+  readonly slices: readonly ArrayBuffer[];
 }
 
 const PROT_READ = 1;
@@ -29,29 +37,48 @@ const AF_UNIX = 1;
 const SOCK_STREAM_CLOEXEC_NONBLOCK = 1 | 0o2000000 | 0o4000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
-const POLLIN = 1;
+const POLLOUT = 4;
+const EPOLLIN_ONESHOT = 0x1 | 0x4000_0000;
+const EPOLL_CLOEXEC = 0o2000000;
+const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_MOD = 3;
+const F_GETFL = 3;
+const O_ACCMODE = 3;
+const O_RDONLY = 0;
+const O_RDWR = 2;
+const O_APPEND = 0o2000;
+const O_PATH = 0o10000000;
+const F_GET_SEALS = 1034;
+const F_SEAL_SHRINK = 0x2;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
+const MSG_CTRUNC = 8;
 const SHUT_RDWR = 2;
 const FUTEX_CALL: number = process.arch === "arm64" ? 98 : 202;
 const FUTEX_WAIT = 0;
-const EAGAIN = 11;
+const ENOENT = 2;
 const EINTR = 4;
+const EAGAIN = 11;
+const ECONNABORTED = 103;
 const BACKLOG = 512;
 const UNIX_PATH_BYTES = 108;
 
 /** Layout of the scratch for {@link Libc.receive}: msghdr, iovec, control, data (socket(7), cmsg(3); 64-bit Linux). */
 const IOVEC_AT = 64;
 const CONTROL_AT = 128;
-const CONTROL_BYTES = 1024;
+/** As many descriptors as the kernel lets through with one message (SCM_MAX_FD, 253). */
+const CONTROL_BYTES = 1040;
 const DATA_AT: number = CONTROL_AT + CONTROL_BYTES;
 const DATA_BYTES = 256 << 10;
-/** Requests of poll(2) stay where they are while a thread waits in the kernel: no memory of the engine's does. */
+/** Of poll(2) and epoll_wait(2). What a thread waits for in the kernel must stay where it is: no memory of the engine's does. */
 const POLL_AT: number = DATA_AT + DATA_BYTES;
-const POLL_SLOTS = 64;
+const EVENTS_AT: number = POLL_AT + 8;
+const EVENT_COUNT = 64;
+/** A struct epoll_event: packed on x86 alone. */
+const EVENT_BYTES: number = process.arch === "x64" ? 12 : 16;
 /** struct flock of fcntl(2): type, whence, start, length, process. */
-const LOCK_AT: number = POLL_AT + 8 * POLL_SLOTS;
+const LOCK_AT: number = EVENTS_AT + EVENT_BYTES * EVENT_COUNT;
 const SCRATCH_BYTES: number = LOCK_AT + 32;
 const F_WRLCK = 1;
 const F_UNLCK = 2;
@@ -62,6 +89,8 @@ const F_OFD_SETLK = 37;
 export interface ReceivedBytes {
   readonly bytes: Buffer;
   readonly descriptors: readonly number[];
+  /** More descriptors came than could be taken: this process has no room for them. */
+  readonly areDescriptorsLost: boolean;
 }
 
 export class Libc {
@@ -72,7 +101,7 @@ export class Libc {
   readonly #scratchBytes: Buffer;
   /** A timespec. */
   readonly #limit = Buffer.alloc(16);
-  readonly #freeSlots: number[] = Array.from({ length: POLL_SLOTS }, (_, slot) => slot);
+  readonly #event = Buffer.alloc(EVENT_BYTES);
 
   private constructor(koffi: Koffi) {
     this.#koffi = koffi;
@@ -86,6 +115,9 @@ export class Libc {
       listen: "int listen(int fd, int backlog)",
       accept4: "int accept4(int fd, void *addr, void *length, int flags)",
       poll: "int poll(uintptr_t fds, uint64_t count, int timeoutMs)",
+      epoll_create1: "int epoll_create1(int flags)",
+      epoll_ctl: "int epoll_ctl(int epfd, int operation, int fd, void *event)",
+      epoll_wait: "int epoll_wait(int epfd, uintptr_t events, int count, int timeoutMs)",
       recvmsg: "int64_t recvmsg(int fd, uintptr_t message, int flags)",
       send: "int64_t send(int fd, void *bytes, size_t length, int flags)",
       write: "int64_t write(int fd, void *bytes, size_t length)",
@@ -110,8 +142,13 @@ export class Libc {
     this.#scratchAddress = address;
   }
 
-  /** Undefined where koffi is not installed, or the system is no 64-bit Linux. */
-  static async load(): Promise<Libc | undefined> {
+  /** The same one in all of a thread. Undefined where koffi is not installed, or the system is no 64-bit Linux. */
+  static load(): Promise<Libc | undefined> {
+    loading ??= Libc.#load();
+    return loading;
+  }
+
+  static async #load(): Promise<Libc | undefined> {
     if (process.platform !== "linux" || (process.arch !== "x64" && process.arch !== "arm64")) return undefined;
     try {
       const loaded = (await import("koffi")) as unknown as { readonly default: Koffi };
@@ -126,11 +163,53 @@ export class Libc {
   /** Maps part of a file, shared. `fileOffset` is a multiple of the page. @throws Error naming the errno. */
   mapFile(descriptor: number, fileOffset: number, byteLength: number, canWrite: boolean): MappedFile {
     const address = this.#map(descriptor, fileOffset, byteLength, canWrite, MAP_SHARED);
-    return { address, buffer: this.#koffi.view(address, byteLength) };
+    return { address, byteLength, buffer: this.#koffi.view(address, byteLength) };
   }
 
-  unmap({ address, buffer }: MappedFile): void {
-    this.#call("munmap", address, buffer.byteLength);
+  /**
+   * As {@link mapFile}, in views of `sliceBytes`, each of which goes on for `overlapBytes` into the next one: an access that
+   * is no longer than that lies within the view where it begins.
+   */
+  mapSlices(
+    descriptor: number,
+    fileOffset: number,
+    byteLength: number,
+    canWrite: boolean,
+    { sliceBytes, overlapBytes }: { readonly sliceBytes: number; readonly overlapBytes: number },
+  ): MappedSlices {
+    const address = this.#map(descriptor, fileOffset, byteLength, canWrite, MAP_SHARED);
+    try {
+      const slices = Array.from({ length: Math.ceil(byteLength / sliceBytes) }, (_, nth) => {
+        const at = nth * sliceBytes;
+        return this.#koffi.view(address + BigInt(at), Math.min(sliceBytes + overlapBytes, byteLength - at));
+      });
+      return { address, byteLength, slices };
+    } catch (error) {
+      this.unmap({ address, byteLength });
+      throw error;
+    }
+  }
+
+  /**
+   * Whether a file lies in memory, and if so, whether nobody can make it shorter any more (memfd_create(2),
+   * F_SEAL_SHRINK): mapped, such a file never faults. Asks the kernel alone and no file system, which could be slow.
+   */
+  kindOf(descriptor: number): "sealed" | "in memory" | "elsewhere" {
+    const seals = Number(this.#call("fcntl", descriptor, F_GET_SEALS, 0));
+    if (seals < 0) return "elsewhere";
+    return (seals & F_SEAL_SHRINK) !== 0 ? "sealed" : "in memory";
+  }
+
+  /** Whether a file is open to be read, and written in any place if that is wanted. */
+  isOpenFor(descriptor: number, canWrite: boolean): boolean {
+    const flags = Number(this.#call("fcntl", descriptor, F_GETFL, 0));
+    if (flags < 0 || (flags & O_PATH) !== 0) return false;
+    const mode = flags & O_ACCMODE;
+    return canWrite ? mode === O_RDWR && (flags & O_APPEND) === 0 : mode === O_RDONLY || mode === O_RDWR;
+  }
+
+  unmap({ address, byteLength }: Pick<MappedFile, "address" | "byteLength">): void {
+    this.#call("munmap", address, byteLength);
   }
 
   #map(descriptor: number, fileOffset: number, byteLength: number, canWrite: boolean, flags: number): bigint {
@@ -194,28 +273,47 @@ export class Libc {
     }
   }
 
-  /** The next connection; undefined when none waits. */
-  accept(listener: number): number | undefined {
+  /** The next connection; undefined when none waits, "no room" when one does and this process can open nothing more. */
+  accept(listener: number): number | undefined | "no room" {
     const descriptor = Number(this.#call("accept4", listener, null, null, SOCK_STREAM_CLOEXEC_NONBLOCK & ~1));
-    return descriptor < 0 ? undefined : descriptor;
+    if (descriptor >= 0) return descriptor;
+    return [EAGAIN, EINTR, ECONNABORTED].includes(this.#koffi.errno()) ? undefined : "no room";
+  }
+
+  // ---- waiting -----------------------------------------------------------------------------------------------------
+
+  /** An epoll(7) instance. @throws Error naming the errno. */
+  createEpoll(): number {
+    return this.#need("epoll_create1", EPOLL_CLOEXEC);
+  }
+
+  /** Watches a descriptor for something to read, or its peer's end, until it is told once. May be called while a thread waits. */
+  watch(epoll: number, descriptor: number): void {
+    const event = this.#event;
+    event.writeUInt32LE(EPOLLIN_ONESHOT, 0);
+    event.writeBigUInt64LE(BigInt(descriptor), EVENT_BYTES - 8);
+    if (Number(this.#call("epoll_ctl", epoll, EPOLL_CTL_MOD, descriptor, event)) === 0) return;
+    if (this.#koffi.errno() !== ENOENT) throw new Error(`epoll_ctl failed with errno ${this.#koffi.errno()}`);
+    this.#need("epoll_ctl", epoll, EPOLL_CTL_ADD, descriptor, event);
   }
 
   /**
-   * Calls back once there is something to read, or the peer has hung up. It occupies a thread of Node's pool meanwhile:
-   * {@link hangUp} frees it.
+   * Calls back with the watched descriptors that are ready, after a time with none. One call at a time: it occupies a thread
+   * of Node's pool meanwhile.
    */
-  whenReadable(descriptor: number, callback: () => void): void {
-    const slot = this.#freeSlots.pop();
-    if (slot === undefined) throw new Error(`${POLL_SLOTS} descriptors are waited for at once`);
-    const at = POLL_AT + 8 * slot;
-    this.#scratch.setInt32(at, descriptor, true);
-    this.#scratch.setInt32(at + 4, POLLIN, true);
-    const poll = this.#calls.poll as ForeignFunction;
-    poll.async(this.#scratchAddress + BigInt(at), 1, -1, () => {
-      this.#freeSlots.push(slot);
-      callback();
+  whenReady(epoll: number, limitMs: number, callback: (descriptors: readonly number[]) => void): void {
+    const wait = this.#calls.epoll_wait as ForeignFunction;
+    const at = this.#scratchAddress + BigInt(EVENTS_AT);
+    wait.async(epoll, at, EVENT_COUNT, limitMs, (_error: unknown, count: number) => {
+      const ready: number[] = [];
+      for (let nth = 0; nth < count; nth++) {
+        ready.push(Number(this.#scratch.getBigUint64(EVENTS_AT + (nth + 1) * EVENT_BYTES - 8, true)));
+      }
+      callback(ready);
     });
   }
+
+  // ---- bytes -------------------------------------------------------------------------------------------------------
 
   /** What is there to read; undefined when nothing is, "end" when the peer is gone. */
   receive(descriptor: number): ReceivedBytes | undefined | "end" {
@@ -226,7 +324,9 @@ export class Libc {
     if (byteLength < 0) return [EAGAIN, EINTR].includes(this.#koffi.errno()) ? undefined : "end";
     const descriptors = this.#descriptors(Number(scratch.getBigUint64(40, true)));
     if (byteLength === 0) return "end";
-    return { bytes: Buffer.from(this.#scratchBytes.subarray(DATA_AT, DATA_AT + byteLength)), descriptors };
+    const areDescriptorsLost = (scratch.getInt32(48, true) & MSG_CTRUNC) !== 0;
+    const bytes = Buffer.from(this.#scratchBytes.subarray(DATA_AT, DATA_AT + byteLength));
+    return { bytes, descriptors, areDescriptorsLost };
   }
 
   /** Bytes that went out at once, 0 when the peer's buffer is full; -1 when it is gone. */
@@ -245,9 +345,15 @@ export class Libc {
     this.#call("close", descriptor);
   }
 
-  /** Adds one to an event descriptor (eventfd(2)). */
+  /**
+   * Adds one to an event descriptor (eventfd(2)). One that is full is left as it is: whoever reads it has been told. Asked
+   * first, since a write would wait for room, and nothing is changed about a descriptor that its owner has open too.
+   */
   signal(descriptor: number): void {
-    this.#call("write", descriptor, ONE, ONE.length);
+    this.#scratch.setInt32(POLL_AT, descriptor, true);
+    this.#scratch.setInt32(POLL_AT + 4, POLLOUT, true);
+    if (Number(this.#call("poll", this.#scratchAddress + BigInt(POLL_AT), 1, 0)) !== 1) return;
+    if ((this.#scratch.getInt16(POLL_AT + 6, true) & POLLOUT) !== 0) this.#call("write", descriptor, ONE, ONE.length);
   }
 
   /** Descriptors in the control data of the last receive. */
@@ -275,5 +381,7 @@ export class Libc {
     return (this.#calls[name] as ForeignFunction)(...parameters);
   }
 }
+
+let loading: Promise<Libc | undefined> | undefined;
 
 const ONE: Buffer = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0]);

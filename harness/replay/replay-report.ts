@@ -2,6 +2,7 @@ import type { Finding } from "../../emulator/run/findings.ts";
 import type { DamagePlan } from "../../emulator/wire/damage/damage-plan.ts";
 import type { DamageLedger, LedgerCounts } from "../../emulator/wire/damage/ledger.ts";
 import type { LedgerLine } from "../../emulator/wire/damage/line-account.ts";
+import type { FaultTally } from "../faults/fault-counters.ts";
 import type { FrameReaderReport } from "./frame-source.ts";
 import type { LatenessReport } from "./latency.ts";
 import type { PreparationReport } from "./preparation.ts";
@@ -75,6 +76,8 @@ export interface ReplayReport {
   readonly roomWaits: { readonly count: number; readonly totalNs: number } | undefined;
   /** How late frames arrived against their deadlines; undefined at maximal speed. */
   readonly lateness: LatenessReport | undefined;
+  /** Faults of the card, by kind: how often each could have struck, and did; undefined where none was asked for. */
+  readonly faults: readonly FaultTally[] | undefined;
   /** What the wire did to the frames; undefined where nothing was asked for. */
   readonly damage: DamageReport | undefined;
   readonly feed: SinkReport["feed"];

@@ -2,6 +2,7 @@ import { limitUnderDebugger } from "../../emulator/run/debugger.ts";
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
 import { CaptureError } from "../../emulator/wire/capture/capture-error.ts";
 import type { Damage } from "../../emulator/wire/damage/damage.ts";
+import { faultTallies } from "../faults/fault-counters.ts";
 import type { LiveTrace } from "../trace/live-trace.ts";
 import type { DecodingArgument } from "./decoding.driver.ts";
 import type { FrameReader } from "./frame-reader.ts";
@@ -215,6 +216,7 @@ export class ReplayRun {
         damagedWire === undefined
           ? undefined
           : damageReport(damagedWire.ledger, this.#options.damage ?? {}, interrupted),
+      faults: faultTallies(counts.after),
       feed: driver.feed,
       card: driver.card,
       streams: streamsReport(counts, this.#input.streams?.notes ?? []),

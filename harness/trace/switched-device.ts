@@ -1,7 +1,6 @@
 import type { DeviceModel, DevicePort } from "../../emulator/pcie/device-model.ts";
 import type { Endpoint } from "../../emulator/pcie/endpoint.ts";
 import type { WrappedDevice } from "../../emulator/run/device-thread.ts";
-import type { Handover, MemoryOwnership } from "../../emulator/sanitize/ownership.ts";
 import { PassModel, PassPort } from "../pass-through.ts";
 
 /** A device of a machine that is run again and again: something can be put around it for a run, and taken off again. */
@@ -43,9 +42,5 @@ class SwitchedPort extends PassPort {
 class SwitchedModel extends PassModel {
   lead(device: DeviceModel): void {
     this.inner = device;
-  }
-
-  ownership(handover: Handover): MemoryOwnership | undefined {
-    return this.inner.ownership?.(handover);
   }
 }

@@ -1,6 +1,5 @@
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DeviceModel, ResetKind } from "../../emulator/pcie/device-model.ts";
-import type { Handover, MemoryOwnership } from "../../emulator/sanitize/ownership.ts";
 import { PassModel } from "../pass-through.ts";
 import type { RingWatch } from "./ring-watch.ts";
 import type { TraceLog } from "./trace-log.ts";
@@ -67,10 +66,6 @@ export class TracedModel extends PassModel {
     this.#log.cause = this.#log.note(ring.RESET, this.#place, 0, kind === "function-level" ? 1 : 0, 0, 0, 0);
     super.onReset(kind);
     this.#done();
-  }
-
-  ownership(handover: Handover): MemoryOwnership | undefined {
-    return this.inner.ownership?.(handover);
   }
 
   /** What reached the device has been dealt with. A device that throws ends its thread, and needs no tidying up. */

@@ -2,6 +2,10 @@ import type { ClientMemory } from "./client-memory.ts";
 import {
   EINVAL,
   IRQ_COUNT,
+  IRQ_FLAG_AUTOMASKED,
+  IRQ_FLAG_EVENTFD,
+  IRQ_FLAG_MASKABLE,
+  IRQ_FLAG_NORESIZE,
   IRQ_INTX,
   IRQ_MSI,
   IRQ_MSIX,
@@ -28,8 +32,13 @@ export interface SetIrqs {
   readonly count: number;
   /** By interrupt from `start` on, where the flags say that they come along. */
   readonly booleans: readonly boolean[];
-  readonly signals: readonly EventSignal[];
+  /** Descriptors that came with it, by interrupt from `start` on; none takes back what there is. */
+  readonly descriptorCount: number;
 }
+
+const DATA = SET_DATA_NONE | SET_DATA_BOOL | SET_DATA_EVENTFD;
+const ACTIONS = SET_ACTION_MASK | SET_ACTION_UNMASK | SET_ACTION_TRIGGER;
+const SIGNALS = SET_DATA_EVENTFD | SET_ACTION_TRIGGER;
 
 /**
  * How interrupts reach a client: through the descriptors that it handed over, or, where it could not, as the memory
@@ -40,6 +49,7 @@ export class ClientInterrupts {
   /** By interrupt kind: how many there are. */
   readonly counts: readonly number[];
   readonly #memory: ClientMemory;
+  readonly #hasSignals: boolean;
   readonly #signals: (EventSignal | undefined)[][] = Array.from({ length: IRQ_COUNT }, () => []);
   readonly #masked: boolean[][] = Array.from({ length: IRQ_COUNT }, () => []);
   /** Raised while masked, by kind and number. */
@@ -47,34 +57,38 @@ export class ClientInterrupts {
   readonly #waiting: EventSignal[] = [];
   #isHigh = false;
 
-  constructor(memory: ClientMemory, counts: readonly number[]) {
+  /** `hasSignals`: the client's descriptors are received. */
+  constructor(memory: ClientMemory, counts: readonly number[], hasSignals: boolean) {
     this.#memory = memory;
+    this.#hasSignals = hasSignals;
     this.counts = counts;
   }
 
-  /** Throws RequestError EINVAL for what no interrupt of the device answers to. Closes the signals of a request that it refuses. */
-  set(request: SetIrqs): void {
-    try {
-      this.#check(request);
-    } catch (error) {
-      for (const signal of request.signals) signal.close();
-      throw error;
-    }
-    const { flags, index, start, count, booleans, signals } = request;
-    if (count === 0) {
-      // No interrupts at all: the client takes them back.
-      this.#drop(index);
+  /** What is said of an interrupt kind (linux/vfio.h). */
+  flagsOf(index: number): number {
+    const kind = index === IRQ_INTX ? IRQ_FLAG_MASKABLE | IRQ_FLAG_AUTOMASKED : IRQ_FLAG_NORESIZE;
+    return this.#hasSignals ? kind | IRQ_FLAG_EVENTFD : kind;
+  }
+
+  /**
+   * Does what a request says. Those of `descriptors` that it keeps are made into signals by `signalOf` and taken out.
+   * @throws RequestError EINVAL for what no interrupt of the device answers to: nothing is done or kept then.
+   */
+  set(request: SetIrqs, descriptors: Set<number>, signalOf: (descriptor: number) => EventSignal): void {
+    this.#check(request);
+    const { flags, index, start, count, booleans } = request;
+    if ((flags & SIGNALS) === SIGNALS) {
+      const signals = signalsOf(descriptors, signalOf);
+      for (let nth = 0; nth < count; nth++) this.#replace(index, start + nth, signals[nth]);
       return;
     }
+    // No interrupts at all: the client takes them back.
+    if (count === 0) this.#drop(index);
     for (let nth = 0; nth < count; nth++) {
-      const number = start + nth;
-      const isMeant = (flags & SET_DATA_BOOL) === 0 || booleans[nth] === true;
-      if ((flags & SET_DATA_EVENTFD) !== 0 && (flags & SET_ACTION_TRIGGER) !== 0)
-        this.#replace(index, number, signals[nth]);
-      else if (!isMeant) continue;
-      else if ((flags & SET_ACTION_MASK) !== 0) this.#mask(index, number, true);
-      else if ((flags & SET_ACTION_UNMASK) !== 0) this.#mask(index, number, false);
-      else this.#raise(index, number);
+      if ((flags & SET_DATA_BOOL) !== 0 && booleans[nth] !== true) continue;
+      if ((flags & SET_ACTION_MASK) !== 0) this.#mask(index, start + nth, true);
+      else if ((flags & SET_ACTION_UNMASK) !== 0) this.#mask(index, start + nth, false);
+      else this.#raise(index, start + nth);
     }
   }
 
@@ -86,7 +100,7 @@ export class ClientInterrupts {
   /** The single MSI: through a descriptor, or as the memory write that it is. */
   raiseMsi(addressHigh: number, addressLow: number, data: number): void {
     if (this.#raise(IRQ_MSI, 0)) return;
-    this.#memory.writeMessage((addressHigh >>> 0) * 2 ** 32 + (addressLow >>> 0), data);
+    this.#memory.requests.writeMessage((addressHigh >>> 0) * 2 ** 32 + (addressLow >>> 0), data);
   }
 
   /** INTx changes. As VFIO has it, each signal masks the line until the client unmasks it, and a line that is high then signals again. */
@@ -97,7 +111,7 @@ export class ClientInterrupts {
 
   /** The client acknowledged writes: signals that stood behind them go out. */
   advance(): void {
-    if (this.#memory.unacknowledgedCount > 0) return;
+    if (this.#memory.requests.unacknowledgedCount > 0) return;
     for (const signal of this.#waiting.splice(0)) signal.signal();
   }
 
@@ -106,10 +120,10 @@ export class ClientInterrupts {
     this.#waiting.length = 0;
   }
 
-  #check({ flags, index, start, count, booleans, signals }: SetIrqs): void {
+  #check({ flags, index, start, count, booleans, descriptorCount }: SetIrqs): void {
     const available = this.counts[index];
-    const data = flags & (SET_DATA_NONE | SET_DATA_BOOL | SET_DATA_EVENTFD);
-    const action = flags & (SET_ACTION_MASK | SET_ACTION_UNMASK | SET_ACTION_TRIGGER);
+    const data = flags & DATA;
+    const action = flags & ACTIONS;
     if (available === undefined) throw new RequestError(EINVAL, `there is no interrupt kind ${index}`);
     if (start + count > available) {
       throw new RequestError(
@@ -117,15 +131,21 @@ export class ClientInterrupts {
         `interrupts ${start} to ${start + count - 1} of kind ${index}, which has ${available}`,
       );
     }
-    if (!isOneBit(data) || !isOneBit(action))
+    if (!isOneBit(data) || !isOneBit(action) || (flags & ~(DATA | ACTIONS)) !== 0)
       throw new RequestError(EINVAL, `flags 0x${flags.toString(16)} name not one kind of data and one action`);
     if (count === 0 && (data !== SET_DATA_NONE || action !== SET_ACTION_TRIGGER)) {
       throw new RequestError(EINVAL, "no interrupts are meant, and more is asked than to take them back");
     }
     if (data === SET_DATA_BOOL && booleans.length < count)
       throw new RequestError(EINVAL, `${booleans.length} values for ${count} interrupts`);
-    if (data === SET_DATA_EVENTFD && signals.length > count)
-      throw new RequestError(EINVAL, `${signals.length} descriptors for ${count} interrupts`);
+    // A client would be told of its own requests only: nobody else masks.
+    if (data === SET_DATA_EVENTFD && action !== SET_ACTION_TRIGGER)
+      throw new RequestError(
+        EINVAL,
+        "descriptors are signalled when an interrupt triggers, not when it is masked or unmasked",
+      );
+    if (data === SET_DATA_EVENTFD && descriptorCount !== 0 && descriptorCount !== count)
+      throw new RequestError(EINVAL, `${descriptorCount} descriptors for ${count} interrupts`);
   }
 
   #signalLine(): void {
@@ -137,7 +157,7 @@ export class ClientInterrupts {
     const signal = this.#signals[index]?.[number];
     if (signal === undefined) return false;
     if (this.#masked[index]?.[number] === true) this.#pendingOf(index)[number] = true;
-    else if (this.#memory.unacknowledgedCount > 0) this.#waiting.push(signal);
+    else if (this.#memory.requests.unacknowledgedCount > 0) this.#waiting.push(signal);
     else signal.signal();
     return true;
   }
@@ -179,4 +199,15 @@ export class ClientInterrupts {
 
 function isOneBit(bits: number): boolean {
   return bits !== 0 && (bits & (bits - 1)) === 0;
+}
+
+/** Takes the descriptors, all of them or none. @throws RequestError EINVAL when one is no event descriptor. */
+function signalsOf(descriptors: Set<number>, signalOf: (descriptor: number) => EventSignal): EventSignal[] {
+  try {
+    const signals = [...descriptors].map(signalOf);
+    descriptors.clear();
+    return signals;
+  } catch (error) {
+    throw new RequestError(EINVAL, `a descriptor of an interrupt cannot be used: ${(error as Error).message}`);
+  }
 }

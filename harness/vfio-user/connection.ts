@@ -1,11 +1,15 @@
+import { renameSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
+import { dirname, join } from "node:path";
+import { threadId } from "node:worker_threads";
+import { DescriptorWatch } from "../native/descriptor-watch.ts";
 import type { Libc } from "../native/libc.ts";
 
 /** What a connection tells. */
 export interface ConnectionHandlers {
   onData(bytes: Buffer, descriptors: readonly number[]): void;
-  /** Once, whoever ended it. */
-  onClose(): void;
+  /** Once, whoever ended it. `reason` is why it could not go on, where it is this process that could not. */
+  onClose(reason?: string): void;
 }
 
 /** A client's end of a socket. It is read from {@link start} on. */
@@ -22,15 +26,31 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/** By Node alone: descriptors that a peer sends along are lost. */
+/**
+ * By Node alone: descriptors that a peer sends along are lost. The socket is made beside its place and moved there: Node
+ * removes what has the name that it was made by when it stops to listen, and another server may have taken the place by then.
+ */
 export async function listenByNode(path: string, onConnection: (connection: Connection) => void): Promise<Listener> {
+  const madeAt = join(
+    dirname(path),
+    `.${[process.pid, threadId, madeCount++].map((part) => part.toString(36)).join("-")}`,
+  );
   const server: Server = createServer({ pauseOnConnect: true }, (socket) => onConnection(new NodeConnection(socket)));
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen(path, resolve);
+    server.listen(madeAt, resolve);
   });
-  return { close: () => new Promise((resolve) => server.close(() => resolve())) };
+  const close = (): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
+  try {
+    renameSync(madeAt, path);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { close };
 }
+
+let madeCount = 0;
 
 class NodeConnection implements Connection {
   readonly #socket: Socket;
@@ -55,7 +75,7 @@ class NodeConnection implements Connection {
       if (!socket.destroyed) onData(bytes, []);
     });
     socket.once("end", () => socket.destroy());
-    socket.once("close", onClose);
+    socket.once("close", () => onClose());
     socket.resume();
   }
 
@@ -70,6 +90,7 @@ class NodeConnection implements Connection {
 
 /** With descriptors, by the system's own calls. */
 export function listenByLibc(libc: Libc, path: string, onConnection: (connection: Connection) => void): Listener {
+  const watch = DescriptorWatch.of(libc);
   const listener = libc.listen(path);
   let isClosed = false;
   let ended: () => void = () => {};
@@ -82,12 +103,13 @@ export function listenByLibc(libc: Libc, path: string, onConnection: (connection
       ended();
       return;
     }
-    for (let next = libc.accept(listener); next !== undefined; next = libc.accept(listener)) {
-      onConnection(new LibcConnection(libc, next));
-    }
-    libc.whenReadable(listener, look);
+    let next = libc.accept(listener);
+    for (; typeof next === "number"; next = libc.accept(listener)) onConnection(new LibcConnection(libc, next));
+    // Who waits keeps the listener readable: it would be looked at again at once, and again in vain.
+    if (next === "no room") setTimeout(look, NO_ROOM_MS);
+    else watch.whenReadable(listener, look);
   };
-  libc.whenReadable(listener, look);
+  watch.whenReadable(listener, look);
   return {
     async close() {
       isClosed = true;
@@ -97,6 +119,8 @@ export function listenByLibc(libc: Libc, path: string, onConnection: (connection
   };
 }
 
+/** After this another connection is tried when the process had no room for one. */
+const NO_ROOM_MS = 100;
 /** Full buffers of the peer are tried again this often. */
 const RETRY_MS = 1;
 /** Turns of the event loop in which the next message is looked for before a thread waits for it: some 50 µs. */
@@ -106,15 +130,18 @@ class LibcConnection implements Connection {
   unsentBytes = 0;
   isClosed = false;
   readonly #libc: Libc;
+  readonly #watch: DescriptorWatch;
   readonly #descriptor: number;
   readonly #unsent: Buffer[] = [];
   #handlers: ConnectionHandlers | undefined;
   #isWaiting = false;
   #hasEnded = false;
   #emptyLooks = 0;
+  #reason: string | undefined;
 
   constructor(libc: Libc, descriptor: number) {
     this.#libc = libc;
+    this.#watch = DescriptorWatch.of(libc);
     this.#descriptor = descriptor;
   }
 
@@ -140,7 +167,7 @@ class LibcConnection implements Connection {
 
   #wait(): void {
     this.#isWaiting = true;
-    this.#libc.whenReadable(this.#descriptor, () => {
+    this.#watch.whenReadable(this.#descriptor, () => {
       this.#isWaiting = false;
       this.#emptyLooks = 0;
       this.#read();
@@ -158,9 +185,17 @@ class LibcConnection implements Connection {
       }
       this.#emptyLooks = 0;
       if (received === "end") this.isClosed = true;
+      else if (received.areDescriptorsLost) this.#giveUp(received.descriptors);
       else this.#handlers?.onData(received.bytes, received.descriptors);
     }
     this.#end();
+  }
+
+  /** What a message means without its descriptors is another thing: it is not looked at. */
+  #giveUp(descriptors: readonly number[]): void {
+    for (const descriptor of descriptors) this.#libc.close(descriptor);
+    this.#reason = "descriptors came with a message that this process has no room for (ulimit -n)";
+    this.destroy();
   }
 
   #flush(): void {
@@ -184,6 +219,6 @@ class LibcConnection implements Connection {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#libc.close(this.#descriptor);
-    this.#handlers?.onClose();
+    this.#handlers?.onClose(this.#reason);
   }
 }

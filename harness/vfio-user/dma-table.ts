@@ -1,5 +1,7 @@
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
+import type { CopiedFile } from "./copied-file.ts";
 import { DMA_FLAG_READ, type DMA_FLAG_WRITE, EEXIST, EINVAL, ENOENT, ENOSPC, RequestError } from "./protocol.ts";
+import type { SharedMemory } from "./shared-memory.ts";
 
 /** One range of the client's memory that the device may reach. */
 export interface DmaRange {
@@ -7,9 +9,10 @@ export interface DmaRange {
   readonly byteLength: number;
   readonly canRead: boolean;
   readonly canWrite: boolean;
-  /** The memory itself where it was handed over, and where the range begins in it; undefined: it is reached by messages. */
-  readonly memory?: MemoryView;
-  readonly memoryOffset?: number;
+  /** The memory itself where it was handed over and cannot shrink, in views as {@link SharedMemory} has them. */
+  readonly slices?: readonly MemoryView[];
+  /** The file that was handed over where it may shrink. Neither: the range is reached by messages. */
+  readonly file?: CopiedFile;
   /** Gives the memory back. */
   release?(): void;
 }

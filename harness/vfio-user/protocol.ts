@@ -68,6 +68,7 @@ export const REGION_FLAG_READ = 0x1;
 export const REGION_FLAG_WRITE = 0x2;
 export const IRQ_FLAG_EVENTFD = 0x1;
 export const IRQ_FLAG_MASKABLE = 0x2;
+export const IRQ_FLAG_AUTOMASKED = 0x4;
 export const IRQ_FLAG_NORESIZE = 0x8;
 export const DMA_FLAG_READ = 0x1;
 export const DMA_FLAG_WRITE = 0x2;
@@ -81,6 +82,10 @@ export const SET_ACTION_TRIGGER = 0x20;
 
 /** Largest payload of one DMA or region message that is offered: the protocol's default. */
 export const MAX_DATA_BYTES: number = 1 << 20;
+/** Descriptors that are taken with one message: as many as QEMU can send; it splits up a larger table. */
+export const MAX_DESCRIPTORS = 16;
+/** Ranges of memory lie on pages of this size: the protocol's default. */
+export const PAGE_BYTES = 4096;
 /** Longest message that is taken: the largest payload behind the longest fixed part. */
 const MAX_MESSAGE_BYTES: number = MAX_DATA_BYTES + 64;
 
@@ -140,10 +145,16 @@ export class MessageStream {
   /**
    * Calls `handle` with each message that is whole now. Descriptors belong to the message that `bytes` end in: a read
    * from a UNIX socket ends with the piece that carried some (unix(7)).
-   * @throws ProtocolError for a length that no message has: what comes behind it cannot be found.
+   * @throws ProtocolError for a length that no message has: what comes behind it cannot be found; for more descriptors
+   * with one message than were offered to be taken.
    */
   take(bytes: Buffer, descriptors: readonly number[], handle: (message: Message) => void): void {
     this.#descriptors.push(...descriptors);
+    if (this.#descriptors.length > MAX_DESCRIPTORS) {
+      throw new ProtocolError(
+        `${this.#descriptors.length} descriptors with one message; max_msg_fds is ${MAX_DESCRIPTORS}`,
+      );
+    }
     this.#pieces.push(bytes);
     this.#pieceBytes += bytes.length;
     if (this.#pieceBytes < this.#neededBytes) return;
@@ -194,6 +205,19 @@ export function readUint64(payload: Buffer, at: number, what: string): number {
 export function writeUint64(payload: Buffer, at: number, value: number): void {
   payload.writeUInt32LE(value % 2 ** 32, at);
   payload.writeUInt32LE(Math.floor(value / 2 ** 32), at + 4);
+}
+
+/** Throws RequestError unless the payload has that many bytes, and says in `argsz`, its first word, that at least so many are meant. */
+export function needStructure(
+  payload: Buffer,
+  byteLength: number,
+  command: number,
+  structureBytes: number = byteLength,
+): void {
+  needBytes(payload, byteLength, command);
+  const claimed = payload.readUInt32LE(0);
+  if (claimed >= structureBytes) return;
+  throw new RequestError(EINVAL, `${commandName(command)} has argsz ${claimed}, needs ${structureBytes}`);
 }
 
 /** Throws RequestError unless the payload has at least that many bytes. */

@@ -6,6 +6,7 @@ import type { Finding } from "../../emulator/run/findings.ts";
 import { createTables, declarationOf, type LoadedDevice, loadDevice, Machine } from "../../emulator/run/machine.ts";
 import type { ClientInterrupts } from "./client-interrupts.ts";
 import type { ClientMemory } from "./client-memory.ts";
+import type { DmaSink } from "./dma-requests.ts";
 import { ServedPort } from "./served-port.ts";
 
 /** The longest sleep of a device that plans nothing. */
@@ -20,6 +21,10 @@ export class ServedDevice {
   #timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
   #interrupts: ClientInterrupts | undefined;
   #isClosed = false;
+  /** Told of what is thrown while nobody is there to catch it: the device goes on by itself between a client's messages. */
+  onFault: (error: unknown) => void = (error) => {
+    throw error;
+  };
 
   private constructor(device: LoadedDevice) {
     const tables = createTables([device], { clock: "wall", hostMemoryBytes: 4096, iommu: { windowBytes: 4096 } });
@@ -57,14 +62,14 @@ export class ServedDevice {
     return this.endpoint.findings.findings;
   }
 
+  /** Takes the answers to what the device asks of a client. */
+  get sink(): DmaSink {
+    return this.#port;
+  }
+
   connect(memory: ClientMemory, interrupts: ClientInterrupts): void {
     this.#interrupts = interrupts;
     this.#port.connect(memory, interrupts);
-  }
-
-  /** A read of the client's memory was refused. */
-  readFailed(tag: number, context: number): void {
-    this.#port.onError(tag, context);
   }
 
   /** The client is gone: the device is as at power-on, for the next one. Findings stay. */
@@ -102,11 +107,19 @@ export class ServedDevice {
   #plan(delayMs: number): void {
     this.#cancel();
     // A timer of the event loop has a millisecond's grain: what is nearer is looked at again at once.
-    if (delayMs < 1) this.#timer = setImmediate(() => this.advance());
+    if (delayMs < 1) this.#timer = setImmediate(() => this.#turn());
     else {
-      const timer = setTimeout(() => this.advance(), Math.floor(delayMs));
+      const timer = setTimeout(() => this.#turn(), Math.floor(delayMs));
       timer.unref();
       this.#timer = timer;
+    }
+  }
+
+  #turn(): void {
+    try {
+      this.advance();
+    } catch (error) {
+      this.onFault(error);
     }
   }
 

@@ -3,7 +3,8 @@ import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DeviceModel, DevicePort } from "../../emulator/pcie/device-model.ts";
 import { PassPort } from "../pass-through.ts";
 import type { ClientInterrupts } from "./client-interrupts.ts";
-import type { ClientMemory, ReadSink } from "./client-memory.ts";
+import type { ClientMemory, Refusal } from "./client-memory.ts";
+import type { DmaSink } from "./dma-requests.ts";
 
 /** A read whose data is there already, and waits for the handler that asked to return. */
 interface ReadyRead {
@@ -17,7 +18,7 @@ interface ReadyRead {
  * Between a device and its endpoint while it is served: DMA and message interrupts go to the client instead of host
  * memory here. Registers, timers and wires are the endpoint's as ever. Without a client the device reaches nothing.
  */
-export class ServedPort extends PassPort implements ReadSink {
+export class ServedPort extends PassPort implements DmaSink {
   readonly #name: string;
   #device: DeviceModel | undefined;
   #memory: ClientMemory | undefined;
@@ -50,9 +51,7 @@ export class ServedPort extends PassPort implements ReadSink {
   turn(): boolean {
     const ready = this.#ready.shift();
     if (ready !== undefined) {
-      const { address, byteLength, tag, context } = ready;
-      // The client may have unmapped it meanwhile.
-      if (this.#memory?.read(address, byteLength, tag, context) !== true) this.#device?.onDmaReadError(tag, context);
+      this.#readNow(ready);
       return true;
     }
     const failed = this.#failed.shift();
@@ -62,33 +61,47 @@ export class ServedPort extends PassPort implements ReadSink {
   }
 
   get isIdle(): boolean {
-    return this.#ready.length === 0 && this.#failed.length === 0 && (this.#memory?.isIdle ?? true);
+    return this.#ready.length === 0 && this.#failed.length === 0 && (this.#memory?.requests.isIdle ?? true);
   }
 
   onData(tag: number, context: number, memory: MemoryView, offset: number, byteLength: number): void {
     this.#device?.onDmaRead(tag, context, memory, offset, byteLength);
   }
 
-  onError(tag: number, context: number): void {
+  onReadRefused(tag: number, context: number): void {
     this.record("violation", "dma-read-refused", "client", () => {
       return `The client answered a DMA read by ${this.#name} with an error or with other bytes than were asked for. The card got Unsupported Request and no data.`;
     });
     this.#device?.onDmaReadError(tag, context);
   }
 
+  onWriteRefused(): void {
+    this.record("violation", "dma-write-refused", "client", () => {
+      return `The client answered a DMA write by ${this.#name} with an error. It went nowhere; the card had posted it, and went on.`;
+    });
+    this.#device?.onDmaWriteError();
+  }
+
+  onMessageRefused(): void {
+    this.record("violation", "dma-write-refused", "message interrupt", () => {
+      return `The client answered a message interrupt of ${this.#name}, a memory write to where the driver had told the card, with an error. No interrupt came.`;
+    });
+  }
+
   // ---- DevicePort --------------------------------------------------------------------------------------------------
 
   override get outstandingReads(): number {
-    return this.#ready.length + this.#failed.length + (this.#memory?.readCount ?? 0);
+    return this.#ready.length + this.#failed.length + (this.#memory?.requests.readCount ?? 0);
   }
 
   override dmaRead(high: number, low: number, byteLength: number, tag: number, context: number): void {
     const address = (high >>> 0) * 2 ** 32 + (low >>> 0);
     const read = { address, byteLength, tag, context };
-    if (!this.busMasterEnabled) this.#fail(high, low, read, "Bus Master Enable is off");
-    else if (this.#memory?.isInPlace(address, byteLength) === true) this.#ready.push(read);
-    else if (this.#memory?.read(address, byteLength, tag, context) !== true) {
-      this.#fail(high, low, read, "the client has mapped nothing there");
+    if (!this.busMasterEnabled) this.#fail(read, "disabled");
+    else if (this.#memory?.isAtHand(address, byteLength) === true) this.#ready.push(read);
+    else {
+      const refusal = this.#memory === undefined ? "unmapped" : this.#memory.read(address, byteLength, tag, context);
+      if (refusal !== undefined) this.#fail(read, refusal);
     }
   }
 
@@ -101,11 +114,14 @@ export class ServedPort extends PassPort implements ReadSink {
     flagOffset: number,
   ): void {
     const address = (high >>> 0) * 2 ** 32 + (low >>> 0);
-    const isThrough =
-      this.busMasterEnabled && this.#memory?.write(address, from, offset, byteLength, flagOffset) === true;
-    if (isThrough) return;
-    const why = this.busMasterEnabled ? "the client has mapped nothing there" : "Bus Master Enable is off";
-    this.#record(DMA_WRITE, high, low, byteLength, why);
+    const memory = this.#memory;
+    const refusal = !this.busMasterEnabled
+      ? "disabled"
+      : memory === undefined
+        ? "unmapped"
+        : memory.write(address, from, offset, byteLength, flagOffset);
+    if (refusal === undefined) return;
+    this.#record(DMA_WRITE, address, byteLength, refusal);
     this.#device?.onDmaWriteError();
   }
 
@@ -121,24 +137,45 @@ export class ServedPort extends PassPort implements ReadSink {
   override cancelDma(): void {
     this.#ready.length = 0;
     this.#failed.length = 0;
-    this.#memory?.cancelReads();
+    this.#memory?.requests.cancelReads();
   }
 
-  #fail(high: number, low: number, read: ReadyRead, why: string): void {
-    this.#record(DMA_READ, high, low, read.byteLength, why);
+  #readNow(read: ReadyRead): void {
+    const { address, byteLength, tag, context } = read;
+    const refusal = this.#memory?.read(address, byteLength, tag, context);
+    if (refusal === undefined && this.#memory !== undefined) return;
+    // The client may have unmapped it meanwhile, which is its right.
+    if (refusal === "shrunk") this.#record(DMA_READ, address, byteLength, refusal);
+    this.#device?.onDmaReadError(tag, context);
+  }
+
+  #fail(read: ReadyRead, why: Refusal | "disabled"): void {
+    this.#record(DMA_READ, read.address, read.byteLength, why);
     this.#failed.push(read);
   }
 
   #record(
     direction: typeof DMA_READ | typeof DMA_WRITE,
-    high: number,
-    low: number,
+    address: number,
     byteLength: number,
-    why: string,
+    why: Refusal | "disabled",
   ): void {
-    const access = accessName(direction, byteLength, high, low);
+    const access = accessName(direction, byteLength, Math.floor(address / 2 ** 32) | 0, address | 0);
     this.record("violation", "dma-outside-map", access, () => {
-      return `${access} by ${this.#name}: ${why}. ${direction === DMA_READ ? "It got Unsupported Request and no data." : "It went nowhere."} Map the buffer for the device, and write its whole address, before the doorbell.`;
+      const { cause, cure } = CAUSES[why];
+      return `${access} by ${this.#name}: ${cause}. ${direction === DMA_READ ? "It got Unsupported Request and no data." : "It went nowhere."} ${cure}`;
     });
   }
 }
+
+const CAUSES: Readonly<Record<Refusal | "disabled", { readonly cause: string; readonly cure: string }>> = {
+  disabled: { cause: "Bus Master Enable is off", cure: "Set it in the command register before the doorbell." },
+  unmapped: {
+    cause: "the client has mapped nothing there",
+    cure: "Map the buffer for the device, and write its whole address, before the doorbell.",
+  },
+  shrunk: {
+    cause: "the file that is the client's memory there does not reach so far any more, or refuses it",
+    cure: "Unmap a range before its file shrinks; a memfd sealed by F_SEAL_SHRINK cannot.",
+  },
+};

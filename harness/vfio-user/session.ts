@@ -1,54 +1,52 @@
-import type { MemoryView } from "../../emulator/memory/memory-view.ts";
-import { ClientInterrupts, type EventSignal } from "./client-interrupts.ts";
+import type { DeviceDeclaration } from "../../emulator/pcie/device-model.ts";
+import { type Capabilities, capabilitiesOf } from "./capabilities.ts";
+import { ClientInterrupts } from "./client-interrupts.ts";
 import { ClientMemory } from "./client-memory.ts";
 import * as p from "./protocol.ts";
 import type { ServedDevice } from "./served-device.ts";
-
-/** What descriptors of the client's are made into; absent where they cannot be received. */
-export interface DescriptorUse {
-  /** Maps so many bytes of a descriptor's file, from `fileOffset` on. Throws Error when it cannot. */
-  map(descriptor: number, fileOffset: number, byteLength: number, canWrite: boolean): MappedMemory;
-  signal(descriptor: number): EventSignal;
-  close(descriptor: number): void;
-}
-
-export interface MappedMemory {
-  readonly memory: MemoryView;
-  /** Where the asked-for bytes begin in it. */
-  readonly offset: number;
-  release(): void;
-}
+import { type DescriptorUse, heldRange, memoryText, type SharedMemory, sharedBy } from "./shared-memory.ts";
 
 const CONFIG_BYTES = 4096;
 /** Major and minor version, before the capabilities. */
 const NEGOTIATION_BYTES = 4;
 const REGION_HEADER_BYTES = 16;
 
+/** A client's end of its connection, as a session uses it. */
+export interface Peer {
+  /** Sends a whole message. Never called after {@link Session.close}. */
+  write(message: Buffer): void;
+  /** The client is of no further use; the session is to be closed. */
+  hangUp(reason: string): void;
+  /** Told how its memory is reached, once for each way. */
+  notice(text: string): void;
+}
+
 /** One client of a served device: its messages in, ours out. */
 export class Session {
   readonly #device: ServedDevice;
   readonly #memory: ClientMemory;
   readonly #interrupts: ClientInterrupts;
-  readonly #write: (message: Buffer) => void;
+  readonly #peer: Peer;
   readonly #descriptors: DescriptorUse | undefined;
+  /** What has been told. */
+  readonly #forms = new Set<SharedMemory["form"]>();
   readonly #stream = new p.MessageStream();
   #isNegotiated = false;
-  #nextId = 1;
 
-  /** `write` sends a whole message; it is never called after {@link close}. */
-  constructor(device: ServedDevice, write: (message: Buffer) => void, descriptors?: DescriptorUse) {
+  constructor(device: ServedDevice, peer: Peer, descriptors?: DescriptorUse) {
     this.#device = device;
-    this.#write = write;
+    this.#peer = peer;
     this.#descriptors = descriptors;
-    this.#memory = new ClientMemory((command, payload) => this.#request(command, payload), {
-      onData: (tag, context, memory, offset, byteLength) =>
-        device.endpoint.device.onDmaRead(tag, context, memory, offset, byteLength),
-      onError: (tag, context) => device.readFailed(tag, context),
-    });
-    const { msix } = device.endpoint.declaration;
-    const vectorCount = msix?.vectorCount ?? 0;
-    const line = descriptors === undefined ? 0 : 1;
-    this.#interrupts = new ClientInterrupts(this.#memory, [line, 1, descriptors === undefined ? 0 : vectorCount, 0, 0]);
+    const target = {
+      send: (id: number, command: number, payload: Buffer) => peer.write(p.messageOf(id, command, 0, payload)),
+      hangUp: (reason: string) => peer.hangUp(reason),
+    };
+    this.#memory = new ClientMemory(target, device.sink);
+    this.#interrupts = new ClientInterrupts(
+      this.#memory,
+      interruptCounts(device.endpoint.declaration, descriptors !== undefined),
+      descriptors !== undefined,
+    );
     device.connect(this.#memory, this.#interrupts);
   }
 
@@ -69,28 +67,33 @@ export class Session {
   }
 
   #handle(message: p.Message): void {
-    if ((message.flags & p.FLAG_TYPE_MASK) === p.FLAG_REPLY) {
-      const isError = (message.flags & p.FLAG_ERROR) !== 0;
-      const isKnown = this.#memory.reply(isError && message.errno === 0 ? { ...message, errno: p.EINVAL } : message);
-      if (!isKnown)
-        throw new p.ProtocolError(
-          `a reply to request ${message.id} (${p.commandName(message.command)}), which was not asked`,
-        );
-      return;
-    }
+    let reply: Buffer | undefined;
     const unused = new Set(message.descriptors);
     try {
-      const payload = this.#answer(message, unused);
-      if ((message.flags & p.FLAG_NO_REPLY) === 0)
-        this.#write(p.messageOf(message.id, message.command, p.FLAG_REPLY, payload));
-    } catch (error) {
-      if (!(error instanceof p.RequestError)) throw error;
-      if ((message.flags & p.FLAG_NO_REPLY) === 0) {
-        const flags = p.FLAG_REPLY | p.FLAG_ERROR;
-        this.#write(p.messageOf(message.id, message.command, flags, new Uint8Array(), error.errno));
-      }
+      if ((message.flags & p.FLAG_TYPE_MASK) === p.FLAG_REPLY) this.#takeReply(message);
+      else reply = this.#replyTo(message, unused);
     } finally {
       for (const descriptor of unused) this.#descriptors?.close(descriptor);
+    }
+    if (reply !== undefined && (message.flags & p.FLAG_NO_REPLY) === 0) this.#peer.write(reply);
+  }
+
+  #takeReply(message: p.Message): void {
+    const isError = (message.flags & p.FLAG_ERROR) !== 0;
+    const reply = isError && message.errno === 0 ? { ...message, errno: p.EINVAL } : message;
+    if (this.#memory.requests.reply(reply)) return;
+    throw new p.ProtocolError(
+      `a reply to request ${message.id} (${p.commandName(message.command)}), which was not asked`,
+    );
+  }
+
+  #replyTo(message: p.Message, descriptors: Set<number>): Buffer {
+    const { id, command } = message;
+    try {
+      return p.messageOf(id, command, p.FLAG_REPLY, this.#answer(message, descriptors));
+    } catch (error) {
+      if (!(error instanceof p.RequestError)) throw error;
+      return p.messageOf(id, command, p.FLAG_REPLY | p.FLAG_ERROR, new Uint8Array(), error.errno);
     }
   }
 
@@ -133,17 +136,22 @@ export class Session {
     p.needBytes(payload, NEGOTIATION_BYTES, p.VERSION);
     const major = payload.readUInt16LE(0);
     if (major !== 0) throw new p.RequestError(p.ENOTSUP, `version ${major}.${payload.readUInt16LE(2)}; 0.0 is served`);
-    checkCapabilities(payload.subarray(NEGOTIATION_BYTES));
+    const { transferBytes } = capabilitiesOf(payload.subarray(NEGOTIATION_BYTES));
+    this.#memory.requests.transferBytes = transferBytes;
     this.#isNegotiated = true;
-    const maxDescriptors = this.#descriptors === undefined ? 0 : MAX_DESCRIPTORS;
-    const capabilities = { max_msg_fds: maxDescriptors, max_data_xfer_size: p.MAX_DATA_BYTES, write_multiple: true };
+    const capabilities: Capabilities = {
+      max_msg_fds: this.#descriptors === undefined ? 0 : p.MAX_DESCRIPTORS,
+      max_data_xfer_size: p.MAX_DATA_BYTES,
+      pgsizes: p.PAGE_BYTES,
+      write_multiple: true,
+    };
     return Buffer.concat([Buffer.alloc(NEGOTIATION_BYTES), Buffer.from(`${JSON.stringify({ capabilities })}\0`)]);
   }
 
   // ---- memory ------------------------------------------------------------------------------------------------------
 
   #dmaMap(payload: Buffer, descriptors: Set<number>): Uint8Array {
-    p.needBytes(payload, 32, p.DMA_MAP);
+    p.needStructure(payload, 32, p.DMA_MAP);
     const flags = payload.readUInt32LE(4);
     const fileOffset = p.readUint64(payload, 8, "file offset");
     const address = p.readUint64(payload, 16, "address");
@@ -152,26 +160,37 @@ export class Session {
     if ((flags & ~(p.DMA_FLAG_READ | p.DMA_FLAG_WRITE)) !== 0 || flags === 0) {
       throw new p.RequestError(p.EINVAL, `DMA flags 0x${flags.toString(16)}`);
     }
+    if (address % p.PAGE_BYTES !== 0 || byteLength % p.PAGE_BYTES !== 0 || fileOffset % p.PAGE_BYTES !== 0) {
+      const numbers = [address, byteLength, fileOffset].map((number) => `0x${number.toString(16)}`);
+      throw new p.RequestError(p.EINVAL, `address, length and offset ${numbers.join(", ")} are not all of whole pages`);
+    }
     const range = { address, byteLength, canRead, canWrite };
     const [descriptor] = descriptors;
     if (this.#descriptors === undefined || descriptor === undefined) {
       this.#memory.ranges.add(range);
       return new Uint8Array();
     }
-    if (byteLength >= MAX_MAPPED_BYTES) throw new p.RequestError(p.EINVAL, `a file of ${byteLength} bytes to map`);
-    const mapped = mapFile(this.#descriptors, descriptor, fileOffset, byteLength, canWrite);
+    const shared = sharedBy(this.#descriptors, descriptor, fileOffset, byteLength, canWrite);
+    if (shared.form === "copied") descriptors.delete(descriptor);
+    const held = heldRange(range, shared);
     try {
-      const { memory, offset, release } = mapped;
-      this.#memory.ranges.add({ ...range, memory, memoryOffset: offset, release });
+      this.#memory.ranges.add(held);
     } catch (error) {
-      mapped.release();
+      held.release?.();
       throw error;
     }
+    this.#tell(shared.form);
     return new Uint8Array();
   }
 
+  #tell(form: SharedMemory["form"]): void {
+    if (this.#forms.has(form)) return;
+    this.#forms.add(form);
+    this.#peer.notice(memoryText(form));
+  }
+
   #dmaUnmap(payload: Buffer): Uint8Array {
-    p.needBytes(payload, 24, p.DMA_UNMAP);
+    p.needStructure(payload, 24, p.DMA_UNMAP);
     const flags = payload.readUInt32LE(4);
     const address = p.readUint64(payload, 8, "address");
     const byteLength = p.readUint64(payload, 16, "length");
@@ -185,12 +204,12 @@ export class Session {
   // ---- what the device is ------------------------------------------------------------------------------------------
 
   #deviceInfo(payload: Buffer): Uint8Array {
-    p.needBytes(payload, 4, p.DEVICE_GET_INFO);
+    p.needStructure(payload, 4, p.DEVICE_GET_INFO, 16);
     return words(16, p.DEVICE_FLAG_RESET | p.DEVICE_FLAG_PCI, p.REGION_COUNT, p.IRQ_COUNT);
   }
 
   #regionInfo(payload: Buffer): Uint8Array {
-    p.needBytes(payload, 16, p.DEVICE_GET_REGION_INFO);
+    p.needStructure(payload, 16, p.DEVICE_GET_REGION_INFO, 32);
     const region = payload.readUInt32LE(8);
     if (region >= p.REGION_COUNT) throw new p.RequestError(p.EINVAL, `there is no region ${region}`);
     const byteLength = this.#regionBytes(region);
@@ -205,33 +224,26 @@ export class Session {
   }
 
   #irqInfo(payload: Buffer): Uint8Array {
-    p.needBytes(payload, 16, p.DEVICE_GET_IRQ_INFO);
+    p.needStructure(payload, 16, p.DEVICE_GET_IRQ_INFO);
     const index = payload.readUInt32LE(8);
     const count = this.#interrupts.counts[index];
     if (count === undefined) throw new p.RequestError(p.EINVAL, `there is no interrupt kind ${index}`);
-    const maskable = index === p.IRQ_INTX ? p.IRQ_FLAG_MASKABLE : p.IRQ_FLAG_NORESIZE;
-    return words(16, p.IRQ_FLAG_EVENTFD | maskable, index, count);
+    return words(16, this.#interrupts.flagsOf(index), index, count);
   }
 
   #setIrqs(payload: Buffer, descriptors: Set<number>): Uint8Array {
-    p.needBytes(payload, 20, p.DEVICE_SET_IRQS);
+    p.needStructure(payload, 20, p.DEVICE_SET_IRQS);
     const [flags, index, start, count] = [4, 8, 12, 16].map((at) => payload.readUInt32LE(at)) as [
       number,
       number,
       number,
       number,
     ];
+    // As many as it claims to be: a client may have put less into it than it sends.
+    const booleans = [...payload.subarray(20, payload.readUInt32LE(0))].map((byte) => byte !== 0);
+    const request = { flags, index, start, count, booleans, descriptorCount: descriptors.size };
     const use = this.#descriptors;
-    const signals = use === undefined ? [] : [...descriptors].map((descriptor) => use.signal(descriptor));
-    descriptors.clear();
-    this.#interrupts.set({
-      flags,
-      index,
-      start,
-      count,
-      booleans: [...payload.subarray(20)].map((byte) => byte !== 0),
-      signals,
-    });
+    this.#interrupts.set(request, descriptors, (descriptor) => (use as DescriptorUse).signal(descriptor));
     return new Uint8Array();
   }
 
@@ -304,19 +316,15 @@ export class Session {
     }
     return { region, offset, byteLength };
   }
-
-  #request(command: number, payload: Buffer): number {
-    const id = this.#nextId;
-    this.#nextId = (id + 1) & 0xffff;
-    this.#write(p.messageOf(id, command, 0, payload));
-    return id;
-  }
 }
 
-/** Descriptors in one message: as many as QEMU can send; it splits up a larger table. */
-const MAX_DESCRIPTORS = 16;
-/** Larger files are reached by messages: offsets in a mapping are int32. */
-const MAX_MAPPED_BYTES = 2 ** 31;
+/** By interrupt kind: how many a device has that a client can hear. */
+function interruptCounts({ identity, msi, msix }: DeviceDeclaration, hasDescriptors: boolean): readonly number[] {
+  const line = hasDescriptors && (identity.interruptPin ?? 0) !== 0 ? 1 : 0;
+  // A memory write: it needs no descriptor.
+  const message = msi === false ? 0 : 1;
+  return [line, message, hasDescriptors ? (msix?.vectorCount ?? 0) : 0, 0, 0];
+}
 
 /** The largest naturally aligned access at an offset: 4, 2 or 1 bytes, as a bus would cut it. */
 function widthAt(offset: number, byteLength: number): 1 | 2 | 4 {
@@ -328,32 +336,4 @@ function words(...values: readonly number[]): Buffer {
   const bytes = Buffer.alloc(4 * values.length);
   for (const [index, value] of values.entries()) bytes.writeUInt32LE(value, 4 * index);
   return bytes;
-}
-
-/** Throws RequestError for what is no JSON object with capabilities; their values are hints and no limits of ours depend on them. */
-function checkCapabilities(bytes: Buffer): void {
-  const end = bytes.indexOf(0);
-  const text = bytes.subarray(0, end < 0 ? undefined : end).toString("utf8");
-  if (text === "") return;
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed === "object" && parsed !== null) return;
-  } catch {
-    // Told below.
-  }
-  throw new p.RequestError(p.EINVAL, "the capabilities are no JSON object");
-}
-
-function mapFile(
-  use: DescriptorUse,
-  descriptor: number,
-  fileOffset: number,
-  byteLength: number,
-  canWrite: boolean,
-): MappedMemory {
-  try {
-    return use.map(descriptor, fileOffset, byteLength, canWrite);
-  } catch (error) {
-    throw new p.RequestError(p.EINVAL, `the file of a DMA range cannot be mapped: ${(error as Error).message}`);
-  }
 }

@@ -54,6 +54,16 @@ export class ElfFile {
     return needed;
   }
 
+  get is64Bit(): boolean {
+    return this.#is64;
+  }
+
+  /** Path of the loader that a program asks for; undefined for one that needs none. */
+  interpreter(): string | undefined {
+    const section = this.#sections.find(({ name }) => name === ".interp");
+    return section === undefined ? undefined : this.#text(section.offset);
+  }
+
   /** What a kernel module says of itself: `depends`, `vermagic`, `alias` …, each as often as it stands there. */
   moduleInfo(key: string): string[] {
     const section = this.#sections.find(({ name }) => name === ".modinfo");

@@ -11,6 +11,13 @@ export interface GuestFile {
   readonly hostPath: string;
 }
 
+/** A program of the guest's packages. */
+export interface GuestProgram {
+  readonly name: string;
+  /** Libraries that it opens by name while it runs, which its file does not tell. */
+  readonly plugins?: readonly string[];
+}
+
 /** What the guest is to have besides busybox. */
 export interface GuestRootOptions {
   /** Kernel modules by name, as `modprobe` knows them; what they need comes along. */
@@ -18,6 +25,8 @@ export interface GuestRootOptions {
   /** Modules of one's own: files on this machine. They are loaded after the others, in this order. */
   readonly ownModules: readonly string[];
   readonly files: readonly GuestFile[];
+  /** Programs besides tcpdump, which is there when its package is. They stand in /bin. */
+  readonly programs?: readonly GuestProgram[];
 }
 
 /** What {@link guestRoot} made. */
@@ -42,14 +51,13 @@ while true; do
 done
 `;
 
-/** The root file system of a guest: busybox, tcpdump with its libraries, and kernel modules with what they need. */
+/** The root file system of a guest: busybox, programs with their libraries, and kernel modules with what they need. */
 export function guestRoot(guest: GuestFiles, options: GuestRootOptions): GuestRoot {
   const root = new Initramfs();
   root.file("init", INIT, 0o755);
   root.file("bin/busybox", readFileSync(find(guest.root, "busybox", ["bin", "usr/bin"])), 0o755);
-  if (guest.packages.tcpdump !== undefined) {
-    addProgram(root, guest.root, find(guest.root, "tcpdump", ["usr/bin", "usr/sbin"]), "bin/tcpdump");
-  }
+  const tcpdump = guest.packages.tcpdump === undefined ? [] : [{ name: "tcpdump" }];
+  for (const program of [...tcpdump, ...(options.programs ?? [])]) addProgram(root, guest.root, program);
   root.file("etc/passwd", "root:x:0:0:root:/:/bin/sh\n");
   root.file("etc/group", "root:x:0:\n");
   const modules = new ModuleFolder(guest);
@@ -142,19 +150,28 @@ function find(root: string, name: string, folders: readonly string[]): string {
 }
 
 /** A program and the libraries that its loader will ask for. */
-function addProgram(archive: Initramfs, root: string, path: string, guestPath: string): void {
-  archive.file(guestPath, readFileSync(path), 0o755);
-  const folders = ["lib/i386-linux-gnu", "usr/lib/i386-linux-gnu", "lib", "usr/lib"];
+function addProgram(archive: Initramfs, root: string, { name, plugins = [] }: GuestProgram): void {
+  const path = find(root, name, ["usr/bin", "usr/sbin"]);
+  const program = new ElfFile(readFileSync(path), path);
+  archive.file(`bin/${name}`, readFileSync(path), 0o755);
+  const triplet = program.is64Bit ? "x86_64-linux-gnu" : "i386-linux-gnu";
+  const folders = [`lib/${triplet}`, `usr/lib/${triplet}`, "lib", "usr/lib"];
+  const library = (needed: string): string => {
+    const found = folders.map((folder) => libraryIn(root, folder, needed)).find((each) => each !== undefined);
+    if (found === undefined) throw new GuestError(`${relative(root, path)} needs ${needed}, which no package brought.`);
+    return found;
+  };
   // The loader stands in the program by its path and not among what is needed.
-  const open = ["ld-linux.so.2", ...new ElfFile(readFileSync(path), path).neededLibraries()];
+  const loader = program.interpreter();
+  if (loader !== undefined) archive.file(loader.slice(1), readFileSync(library(basename(loader))), 0o755);
+  const open = [...plugins, ...program.neededLibraries()];
   const done = new Set<string>();
-  for (let name = open.pop(); name !== undefined; name = open.pop()) {
-    if (done.has(name)) continue;
-    done.add(name);
-    const found = folders.map((folder) => libraryIn(root, folder, name as string)).find((each) => each !== undefined);
-    if (found === undefined) throw new GuestError(`${relative(root, path)} needs ${name}, which no package brought.`);
+  for (let needed = open.pop(); needed !== undefined; needed = open.pop()) {
+    if (done.has(needed)) continue;
+    done.add(needed);
+    const found = library(needed);
     const bytes = readFileSync(found);
-    archive.file(`lib/${name}`, bytes, 0o755);
+    archive.file(`lib/${needed}`, bytes, 0o755);
     open.push(...new ElfFile(bytes, found).neededLibraries());
   }
 }

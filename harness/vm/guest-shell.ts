@@ -1,4 +1,4 @@
-import { GuestStuckError } from "./vm-error.ts";
+import { GuestError, GuestStuckError } from "./vm-error.ts";
 
 /** What a command in the guest came to. */
 export interface GuestResult {
@@ -55,18 +55,26 @@ export class GuestShell {
   }
 
   /** Rejects with GuestStuckError after the limit; the command then still runs, and the shell is of no further use. */
-  run(command: string, limitMs: number): Promise<GuestResult> {
+  run(command: string, limitMs: number = COMMAND_LIMIT_MS): Promise<GuestResult> {
     const next = this.#queue.then(() => this.#run(command, limitMs));
     this.#queue = next.catch(() => {});
     return next;
+  }
+
+  /** As {@link run}; rejects with GuestError and what it printed when the command fails. */
+  async mustRun(command: string, limitMs: number = COMMAND_LIMIT_MS): Promise<string> {
+    const { code, output } = await this.run(command, limitMs);
+    if (code !== 0) throw new GuestError(`in the guest, "${command}" ended with ${code}: ${output.trim()}`);
+    return output;
   }
 
   async #run(command: string, limitMs: number): Promise<GuestResult> {
     if (this.#ended !== undefined) throw this.#ended;
     const number = ++this.#commandCount;
     this.#text = "";
-    // The mark is written in two parts, so that an echo of the command is not taken for its end.
-    this.#send(Buffer.from(`${command}\n__code=$?; echo; echo "softbar""-${number} $__code"\n`));
+    // An echo of the command is not taken for its end: the mark begins no line there. No quotes: a shell that comes up in
+    // the middle of a question would wait for the end of one for ever.
+    this.#send(Buffer.from(`${command}\n__code=$?; echo; echo softbar-${number} $__code\n`));
     const match = await this.#until(new RegExp(`(?:^|\\n)softbar-${number} (\\d+)\\r?\\n`), command, limitMs);
     const output = this.#text.slice(0, match.index).replaceAll("\r", "").replace(/\n$/, "");
     return { code: Number(match[1]), output };

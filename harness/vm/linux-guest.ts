@@ -133,10 +133,8 @@ export class LinuxGuest {
   }
 
   /** As {@link run}; rejects with GuestError and what it printed when the command fails. */
-  async mustRun(command: string, limitMs: number = COMMAND_LIMIT_MS): Promise<string> {
-    const { code, output } = await this.run(command, limitMs);
-    if (code !== 0) throw new GuestError(`in the guest, "${command}" ended with ${code}: ${output.trim()}`);
-    return output;
+  mustRun(command: string, limitMs: number = COMMAND_LIMIT_MS): Promise<string> {
+    return this.#shell.mustRun(command, limitMs);
   }
 
   /** Loads the modules that the guest was booted with. */

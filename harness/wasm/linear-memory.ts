@@ -109,12 +109,14 @@ export class LinearMemory {
     return this.owners[address >>> PAGE_SHIFT] as number;
   }
 
-  /** A zero-terminated text; empty for NULL. */
-  text(address: number): string {
+  /** A zero-terminated text, or as much of it as the limit allows; empty for NULL. */
+  text(address: number, byteLimit: number = Number.POSITIVE_INFINITY): string {
     if (address === 0) return "";
     const from = address >>> 0;
-    const end = this.bytes.indexOf(0, from);
-    if (end < 0 || end - from > LONGEST_TEXT_BYTES)
+    const mark = this.bytes.indexOf(0, from);
+    // With a limit no end is needed behind it.
+    const end = mark < 0 || mark - from > byteLimit ? Math.min(from + byteLimit, this.bytes.length) : mark;
+    if ((mark < 0 && byteLimit === Number.POSITIVE_INFINITY) || end - from > LONGEST_TEXT_BYTES)
       throw new WasmDriverError(`a text at ${hex(address)} without an end`);
     // A decoder takes no shared memory.
     return new TextDecoder().decode(this.bytes.slice(from, end));

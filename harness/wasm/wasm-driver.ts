@@ -112,7 +112,11 @@ export class WasmDriver {
   }
 
   #instantiated(): WasmInstance {
-    return new engine.Instance(this.#program.data.module, this.#imports);
+    const instance = new engine.Instance(this.#program.data.module, this.#imports);
+    // Objects of C++ are made once, as those of a program. Where it is not exported the linker calls it in each function.
+    const makeObjects = instance.exports.__wasm_call_ctors;
+    if (typeof makeObjects === "function") (makeObjects as WasmFunction)();
+    return instance;
   }
 
   #callTable(index: number, argument: number): void {

@@ -100,10 +100,10 @@ export class WasmProgram {
     return this.imports.has("trace_load") || this.imports.has("trace_store");
   }
 
-  /** What it exports that can be called. */
+  /** What it exports that can be called, without what the linker has of its own (__…). */
   get functionNames(): readonly string[] {
     const exports = engine.Module.exports(this.data.module);
-    return exports.filter(({ kind }) => kind === "function").map(({ name }) => name);
+    return exports.filter(({ kind, name }) => kind === "function" && !name.startsWith("__")).map(({ name }) => name);
   }
 
   /** Brings the program to a function of a testbed that was plugged in with {@link ownMemory}, as if it were loaded now. */

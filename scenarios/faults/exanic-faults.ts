@@ -34,6 +34,7 @@ export class Port {
     for (let resets = 0; ; resets++) {
       try {
         for (let tries = 0; tries < 2; tries++) if (this.#exchange(this.driver as ExanicDriver)) return;
+        // What an application may say that has tried it all; its checks of what it got are assertions.
         throw new Error("frames do not pass, and the card says nothing");
       } catch (error) {
         if (resets === RESETS || !isCleanError(error)) throw error;

@@ -39,6 +39,7 @@ export class Desk {
     for (let resets = 0; ; resets++) {
       try {
         if (this.#session(this.driver as FeedHandlerDriver)) return;
+        // What an application may say that has tried it all; its checks of what it got are assertions.
         throw new Error("ticks do not become events and orders, and the card says nothing");
       } catch (error) {
         if (resets === RESETS || !isCleanError(error)) throw error;

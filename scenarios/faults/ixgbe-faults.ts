@@ -35,6 +35,7 @@ export class Station {
     for (let resets = 0; ; resets++) {
       try {
         for (let tries = 0; tries < TRIES; tries++) if (this.#exchange(this.#opened())) return;
+        // What an application may say that has tried it all; its checks of what it got are assertions.
         throw new Error("frames do not pass, and the card says nothing");
       } catch (error) {
         if (resets === RESETS || !isCleanError(error)) throw error;

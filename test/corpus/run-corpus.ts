@@ -2,6 +2,7 @@ import type { Finding } from "../../emulator/run/findings.ts";
 import { loadDevice } from "../../emulator/run/machine.ts";
 import { PluggedSession } from "../../harness/explore/plugged-session.ts";
 import { plugIn } from "../../harness/plug-in.ts";
+import type { PlugInOptions } from "../../harness/testbed.ts";
 import type { WrongDriver } from "./wrong-driver.ts";
 
 /** A twin has nothing to be found, and comes to the end of them. */
@@ -11,9 +12,14 @@ const SMALL = { hostMemoryBytes: 1 << 24, wireQueueBytes: 1 << 16, iommu: { wind
 const SEED = 1;
 const NO_WIRE = { send: (): void => {} };
 
-/** What is found of a driver on a testbed that is closed then. */
-export async function foundIn(run: "folded" | "threaded", entry: WrongDriver, isWrong: boolean): Promise<Finding[]> {
-  const bed = await plugIn(entry.device, { run, ...SMALL });
+/** What is found of a driver on a testbed that is closed then. `parts`: what else stands around the devices. */
+export async function foundIn(
+  run: "folded" | "threaded",
+  entry: WrongDriver,
+  isWrong: boolean,
+  parts: Pick<PlugInOptions, "faults"> = {},
+): Promise<Finding[]> {
+  const bed = await plugIn(entry.device, { run, ...SMALL, ...parts });
   try {
     const hasWire = bed.functions[0]?.name === "ixgbe";
     const drive = entry.setup({ pci: bed.pci, wire: hasWire ? bed.wire : NO_WIRE }, isWrong);

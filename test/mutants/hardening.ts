@@ -94,7 +94,7 @@ export const HARDENING_MUTANTS: readonly HardeningMutant[] = [
     mistake: "whether the kill switch is on is not looked at",
     scenario: feedHandler,
     kinds: ["write-lost"],
-    verdict: "failed",
+    verdict: "wrong-result",
     detail: "an order left after the kill switch",
   },
   {

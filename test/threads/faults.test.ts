@@ -6,7 +6,7 @@ import { frames } from "../../harness/frames.ts";
 import { plugIn } from "../../harness/plug-in.ts";
 import { IxgbeDriver } from "../../scenarios/drivers/ixgbe.ts";
 import * as reg from "../../scenarios/drivers/ixgbe-registers.ts";
-import { toy } from "../unit/faults/fixtures/toy-device.ts";
+import { ROUNDS, toy } from "../unit/faults/fixtures/toy-device.ts";
 import { type Bug, ToyDriver } from "../unit/faults/toy-driver.ts";
 import { type Run, start } from "./command-line.ts";
 
@@ -54,7 +54,12 @@ test("softbar faults puts a driver through them and says how it fared, in words 
   expect(good.code).toBe(0);
   const result = JSON.parse(good.stdout) as { visitedCount: number; failures: unknown[]; scenario: string };
   expect(result).toMatchObject({ scenario, visitedCount: 3, siteCount: 3, failures: [], isComplete: true });
-  const bad = await softbar("faults", "scenarios/explorations/ixgbe-traffic.ts", "--only", "frame-lost#3,frame-runt#1");
+  const traffic = "scenarios/explorations/ixgbe-traffic.ts";
+  const wrong = await softbar("faults", traffic, "--only", "frame-lost#3,frame-runt#1");
+  expect(wrong.code).toBe(1);
+  // The body's own check, although it throws a plain Error.
+  expect(wrong.stdout).toContain("✗ frame-runt#1 (a frame into port 0): wrong-result\n  frame 0 arrived damaged");
+  const bad = await softbar("faults", traffic, "--only", "frame-lost#3,frame-bad-fcs#3");
   expect(bad.code).toBe(3);
   expect(bad.stdout).toContain("✗ frame-lost#3 (a frame into port 0): hang");
   expect(bad.stdout).toContain(
@@ -65,15 +70,24 @@ test("softbar faults puts a driver through them and says how it fared, in words 
   expect(hostile.stdout).toMatch(/✓ was not deceived into harm\n20 runs with seed 3, \d+ lies told/);
 });
 
-test("replay --fault loses what it is told to, and accounts for it", async () => {
-  const run = await softbar("replay", "--frames", "600", "--clock", "virtual", "--fault", "frame-lost#5", "--json");
+test("replay --fault loses what it is told to, accounts for it, and says what struck; who lost nothing has passed", async () => {
+  const words = ["replay", "--frames", "600", "--clock", "virtual", "--fault", "frame-lost#5;interrupt-lost#1"];
+  const run = await softbar(...words, "--json");
   const report = JSON.parse(run.stdout) as {
     drops: { about: string; count: number }[];
     balance: { lostInCard: number };
+    faults: unknown;
   };
-  expect(run.code).toBe(1);
+  expect(run.code).toBe(0);
   expect(report.drops.find(({ about }) => about === "lost to a fault")?.count).toBe(1);
   expect(report.balance.lostInCard).toBe(0);
+  expect(report.faults).toEqual([
+    { kind: "interrupt-lost", met: 0, struck: 0 },
+    { kind: "frame-lost", met: 600, struck: 1 },
+  ]);
+  const { stdout } = await softbar(...words);
+  expect(stdout).toContain("frame-lost struck 1 time, and could have 600");
+  expect(stdout).toContain("interrupt-lost never struck: the replay came to 0 places for it");
 });
 
 test("what makes no sense is said in one sentence", async () => {
@@ -81,6 +95,11 @@ test("what makes no sense is said in one sentence", async () => {
     [["faults", "no-such.ts"], 'There is no file "no-such.ts"'],
     [["faults", "scenarios/faults/exanic-faults.ts", "--kinds", "meteor"], '--kinds: there is no fault "meteor"'],
     [["replay", "--fault", "meteor=1"], '--fault: fault "meteor=1": want KIND#N or KIND=PROBABILITY'],
+    [["replay", "--fault", "dma-alloc-failed#1"], "--fault: fault dma-alloc-failed: it is the kernel's"],
+    [
+      ["faults", "scenarios/faults/exanic-faults.ts", "--kinds", "fetch-stall"],
+      "nothing is tested: the run comes to no",
+    ],
   ] as const) {
     const { code, stderr } = await softbar(...words);
     expect(code).toBe(2);
@@ -110,4 +129,17 @@ test("every fault of a few kinds, with the card in its own thread", async () => 
     ["dma-alloc-failed#2", "clean-error"],
   ]);
   expect((await through("waits-for-ever")).failures).toMatchObject([{ name: "dma-read-error#1", verdict: "hang" }]);
+});
+
+test("a fault that was not met on threads is no recovery", async () => {
+  const reading = async (counts: readonly number[]): Promise<EveryFaultResult> => {
+    let run = 0;
+    return everyFault(toy(), { run: "threaded", kinds: ["read-error"] }, (bed) => {
+      for (let left = counts[run++] ?? 0; left > 0; left--) bed.pci.bar(0).read32(ROUNDS);
+    });
+  };
+  const result = await reading([2, 1, 1]);
+  expect(result).toMatchObject({ siteCount: 2, visitedCount: 1, isComplete: false, failures: [] });
+  expect(result.sites.map(({ verdict }) => verdict)).toEqual(["recovered", "not-met"]);
+  await expect(reading([1])).rejects.toThrow("nothing is tested: in 1 runs none came to its fault");
 });

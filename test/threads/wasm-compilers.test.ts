@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -173,6 +173,31 @@ describe("a driver that knows nothing of softbar, covered by the compiler", () =
     const line = lineOf("test/fixtures/c/plain.c", ".done.length");
     expect(failure).toMatchObject({ model: "relaxed", cure: `dmaRmb before the read at plain.c:${line}` });
   });
+});
+
+test("a driver in C++, by the flags of the documentation, makes its objects once", async ({ skip }) => {
+  if (version === 0) return skip(missing);
+  const page = readFileSync(join(root, "docs/foreign-drivers.md"), "utf8");
+  const [, flags = ""] = /```sh\nclang ([\s\S]*?) -o driver\.wasm driver\.c/.exec(page) ?? [];
+  const include = "node_modules/softbar/harness/wasm/include";
+  expect(flags).toContain(`-I ${include} `);
+  const source = join(folder, "objects.cpp");
+  writeFileSync(
+    source,
+    `#include <softbar.h>
+    struct Counter { int value; Counter() { sb_log("made"); value = 1; } };
+    static Counter counter;
+    extern "C" { SB_EXPORT(count) int count(void) { return counter.value++; } }`,
+  );
+  const words = flags.replace(include, join(root, "harness/wasm/include")).split(/[\s\\]+/);
+  await run("clang++", [...words, "-fno-exceptions", "-o", join(folder, "objects.wasm"), source]);
+  const program = await WasmProgram.load(join(folder, "objects.wasm"));
+  expect(program.functionNames).toEqual(["count"]);
+  const lines: string[] = [];
+  await using bed = await plugIn(edu(), { run: "folded", ownMemory: program.ownMemory });
+  const driver = program.attach(bed.pci, { log: (line) => lines.push(line) });
+  expect([driver.call("count"), driver.call("count")]).toEqual([1, 2]);
+  expect(lines).toEqual(["made"]);
 });
 
 test("the driver in Rust is built by Debian's rustc, and computes and copies", async ({ skip }) => {

@@ -6,13 +6,22 @@ import { LINE_RULES, rulesOf } from "../corpus/verdicts.ts";
 const folded = CORPUS.filter(({ runs }) => runs.includes("folded"));
 const explored = CORPUS.filter(({ runs }) => runs.includes("explored"));
 
-test.for(folded)("$name, folded: $rule, and nothing of its twin", async (entry) => {
-  const found = await foundIn("folded", entry, true);
-  expect(rulesOf(found), found.map(({ message }) => message).join("\n")).toEqual([entry.rule]);
-  // The access that set it off is a line of the driver's; what is left at the end has none.
-  if (!LINE_RULES.without.includes(entry.rule)) expect(found[0]?.line).toMatch(/^test\/corpus\/[a-z-]+\.ts:\d+$/);
-  expect(await foundIn("folded", entry, false)).toEqual([]);
-});
+/** With the wrappers of all faults around the card, and none armed, the same is found at the same lines. */
+const around = [
+  ["folded", {}],
+  ["folded among faults", { faults: [] }],
+] as const;
+
+test.for(folded.flatMap((entry) => around.map(([run, parts]) => ({ run, parts, ...entry }))))(
+  "$name, $run: $rule, and nothing of its twin",
+  async ({ parts, ...entry }) => {
+    const found = await foundIn("folded", entry, true, parts);
+    expect(rulesOf(found), found.map(({ message }) => message).join("\n")).toEqual([entry.rule]);
+    // The access that set it off is a line of the driver's; what is left at the end has none.
+    if (!LINE_RULES.without.includes(entry.rule)) expect(found[0]?.line).toMatch(/^test\/corpus\/[a-z-]+\.ts:\d+$/);
+    expect(await foundIn("folded", entry, false, parts)).toEqual([]);
+  },
+);
 
 test.for(explored)("$name, explored: $rule, and nothing of its twin", async (entry) => {
   const wrong = await foundExploring(entry, true);

@@ -72,6 +72,7 @@ test("every rule of the machine that is about drivers has a wrong driver in the 
     "feature-not-modelled",
     // A client's doing and no driver's: vfio-user/protocol.test.ts.
     "dma-read-refused",
+    "dma-write-refused",
     // Has a corpus of its own: explore/race-corpus.ts.
     "data-race",
   ];

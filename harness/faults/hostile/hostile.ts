@@ -3,7 +3,7 @@ import { loadDevice, type MachineOptions } from "../../../emulator/run/machine.t
 import { deriveSeed, Rng } from "../../../emulator/run/rng.ts";
 import { RunLimit } from "../../explore/run-limit.ts";
 import type { Testbed } from "../../testbed.ts";
-import { EveryFaultError, isFailure } from "../every-fault.ts";
+import { EveryFaultError, isFailure, whyOf } from "../every-fault.ts";
 import { runWithFaults } from "../fault-run.ts";
 import type { FaultOutcome, FaultScenario, FaultVerdict } from "../scenario-run.ts";
 import { Deceiver, type DeceiverOptions, type Lie } from "./deceiver.ts";
@@ -41,16 +41,22 @@ export interface HostileFailure {
 
 export interface HostileResult {
   readonly runs: number;
+  /** Runs in which by chance no lie was told: they test nothing, and no verdict counts them. */
+  readonly honestRuns: number;
   readonly seed: number;
   readonly lieCount: number;
+  /** Of the runs with lies. */
   readonly verdicts: Readonly<Partial<Record<FaultVerdict, number>>>;
   readonly failures: readonly HostileFailure[];
 }
 
 /**
- * Runs a driver against a card that lies: any word that it reads from registers, configuration space or DMA memory may be any
- * other, and another one at the next read. It may recover or give up with an error of its own; it may not reach outside its
- * buffers, lose any, hang, or fall over its own feet. The same seed tells the same lies; a failure is shrunk to the fewest.
+ * Runs a driver against a card that lies: any word that it reads or copies from registers, configuration space or DMA memory may
+ * be any other, and another one at the next read; into buffers whose `bytes` it has taken the card writes. It may recover or give
+ * up with an error of its own, and believe a wrong result (`deceived`); it may not reach outside its buffers, lose any, hang, or
+ * fall over its own feet. The same seed tells the same lies; a failure is shrunk to the fewest.
+ *
+ * Rejects with {@link EveryFaultError} when it fails without any lie, and when none was told in any run: then nothing was tested.
  */
 export async function hostile<Context = undefined>(
   devices: DeviceSpec | readonly DeviceSpec[],
@@ -60,22 +66,31 @@ export async function hostile<Context = undefined>(
   const run = await hostileRunner(devices, options, body);
   const honest = await run({});
   if (honest.verdict !== "recovered")
-    throw new EveryFaultError(`it fails without any lie: ${honest.verdict}: ${honest.detail}`, honest.verdict);
+    throw new EveryFaultError(`it fails without any lie: ${whyOf(honest)}`, honest.verdict);
   const { seed = 1, lies } = options;
   const runs = lies === undefined ? (options.runs ?? RUNS) : 1;
   const verdicts: Partial<Record<FaultVerdict, number>> = {};
   const failures: HostileFailure[] = [];
   let lieCount = 0;
+  let honestRuns = 0;
   let done = 0;
   for (; done < runs && options.signal?.aborted !== true; done++) {
     const outcome = await run(lies === undefined ? drawn(seed, done) : { lies });
     lieCount += outcome.told.length;
-    verdicts[outcome.verdict] = (verdicts[outcome.verdict] ?? 0) + 1;
+    if (outcome.told.length === 0) honestRuns++;
+    else verdicts[outcome.verdict] = (verdicts[outcome.verdict] ?? 0) + 1;
     if (isFailure(outcome)) failures.push(await shrunk(run, outcome));
     options.onProgress?.(done + 1, runs);
     if (done % RUNS_PER_HOP === 0) await new Promise<void>((resolve) => setImmediate(resolve));
   }
-  return { runs: done, seed, lieCount, verdicts, failures };
+  if (done > 0 && lieCount === 0) throw new EveryFaultError(`nothing is tested: ${noLie(done, lies)}`);
+  return { runs: done, honestRuns, seed, lieCount, verdicts, failures };
+}
+
+function noLie(runs: number, lies: readonly Lie[] | undefined): string {
+  return lies === undefined
+    ? `in ${runs} runs no lie was told, as the driver reads too little of its card for the chance that there was`
+    : "none of the lies was told, as the driver does not read so far";
 }
 
 export interface HostileOutcome extends FaultOutcome {
@@ -98,7 +113,8 @@ export async function hostileRunner<Context>(
     const deceiver = new Deceiver(deceit);
     const around = deceiver.around.bind(deceiver);
     // A driver that was lied to breaks rules in good faith: what it does to itself and its memory is what counts.
-    const how = { limits, wallLimit, machine, around, breaksRules: true };
+    const onStep = deceiver.step.bind(deceiver);
+    const how = { limits, wallLimit, machine, around, onStep, isDeceived: true };
     const outcome = await runWithFaults(loaded, scenario, [], how, undefined);
     return { ...outcome, told: deceiver.told };
   };

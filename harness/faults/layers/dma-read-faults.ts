@@ -74,7 +74,10 @@ class StallingPort extends PassPort {
   override dmaRead(high: number, low: number, byteLength: number, tag: number, context: number): void {
     const { faults, delays } = this.#parts;
     const stalls = this.#stalls;
-    if (faults.meets(STALL, this, tag, context) || faults.meets(STUCK, this, tag, context)) {
+    // Both are asked, so that both count the same reads; of two that strike the longer one holds.
+    const isStalled = faults.meets(STALL, this, tag, context);
+    const isStuck = faults.meets(STUCK, this, tag, context);
+    if (isStalled || isStuck) {
       stalls.begin(tag, context);
       delays.after(faults.durationNs, () => {
         for (const read of stalls.end(tag, context))

@@ -41,18 +41,21 @@ class WritingPort extends PassPort {
     flagOffset: number,
   ): void {
     const { faults, delays, device } = this.#parts;
-    if (faults.meets(ERROR, this, high, low)) {
+    const isRefused = faults.meets(ERROR, this, high, low);
+    const isPayload = flagOffset < 0;
+    const isLate = isPayload && faults.meets(PAYLOAD_LATE, this, high, low);
+    const kind = isPayload ? -1 : this.#strikes(high, low);
+    if (isRefused) {
       device?.onDmaWriteError();
       return;
     }
-    if (flagOffset < 0) {
-      if (faults.meets(PAYLOAD_LATE, this, high, low)) {
+    if (isPayload) {
+      if (isLate) {
         const copy = copyOf(memory, offset, byteLength);
         delays.after(faults.durationNs, () => this.#late(high, low, copy, 0, byteLength, -1));
       } else super.dmaWrite(high, low, memory, offset, byteLength, -1);
       return;
     }
-    const kind = this.#strikes(high, low);
     if (kind < 0) {
       super.dmaWrite(high, low, memory, offset, byteLength, flagOffset);
       return;

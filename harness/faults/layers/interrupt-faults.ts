@@ -17,6 +17,9 @@ export function interruptFaults(parts: FaultParts): FaultLayer {
 class InterruptPort extends PassPort {
   readonly #parts: FaultParts;
   #isAsserted = false;
+  /** What befalls the message under way. */
+  #isLost = false;
+  #isSpurious = false;
 
   constructor(inner: DevicePort, parts: FaultParts) {
     super(inner);
@@ -28,10 +31,20 @@ class InterruptPort extends PassPort {
 
   override raise(vector: number): void {
     const { faults, delays } = this.#parts;
-    if (faults.meets(LOST, this, vector, 0)) return;
-    if (faults.meets(LATE, this, vector, 0)) delays.after(faults.durationNs, () => super.raise(vector));
+    const lateNs = this.#meets(vector);
+    if (this.#isLost) return;
+    if (lateNs >= 0) delays.after(lateNs, () => super.raise(vector));
     else super.raise(vector);
-    if (faults.meets(SPURIOUS, this, vector, 0)) delays.after(faults.durationNs, () => super.raise(vector));
+    if (this.#isSpurious) delays.after(faults.durationNs, () => super.raise(vector));
+  }
+
+  /** A message meets all three kinds, so that all count it. Returns by how much it is late, -1 for not at all. */
+  #meets(vector: number): number {
+    const { faults } = this.#parts;
+    this.#isLost = faults.meets(LOST, this, vector, 0);
+    const lateNs = faults.meets(LATE, this, vector, 0) ? faults.durationNs : -1;
+    this.#isSpurious = faults.meets(SPURIOUS, this, vector, 0);
+    return lateNs;
   }
 
   /** Only what rises is a message: a fall that is lost would be a level that stays, which is another card's fault. */
@@ -43,13 +56,14 @@ class InterruptPort extends PassPort {
       super.setLegacyInterrupt(asserted);
       return;
     }
-    if (faults.meets(LOST, this, LEGACY, 0)) return;
-    if (faults.meets(LATE, this, LEGACY, 0)) {
-      delays.after(faults.durationNs, () => super.setLegacyInterrupt(this.#isAsserted));
+    const lateNs = this.#meets(LEGACY);
+    if (this.#isLost) return;
+    if (lateNs >= 0) {
+      delays.after(lateNs, () => super.setLegacyInterrupt(this.#isAsserted));
       return;
     }
     super.setLegacyInterrupt(true);
-    if (!faults.meets(SPURIOUS, this, LEGACY, 0)) return;
+    if (!this.#isSpurious) return;
     delays.after(faults.durationNs, () => {
       super.setLegacyInterrupt(!this.#isAsserted);
       super.setLegacyInterrupt(true);

@@ -34,16 +34,24 @@ class Socket {
     parts.onSetBack.push(() => this.#setEmpty(false));
   }
 
-  /** The driver is about to access the card: true when nobody is there, or nobody any more. */
-  isEmptyAt(bar: number, place: number): boolean {
+  /**
+   * The driver is about to access the card: true when that goes wrong, because nobody is there, or nobody any more, or by a fault
+   * of `kind`. All are asked, so that the n-th access is the same one for each kind; a card that is out meets nothing.
+   */
+  goesWrong(kind: number, bar: number, place: number): boolean {
     if (this.isEmpty) return true;
     const { faults, delays } = this.parts;
-    if (!faults.meets(REMOVAL, this, bar, place) && !faults.meets(POWER_GLITCH, this, bar, place)) return false;
+    const isPulled = faults.meets(REMOVAL, this, bar, place);
+    const pulledNs = faults.durationNs;
+    const isGlitch = faults.meets(POWER_GLITCH, this, bar, place);
+    const outNs = isPulled ? pulledNs : faults.durationNs;
+    const fails = faults.meets(kind, this, bar, place);
+    if (!isPulled && !isGlitch) return fails;
     const outing = ++this.#outing;
     this.#setEmpty(true);
     this.port?.setLegacyInterrupt(false);
     this.port?.cancelDma();
-    delays.after(faults.durationNs, () => {
+    delays.after(outNs, () => {
       if (this.#outing === outing) this.putBack();
     });
     return true;
@@ -56,9 +64,7 @@ class Socket {
   }
 
   onConfigRead(offset: number, byteLength: number, value: number): number {
-    const allOnes = 2 ** (8 * byteLength) - 1;
-    if (this.isEmptyAt(CONFIG, offset)) return allOnes;
-    return this.parts.faults.meets(CONFIG_READ_ERROR, this, CONFIG, offset) ? allOnes : value;
+    return this.goesWrong(CONFIG_READ_ERROR, CONFIG, offset) ? 2 ** (8 * byteLength) - 1 : value;
   }
 
   describe(_kind: number, bar: number, place: number): string {
@@ -129,15 +135,11 @@ class SlotModel extends PassModel {
   }
 
   override onWrite(bar: number, offset: number, byteLength: number, low: number, high: number): void {
-    if (this.#socket.isEmptyAt(bar, ~offset)) return;
-    if (!this.#socket.parts.faults.meets(WRITE_LOST, this.#socket, bar, ~offset))
-      super.onWrite(bar, offset, byteLength, low, high);
+    if (!this.#socket.goesWrong(WRITE_LOST, bar, ~offset)) super.onWrite(bar, offset, byteLength, low, high);
   }
 
   override onRead(bar: number, offset: number, byteLength: number): number {
-    const isEmpty = this.#socket.isEmptyAt(bar, offset);
-    if (!isEmpty && !this.#socket.parts.faults.meets(READ_ERROR, this.#socket, bar, offset))
-      return super.onRead(bar, offset, byteLength);
+    if (!this.#socket.goesWrong(READ_ERROR, bar, offset)) return super.onRead(bar, offset, byteLength);
     this.readHigh = ALL_ONES;
     return ALL_ONES;
   }

@@ -25,11 +25,10 @@ class TimerPort extends PassPort {
 
   override startTimer(timer: number, delayNs: number): void {
     const { faults } = this.#parts;
-    if (faults.meets(STUCK, this, timer, 0)) {
-      super.stopTimer(timer);
-      return;
-    }
-    super.startTimer(timer, faults.meets(SLOW, this, timer, 0) ? delayNs * SLOWNESS : delayNs);
+    const isStuck = faults.meets(STUCK, this, timer, 0);
+    const isSlow = faults.meets(SLOW, this, timer, 0);
+    if (isStuck) super.stopTimer(timer);
+    else super.startTimer(timer, isSlow ? delayNs * SLOWNESS : delayNs);
   }
 
   describe(_kind: number, timer: number): string {

@@ -35,8 +35,9 @@ class Links {
   /** A frame passes: true when it is lost because the link is down, or goes down now. */
   takes(port: number, direction: number): boolean {
     const { faults, delays } = this.parts;
+    const flaps = faults.meets(FLAP, this, port, direction);
     if (this.#down.has(port)) return true;
-    if (!faults.meets(FLAP, this, port, direction)) return false;
+    if (!flaps) return false;
     this.#down.add(port);
     this.parts.device?.onCarrier?.(port, false);
     delays.after(faults.durationNs, () => {
@@ -76,14 +77,19 @@ class WireModel extends PassModel {
   override onFrame(port: number, memory: MemoryView, offset: number, byteLength: number, flags: number): void {
     const { parts } = this.#links;
     const { faults } = parts;
-    if (this.#links.takes(port, INWARD) || faults.meets(LOST, this.#links, port, INWARD)) {
+    // All are asked, so that the n-th frame is the same one for each kind, whatever befalls those before it.
+    const isDown = this.#links.takes(port, INWARD);
+    const isLost = faults.meets(LOST, this.#links, port, INWARD);
+    const isBad = faults.meets(BAD_FCS, this.#links, port, INWARD);
+    const isRunt = faults.meets(RUNT, this.#links, port, INWARD);
+    const isGiant = faults.meets(GIANT, this.#links, port, INWARD);
+    if (isDown || isLost) {
       parts.framesLost++;
       return;
     }
-    const sentFlags = faults.meets(BAD_FCS, this.#links, port, INWARD) ? flags | FRAME_BAD_FCS : flags;
-    if (faults.meets(RUNT, this.#links, port, INWARD))
-      super.onFrame(port, memory, offset, Math.min(byteLength, RUNT_BYTES), sentFlags);
-    else if (faults.meets(GIANT, this.#links, port, INWARD)) {
+    const sentFlags = isBad ? flags | FRAME_BAD_FCS : flags;
+    if (isRunt) super.onFrame(port, memory, offset, Math.min(byteLength, RUNT_BYTES), sentFlags);
+    else if (isGiant) {
       this.#giant ??= MemoryView.ofSize(GIANT_BYTES);
       for (let at = 0; at < GIANT_BYTES; at++)
         this.#giant.bytes[at] = memory.bytes[offset + (at % byteLength)] as number;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { DriverPciFunction } from "../../../emulator/driver/pci-function.ts";
+import { allRules } from "../../../emulator/sanitize/rules.ts";
 import { driverBench } from "./driver-bench.ts";
 
 function oneCard(): DriverPciFunction {
@@ -27,6 +28,14 @@ describe("BAR accesses", () => {
       expect(access).toThrow(/of BAR0, which has 8192 bytes/);
     }
     expect(machine.endpoints[0]?.findings.findings).toEqual([]);
+  });
+
+  test("misaligned the BAR reaches the card, and breaks the rule that says what becomes of either", () => {
+    const { machine, functions } = driverBench();
+    expect(functions[0]?.bar(0).read32(0x1002)).toBe(0xffff_ffff);
+    expect(machine.endpoints[0]?.findings.findings.map(({ rule }) => rule)).toEqual(["bar-access"]);
+    const rule = allRules([]).find(({ name }) => name === "bar-access");
+    expect(rule?.hardware).toContain("outside of a BAR the accessors throw");
   });
 
   test("values are unsigned and of the width of the access", () => {

@@ -80,6 +80,10 @@ describe("rules", () => {
     await expect(open([{ kind: "frame-lost" }])).rejects.toThrow("say when: either nth or probability");
     await expect(open([{ kind: "frame-lost", nth: 1, device: 1 }])).rejects.toThrow("there is no device 1");
     await expect(open([{ kind: "meteor" as FaultKind, nth: 1 }])).rejects.toThrow('there is no fault "meteor"');
+    // Around one card there is neither a kernel nor a second card.
+    expect(() => faulty(ixgbe(), [{ kind: "frame-lost", nth: 1, device: 7 }])).toThrow("there is no device 7");
+    expect(() => faulty(ixgbe(), [{ kind: "dma-alloc-failed", nth: 1 }])).toThrow("it is the kernel's");
+    expect(() => faulty(ixgbe(), [{ kind: "frame-lost" }])).toThrow("say when");
     await using plain = await plugIn(ixgbe(), { run: "folded" });
     expect(() => plain.faults).toThrow("this testbed has no faults to arm: plug it in with them");
   });

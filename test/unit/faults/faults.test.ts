@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { exanic } from "../../../devices/exanic/index.ts";
+import type { FaultKind } from "../../../harness/faults/fault-kinds.ts";
 import type { FaultRule } from "../../../harness/faults/fault-rules.ts";
 import { frames } from "../../../harness/frames.ts";
 import { plugIn } from "../../../harness/plug-in.ts";
@@ -179,6 +180,76 @@ describe("a fault strikes at the n-th time, once, and the card's own counters se
     const driver = probe(bed, { interrupts: "msix" });
     expect(through(bed, driver, FRAMES)).toEqual(FRAMES);
     expect((await bed.faults.report()).counts["interrupts-fewer"]).toEqual({ met: 1, struck: 1 });
+  });
+});
+
+describe("the n-th is the same one for every kind that meets it", () => {
+  const FRAMES = frames(5, { maxByteLength: 64 });
+
+  test("frames towards the card, whatever befalls those before", async () => {
+    for (const first of ["frame-lost", "frame-runt", "frame-giant", "frame-bad-fcs", "link-flap"] as const) {
+      await using bed = await open([
+        { kind: first, nth: 1, durationNs: 10_000 },
+        { kind: "frame-giant", nth: 3 },
+        { kind: "frame-bad-fcs", nth: 4 },
+      ]);
+      const driver = probe(bed);
+      expect(through(bed, driver, FRAMES.slice(0, 1)), first).toEqual([]);
+      bed.advance(5 * MS);
+      expect(through(bed, driver, FRAMES.slice(1)), first).toEqual([FRAMES[1], FRAMES[4]]);
+    }
+  });
+
+  /** Kinds that meet the same things. */
+  const TOGETHER: readonly (readonly FaultKind[])[] = [
+    ["frame-lost", "frame-bad-fcs", "frame-runt", "frame-giant"],
+    ["removal", "power-glitch"],
+    ["fetch-stall", "fetch-stuck"],
+    ["operation-slow", "operation-stuck"],
+    ["interrupt-lost", "interrupt-late", "interrupt-spurious"],
+    ["write-back-late", "write-back-torn", "write-back-reordered", "write-back-partial", "write-back-corrupt"],
+  ];
+  test.for(TOGETHER.flatMap((kinds) => kinds.map((kind) => [kind, kinds] as const)))(
+    "%s shifts none of its like",
+    async ([kind, kinds]) => {
+      await using bed = await open([{ kind, probability: 1, limit: 1, durationNs: 10_000 }]);
+      try {
+        const driver = probe(bed, { interrupts: "msix", interruptIntervalUs: 0 });
+        for (const frame of FRAMES) {
+          driver.transmit(frame);
+          bed.wire.send(frame);
+          driver.waitForTraffic(1);
+          driver.receive();
+        }
+      } catch {
+        // What a driver has to say of it is told elsewhere.
+      }
+      const { counts } = await bed.faults.report();
+      expect(counts[kind]?.struck).toBe(1);
+      expect(kinds.map((each) => counts[each]?.met)).toEqual(kinds.map(() => counts[kind]?.met));
+    },
+  );
+
+  test("of writes to memory a refused one, too", async () => {
+    await using bed = await open([{ kind: "dma-write-error", probability: 1 }]);
+    through(bed, probe(bed), FRAMES);
+    const { counts } = await bed.faults.report();
+    const [all, payloads, writeBacks] = (["dma-write-error", "payload-late", "write-back-late"] as const).map(
+      (kind) => counts[kind]?.met ?? 0,
+    );
+    expect(all).toBeGreaterThan(0);
+    expect((payloads as number) + (writeBacks as number)).toBe(all);
+  });
+
+  test("of accesses to the card that with which it is gone, too", async () => {
+    await using bed = await open([{ kind: "removal", nth: 1, durationNs: 1 }]);
+    bed.pci.bar(0).read32(reg.STATUS);
+    bed.advance(MS);
+    bed.pci.bar(0).read32(reg.STATUS);
+    expect((await bed.faults.report()).counts).toMatchObject({
+      removal: { met: 2, struck: 1 },
+      "read-error": { met: 2, struck: 0 },
+    });
   });
 });
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { lies } from "../../../harness/faults/hostile/deceiver.ts";
 import { hostile, hostileRunner } from "../../../harness/faults/hostile/hostile.ts";
 import type { Testbed } from "../../../harness/testbed.ts";
-import { toy } from "./fixtures/toy-device.ts";
+import { ROUNDS, toy } from "./fixtures/toy-device.ts";
 import { type Bug, ToyDriver } from "./toy-driver.ts";
 
 const scenario = (bug?: Bug) =>
@@ -59,6 +59,71 @@ describe("a card that lies", () => {
       { nth: 2, word: 6 },
       { nth: 3, word: 0xffff },
     ]);
+  });
+
+  test("lies about every word that is read or copied out, however", async () => {
+    const seen: unknown[] = [];
+    const run = await hostileRunner(toy(), {}, (bed) => {
+      const buffer = bed.pci.dma.alloc(64);
+      const copy = new Uint8Array(8);
+      seen.push(bed.pci.bar(0).read64(ROUNDS));
+      buffer.copyTo(0, copy, 1, 6);
+      seen.push([...copy], buffer.compareExchange32(0, 0, 5), buffer.read32(0));
+      buffer.free();
+    });
+    const lies = [2, 3, 4, 6].map((nth) => ({ nth, word: 0x0403_0201 }));
+    const { told } = await run({ lies });
+    expect(seen).toEqual([0x0403_0201_0000_0000n, [0, 1, 2, 3, 4, 1, 0, 0], 0x0403_0201, 5]);
+    expect(told).toEqual([2, 3, 4, 6].map((nth) => ({ nth, word: nth === 4 ? 1 : 0x0403_0201 })));
+  });
+
+  test("writes into raw memory, at the driver's accesses and waits: where the card may, and while it is there", async () => {
+    const seen: number[] = [];
+    const run = await hostileRunner(toy(), {}, (bed) => {
+      const [own, kept] = [bed.pci.dma.alloc(64, { direction: "to-device" }), bed.pci.dma.alloc(8)];
+      const words = [own, kept].map(({ bytes }) => new DataView(bytes.buffer, bytes.byteOffset, bytes.length));
+      const look = (): void => void seen.push(...words.map((view) => view.getUint32(4, true)));
+      look();
+      bed.pci.cpu.relax();
+      look();
+      bed.pci.bar(0).read32(ROUNDS);
+      look();
+      for (const buffer of [own, kept]) buffer.free();
+      bed.pci.cpu.relax();
+    });
+    const lies = [1, 2, 3].map((nth) => ({ nth, word: 16 + nth, at: 4 }));
+    expect((await run({ lies })).told).toEqual(lies.slice(0, 2));
+    expect(seen).toEqual([0, 0, 0, 17, 0, 18]);
+    // By chance as well, and told so that it can be told again.
+    seen.length = 0;
+    const drawn = await run({ probability: 1, seed: 3, limit: 100 });
+    const first = seen.splice(0);
+    expect(drawn.told.filter(({ at }) => at !== undefined)).not.toEqual([]);
+    expect((await run({ lies: drawn.told })).told).toEqual(drawn.told);
+    expect(seen).toEqual(first);
+  });
+
+  test("a wrong result is no failure, and runs without a lie are none of the verdicts", async () => {
+    const { verdicts, failures, honestRuns, runs } = await hostile(
+      toy(),
+      { ...scenario(), runs: 80 },
+      (_bed, driver) => {
+        for (let round = 0; round < 3; round++) assert.equal(driver.ask(round), round + 1);
+      },
+    );
+    expect(failures).toEqual([]);
+    expect(verdicts.deceived).toBeGreaterThan(0);
+    expect(honestRuns).toBeGreaterThan(0);
+    expect(Object.values(verdicts).reduce((sum, count) => sum + count)).toBe(runs - honestRuns);
+  });
+
+  test("is nothing to be proud of when no lie was told", async () => {
+    await expect(hostile(toy(), { runs: 20 }, () => {})).rejects.toThrow(
+      "nothing is tested: in 20 runs no lie was told",
+    );
+    await expect(hostile(toy(), { ...scenario(), lies: [{ nth: 999, word: 1 }] }, body)).rejects.toThrow(
+      "nothing is tested: none of the lies was told",
+    );
   });
 
   test("is a fast-check value that shrinks to the one lie that matters", async () => {

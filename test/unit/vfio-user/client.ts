@@ -1,6 +1,7 @@
 import * as p from "../../../harness/vfio-user/protocol.ts";
 import type { ServedDevice } from "../../../harness/vfio-user/served-device.ts";
-import { type DescriptorUse, Session } from "../../../harness/vfio-user/session.ts";
+import { Session } from "../../../harness/vfio-user/session.ts";
+import type { DescriptorUse } from "../../../harness/vfio-user/shared-memory.ts";
 
 /** What the server sent. */
 export interface Received {
@@ -27,14 +28,25 @@ export class Client {
   readonly open: Received[] = [];
   /** Every DMA write, in order. */
   readonly written: { readonly address: number; readonly bytes: Uint8Array }[] = [];
+  /** Why the server hung up. */
+  readonly reasons: string[] = [];
+  /** Of every DMA read, in order. */
+  readonly readLengths: number[] = [];
+  /** A command that it answers with an error. */
+  refused: number | undefined;
   isServing = true;
   readonly memory: Memory[] = [];
   readonly session: Session;
   #nextId = 1;
   #isServingNow = false;
 
-  constructor(device: ServedDevice, descriptors?: DescriptorUse) {
-    this.session = new Session(device, (message) => this.#take(message), descriptors);
+  constructor(device: ServedDevice, descriptors?: DescriptorUse, notice: (text: string) => void = () => {}) {
+    const peer = {
+      write: (message: Buffer) => this.#take(message),
+      hangUp: (reason: string) => void this.reasons.push(reason),
+      notice,
+    };
+    this.session = new Session(device, peer, descriptors);
   }
 
   /** Sends a request and returns the reply; undefined when none has come. */
@@ -96,6 +108,10 @@ export class Client {
     );
     const header = Buffer.from(payload.subarray(0, 16));
     const at = address - (memory?.address ?? 0);
+    if (command === this.refused) {
+      this.session.receive(p.messageOf(id, command, p.FLAG_REPLY | p.FLAG_ERROR, new Uint8Array(), EFAULT));
+      return;
+    }
     if (command === p.DMA_WRITE) {
       const bytes = Uint8Array.from(payload.subarray(16));
       this.written.push({ address, bytes });
@@ -103,6 +119,7 @@ export class Client {
       this.session.receive(p.messageOf(id, command, p.FLAG_REPLY, header));
       return;
     }
+    this.readLengths.push(byteLength);
     const data = memory?.bytes.subarray(at, at + byteLength) ?? new Uint8Array();
     const flags = memory === undefined ? p.FLAG_REPLY | p.FLAG_ERROR : p.FLAG_REPLY;
     const answer = memory === undefined ? new Uint8Array() : Buffer.concat([header, data]);
@@ -123,6 +140,8 @@ export class Client {
   }
 }
 
+const EFAULT = 14;
+
 /** Words, then 64-bit numbers: how map and unmap requests are laid out. */
 export function rangeOf(words: readonly number[], longs: readonly number[]): Buffer {
   const bytes = Buffer.alloc(4 * words.length + 8 * longs.length);
@@ -142,3 +161,19 @@ export function accessOf(offset: number, region: number, byteLength: number): Bu
 export function wordsOf(...words: readonly number[]): Buffer {
   return rangeOf(words, []);
 }
+
+/** Requests that are right, of every kind. */
+export const GOOD_REQUESTS: readonly (readonly [number, Uint8Array])[] = [
+  [p.VERSION, Buffer.concat([Buffer.alloc(4), Buffer.from("{}\0")])],
+  [p.DEVICE_GET_INFO, wordsOf(16, 0, 0, 0)],
+  [p.DEVICE_GET_REGION_INFO, wordsOf(32, 0, 0, 0, 0, 0, 0, 0)],
+  [p.DEVICE_GET_IRQ_INFO, wordsOf(16, 0, 1, 0)],
+  [p.DEVICE_SET_IRQS, wordsOf(20, 0x24, 1, 0, 1)],
+  [p.DMA_MAP, rangeOf([32, 3], [0, 0x10000, 0x10000])],
+  [p.DMA_UNMAP, rangeOf([24, 0], [0x10000, 0x10000])],
+  [p.REGION_READ, accessOf(8, 0, 4)],
+  [p.REGION_WRITE, Buffer.concat([accessOf(4, p.REGION_CONFIG, 2), Uint8Array.of(6, 0)])],
+  [p.REGION_WRITE, Buffer.concat([accessOf(0x6018, 0, 4), wordsOf(7)])],
+  [p.REGION_WRITE_MULTI, Buffer.concat([rangeOf([], [1]), accessOf(0x1018, 0, 4), rangeOf([9, 0], [])])],
+  [p.DEVICE_RESET, new Uint8Array()],
+];

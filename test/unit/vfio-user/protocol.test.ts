@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { edu } from "../../../devices/edu/index.ts";
+import { exanic } from "../../../devices/exanic/index.ts";
 import { ixgbe } from "../../../devices/ixgbe/index.ts";
+import type { DeviceSpec } from "../../../emulator/pcie/device-model.ts";
 import * as p from "../../../harness/vfio-user/protocol.ts";
 import { ServedDevice } from "../../../harness/vfio-user/served-device.ts";
 import { accessOf, Client, rangeOf, wordsOf } from "./client.ts";
@@ -18,6 +20,10 @@ const DMA_COUNT = 0x90;
 const DMA_COMMAND = 0x98;
 const ON_CARD = 0x40000;
 const MSI = 0x50;
+
+function versionOf(text: string): Buffer {
+  return Buffer.concat([Buffer.alloc(4), Buffer.from(`${text}\0`)]);
+}
 
 let device: ServedDevice;
 let client: Client;
@@ -41,7 +47,7 @@ describe("negotiation", () => {
   test("0.0 with capabilities; nothing else is answered before it", () => {
     expect(client.ask(p.DEVICE_GET_INFO, wordsOf(16))?.errno).toBe(p.EINVAL);
     expect(client.negotiate()).toEqual({
-      capabilities: { max_msg_fds: 0, max_data_xfer_size: 1 << 20, write_multiple: true },
+      capabilities: { max_msg_fds: 0, max_data_xfer_size: 1 << 20, pgsizes: 4096, write_multiple: true },
     });
     const info = client.must(p.DEVICE_GET_INFO, wordsOf(16, 0, 0, 0));
     expect([...new Uint32Array(info.buffer, info.byteOffset, 4)]).toEqual([16, 3, 9, 5]);
@@ -51,6 +57,18 @@ describe("negotiation", () => {
     expect(client.ask(p.VERSION, Uint8Array.of(1, 0, 0, 0))?.errno).toBe(p.ENOTSUP);
     expect(client.ask(p.VERSION, Buffer.concat([Buffer.alloc(4), Buffer.from("{oops\0")]))?.errno).toBe(p.EINVAL);
     expect(client.ask(p.VERSION, new Uint8Array(3))?.errno).toBe(p.EINVAL);
+    for (const text of [
+      "[]",
+      "7",
+      '{"capabilities":3}',
+      '{"capabilities":{"max_data_xfer_size":0}}',
+      '{"capabilities":{"max_data_xfer_size":"64"}}',
+      '{"capabilities":{"max_data_xfer_size":1.5}}',
+    ]) {
+      expect(client.ask(p.VERSION, versionOf(text))?.errno, text).toBe(p.EINVAL);
+    }
+    for (const text of ["", "{}", '{"capabilities":{"max_data_xfer_size":67108864}}'])
+      expect(client.ask(p.VERSION, versionOf(text))?.errno, text).toBe(0);
     client.negotiate();
   });
 
@@ -225,6 +243,47 @@ describe("DMA by messages", () => {
     expect(client.read32(0, IDENTIFICATION)).toBe(0x0100_00ed);
   });
 
+  test("a client that takes 64 bytes at once is asked for no more, and what it refuses to write is a finding", async () => {
+    client.must(p.VERSION, versionOf('{"capabilities":{"max_data_xfer_size":64}}'));
+    enable();
+    const memory = client.map(0x1000, 4096).fill(7);
+    copyIn(0x1000, 250);
+    await untilDone();
+    client.write32(0, DMA_SOURCE, ON_CARD);
+    client.write32(0, DMA_SOURCE + 4, 0);
+    client.write32(0, DMA_DESTINATION, 0x1400);
+    client.write32(0, DMA_DESTINATION + 4, 0);
+    client.write32(0, DMA_COMMAND, 0x3);
+    await untilDone();
+    expect(memory.subarray(0x400, 0x4fa)).toEqual(new Uint8Array(250).fill(7));
+    expect(client.written.map(({ bytes }) => bytes.length).every((byteLength) => byteLength <= 64)).toBe(true);
+    expect(Math.max(...client.readLengths)).toBeLessThanOrEqual(64);
+    expect(device.findings).toEqual([]);
+    let errorCount = 0;
+    device.endpoint.device.onDmaWriteError = () => void errorCount++;
+    client.refused = p.DMA_WRITE;
+    client.write32(0, DMA_COMMAND, 0x3);
+    await untilDone();
+    expect(device.findings.map(({ rule }) => rule)).toEqual(["dma-write-refused"]);
+    expect(errorCount).toBeGreaterThan(0);
+  });
+
+  test("ranges that are not of whole pages, or a request that is shorter than it has to be, are refused", () => {
+    client.negotiate();
+    const page = 4096;
+    const ask = (argsz: number, fileOffset: number, address: number, byteLength: number): number | undefined =>
+      client.ask(p.DMA_MAP, rangeOf([argsz, 3], [fileOffset, address, byteLength]))?.errno;
+    expect(ask(32, 0, page + 2, page)).toBe(p.EINVAL);
+    expect(ask(32, 0, page, page + 1)).toBe(p.EINVAL);
+    expect(ask(32, 1, page, page)).toBe(p.EINVAL);
+    expect(ask(31, 0, page, page)).toBe(p.EINVAL);
+    expect(ask(32, 0, page, page)).toBe(0);
+    expect(client.ask(p.DMA_UNMAP, rangeOf([8, 0], [page, page]))?.errno).toBe(p.EINVAL);
+    expect(client.ask(p.DEVICE_GET_INFO, wordsOf(8, 0, 0, 0))?.errno).toBe(p.EINVAL);
+    expect(client.ask(p.DEVICE_GET_REGION_INFO, wordsOf(16, 0, 0, 0, 0, 0, 0, 0))?.errno).toBe(p.EINVAL);
+    expect(client.ask(p.DEVICE_GET_IRQ_INFO, wordsOf(0, 0, 0, 0))?.errno).toBe(p.EINVAL);
+  });
+
   test("maps that overlap, are none or cut another are refused, against a model that knows every byte", () => {
     client.negotiate();
     const model = new Map<number, number>();
@@ -284,8 +343,38 @@ describe("interrupts and reset", () => {
     expect(ask(0x21, p.IRQ_MSI, 0xffff_ffff, 2)).toBe(p.EINVAL);
     expect(ask(0x00, p.IRQ_MSI, 0, 1)).toBe(p.EINVAL);
     expect(ask(0x3f, p.IRQ_MSI, 0, 1)).toBe(p.EINVAL);
+    for (const flags of [0x61, 0x8021]) expect(ask(flags, p.IRQ_MSI, 0, 1)).toBe(p.EINVAL);
+    for (const argsz of [0, 19])
+      expect(client.ask(p.DEVICE_SET_IRQS, wordsOf(argsz, 0x21, p.IRQ_MSI, 0, 1))?.errno).toBe(p.EINVAL);
+    // Booleans count as far as the request claims to have any.
+    const masked = Buffer.concat([wordsOf(20, 0x0a, p.IRQ_MSI, 0, 1), Uint8Array.of(1)]);
+    expect(client.ask(p.DEVICE_SET_IRQS, masked)?.errno).toBe(p.EINVAL);
+    masked.writeUInt32LE(21, 0);
+    expect(client.ask(p.DEVICE_SET_IRQS, masked)?.errno).toBe(0);
     expect(ask(0x24, p.IRQ_MSI, 0, 1)).toBe(0);
     expect(ask(0x21, p.IRQ_MSI, 0, 0)).toBe(0);
+  });
+
+  test("interrupts are those that the function has and a client can hear, with what they do", async () => {
+    const use = { share: () => expect.fail("not here"), signal: () => expect.fail("not here"), close: () => {} };
+    const infoOf = async (spec: DeviceSpec, hasDescriptors: boolean): Promise<readonly string[]> => {
+      const card = await ServedDevice.load(spec, hasDescriptors);
+      const other = new Client(card, hasDescriptors ? use : undefined);
+      other.negotiate();
+      const info = [0, 1, 2, 3, 4].map((index) => {
+        const reply = other.must(p.DEVICE_GET_IRQ_INFO, wordsOf(16, 0, index, 0));
+        return `${reply.readUInt32LE(12)} 0x${reply.readUInt32LE(4).toString(16)}`;
+      });
+      other.session.close();
+      card.close();
+      return info;
+    };
+    // linux/vfio.h: 1 eventfd, 2 maskable, 4 masks itself, 8 is set up as a whole.
+    expect(await infoOf(edu(), true)).toEqual(["1 0x7", "1 0x9", "0 0x9", "0 0x9", "0 0x9"]);
+    expect(await infoOf(edu(), false)).toEqual(["0 0x6", "1 0x8", "0 0x8", "0 0x8", "0 0x8"]);
+    expect((await infoOf(ixgbe(), true)).slice(0, 3)).toEqual(["1 0x7", "1 0x9", "64 0x9"]);
+    // No pin.
+    expect((await infoOf(exanic(), true)).slice(0, 3)).toEqual(["0 0x7", "1 0x9", "0 0x9"]);
   });
 
   test("a reset, and the end of a client, leave the device as at power-on", () => {

@@ -1,10 +1,22 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Initramfs } from "../../../harness/vm/cpio.ts";
 import { ElfFile } from "../../../harness/vm/elf.ts";
+import { guestRoot } from "../../../harness/vm/guest-root.ts";
 
 interface Entry {
   readonly path: string;
@@ -64,11 +76,44 @@ describe("an initramfs", () => {
   });
 });
 
+describe("a guest's root", () => {
+  const libraries = "/usr/lib/x86_64-linux-gnu";
+
+  test("has a program with its loader, its libraries and those that it opens by name", ({ skip }) => {
+    if (process.platform !== "linux" || process.arch !== "x64" || !existsSync(`${libraries}/libm.so.6`)) {
+      return skip(`there is no ${libraries}/libm.so.6 to take`);
+    }
+    const root = mkdtempSync(join(tmpdir(), "softbar-guest-"));
+    const folder = (path: string): string => {
+      mkdirSync(join(root, path), { recursive: true });
+      return join(root, path);
+    };
+    copyFileSync("/bin/true", join(folder("usr/bin"), "true"));
+    writeFileSync(join(folder("bin"), "busybox"), "");
+    writeFileSync(join(folder("lib/modules/6.1/kernel"), "some.ko"), "");
+    symlinkSync(libraries, join(folder("usr/lib"), "x86_64-linux-gnu"));
+    const guest = { root, kernelRelease: "6.1", packages: {} };
+    const wanted = { modules: [], ownModules: [], files: [] };
+    const programs = [{ name: "true", plugins: ["libm.so.6"] }];
+    const paths = entriesOf(guestRoot(guest, { ...wanted, programs }).archive).map(({ path }) => path);
+    expect(paths).toEqual(
+      expect.arrayContaining(["bin/true", "lib64/ld-linux-x86-64.so.2", "lib/libc.so.6", "lib/libm.so.6"]),
+    );
+    const unknown = [{ name: "true", plugins: ["libnone.so.1"] }];
+    expect(() => guestRoot(guest, { ...wanted, programs: unknown })).toThrow(
+      "usr/bin/true needs libnone.so.1, which no package brought.",
+    );
+    rmSync(root, { recursive: true });
+  });
+});
+
 describe("an ELF file", () => {
   test("names the libraries that its loader is asked for", () => {
     const elf = new ElfFile(readFileSync(process.execPath), "node");
     expect(elf.neededLibraries()).toContain("libc.so.6");
     expect(elf.moduleInfo("depends")).toEqual([]);
+    expect(elf.is64Bit).toBe(true);
+    expect(elf.interpreter()).toMatch(/^\/lib.*\/ld-linux/);
   });
 
   test("cut anywhere is told as that, and never read beyond", () => {

@@ -28,7 +28,8 @@ function printed(format: string, ...parameters: readonly Parameter[]): string {
   }
   const memory = {
     bytes,
-    text: (from: number) => Buffer.from(bytes.slice(from, bytes.indexOf(0, from))).toString(),
+    text: (from: number, byteLimit = Number.POSITIVE_INFINITY) =>
+      Buffer.from(bytes.slice(from, Math.min(bytes.indexOf(0, from), from + byteLimit))).toString(),
   } as unknown as LinearMemory;
   return formatted(memory, put(format), 1024);
 }
@@ -46,6 +47,13 @@ test.each<[string, readonly Parameter[], string]>([
   ["[%s] [%8s] [%-4s] [%.2s]", ["ring", "rx", "a", "abc"], "[ring] [      rx] [a   ] [ab]"],
   ["%c%c %p %%", [79, 75, 0x1000], "OK 0x1000 %"],
   ["%*d", [4, 7], "   7"],
+  ["[%*d] [%.*s] [%.*s]", [-6, 7, -1, "abc", 2, "abc"], "[7     ] [abc] [ab]"],
+  ["[%.0d] [%.d] [%.0x] [%.0d]", [0, 0, 0, 5], "[] [] [] [5]"],
+  ["%#o %#o %#x", [0, 8, 0], "0 010 0"],
 ])("%s", (format, parameters, text) => {
   expect(printed(format, ...parameters)).toBe(text);
+});
+
+test("a field that would fill memory is refused", () => {
+  expect(() => printed("%500000000d", 1)).toThrow("a text with a field of 500000000 characters: 4096 at most");
 });
