@@ -219,11 +219,10 @@ describe.skipIf(chromiumPath === undefined)("the report in a browser", () => {
       message: hostile,
     };
     const header = { ...contents.trace?.header, title: hostile };
-    const trace = { ...contents.trace, header, entries: [...entries, finding] } as ReportContents["trace"];
-    const { page, complaints, requests } = await browser.open(
-      reportPage({ ...contents, title: hostile, trace: trace as never }).text,
-      { anchor: "event-20" },
-    );
+    const trace = { ...contents.trace, header, entries: [...entries, finding], findings: [finding] } as never;
+    const { page, complaints, requests } = await browser.open(reportPage({ ...contents, title: hostile, trace }).text, {
+      anchor: "event-20",
+    });
     await page.waitForSelector("[data-ready] [aria-selected=true]");
     expect(await page.textContent("h1")).toBe(hostile);
     expect(await page.textContent(".details .what")).toBe(`violation ${hostile}: ${hostile}`);
