@@ -47,11 +47,17 @@ export { Rng } from "./run/rng.ts";
 export type {
   DescriptorRingView,
   DeviceUse,
+  EntryRingView,
   Handover,
   MemoryOwnership,
+  RegionView,
   TransferView,
+  WatchedEntries,
+  WatchedRegion,
   WatchedRing,
   WatchedTransfer,
+  WatchedWindow,
+  WindowView,
 } from "./sanitize/ownership.ts";
 export { type Rule, type RuleText, ruleTable } from "./sanitize/rule.ts";
 // ---- books kept from a feed --------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ export type { DeviceStatistics } from "../emulator/run/device-thread.ts";
 export type { Finding, FindingKind } from "../emulator/run/findings.ts";
 export type { MachineOptions, OwnMemory, PortName } from "../emulator/run/machine.ts";
 export { DeviceGoneError, DeviceStuckError, DriverModuleError, TestbedError } from "../emulator/run/testbed-error.ts";
-export type { SanitizeOptions } from "../emulator/sanitize/rule.ts";
+export type { RaceSampling, SanitizeOptions } from "../emulator/sanitize/rule.ts";
 export { CaptureError } from "../emulator/wire/capture/capture-error.ts";
 export { damageEvents, type OfferedFrame } from "../emulator/wire/damage/damage-events.ts";
 export type { DamageEvent, DamagePlan, DamageRule } from "../emulator/wire/damage/damage-plan.ts";

@@ -1,6 +1,7 @@
 import { checkOptionNames, type OptionNames } from "../emulator/option-names.ts";
 import type { DeviceSpec } from "../emulator/pcie/device-model.ts";
 import { createTables, type LoadedDevice, loadDevice, MACHINE_OPTION_NAMES } from "../emulator/run/machine.ts";
+import { raceSampling } from "../emulator/sanitize/rule.ts";
 import { kernelSide } from "./faults/bed-faults.ts";
 import { faulty } from "./faults/faulty.ts";
 import { FoldedTestbed } from "./folded-testbed.ts";
@@ -67,7 +68,9 @@ function started(
 ): Promise<Testbed> | Testbed {
   if (options.run === "folded") return new FoldedTestbed(loaded, options, { kernel });
   const { trace = false, ...machine } = options;
-  const tables = createTables(loaded, machine);
+  // A card with faults may break its own order: a driver is not to blame for what it read then.
+  const sampling = kernel === undefined ? raceSampling(machine.sanitize) : undefined;
+  const tables = createTables(loaded, machine, sampling);
   const traceOptions = trace === true ? {} : trace;
   const tracing = traceOptions === false ? undefined : new TestbedTracing(loaded, tables, "threaded", traceOptions);
   return ThreadedTestbed.start(specs, tables, options, {

@@ -17,7 +17,7 @@ export interface PlugInOptions extends MachineOptions {
   /**
    * In a folded run: looks for data races on DMA memory, as `explore` does, in the one order of events that the run has.
    * What orders them is what would in the memory model `relaxed`. Some ten times slower, and without `dma.map`. Default
-   * false.
+   * false. Threaded runs are looked at in windows: see {@link MachineOptions.sanitize}.
    */
   readonly races?: boolean;
   /** How long `quiesce` waits for rest, in milliseconds. Default 5,000. */

@@ -16,6 +16,7 @@ import { LifeWatch } from "../emulator/run/life-watch.ts";
 import type { MachineTables } from "../emulator/run/machine.ts";
 import { DeviceGoneError, DeviceStuckError, TestbedError } from "../emulator/run/testbed-error.ts";
 import { STATUS_CLOSED, STATUS_DEAD, ThreadStatus } from "../emulator/run/thread-status.ts";
+import { noteSettled } from "../emulator/sanitize/race-tables.ts";
 import { DriverThread } from "./driver-thread.ts";
 import { driverLine } from "./explore/code-line.ts";
 import { BedFaults, type kernelSide } from "./faults/bed-faults.ts";
@@ -216,6 +217,7 @@ export class ThreadedTestbed implements Testbed {
       if (performance.now() > deadlineMs) throw new DeviceStuckError(this.#restlessText());
     }
     this.#findings.replace(await this.#answered(this.#connection.control.findings()));
+    if (this.#tables.races !== undefined) noteSettled(this.#tables.races);
   }
 
   statistics(): Promise<DeviceStatistics[]> {

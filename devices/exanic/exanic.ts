@@ -8,6 +8,7 @@ import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DeviceModel, DevicePort, DmaDescription } from "../../emulator/pcie/device-model.ts";
 import { recordRegisterFindings } from "../../emulator/registers/finding-text.ts";
 import { RegisterFile } from "../../emulator/registers/register-file.ts";
+import type { Handover, MemoryOwnership } from "../../emulator/sanitize/ownership.ts";
 import { RX_CHUNK_COUNT } from "./chunks.ts";
 import { Counters, DMA_WRITE_ERRORS, TOTAL_NAMES } from "./counters.ts";
 import { CHUNK_TIMER, type ExanicOptions, LINK_TIMER, STARTUP_TIMER, TRANSMIT_TIMER } from "./declaration.ts";
@@ -15,6 +16,7 @@ import { recordWriteInStartup, recordWrongWidth } from "./findings.ts";
 import { HardwareClock } from "./hardware-clock.ts";
 import { Link } from "./link.ts";
 import { macWords } from "./mac-address.ts";
+import { ExanicOwnership } from "./ownership.ts";
 import { Receive } from "./receive.ts";
 import { Regions } from "./regions.ts";
 import * as reg from "./registers.ts";
@@ -155,6 +157,11 @@ class Exanic implements DeviceModel {
 
   #isStarting(): boolean {
     return (this.#registers.get(reg.FEATURE_CFG) & HW_STARTUP) !== 0;
+  }
+
+  ownership(handover: Handover): MemoryOwnership {
+    const parts = { regions: this.#regions, receive: this.#receive, transmit: this.#transmit };
+    return new ExanicOwnership(this.#port, this.#registers, parts, handover);
   }
 
   // ---- what others ask ---------------------------------------------------------------------------------------------

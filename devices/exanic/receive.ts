@@ -149,6 +149,12 @@ export class Receive {
     this.#goOn(port);
   }
 
+  /** Whether a frame is under way into a region. */
+  isWriting(region: number): boolean {
+    const at = this.#parts.regions.portOf(region) * FRAME_WORDS;
+    return this.#frames[at + LENGTH] !== 0 && this.#frames[at + REGION] === region;
+  }
+
   isIdle(port: number): boolean {
     return (this.#fifos[port] as FrameFifo).count === 0;
   }

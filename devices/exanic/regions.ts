@@ -11,7 +11,7 @@ const IS_32_BIT = reg.PORT_RX_DMA_BASE_LO.fields.IS_32_BIT.mask;
 
 /** Regions of a port: the default one, then its filter buffers. */
 const REGIONS_PER_PORT: number = 1 + reg.FILTER_BUFFER_COUNT;
-const REGION_COUNT: number = reg.PORT_COUNT * REGIONS_PER_PORT;
+export const REGION_COUNT: number = reg.PORT_COUNT * REGIONS_PER_PORT;
 /** Of a write that goes nowhere. */
 const OUTCOME = "it goes on with the next chunk";
 
@@ -41,8 +41,7 @@ export class Regions {
     this.#generationShift = Math.log2(chunkCount);
     this.#positionMask = 256 * chunkCount - 1;
     const changed = (register: Register) => (index: number, value: number, before: number, written: number) => {
-      const isEnabled = (registers.get(reg.PORT_ENABLED, index) & 1) !== 0;
-      if (isEnabled && value !== before) this.#changeEnabled(register, index, value);
+      if (this.isEnabled(index) && value !== before) this.#changeEnabled(register, index, value);
       if (register === reg.PORT_RX_DMA_BASE_LO) this.#checkPage(register, index, written);
     };
     registers.onWrite(reg.PORT_RX_DMA_BASE_HI, changed(reg.PORT_RX_DMA_BASE_HI));
@@ -78,6 +77,33 @@ export class Regions {
 
   exists(region: number): boolean {
     return ((this.#highs[region] as number) | (this.#lows[region] as number)) !== 0;
+  }
+
+  portOf(region: number): number {
+    return Math.floor(region / REGIONS_PER_PORT);
+  }
+
+  /** "filter buffer 3 of port 0" */
+  nameOf(region: number): string {
+    const buffer = region % REGIONS_PER_PORT;
+    return `${buffer === 0 ? "the receive region" : `filter buffer ${buffer - 1}`} of port ${this.portOf(region)}`;
+  }
+
+  baseOf(region: number): number {
+    return ((this.#highs[region] as number) >>> 0) * 2 ** 32 + ((this.#lows[region] as number) >>> 0);
+  }
+
+  get byteLength(): number {
+    return this.chunkCount * RX_CHUNK_BYTE_LENGTH;
+  }
+
+  isEnabled(port: number): boolean {
+    return (this.#registers.get(reg.PORT_ENABLED, port) & 1) !== 0;
+  }
+
+  /** Whether the card knows where its feedback goes. */
+  hasFeedback(): boolean {
+    return (this.#registers.get(reg.TX_FEEDBACK_BASE_HI) | this.#registers.get(reg.TX_FEEDBACK_BASE_LO)) !== 0;
   }
 
   /** The next chunk of a region, with its generation above its number. */
@@ -132,17 +158,14 @@ export class Regions {
 
   /** What a DMA write to that address is for. */
   describe(high: number, low: number): DmaDescription | undefined {
-    const byteLength = this.chunkCount * RX_CHUNK_BYTE_LENGTH;
+    const { byteLength } = this;
     const address = (high >>> 0) * 2 ** 32 + (low >>> 0);
     for (let region = 0; region < REGION_COUNT; region++) {
-      const base = ((this.#highs[region] as number) >>> 0) * 2 ** 32 + ((this.#lows[region] as number) >>> 0);
+      const base = this.baseOf(region);
       if (!this.exists(region) || address < base || address >= base + byteLength) continue;
       const chunk = Math.floor((address - base) / RX_CHUNK_BYTE_LENGTH);
-      const port = Math.floor(region / REGIONS_PER_PORT);
-      const buffer = region % REGIONS_PER_PORT;
-      const name = buffer === 0 ? "the receive region" : `filter buffer ${buffer - 1}`;
       const isInfo = (address - base) % RX_CHUNK_BYTE_LENGTH === RX_TIMESTAMP_AT;
-      const purpose = `chunk ${chunk} of ${name} of port ${port}`;
+      const purpose = `chunk ${chunk} of ${this.nameOf(region)}`;
       return { purpose, outcome: OUTCOME, ...(isInfo ? { layout: INFO_LAYOUT } : {}) };
     }
     this.locateFeedback(0);

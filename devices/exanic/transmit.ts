@@ -39,6 +39,8 @@ export class Transmit {
   readonly #commands = new Int32Array(reg.PORT_COUNT * COMMAND_COUNT);
   readonly #heads = new Int32Array(reg.PORT_COUNT);
   readonly #counts = new Int32Array(reg.PORT_COUNT);
+  /** By port: commands that were taken since the card was made, resets and snapshots or not. */
+  readonly #takenCounts = new Float64Array(reg.PORT_COUNT);
   /** By port: the oldest chunk is on the wire. */
   readonly #isSending = new Uint8Array(reg.PORT_COUNT);
   readonly #isWaiting = new Uint8Array(reg.PORT_COUNT);
@@ -106,8 +108,24 @@ export class Transmit {
       const at = ((this.#heads[port] as number) + count) % COMMAND_COUNT;
       this.#commands[port * COMMAND_COUNT + at] = offset;
       this.#counts[port] = count + 1;
+      this.#takenCounts[port] = (this.#takenCounts[port] as number) + 1;
       if (count === 0) this.#goOn(port);
     }
+  }
+
+  /** Commands of a port that broke no rule, up to now. */
+  takenCount(port: number): number {
+    return this.#takenCounts[port] as number;
+  }
+
+  /** Whether the chunk at an offset waits or is being sent. */
+  isWaiting(port: number, offset: number): boolean {
+    for (let nth = 0; nth < (this.#counts[port] as number); nth++) if (this.#chunkAt(port, nth) === offset) return true;
+    return false;
+  }
+
+  #chunkAt(port: number, nth: number): number {
+    return this.#commands[port * COMMAND_COUNT + (((this.#heads[port] as number) + nth) % COMMAND_COUNT)] as number;
   }
 
   /** A wait for the wire is over. */
@@ -258,8 +276,7 @@ export class Transmit {
   /** A store into a chunk that waits or is on the wire goes out with it, or half of it does. */
   #checkUnused(port: number, offset: number, byteLength: number): void {
     for (let nth = 0; nth < (this.#counts[port] as number); nth++) {
-      const at = ((this.#heads[port] as number) + nth) % COMMAND_COUNT;
-      const first = this.#commands[port * COMMAND_COUNT + at] as number;
+      const first = this.#chunkAt(port, nth);
       const length = (this.region.words[(first >> 2) + 1] as number) & 0xffff;
       if (offset + byteLength <= first || offset >= first + chunks.TX_HEADER_BYTE_LENGTH + length) continue;
       recordChunkChanged(this.#port, port, first, offset);

@@ -7,7 +7,7 @@ import { recordConsumer, recordNoRing, recordRingChanged } from "./findings.ts";
 import * as reg from "./registers.ts";
 
 /** An event: eight words, the last one with the phase (data sheet, Events). */
-const EVENT_BYTE_LENGTH = 32;
+export const EVENT_BYTE_LENGTH = 32;
 const FLAG_OFFSET = 28;
 const SIZE_LOG2_MAX = 16;
 const LOST_MAX = 0x7fff;
@@ -75,6 +75,12 @@ export class Channels {
   /** The channel that a slot's events go to. */
   channelOf(slot: number): number {
     return ((this.#values[FILTER + slot] as number) & CHANNEL.mask) >>> CHANNEL.low;
+  }
+
+  /** Entries of the channel's ring; 0 while it is off. */
+  slotCount(channel: number): number {
+    const sizeLog2 = this.#sizeLog2[channel] as number;
+    return sizeLog2 < 0 ? 0 : 1 << sizeLog2;
   }
 
   /** True when an event for the channel would have to wait: it is full, and told to stall. */

@@ -10,6 +10,7 @@ import type { DeviceModel, DevicePort, DmaDescription } from "../../emulator/pci
 import { fieldOf, type Register } from "../../emulator/registers/declare.ts";
 import { recordRegisterFindings } from "../../emulator/registers/finding-text.ts";
 import { RegisterFile, type RegisterFileSnapshot } from "../../emulator/registers/register-file.ts";
+import type { Handover, MemoryOwnership } from "../../emulator/sanitize/ownership.ts";
 import { MAX_STANDARD_FRAME_BYTE_LENGTH } from "../../emulator/wire/line-rate.ts";
 import { BookTable, type BookTableState } from "./book-table.ts";
 import { Channels, type ChannelsState } from "./channels.ts";
@@ -25,6 +26,7 @@ import {
 import { recordTemplateInUse, recordWindowWrite, recordWrongWidth } from "./findings.ts";
 import { HardwareClock } from "./hardware-clock.ts";
 import { Orders, type OrdersState } from "./orders.ts";
+import { FeedHandlerOwnership } from "./ownership.ts";
 import { Pipeline, type PipelineState } from "./pipeline.ts";
 import * as reg from "./registers.ts";
 import { Triggers } from "./triggers.ts";
@@ -58,6 +60,8 @@ class FeedHandler implements DeviceModel {
   readonly #orders: Orders;
   readonly #triggers: Triggers;
   readonly #pipeline: Pipeline;
+  /** For the sanitizers, in the moment after the doorbell. */
+  #orderedTemplate = 0;
   /** For people: by the names in TOTAL_NAMES. */
   readonly #totals = new Float64Array(TOTAL_NAMES.length);
 
@@ -130,8 +134,11 @@ class FeedHandler implements DeviceModel {
   }
 
   #checkTemplate(template: number, place: string): void {
-    if (this.#triggers.isArmedWith(template) || this.#orders.isUsing(template))
-      recordTemplateInUse(this.#port, template, place);
+    if (this.#isSending(template)) recordTemplateInUse(this.#port, template, place);
+  }
+
+  #isSending(template: number): boolean {
+    return this.#triggers.isArmedWith(template) || this.#orders.isUsing(template);
   }
 
   #control(value: number): void {
@@ -151,7 +158,8 @@ class FeedHandler implements DeviceModel {
   #order(written: number): void {
     const { TEMPLATE, SLOT } = reg.ORDER_DOORBELL.fields;
     const [price, size] = [this.#registers.get(reg.ORDER_PRICE), this.#registers.get(reg.ORDER_SIZE)];
-    this.#pipeline.submitOrder(fieldOf(written, TEMPLATE), fieldOf(written, SLOT), price, size);
+    this.#orderedTemplate = fieldOf(written, TEMPLATE);
+    this.#pipeline.submitOrder(this.#orderedTemplate, fieldOf(written, SLOT), price, size);
     this.#pipeline.run();
   }
 
@@ -224,6 +232,15 @@ class FeedHandler implements DeviceModel {
 
   #countLine(register: Register, line: number): void {
     this.#registers.set(register, (this.#registers.get(register, line) + 1) | 0, line);
+  }
+
+  ownership(handover: Handover): MemoryOwnership {
+    const parts = {
+      channels: this.#channels,
+      isSending: (template: number) => this.#isSending(template),
+      orderedTemplate: () => this.#orderedTemplate,
+    };
+    return new FeedHandlerOwnership(this.#port, this.#registers, parts, handover);
   }
 
   // ---- what others ask ---------------------------------------------------------------------------------------------

@@ -19,6 +19,16 @@ const STEP_LIMIT = 10_000;
 /** A run that is followed by a fair one ends at this many times the step limit. */
 const FAIR_SUFFIX = 6;
 
+/** Whoever wants to hear what the actors do, in the moment in which it has happened. */
+export interface OperationWatch {
+  /** The operation that a thread has published has this answer. */
+  ended(thread: number, answer: number): void;
+  /** The thread has run on from there, and has published its next operation or come to its end. */
+  wentOn(thread: number): void;
+  /** A CPU takes an interrupt. */
+  interrupted(cpu: number): void;
+}
+
 /**
  * One program, run again and again under one schedule after the other. Nothing is made anew for a run but the generators
  * of its actors. An actor publishes its next operation; the strategy chooses among those that are possible; the chosen
@@ -33,6 +43,7 @@ export class Execution implements AccessPort {
   readonly trace: StepTrace = new StepTrace();
   /** A barrier that is tried out in places where the program has none. */
   readonly insertion: Insertion = new Insertion();
+  operationWatch: OperationWatch | undefined;
   stepLimit: number = STEP_LIMIT;
   /**
    * Whether a program that is still not at its end after the step limit is given turns fairly for five times as many
@@ -191,6 +202,7 @@ export class Execution implements AccessPort {
     const { state } = this;
     this.trace.answer(thread, answer, state.answerHigh[thread] as number);
     if (this.insertion.restore(state, thread)) return;
+    this.operationWatch?.ended(thread, answer);
     const actor = this.#actors[thread];
     if (actor === undefined) {
       this.#answers[thread] = answer;
@@ -212,6 +224,7 @@ export class Execution implements AccessPort {
     // A handler is not executed before its interrupt is taken.
     state.floors.raise(cpu, state.timeline.tick);
     state.races?.handlerStarted(thread, vector);
+    this.operationWatch?.interrupted(cpu);
     this.recorder.current = thread;
     const plain = this.machine.threads[thread]?.plain;
     if (plain === undefined) {
@@ -300,7 +313,9 @@ export class Execution implements AccessPort {
   #advance(thread: number, actor: Steps, answer: number): void {
     const { state } = this;
     try {
-      if (actor.next(answer).done !== true) {
+      const isOver = actor.next(answer).done === true;
+      this.operationWatch?.wentOn(thread);
+      if (!isOver) {
         state.status[thread] = k.READY;
         this.insertion.apply(state, thread);
         return;

@@ -22,6 +22,7 @@ const ENTRY_SEGMENT = 3;
 const ENTRY_OFFSET = 4;
 const ENTRY_PERMISSIONS = 5;
 const ENTRY_STATE = 6;
+const ENTRY_RAW = 7;
 const ENTRY_LABEL = 8;
 
 const FREE = 0;
@@ -64,6 +65,8 @@ export interface Mapping {
   readonly segmentOffset: number;
   readonly permissions: DmaPermissions;
   readonly label: string;
+  /** Whether a driver has taken its raw memory, where it was said: see {@link Iommu.markRaw}. */
+  readonly isRaw: boolean;
 }
 
 /**
@@ -153,6 +156,7 @@ export class Iommu {
       this.#entries[at + ENTRY_SEGMENT] = segment;
       this.#entries[at + ENTRY_OFFSET] = segmentOffset;
       this.#entries[at + ENTRY_PERMISSIONS] = permissions;
+      this.#entries[at + ENTRY_RAW] = 0;
       this.#writeLabel(entry, label);
       Atomics.store(this.#entries, at + ENTRY_STATE, MAPPED);
       for (let index = 0; index < pageCount; index++) Atomics.store(this.#pages, first + index, entry);
@@ -169,6 +173,16 @@ export class Iommu {
       Atomics.store(this.#entries, entry * ENTRY_WORDS + ENTRY_STATE, UNMAPPED);
       Atomics.add(this.#head, HEAD_GENERATION, 1);
       this.#head[HEAD_COUNT] = (this.#head[HEAD_COUNT] as number) - 1;
+    });
+  }
+
+  /** Notes, for whoever watches from another thread, that accesses of this mapping go past the accessors from here on. */
+  markRaw(iova: number): void {
+    this.#locked(() => {
+      const entry = this.#entryAt(iova);
+      if (entry === 0) return;
+      this.#entries[entry * ENTRY_WORDS + ENTRY_RAW] = 1;
+      Atomics.add(this.#head, HEAD_GENERATION, 1);
     });
   }
 
@@ -222,43 +236,6 @@ export class Iommu {
     return live.sort((a, b) => a.iova - b.iova);
   }
 
-  /** Why an access faults and what lies nearest, as the second half of a sentence: "hits no mapping (nearest: …)". */
-  explain(high: number, low: number, byteLength: number): string {
-    const iova = addressOf(high, low);
-    const gone = this.unmappedAt(iova);
-    for (const mapping of this.mappings()) {
-      const end = mapping.iova + mapping.byteLength;
-      if (iova < mapping.iova || iova >= end) continue;
-      if (iova + byteLength > end)
-        return `runs ${iova + byteLength - end} bytes past the end of ${mappingName(mapping)}`;
-      const may = mapping.permissions === DMA_READ ? "read" : "write";
-      return `hits ${mappingName(mapping)}, which the device may only ${may}`;
-    }
-    if (gone !== undefined) return `hits ${mappingName(gone)}, which was unmapped`;
-    const nearest = this.#nearest(iova);
-    const forgotten = high === 0 && this.#nearestIgnoringHigh(low);
-    if (forgotten)
-      return `hits no mapping; ${mappingName(forgotten)} has the same low 32 bits: was the high half of the address written?`;
-    return `hits no mapping (${nearest === undefined ? "nothing is mapped" : `nearest: ${mappingName(nearest)}`})`;
-  }
-
-  #nearest(iova: number): Mapping | undefined {
-    let best: Mapping | undefined;
-    let bestDistance = Number.POSITIVE_INFINITY;
-    for (const mapping of this.mappings()) {
-      const distance = iova < mapping.iova ? mapping.iova - iova : iova - (mapping.iova + mapping.byteLength);
-      if (distance < bestDistance) [best, bestDistance] = [mapping, distance];
-    }
-    return best;
-  }
-
-  #nearestIgnoringHigh(low: number): Mapping | undefined {
-    return this.mappings().find((mapping) => {
-      const start = mapping.iova % 2 ** 32;
-      return low >>> 0 >= start && low >>> 0 < start + mapping.byteLength;
-    });
-  }
-
   /** The mapping that was there, and is not any more. */
   unmappedAt(iova: number): Mapping | undefined {
     const entry = this.#pages[Math.floor((iova - this.tables.baseIova) / IOVA_PAGE_BYTES)] ?? 0;
@@ -286,6 +263,7 @@ export class Iommu {
       segmentOffset: word(ENTRY_OFFSET),
       permissions: word(ENTRY_PERMISSIONS) as DmaPermissions,
       label: String.fromCharCode(...label.filter((code) => code !== 0)),
+      isRaw: word(ENTRY_RAW) === 1,
     };
   }
 
@@ -377,19 +355,13 @@ export class Iommu {
   }
 }
 
-/** `rx ring 0x1_0000_f000–0x1_0000_ffff`. */
-function mappingName(mapping: Mapping): string {
-  const label = mapping.label === "" ? "buffer" : mapping.label;
-  return `${label} ${iovaName(mapping.iova)}–${iovaName(mapping.iova + mapping.byteLength - 1)}`;
-}
-
 /** `DMA read of 64 bytes at IOVA 0x…`: the first half of every fault's sentence. */
 export function accessName(direction: DmaPermissions, byteLength: number, high: number, low: number): string {
   return `DMA ${direction === DMA_READ ? "read" : "write"} of ${byteLength} bytes at IOVA ${iovaName(addressOf(high, low))}`;
 }
 
 /** Two int32 words as one number: for people, as it is rounded above 2^53. */
-function addressOf(high: number, low: number): number {
+export function addressOf(high: number, low: number): number {
   return (high >>> 0) * 2 ** 32 + (low >>> 0);
 }
 

@@ -29,7 +29,8 @@ export interface Bar {
   writeCombining32(offset: number, value: number): void;
   /**
    * The BAR's raw memory, for drivers that know only memory. What raw memory cannot do is said once when it is mapped; its
-   * accesses are invisible to sanitizers. Begins at {@link mappedOffset}.
+   * accesses are invisible to sanitizers, and data races of threaded runs are not looked for any more. Begins at
+   * {@link mappedOffset}.
    */
   map(): SharedArrayBuffer;
   /** 0, but where the driver brought the memory along: a WebAssembly driver's BARs lie in the midst of its own. */

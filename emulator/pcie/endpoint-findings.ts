@@ -4,6 +4,7 @@
  */
 
 import { accessName, DMA_READ, DMA_WRITE, type Iommu, iovaName } from "../memory/iommu.ts";
+import { explainFault } from "../memory/iommu-fault.ts";
 import type { FindingRecorder } from "../registers/finding-text.ts";
 import { hex, NO_REGISTER, type RegisterMap } from "../registers/register-map.ts";
 import type { DeviceDeclaration, DmaDescription } from "./device-model.ts";
@@ -160,7 +161,7 @@ function recordFault(
     const [access, did, description] = words();
     const purpose = description === undefined ? "" : `, for ${description.purpose},`;
     const outcome = description === undefined ? "" : `; ${description.outcome}`;
-    const why = iommu.explain(high, low, byteLength);
+    const why = explainFault(iommu, high, low, byteLength);
     const end = why.endsWith("?") ? "" : ".";
     const advice =
       rule === "dma-after-unmap"
@@ -179,3 +180,7 @@ export function recordBusMasterOff(recorder: FindingRecorder, name: string, what
 
 /** What an endpoint counts, in order; of interrupts, the messages and rising lines that left it. */
 export const COUNTER_NAMES: readonly string[] = ["dmaReads", "dmaWrites", "interrupts"];
+/** Places of {@link COUNTER_NAMES}. */
+export const DMA_READS = 0;
+export const DMA_WRITES = 1;
+export const INTERRUPTS = 2;

@@ -6,6 +6,7 @@ import type { Iommu } from "../memory/iommu.ts";
 import type { MemoryView } from "../memory/memory-view.ts";
 import type { InterruptController } from "./interrupt-controller.ts";
 import type { MsixSnapshot } from "./msix.ts";
+import type { TransferParts } from "./transfer-parts.ts";
 
 /** See Endpoint.snapshot. */
 export interface EndpointSnapshot {
@@ -27,12 +28,16 @@ export interface EndpointSlot {
   readonly functionIndex: number;
   /** Rules whose findings nobody wants to hear of. */
   readonly silenced?: ReadonlySet<string>;
+  /** Through what it reaches host memory, where somebody wants to hear of its transfers. */
+  readonly parts?: TransferParts | undefined;
 }
 
 /** What a sanitizer hears of a function that it watches. Nobody does on threads. */
 export interface EndpointWatch {
   /** A write to a BAR has arrived and the device has taken it. */
   arrived(bar: number, offset: number): void;
+  /** The device writes to mapped memory, with a flag that says so: a descriptor, an event. */
+  written(high: number, low: number, memory: MemoryView, offset: number, byteLength: number): void;
   /** The device raises an MSI-X vector, masked or not. */
   raised(vector: number): void;
   /** A message interrupt leaves the function. */

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock/clock.ts";
 import { Timers } from "../clock/timers.ts";
-import { DMA_READ, DMA_WRITE, type Iommu } from "../memory/iommu.ts";
+import type { Iommu } from "../memory/iommu.ts";
 import { copyMemory, type MemoryView } from "../memory/memory-view.ts";
 import { type FindingKind, FindingLog } from "../run/findings.ts";
 import type { Wire } from "../wire/wire.ts";
@@ -10,20 +10,20 @@ import type { DeviceDeclaration, DeviceModel, DevicePort, ResetKind } from "./de
 import * as report from "./endpoint-findings.ts";
 import type { EndpointSlot, EndpointSnapshot, EndpointWatch, Uplink } from "./endpoint-slot.ts";
 import { InterruptController } from "./interrupt-controller.ts";
-import { Iotlb } from "./iotlb.ts";
+import type { Iotlb } from "./iotlb.ts";
 import { LookAhead } from "./look-ahead.ts";
 import { type MsiSink, MsixTable } from "./msix.ts";
 import { ReadQueue } from "./read-queue.ts";
 import { Slot } from "./slot.ts";
-import { WriteBacks } from "./write-backs.ts";
+import { transferParts } from "./transfer-parts.ts";
+import type { WriteBacks } from "./write-backs.ts";
 
 const ALL_ONES = -1;
 /**
- * One PCI Express function: configuration space, BAR decoding, MSI-X, timers and DMA around a {@link DeviceModel}.
- * The device's requests come in through {@link DevicePort}, the CPU's accesses through `read`, `write` and their
- * configuration forms, and {@link step} answers one DMA read.
- * DMA writes and messages land within the call: they are posted, keep their order, and call nothing of the device.
- * DMA reads wait in a queue, so that no request completes inside the handler that made it.
+ * One PCI Express function: configuration space, BAR decoding, MSI-X, timers and DMA around a {@link DeviceModel}. The
+ * device's requests come in through {@link DevicePort}, the CPU's accesses through `read`, `write` and their configuration
+ * forms, and {@link step} answers one DMA read. DMA writes and messages land within the call: they are posted, keep their
+ * order, and call nothing of the device. DMA reads wait in a queue: no request completes inside the handler that made it.
  */
 export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   readonly declaration: DeviceDeclaration;
@@ -45,9 +45,8 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   readonly #slot: EndpointSlot;
   readonly #iommu: Iommu;
   readonly #reads = new ReadQueue();
-  readonly #writeBacks = new WriteBacks();
+  readonly #writeBacks: WriteBacks;
   readonly #lookAhead: LookAhead;
-  /** Reads, writes without a flag (data) and writes with one (descriptors) go to different buffers, each to the same for long. */
   readonly #readMappings: Iotlb;
   readonly #dataMappings: Iotlb;
   readonly #flagMappings: Iotlb;
@@ -65,10 +64,12 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     this.#slot = slot;
     this.interrupts = slot.interrupts;
     this.#iommu = slot.iommu;
-    this.#readMappings = new Iotlb(slot.iommu, slot.memory, DMA_READ);
-    this.#lookAhead = new LookAhead(this.#reads, this.#readMappings);
-    this.#dataMappings = new Iotlb(slot.iommu, slot.memory, DMA_WRITE);
-    this.#flagMappings = new Iotlb(slot.iommu, slot.memory, DMA_WRITE);
+    const { reads, ahead, data, flags, writeBacks } = slot.parts ?? transferParts(slot);
+    this.#readMappings = reads;
+    this.#lookAhead = new LookAhead(this.#reads, ahead);
+    this.#dataMappings = data;
+    this.#flagMappings = flags;
+    this.#writeBacks = writeBacks;
     this.timers = new Timers(declaration.timerCount);
     this.findings = new FindingLog(declaration.name, slot.clock.now, slot.silenced);
     this.wires = new Array(declaration.wirePortCount).fill(undefined);
@@ -100,7 +101,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     }
     if (bar === this.#msixBar && this.msix?.owns(offset)) this.msix.write(this, offset, byteLength, low, high);
     else (this.#device as DeviceModel).onWrite(bar, offset, byteLength, low, high);
-    if (this.watch !== undefined) this.watch.arrived(bar, offset);
+    this.watch?.arrived(bar, offset);
   }
 
   /** A memory read of a BAR arrives: returns the low word, int32. */
@@ -234,6 +235,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     }
     const { memory: target, offset: at } = mappings;
     this.#counters[DMA_WRITES] = (this.#counters[DMA_WRITES] as number) + 1;
+    if (flagOffset >= 0 && this.watch !== undefined) this.watch.written(high, low, memory, offset, byteLength);
     if (this.uplink !== undefined) {
       this.uplink.write(at, memory, offset, byteLength, flagOffset, this.#isRelaxed);
     } else if (flagOffset >= 0) {
@@ -376,7 +378,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
       report.recordMessageAddress(this, this.declaration.name, addressHigh, addressLow);
     else if (this.uplink === undefined) this.#slot.interrupts.arrive(data);
     else this.uplink.message(data);
-    if (this.watch !== undefined) this.watch.message(data);
+    this.watch?.message(data);
   }
 
   #driveLine(): void {
@@ -395,6 +397,4 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   }
 }
 
-const DMA_READS = 0;
-const DMA_WRITES = 1;
-const INTERRUPTS = 2;
+const { DMA_READS, DMA_WRITES, INTERRUPTS } = report;

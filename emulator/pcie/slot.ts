@@ -12,6 +12,8 @@ export class Slot {
   isPresent = true;
   /** True while what happens is a fault's doing: nobody is blamed for it. */
   isQuiet = false;
+  /** True while a fault lets the card write what it has written already. */
+  isRepeating = false;
   /** What a configuration read gives instead of `value`. */
   onConfigRead: ((offset: number, byteLength: number, value: number) => number) | undefined;
   readonly #config: ConfigSpace;

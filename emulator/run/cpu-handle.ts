@@ -1,9 +1,14 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { DriverPciFunction } from "../driver/pci-function.ts";
 import { HostMemory } from "../memory/host-memory.ts";
+import { Iommu } from "../memory/iommu.ts";
 import type { PciFunction } from "../pcie/driver-view.ts";
 import { InterruptController } from "../pcie/interrupt-controller.ts";
+import type { RaceFinder } from "../sanitize/race-findings.ts";
+import { RaceSampler } from "../sanitize/race-sampler.ts";
+import type { RaceTables } from "../sanitize/race-tables.ts";
 import { silencedRules } from "../sanitize/rule.ts";
+import { sampledFunctions } from "../sanitize/sampled-function.ts";
 import { type Finding, FindingLog } from "./findings.ts";
 import { clockFor, type FunctionTables, type MachineTables } from "./machine.ts";
 import { createRequestRing } from "./request-ring.ts";
@@ -87,7 +92,34 @@ export function openCpu(handle: CpuHandle, notice: Notice, finder?: DriverSideFi
     const findings = finder === undefined ? undefined : driverSideLog(tables, machine, finder);
     functions.push(new DriverPciFunction(link, machine, tables, memory, cpu, findings));
   }
-  return functions;
+  const { races } = machine;
+  return races === undefined || finder === undefined ? functions : sampled(functions, handle, races, finder);
+}
+
+/** The same with every access looked at for data races, now and then. */
+function sampled(
+  functions: readonly PciFunction[],
+  { machine, cpuIndex }: CpuHandle,
+  races: RaceTables,
+  { onFinding, lineOf }: DriverSideFindings,
+): PciFunction[] {
+  const raceFinder: RaceFinder = {
+    cpuIndex,
+    deviceNames: machine.functions.map(({ declaration }) => declaration.name),
+    log: new Int32Array(races.log),
+    lineOf,
+    line: "",
+  };
+  const parts = machine.functions.map((tables) => {
+    const iommu = new Iommu(tables.iommu);
+    return {
+      // A race is found when it is clear that it is one: its line is that of the access, and known before.
+      findings: driverSideLog(tables, machine, { onFinding, lineOf: () => raceFinder.line }),
+      arena: machine.arena.memory,
+      labelAt: (iova: number) => iommu.mappingAt(iova)?.label ?? "",
+    };
+  });
+  return sampledFunctions(functions, parts, new RaceSampler(races, cpuIndex, raceFinder));
 }
 
 function driverSideLog(

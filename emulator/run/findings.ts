@@ -40,7 +40,7 @@ export class FindingLog {
   /** Called with every new finding. */
   onFinding: (finding: Finding) => void = () => {};
   /** The driver's line under way, "" for none. Asked for new findings only: it takes a stack. */
-  lineOf: ((kind: FindingKind) => string) | undefined;
+  lineOf: ((kind: FindingKind, rule: string, place: string) => string) | undefined;
 
   /** `silenced`: rules that nobody wants to hear of. */
   constructor(device: string, now: Float64Array, silenced: ReadonlySet<string> = new Set()) {
@@ -78,7 +78,7 @@ export class FindingLog {
       return;
     }
     if (this.#silenced.has(rule)) return;
-    const line = this.lineOf?.(kind) ?? "";
+    const line = this.lineOf?.(kind, rule, place) ?? "";
     const finding: Finding = {
       kind,
       rule,

@@ -9,7 +9,9 @@ import { COMMAND, COMMAND_BUS_MASTER, COMMAND_MEMORY_SPACE } from "../pcie/confi
 import type { DeviceDeclaration, DeviceModel, DeviceModule, DevicePort, DeviceSpec } from "../pcie/device-model.ts";
 import { Endpoint } from "../pcie/endpoint.ts";
 import { InterruptController } from "../pcie/interrupt-controller.ts";
-import { checkRuleNames, type SanitizeOptions, silencedRules } from "../sanitize/rule.ts";
+import { DmaMarks } from "../sanitize/dma-marks.ts";
+import { createRaceTables, type RaceTables } from "../sanitize/race-tables.ts";
+import { checkRuleNames, type RaceSampling, type SanitizeOptions, silencedRules } from "../sanitize/rule.ts";
 import { allRules } from "../sanitize/rules.ts";
 import { type FrameQueue, FrameQueue as Queue } from "../wire/frame-queue.ts";
 import { OpenWire, WireLane, type WireSink } from "../wire/wire.ts";
@@ -44,7 +46,8 @@ export interface MachineOptions {
   readonly sentFrames?: "keep" | "count";
   /**
    * Which rules are minded. Default all of them; `false`: only what the devices themselves see, and nothing is watched on
-   * the driver's side; `{ "unmask-without-recheck": false }`: all but this. `softbar rules` lists them.
+   * the driver's side; `{ "unmask-without-recheck": false }`: all but this. `softbar rules` lists them. How much of a
+   * threaded run is looked at for data races: `{ "data-race": { every: 65_536, transfers: 2_048 } }` is the default.
    */
   readonly sanitize?: SanitizeOptions;
 }
@@ -106,6 +109,8 @@ export interface MachineTables {
   /** Virtual time in nanoseconds, one double: driver threads read what the device thread writes. */
   readonly clockNow: SharedArrayBuffer;
   readonly functions: readonly FunctionTables[];
+  /** Where data races are looked for while threads run. */
+  readonly races?: RaceTables | undefined;
 }
 
 /** A device module as loaded, with the options it is to be created with. */
@@ -147,8 +152,15 @@ export function clockFor(tables: MachineTables): Clock {
   return tables.options.clock === "virtual" ? new VirtualClock(new Float64Array(tables.clockNow)) : new WallClock();
 }
 
-/** Lays out the shared memory of a testbed. */
-export function createTables(devices: readonly LoadedDevice[], options: MachineOptions): MachineTables {
+/**
+ * Lays out the shared memory of a testbed. `sampling`: how a threaded run is looked at for data races; not at all where it is
+ * absent, or where the driver reaches its memory past the accessors.
+ */
+export function createTables(
+  devices: readonly LoadedDevice[],
+  options: MachineOptions,
+  sampling?: Required<RaceSampling>,
+): MachineTables {
   if (devices.length > FUNCTION_LIMIT)
     throw new RangeError(`${devices.length} devices: a testbed takes ${FUNCTION_LIMIT}`);
   const { ownMemory } = options;
@@ -166,6 +178,9 @@ export function createTables(devices: readonly LoadedDevice[], options: MachineO
     interrupts: InterruptController.createWords(),
     clockNow: new SharedArrayBuffer(8),
     functions,
+    ...(sampling === undefined || ownMemory !== undefined
+      ? {}
+      : { races: createRaceTables(arena.tables.memory.byteLength, sampling) }),
   };
 }
 
@@ -254,6 +269,7 @@ export class Machine {
   readonly interrupts: InterruptController;
   readonly endpoints: readonly Endpoint[];
   readonly #silenced: ReadonlySet<string>;
+  readonly #marks: DmaMarks | undefined;
   /** Outbound ends of unconnected ports, with the device they belong to. */
   readonly #outbound: { readonly device: number; readonly wire: OpenWire }[] = [];
 
@@ -264,6 +280,7 @@ export class Machine {
     this.tables = tables;
     this.memory = new HostMemory(tables.memory);
     this.interrupts = new InterruptController(tables.interrupts);
+    this.#marks = tables.races === undefined ? undefined : new DmaMarks(tables.races, this.memory);
     this.endpoints = devices.map((device, index) =>
       this.#plug(device, tables.functions[index] as FunctionTables, wrap),
     );
@@ -276,13 +293,15 @@ export class Machine {
   }
 
   #plug(device: LoadedDevice, tables: FunctionTables, wrap: DeviceWrapper): Endpoint {
+    const iommu = new Iommu(tables.iommu);
     const endpoint = new Endpoint(declarationOf(device), {
       clock: this.host.clock,
-      iommu: new Iommu(tables.iommu),
+      iommu,
       memory: this.memory,
       interrupts: this.interrupts,
       functionIndex: tables.functionIndex,
       silenced: this.#silenced,
+      parts: this.#marks?.partsOf(tables.functionIndex, iommu),
     });
     const wrapped = wrap(endpoint);
     endpoint.attach(wrapped.model(device.module.create(wrapped.port, device.options)));

@@ -247,7 +247,7 @@ export function mappedAccessLimits(device: string, bar: number, map: RegisterMap
     ...(exact.length === 0 ? [] : [`- A read has no side effect. Needs the accessors to be exact: ${namesOf(exact)}.`]),
     "- What a store brings about (a busy bit, a result) is there when the device has looked: a poll right behind the store sees the state before it.",
     "- Several stores to one register between two looks are one write; storing the value that is there is no write.",
-    "- What goes through raw memory is judged by the device alone: sanitizers see accessors, in folded and explored runs.",
+    "- What goes through raw memory is judged by the device alone: sanitizers see accessors. Data races are not looked for any more.",
   ];
 }
 

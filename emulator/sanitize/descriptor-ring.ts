@@ -1,8 +1,10 @@
+import type { MemoryView } from "../memory/memory-view.ts";
 import type { Allocation } from "./allocation.ts";
 import type { Hold, Holder } from "./holds.ts";
 import * as report from "./memory-findings.ts";
 import type { MemoryWatch } from "./memory-watch.ts";
 import type { DescriptorRingView, WatchedRing } from "./ownership.ts";
+import { BY_DEVICE, REPEATED_BY_FAULT, type WrittenBy } from "./written-by.ts";
 
 /** So often a driver looks for the completion of a descriptor that will have none. */
 const VAIN_LOOKS = 16;
@@ -20,6 +22,9 @@ interface RingState {
   readonly held: Uint8Array;
   readonly wasHeld: Uint8Array;
   readonly reports: Uint8Array;
+  readonly outstanding: Uint8Array;
+  readonly cameBack: Float64Array;
+  readonly isMisled: boolean;
   readonly holds: readonly (Hold | undefined)[];
 }
 
@@ -41,6 +46,12 @@ export class DescriptorRing implements Holder, WatchedRing {
   #wasHeld: Uint8Array = new Uint8Array(0);
   /** By slot: the device will say that it is done. */
   #reports: Uint8Array = new Uint8Array(0);
+  /** By slot: handed over, and not completed since. Goes by the device alone, whatever the driver has seen. */
+  #outstanding: Uint8Array = new Uint8Array(0);
+  /** By slot: IOVA of the buffer that came back last. */
+  #cameBack: Float64Array = new Float64Array(0);
+  /** The device has completed a descriptor twice: what the driver makes of that is not its mistake. */
+  #isMisled = false;
   #holds: (Hold | undefined)[] = [];
   /** Looks at descriptors that are done, and whose bit will never say so. */
   #vainLooks = 0;
@@ -82,14 +93,15 @@ export class DescriptorRing implements Holder, WatchedRing {
     if (view.baseIova() !== this.#base || count !== this.#slotCount) this.#adopt(count);
     const allocation = this.#memory.allocationAt(this.#base, count * view.descriptorBytes);
     const tail = view.tail();
-    if (allocation === undefined || allocation.isRaw) {
+    const handed = this.#distance(this.#tail, tail);
+    for (let done = 0, slot = this.#tail; done < handed; done++, slot = this.#after(slot)) this.#outstanding[slot] = 1;
+    if (allocation === undefined || allocation.isRaw || this.#isMisled) {
       // Whoever writes descriptors past the accessors reads them so too: nothing can be said of this ring.
       this.#releaseAll();
       this.#tail = tail;
       this.#oldest = tail;
       return;
     }
-    const handed = this.#distance(this.#tail, tail);
     this.#checkRoom(allocation, handed);
     for (let done = 0; done < handed; done++) {
       this.#take(this.#tail, allocation);
@@ -134,8 +146,7 @@ export class DescriptorRing implements Holder, WatchedRing {
     // A bit that is left over from the lap before shows nothing.
     if (this.isBusy(slot)) return;
     if (shown === NOT_DONE) {
-      if (this.#reports[slot] === 0 && ++this.#vainLooks === VAIN_LOOKS)
-        report.recordNeverReported(this.#memory.findings, this, slot);
+      if (this.#reports[slot] === 0 && ++this.#vainLooks === VAIN_LOOKS) this.#recordNeverReported(slot);
       return;
     }
     this.#vainLooks = 0;
@@ -144,6 +155,38 @@ export class DescriptorRing implements Holder, WatchedRing {
       this.#releaseOldest();
       if (isLast) break;
     }
+  }
+
+  #recordNeverReported(slot: number): void {
+    const iova = this.#base + slot * this.view.descriptorBytes;
+    const unseen = this.#distance(this.#oldest, this.#tail);
+    report.recordNeverReported(this.#memory.findings, this, slot, iova, VAIN_LOOKS, unseen);
+  }
+
+  /** The device writes these bytes, with a flag among them. */
+  written(iova: number, memory: MemoryView, offset: number, byteLength: number, by: WrittenBy): void {
+    if (!this.covers(iova, byteLength) || this.#isMisled || !this.isLive()) return;
+    const { descriptorBytes } = this.view;
+    const doneOffset = this.view.doneOffset();
+    const last = Math.floor((iova + byteLength - 1 - this.#base) / descriptorBytes);
+    for (let slot = Math.floor((iova - this.#base) / descriptorBytes); slot <= last; slot++) {
+      const at = this.#base + slot * descriptorBytes + doneOffset - iova;
+      if (at < 0 || at >= byteLength || ((memory.bytes[offset + at] as number) & 1) === 0) continue;
+      if (this.#outstanding[slot] === 0 || by === REPEATED_BY_FAULT) {
+        const slotIova = this.#base + slot * descriptorBytes;
+        report.recordRepeated(this.#memory, this.place, this.nameOf(slot), slotIova, by !== BY_DEVICE);
+        this.#isMisled = true;
+        this.#releaseAll();
+        return;
+      }
+      this.#outstanding[slot] = 0;
+    }
+  }
+
+  /** "receive descriptor 3 of receive queue 0": with which the buffer at that IOVA came back last. */
+  cameBackWith(iova: number): string | undefined {
+    const slot = this.#cameBack.indexOf(iova);
+    return slot < 0 ? undefined : this.nameOf(slot);
   }
 
   /** What was loaded from byte `first` of a descriptor on says of it. */
@@ -175,14 +218,11 @@ export class DescriptorRing implements Holder, WatchedRing {
     if (this.covers(iova, byteLength)) this.forget();
   }
 
-  dropHold(slot: number): void {
-    this.#dropBuffer(slot);
-  }
-
   /** Nothing of it is the device's any more. */
   forget(): void {
     this.#releaseAll();
     this.#base = -1;
+    this.#isMisled = false;
   }
 
   save(): RingState {
@@ -193,19 +233,26 @@ export class DescriptorRing implements Holder, WatchedRing {
       held: this.#held.slice(),
       wasHeld: this.#wasHeld.slice(),
       reports: this.#reports.slice(),
+      outstanding: this.#outstanding.slice(),
+      cameBack: this.#cameBack.slice(),
+      isMisled: this.#isMisled,
       holds: this.#holds.slice(),
     };
   }
 
   restore(state: unknown): void {
     this.#releaseAll();
-    const { base, tail, oldest, held, wasHeld, reports, holds } = state as RingState;
+    const saved = state as RingState;
+    const { base, tail, oldest, held, wasHeld, reports, holds } = saved;
     this.#base = base;
     this.#tail = tail;
     this.#oldest = oldest;
     this.#held = held.slice();
     this.#wasHeld = wasHeld.slice();
     this.#reports = reports.slice();
+    this.#outstanding = saved.outstanding.slice();
+    this.#cameBack = saved.cameBack.slice();
+    this.#isMisled = saved.isMisled;
     this.#vainLooks = 0;
     this.#holds = holds.slice();
     for (const hold of holds) if (hold !== undefined) this.#memory.holds.add(hold);
@@ -228,8 +275,14 @@ export class DescriptorRing implements Holder, WatchedRing {
       this.#held = new Uint8Array(slotCount);
       this.#wasHeld = new Uint8Array(slotCount);
       this.#reports = new Uint8Array(slotCount);
+      this.#outstanding = new Uint8Array(slotCount);
+      this.#cameBack = new Float64Array(slotCount);
       this.#holds = new Array(slotCount).fill(undefined);
     }
+    // Of a queue that runs already nobody knows what it has not completed.
+    this.#outstanding.fill(this.view.head() === 0 ? 0 : 1);
+    this.#cameBack.fill(-1);
+    this.#isMisled = false;
     this.#tail = this.view.head();
     this.#oldest = this.#tail;
   }
@@ -277,7 +330,7 @@ export class DescriptorRing implements Holder, WatchedRing {
     if (bufferBytes <= 0) return;
     const other = this.#memory.holds.find(bufferIova, bufferBytes);
     if (other !== undefined && (other.use === "writes" || view.use === "writes"))
-      report.recordHandedOverTwice(findings, this, slot, other, bufferIova);
+      report.recordHandedOverTwice(findings, this, slot, other, bufferIova, this.#memory.cameBackWith(bufferIova));
     const hold: Hold = { holder: this, slot, iova: bufferIova, byteLength: bufferBytes, use: view.use };
     this.#holds[slot] = hold;
     this.#memory.holds.add(hold);
@@ -290,16 +343,17 @@ export class DescriptorRing implements Holder, WatchedRing {
   }
 
   #releaseOldest(): void {
+    this.#cameBack[this.#oldest] = this.#holds[this.#oldest]?.iova ?? -1;
     this.#release(this.#oldest);
     this.#oldest = this.#after(this.#oldest);
   }
 
   #release(slot: number): void {
     this.#held[slot] = 0;
-    this.#dropBuffer(slot);
+    this.drop(slot);
   }
 
-  #dropBuffer(slot: number): void {
+  drop(slot: number): void {
     const hold = this.#holds[slot];
     if (hold === undefined) return;
     this.#memory.holds.remove(hold);

@@ -1,25 +1,40 @@
 import type { HostMemory } from "../memory/host-memory.ts";
 import { Iommu } from "../memory/iommu.ts";
+import type { MemoryView } from "../memory/memory-view.ts";
 import type { Endpoint } from "../pcie/endpoint.ts";
 import type { EndpointWatch } from "../pcie/endpoint-slot.ts";
-import { registerPlace } from "../registers/finding-text.ts";
+import { type FindingRecorder, registerPlace } from "../registers/finding-text.ts";
 import type { RegisterMap } from "../registers/register-map.ts";
 import type { Machine } from "../run/machine.ts";
 import { InterruptLint } from "./interrupt-lint.ts";
 import * as memoryFindings from "./memory-findings.ts";
 import { MemoryWatch } from "./memory-watch.ts";
 import { RegisterLint } from "./register-lint.ts";
+import { BY_DEVICE, BY_FAULT, REPEATED_BY_FAULT } from "./written-by.ts";
+
+/** How a machine is used. */
+interface MachineUse {
+  /** Several CPUs have it. */
+  readonly isShared?: boolean;
+  /** No access of a driver goes past the testbed, whatever its memory is: it would not be run otherwise. */
+  readonly isExplored?: boolean;
+}
 
 /** One for each function of a machine, in order. */
-export function watchesOf({ endpoints, tables, memory }: Machine): readonly DriverWatch[] {
+export function watchesOf(
+  { endpoints, tables, memory }: Machine,
+  { isShared = false, isExplored = false }: MachineUse = {},
+): readonly DriverWatch[] {
   return endpoints.map((endpoint, index) => {
     const functionTables = tables.functions[index];
     if (functionTables === undefined) throw new RangeError(`there is no function ${index}`);
     // Where memory is the driver's own, its instructions reach it, and nobody hears of them.
-    const isRaw = tables.options.ownMemory !== undefined;
-    return new DriverWatch(endpoint, new Iommu(functionTables.iommu), memory, isRaw);
+    const isRaw = tables.options.ownMemory !== undefined && !isExplored;
+    return new DriverWatch(endpoint, new Iommu(functionTables.iommu), memory, { isRaw, isShared });
   });
 }
+
+const DEAF: FindingRecorder = { record: () => {} };
 
 /**
  * The sanitizers of one function: what its driver does, access by access, against what the device has of it. In folded and
@@ -35,15 +50,23 @@ export class DriverWatch implements EndpointWatch {
   readonly #handlers = new Set<string>();
   #wasMaster = false;
 
-  /** `iommu` is this watch's own view of the function's. */
-  constructor(endpoint: Endpoint, iommu: Iommu, host: HostMemory, isRaw: boolean = false) {
+  /**
+   * `iommu` is this watch's own view of the function's. `isRaw`: the driver reaches all of its memory past the accessors.
+   * `isShared`: several CPUs use the function, and the rules about the order in which one does things say nothing.
+   */
+  constructor(
+    endpoint: Endpoint,
+    iommu: Iommu,
+    host: HostMemory,
+    { isRaw = false, isShared = false }: { readonly isRaw?: boolean; readonly isShared?: boolean } = {},
+  ) {
     this.#endpoint = endpoint;
-    this.memory = new MemoryWatch(endpoint, iommu, host, isRaw);
-    this.interrupts = new InterruptLint(endpoint);
+    this.memory = new MemoryWatch(endpoint, iommu, host, isRaw, endpoint.findings);
+    this.interrupts = new InterruptLint(isShared ? DEAF : endpoint);
     const maps: (RegisterMap | undefined)[] = [];
     for (const [bar, map] of Object.entries(endpoint.declaration.registerMaps)) maps[Number(bar)] = map;
     this.#maps = maps;
-    this.#lints = maps.map((map) => (map === undefined ? undefined : new RegisterLint(endpoint, map)));
+    this.#lints = isShared ? [] : maps.map((map) => (map === undefined ? undefined : new RegisterLint(endpoint, map)));
     this.memory.ownership = endpoint.device.ownership?.(this.memory);
     endpoint.watch = this;
   }
@@ -63,6 +86,18 @@ export class DriverWatch implements EndpointWatch {
     this.interrupts.arrived(data);
   }
 
+  written(high: number, low: number, memory: MemoryView, offset: number, byteLength: number): void {
+    const iova = (high >>> 0) * 2 ** 32 + (low >>> 0);
+    const { isQuiet, isRepeating } = this.#endpoint.slot;
+    this.memory.written(
+      iova,
+      memory,
+      offset,
+      byteLength,
+      isRepeating ? REPEATED_BY_FAULT : isQuiet ? BY_FAULT : BY_DEVICE,
+    );
+  }
+
   // ---- the driver's -------------------------------------------------------------------------------------------------
 
   barWritten(bar: number, offset: number, value: number): void {
@@ -72,6 +107,11 @@ export class DriverWatch implements EndpointWatch {
     const place = registerPlace(this.#maps[bar] as RegisterMap, offset);
     if (role === "enable") this.interrupts.unmasked(place);
     else if (role === "acknowledge") this.interrupts.acknowledged(place);
+  }
+
+  /** The same store, when it is on its way. */
+  barStored(bar: number, offset: number, byteLength: number): void {
+    this.memory.barStored(bar, offset, byteLength);
   }
 
   barRead(bar: number, offset: number, value: number): void {

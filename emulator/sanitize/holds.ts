@@ -10,9 +10,13 @@ export interface Holder {
   nameOf(slot: number): string;
   /** How a driver sees that the device is done: "its DD bit is read as 1". */
   readonly completion: string;
+  /** Of memory that comes back as a whole only: when, behind "wait until". */
+  readonly release?: string;
   /** Whether the device is not done with it. */
   isBusy(slot: number): boolean;
   isLive(): boolean;
+  /** The buffer behind a slot is in its hands no more. */
+  drop(slot: number): void;
 }
 
 /** A buffer in a device's hands. */
@@ -21,7 +25,8 @@ export interface Hold {
   readonly slot: number;
   readonly iova: number;
   readonly byteLength: number;
-  readonly use: DeviceUse;
+  /** `streams`: it writes whenever it likes, and everybody may read at any time. */
+  readonly use: DeviceUse | "streams";
 }
 
 /** Buffers in a device's hands, by address. */

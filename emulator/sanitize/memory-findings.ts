@@ -4,8 +4,9 @@ import { iovaName } from "../memory/iommu.ts";
 import type { FindingRecorder } from "../registers/finding-text.ts";
 import type { Allocation } from "./allocation.ts";
 import type { DescriptorRing } from "./descriptor-ring.ts";
+import type { EntryRing } from "./entry-ring.ts";
 import type { Hold, Holder } from "./holds.ts";
-import type { DescriptorRingView } from "./ownership.ts";
+import type { DescriptorRingView, WindowView } from "./ownership.ts";
 
 /** The device is done, but the driver cannot know. */
 function recordUnchecked(findings: FindingRecorder, holder: Holder, slot: number, what: string): void {
@@ -17,6 +18,12 @@ function recordUnchecked(findings: FindingRecorder, holder: Holder, slot: number
 export function recordStore(findings: FindingRecorder, hold: Hold, place: string, byteLength: number): void {
   const { holder, slot, use } = hold;
   const what = `Store of ${byteLength} bytes to ${place}`;
+  if (use === "streams") {
+    findings.record("violation", "region-written", holder.place, () => {
+      return `${what}, in ${holder.nameOf(slot)}, which the card writes whenever it has something. A reader takes what was stored for the card's, or the card writes over it. Only read there until ${holder.completion}.`;
+    });
+    return;
+  }
   if (!holder.isBusy(slot)) {
     recordUnchecked(findings, holder, slot, what);
     return;
@@ -75,9 +82,14 @@ export function recordHandedOverTwice(
   slot: number,
   other: Hold,
   iova: number,
+  cameBackWith: string | undefined,
 ): void {
   findings.record("violation", "buffer-handed-over-twice", ring.place, () => {
-    return `${ring.view.doorbell} hands over ${ring.nameOf(slot)} with the buffer at IOVA ${iovaName(iova)}, which ${other.holder.nameOf(other.slot)} has. The card writes two frames into one buffer, or one over another that it still sends. Take a buffer out of use until ${other.holder.completion}.`;
+    const twice =
+      cameBackWith === undefined
+        ? ""
+        : ` The buffer came back once, with ${cameBackWith}: was that completion processed twice?`;
+    return `${ring.view.doorbell} hands over ${ring.nameOf(slot)} with the buffer at IOVA ${iovaName(iova)}, which ${other.holder.nameOf(other.slot)} has. The card writes two frames into one buffer, or one over another that it still sends.${twice} Take a buffer out of use until ${other.holder.completion}.`;
   });
 }
 
@@ -102,8 +114,84 @@ export function recordFreedInFlight(
   iova: number,
 ): void {
   findings.record("violation", "freed-in-flight", allocation.label, () => {
-    return `${allocation.nameAt(Math.max(iova, allocation.iova))} was freed while ${holder.nameOf(slot)} has it. The card reads or writes memory that is somebody else's by then; an IOMMU faults. Stop the queue and wait until it has stopped, or until ${holder.completion}, before the memory is given back.`;
+    const [who, until] =
+      holder.release === undefined
+        ? [holder.nameOf(slot), `Stop the queue and wait until it has stopped, or until ${holder.completion},`]
+        : [holder.place, `Wait until ${holder.release}`];
+    return `${allocation.nameAt(Math.max(iova, allocation.iova))} was freed while ${who} has it. The card reads or writes memory that is somebody else's by then; an IOMMU faults. ${until} before the memory is given back.`;
   });
+}
+
+/** A store to an entry that the driver does not have. */
+export function recordEntryStore(
+  findings: FindingRecorder,
+  ring: EntryRing,
+  slot: number,
+  place: string,
+  byteLength: number,
+): void {
+  const what = `Store of ${byteLength} bytes to ${place}`;
+  if (!ring.isBusy(slot)) {
+    recordUnchecked(findings, ring, slot, what);
+    return;
+  }
+  findings.record("violation", "buffer-changed-in-flight", ring.place, () => {
+    return `${what}, in ${ring.nameOf(slot)}, which is the card's. The card writes over it, or it over what arrived. Wait until ${ring.completion}, and leave an entry alone from ${ring.view.doorbell} on.`;
+  });
+}
+
+/** A load from an entry that the driver does not have. */
+export function recordEntryLoad(
+  findings: FindingRecorder,
+  ring: EntryRing,
+  slot: number,
+  isGivenBack: boolean,
+  place: string,
+  byteLength: number,
+): void {
+  const what = `Load of ${byteLength} bytes from ${place}`;
+  if (!ring.isBusy(slot)) {
+    recordUnchecked(findings, ring, slot, what);
+    return;
+  }
+  findings.record("violation", "buffer-read-in-flight", ring.place, () => {
+    return isGivenBack
+      ? `${what}, in ${ring.nameOf(slot)}, which ${ring.view.doorbell} has given back. The card may be writing the next ${ring.view.entryName} there: the load gives one, the other, or some of each. Copy it first, then ring the doorbell.`
+      : `${what}, in ${ring.nameOf(slot)}, which the card has not written. The load gave what was there before, or half of what arrives. Wait until ${ring.completion}, then read the rest of it.`;
+  });
+}
+
+/** A store to memory of the card whose piece is done, as nobody has looked. */
+export function recordWindowStore(
+  findings: FindingRecorder,
+  view: WindowView,
+  piece: string,
+  offset: number,
+  byteLength: number,
+): void {
+  findings.record("violation", "completion-not-checked", view.name, () => {
+    return `Store of ${byteLength} bytes to BAR${view.bar}+0x${offset.toString(16)} while it belongs to ${piece} of ${view.name}. This time the card was done with it, but the driver has not looked: it was luck. A card that is slower, or a link that is busy, still has it then. Wait until ${view.completion}.`;
+  });
+}
+
+/** A device has completed what nobody had handed over, or twice. `isAnnounced`: a fault that a test has armed did it. */
+export function recordRepeated(
+  memory: { readonly deviceFindings: FindingRecorder },
+  place: string,
+  name: string,
+  iova: number,
+  isAnnounced: boolean,
+): void {
+  const where = `${name} at IOVA ${iovaName(iova)}`;
+  const rest = `From here on nothing is said of what the driver does with this ring: it may believe the card in good faith.`;
+  if (isAnnounced)
+    memory.deviceFindings.record("note", "completion-repeated-by-fault", place, () => {
+      return `The fault that is armed has made the card complete ${where}, which is not outstanding: its completion was written already, or the driver has not handed it over. A driver that counts on one completion for each takes a buffer for filled, or for free, that is not. ${rest}`;
+    });
+  else
+    memory.deviceFindings.record("violation", "completion-repeated", place, () => {
+      return `The card, and not its driver, is wrong: it has completed ${where}, which is not outstanding. Its completion was written already, or the driver has not handed it over. A driver that counts on one completion for each takes a buffer for filled, or for free, that is not. Mend the device's model. ${rest}`;
+    });
 }
 
 /** Memory of a closed driver. */
@@ -113,8 +201,16 @@ export function recordLeak(findings: FindingRecorder, { label, iova, byteLength 
   });
 }
 
-export function recordNeverReported(findings: FindingRecorder, ring: DescriptorRing, slot: number): void {
+/** `looks`: so often has the driver looked; `unseen`: descriptors that it has not taken back. */
+export function recordNeverReported(
+  findings: FindingRecorder,
+  ring: DescriptorRing,
+  slot: number,
+  iova: number,
+  looks: number,
+  unseen: number,
+): void {
   findings.record("violation", "completion-never-reported", ring.place, () => {
-    return `The driver waits for DD in ${ring.nameOf(slot)}, with which the card is done, but which did not ask for a report (RS). The card never writes its DD: the ring fills up and is not cleaned. Set RS in the last descriptor of each group that is looked at; or read the head.`;
+    return `The ring is not cleaned: the driver has looked ${looks} times for DD in ${ring.nameOf(slot)} (IOVA ${iovaName(iova)}), with which the card is done, but which did not ask for a report (RS). The card never writes its DD; ${unseen} descriptors wait behind ${ring.view.doorbell}, and the ring fills up. Set RS in the last descriptor of each group that is looked at; or read the head.`;
   });
 }

@@ -132,6 +132,12 @@ const MEMORY: readonly Rule[] = [
       "The card uses it, and the driver takes it for done before it is.",
       "Clear DD when the descriptor is written anew.",
     ],
+    // Looked for in searches, in folded runs that ask for it, and in windows of threaded runs.
+    "data-race": [
+      "Accesses DMA memory while another CPU, a handler or the card does, one of them writing, and nothing orders the two.",
+      "Either may come first; on a machine that reorders, also where the program seems to say which.",
+      "Put the barrier, the lock or the look at the completion between them that the message names.",
+    ],
     "double-free": [
       "Frees a DMA buffer twice.",
       "A kernel's allocator is corrupted; whoever has got the memory since loses it.",
@@ -150,12 +156,6 @@ const MEMORY: readonly Rule[] = [
         "Reads a buffer that the card has not filled.",
         "The driver gets what was there before, or half a frame.",
         "Look for the completion first.",
-      ],
-      // Where it is looked for: in searches, and in folded runs that ask for it.
-      "data-race": [
-        "Accesses DMA memory while another CPU, a handler or the card does, one of them writing, and nothing orders the two.",
-        "Either may come first; on a machine that reorders, also where the program seems to say which.",
-        "Put the barrier, the lock or the look at the completion between them that the message names.",
       ],
       "completion-not-checked": [
         "Uses a buffer or descriptor again without having looked whether the card is done.",
@@ -182,6 +182,17 @@ const MEMORY: readonly Rule[] = [
         "A ring whose tail is its head is empty: what was in it is forgotten.",
         "Keep one descriptor free.",
       ],
+      "region-written": [
+        "Writes into memory that the card fills whenever it has something.",
+        "Readers take what was stored for the card's, or the card writes over it.",
+        "Only read there until the card is told otherwise and has stopped.",
+      ],
+      // The one rule that is about the card: whoever writes a model has made the mistake.
+      "completion-repeated": [
+        "Nothing: the card completes a descriptor or an entry that is not outstanding.",
+        "A card does not; its driver would take a buffer for filled, or for free, that is not.",
+        "Mend the device's model.",
+      ],
       "completion-never-reported": [
         "Waits for DD in descriptors that did not ask for it (RS).",
         "DD never comes: the ring fills up and is not cleaned.",
@@ -198,6 +209,11 @@ const MEMORY: readonly Rule[] = [
   ...ruleTable(
     "note",
     {
+      "completion-repeated-by-fault": [
+        "Nothing: an armed fault makes the card complete a descriptor or an entry twice.",
+        "As with the card that the fault stands for.",
+        "See that the driver recovers, or gives up; nothing else is said of the ring.",
+      ],
       "dma-buffer-leaked": [
         "Turns the card off and leaves buffers mapped.",
         "The memory is lost until the machine restarts.",

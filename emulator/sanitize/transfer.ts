@@ -33,17 +33,17 @@ export class Transfer implements Holder, WatchedTransfer {
   }
 
   handOver(iova: number, byteLength: number, use: DeviceUse): void {
-    this.forget();
+    this.drop();
     if (byteLength <= 0) return;
     this.#hold = { holder: this, slot: 0, iova, byteLength, use };
     this.#holds.add(this.#hold);
   }
 
   seen(): void {
-    if (!this.isBusy()) this.forget();
+    if (!this.isBusy()) this.drop();
   }
 
-  forget(): void {
+  drop(): void {
     if (this.#hold !== undefined) this.#holds.remove(this.#hold);
     this.#hold = undefined;
   }
@@ -53,8 +53,8 @@ export class Transfer implements Holder, WatchedTransfer {
   }
 
   restore(state: unknown): void {
-    this.forget();
-    const hold = state as Hold | undefined;
+    this.drop();
+    const hold = state as (Hold & { readonly use: DeviceUse }) | undefined;
     if (hold !== undefined) this.handOver(hold.iova, hold.byteLength, hold.use);
   }
 }

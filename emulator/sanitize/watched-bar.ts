@@ -44,31 +44,37 @@ export class WatchedBar implements Bar {
   write32(offset: number, value: number): void {
     this.#watch.barWritten(this.index, offset, value | 0);
     this.#inner.write32(offset, value);
+    this.#watch.barStored(this.index, offset, 4);
   }
 
   write16(offset: number, value: number): void {
     this.#watch.barWritten(this.index, offset, value | 0);
     this.#inner.write16(offset, value);
+    this.#watch.barStored(this.index, offset, 2);
   }
 
   write8(offset: number, value: number): void {
     this.#watch.barWritten(this.index, offset, value | 0);
     this.#inner.write8(offset, value);
+    this.#watch.barStored(this.index, offset, 1);
   }
 
   write64(offset: number, value: bigint): void {
     this.#watch.barWritten(this.index, offset, Number(value & 0xffff_ffffn) | 0);
     this.#inner.write64(offset, value);
+    this.#watch.barStored(this.index, offset, 8);
   }
 
   writeRelaxed32(offset: number, value: number): void {
     this.#watch.barWritten(this.index, offset, value | 0);
     this.#inner.writeRelaxed32(offset, value);
+    this.#watch.barStored(this.index, offset, 4);
   }
 
   writeCombining32(offset: number, value: number): void {
     this.#watch.barWritten(this.index, offset, value | 0);
     this.#inner.writeCombining32(offset, value);
+    this.#watch.barStored(this.index, offset, 4);
   }
 
   map(): SharedArrayBuffer {

@@ -12,8 +12,10 @@ export class WatchedBuffer implements DmaBuffer {
   readonly inner: DmaBuffer;
   readonly #watch: DriverWatch;
   readonly #allocation: Allocation;
+  readonly #isLent: boolean;
 
-  constructor(inner: DmaBuffer, watch: DriverWatch, allocation: Allocation) {
+  /** `isLent`: another CPU, or another handle, has allocated it and is to free it. */
+  constructor(inner: DmaBuffer, watch: DriverWatch, allocation: Allocation, isLent: boolean = false) {
     this.byteLength = inner.byteLength;
     this.iova = inner.iova;
     this.iovaHigh = inner.iovaHigh;
@@ -21,6 +23,7 @@ export class WatchedBuffer implements DmaBuffer {
     this.inner = inner;
     this.#watch = watch;
     this.#allocation = allocation;
+    this.#isLent = isLent;
   }
 
   get bytes(): Uint8Array<SharedArrayBuffer> {
@@ -101,7 +104,7 @@ export class WatchedBuffer implements DmaBuffer {
   }
 
   free(): void {
-    this.#watch.memory.beforeFree(this.#allocation);
+    if (!this.#isLent) this.#watch.memory.beforeFree(this.#allocation);
     this.inner.free();
   }
 

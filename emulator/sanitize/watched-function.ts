@@ -27,8 +27,11 @@ function watchedFunction(inner: PciFunction, cpu: Cpu, watch: DriverWatch): PciF
     alloc: (byteLength: number, options: DmaAllocOptions = {}) => {
       return watched(inner.dma.alloc(byteLength, options), options.label ?? "", false);
     },
-    // The buffer of another CPU, which knows more of it than can be said here.
-    open: (iova) => inner.dma.open(iova),
+    open: (iova) => {
+      const buffer = inner.dma.open(iova);
+      const allocation = watch.memory.allocationAt(iova, buffer.byteLength);
+      return allocation === undefined ? buffer : new WatchedBuffer(buffer, watch, allocation, true);
+    },
     // Memory that the driver has already is raw.
     map: (buffer, options = {}) => watched(inner.dma.map(buffer, options), options.label ?? "", true),
     get mappingCount() {

@@ -4,6 +4,7 @@ import { orderText } from "../explore/order-text.ts";
 import type { CoverageReport } from "../explore/race-coverage.ts";
 import type { RaceProgram } from "../explore/race-program.ts";
 import type { RaceReport } from "../explore/report.ts";
+import { notesText } from "../explore/run-notes.ts";
 import type { ScenarioPlace } from "../explore/scenario.ts";
 import { shortPicture } from "../explore/short-picture.ts";
 import { type ExploreTold, replayCommand, stillFails, verdictOf } from "./explore-outcome.ts";
@@ -52,6 +53,7 @@ export function exploreText(told: ExploreTold, paint: Painter): string {
   const { result, saved } = outcome;
   if (result.failure !== undefined) lines.push(failureText(result.failure, place.isFixed).trimEnd());
   else lines.push(...passedText(result, place, saved));
+  lines.push(...notesText(result.notes));
   if (kept !== undefined) lines.push(`${kept.isNew ? "Kept as" : "Known already:"} ${kept.file}`);
   return `${lines.join("\n")}\n`;
 }

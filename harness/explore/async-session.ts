@@ -61,6 +61,10 @@ export class AsyncSession<Context = unknown> implements DriverSession {
     return this.#inner.plugged;
   }
 
+  get notes(): PluggedSession["notes"] {
+    return this.#inner.notes;
+  }
+
   get tracing(): ExploredTracing | undefined {
     return this.#inner.tracing;
   }

@@ -2,6 +2,7 @@ import { MEMORY_MODELS, type MemoryModel } from "../../emulator/explore/kinds.ts
 import type { Schedule } from "../../emulator/explore/schedule.ts";
 import type { Strategy } from "../../emulator/explore/strategy.ts";
 import { isFailure, PASSED } from "../../emulator/explore/verdict.ts";
+import type { Finding } from "../../emulator/run/findings.ts";
 import { deriveSeed } from "../../emulator/run/rng.ts";
 import { findCure } from "./cure.ts";
 import { CureNotSought } from "./cure-trials.ts";
@@ -73,6 +74,8 @@ export interface CampaignResult {
   readonly checked: number;
   readonly coverage: CoverageReport | undefined;
   readonly failure: RaceReport | undefined;
+  /** Of a driver: what is worth a look in all schedules, each once, and what fails nothing. */
+  readonly notes: readonly Finding[];
   /** What differed when the same schedule was run again, in a sentence. */
   readonly nondeterminism: string | undefined;
 }
@@ -234,6 +237,7 @@ class Campaign {
       checked: this.#check.count,
       coverage: this.#coverage?.report,
       failure: undefined,
+      notes: isOfDriver(this.#session) ? this.#session.notes : [],
       nondeterminism: undefined,
       ...found,
     };

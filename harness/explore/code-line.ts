@@ -10,7 +10,7 @@ const NODE = /(^|[ (])node:/;
 const OWN = /[\\/](emulator|harness)[\\/](explore|driver|faults|run|pcie|sanitize|trace|wasm)[\\/]/;
 /** Where a driver's access enters it. What lies above on the stack is the machine and its devices. */
 const ENTRANCE =
-  /[\\/]emulator[\\/](driver[\\/]|sanitize[\\/]watched-|explore[\\/]plugged[\\/]explored-(cpu|link|buffer))/;
+  /[\\/]emulator[\\/](driver[\\/]|sanitize[\\/](watched|sampled)-|explore[\\/]plugged[\\/]explored-(cpu|link|buffer))/;
 const PLACE = /\(?((?:file:\/\/)?\/[^()]+?|[A-Za-z]:\\[^()]+?):(\d+):\d+\)?$/;
 
 /** The line of the driver, or of the test, that makes the access under way: "drivers/ixgbe.ts:287"; empty when none is found. */

@@ -3,6 +3,7 @@ import type { MemoryModel } from "../../emulator/explore/kinds.ts";
 import type { LinkLatitude, MachineLatitude } from "../../emulator/explore/latitude.ts";
 import { checkOptionNames, type OptionNames } from "../../emulator/option-names.ts";
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
+import type { Finding } from "../../emulator/run/findings.ts";
 import { loadDevice, MACHINE_OPTION_NAMES, type MachineOptions } from "../../emulator/run/machine.ts";
 import { mindsRaces } from "../../emulator/sanitize/rule.ts";
 import { ExploredTracing } from "../trace/explored-tracing.ts";
@@ -90,6 +91,11 @@ export interface ExploreResult {
   readonly runs: number;
   /** Of which nothing is known, because they took too many steps. */
   readonly unknown: number;
+  /**
+   * What is worth a look in all runs, each once with the number of times: rules that a card would take, or that are guesses.
+   * Absent where there is none.
+   */
+  readonly notes?: readonly Finding[];
   /** Where the run of a token left its schedule, because the driver is not what it was; undefined when it did not. */
   readonly divergence?: string;
 }

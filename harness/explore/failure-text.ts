@@ -9,6 +9,7 @@ import { picture } from "./picture.ts";
 import { raceSites } from "./race-text.ts";
 import { recordRun } from "./recorded-run.ts";
 import type { RunLimitError } from "./run-limit.ts";
+import { notesText } from "./run-notes.ts";
 import { shortPicture } from "./short-picture.ts";
 import type { Work } from "./work.ts";
 
@@ -41,7 +42,10 @@ export function* failureOf(
   const strongest = model === "sc" ? "in every memory model" : `in ${model}; not seen to in a stronger model`;
   const drawn = shortPicture(picture(machine, execution.trace, { noteOf }));
   onFailure?.({ verdict, reason, model });
-  const message = `${reason}\n${where}\nFails ${strongest}.${cure}\n${orderText(foundWith, schedule.count)}\n\n${drawn}\n\n${replayText(token)}`;
+  const beside = notesText(session.notes).map((line) => `\n${line}`);
+  const order = orderText(foundWith, schedule.count);
+  const found = `${reason}\n${where}\nFails ${strongest}.${cure}\n${order}${beside.join("")}`;
+  const message = `${found}\n\n${drawn}\n\n${replayText(token)}`;
   return new InterleavingError(message, { verdict, model, token, deviationCount: schedule.count, workload });
 }
 

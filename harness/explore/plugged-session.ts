@@ -15,6 +15,7 @@ import type { DriverSession } from "./driver-session.ts";
 import { type ExploredBed, type ExploredWireEnd, QUIESCE_NS } from "./explored-bed.ts";
 import { notPromised } from "./plain-functions.ts";
 import { recordRaces, sceneOf } from "./race-text.ts";
+import { RunNotes } from "./run-notes.ts";
 import { SearchSession } from "./search-session.ts";
 
 /** A driver module that runs on a CPU of its own. */
@@ -62,6 +63,7 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
   readonly tracing: ExploredTracing | undefined;
   readonly #exploration: Exploration<Context>;
   #context: Context | undefined;
+  readonly #notes = new RunNotes();
   readonly #cpus: readonly FurtherCpu<Context>[];
   #saved: { readonly context: Context; readonly machine: SetUpState; readonly driver: unknown } | undefined;
 
@@ -82,8 +84,13 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     tracing?.plugged(this.plugged);
     this.#exploration = exploration;
     // A stack for each note of each run would be most of what a search does; violations end one.
-    for (const { findings } of this.plugged.endpoints)
-      findings.lineOf = (kind) => (kind === "violation" ? findingLine() : "");
+    for (const { findings, declaration } of this.plugged.endpoints)
+      findings.lineOf = (kind, rule, place) =>
+        kind === "note" && this.#notes.has(declaration.name, rule, place) ? "" : findingLine();
+  }
+
+  get notes(): readonly Finding[] {
+    return this.#notes.all;
   }
 
   get machine(): ExploredMachine["explorer"] {
@@ -157,6 +164,7 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     machine.state.races?.finish();
     recordRaces(sceneOf(this));
     for (const watch of this.plugged.watches) watch.end();
+    for (const { findings } of this.plugged.endpoints) this.#notes.take(findings.findings);
     const [first] = this.violations;
     if (first === undefined) return;
     const broken = first.line === undefined ? first.message : `${first.message} At ${first.line}.`;

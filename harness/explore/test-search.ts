@@ -231,7 +231,8 @@ export class TestSearch<Context, Workload> {
   /** Throws when most runs have said nothing: it would look as if the driver had passed. */
   #checked(result: ExploreResult): ExploreResult {
     const { runs, unknown } = result;
-    if (unknown <= runs / 2) return result;
+    const { notes } = this.#session;
+    if (unknown <= runs / 2) return notes.length === 0 ? result : { ...result, notes };
     const limit = this.#session.execution.stepLimit.toLocaleString("en");
     throw new Error(
       `explore: of ${unknown} of ${runs} runs nothing is known, because they took more than ${limit} steps: ` +

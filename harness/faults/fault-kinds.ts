@@ -39,6 +39,7 @@ export type FaultKind =
   | "write-back-reordered"
   | "write-back-partial"
   | "write-back-corrupt"
+  | "write-back-repeated"
   | "payload-late"
   | "dma-alloc-failed"
   | "interrupts-fewer";
@@ -98,6 +99,11 @@ const DESCRIPTIONS: Readonly<Record<FaultKind, FaultDescription>> = {
   },
   "write-back-partial": { nature: "broken", about: "of the n-th write-back nothing but the flag lands" },
   "write-back-corrupt": { nature: "silent", about: "the n-th write-back says something else: see hostile devices" },
+  "write-back-repeated": {
+    nature: "silent",
+    about: "the n-th write-back lands a second time, whatever the driver has done since",
+    durationNs: MS,
+  },
   "payload-late": { nature: "silent", about: "the n-th payload lands late, behind its write-back", durationNs: MS },
   "dma-alloc-failed": { nature: "driver", about: "the n-th allocation of DMA memory fails" },
   "interrupts-fewer": { nature: "driver", about: "the n-th set-up of interrupts is granted one less than asked for" },

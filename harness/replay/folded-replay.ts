@@ -2,7 +2,11 @@ import { DriverPciFunction } from "../../emulator/driver/pci-function.ts";
 import type { Attachment } from "../../emulator/run/device-thread.ts";
 import { type LoadedDevice, loadDevice, Machine } from "../../emulator/run/machine.ts";
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
+import { watchesOf } from "../../emulator/sanitize/driver-watch.ts";
+import { isWatching } from "../../emulator/sanitize/rule.ts";
+import { watchedFunctions } from "../../emulator/sanitize/watched-function.ts";
 import { loadDriver } from "../driver-module.ts";
+import { findingLine } from "../explore/code-line.ts";
 import { traced } from "../trace/driver-trace.ts";
 import { FrameEventLog } from "./frame-event-log.ts";
 import { PollingLink } from "./polling-link.ts";
@@ -38,11 +42,16 @@ export async function foldedReplay(data: VirtualBedData, run: VirtualRun): Promi
     if (endpoint === undefined || functionTables === undefined) throw new TestbedError("no device is plugged in");
     const link = new PollingLink(machine.host, endpoint);
     const pci = new DriverPciFunction(link, tables, functionTables, machine.memory, 0);
+    // Innermost, as in a testbed: a trace is of what the driver does, and sanitizers are nothing of that.
+    const watches = isWatching(tables.options.sanitize) ? watchesOf(machine) : [];
+    endpoint.findings.lineOf = findingLine;
+    const watched = watchedFunctions([pci], watches);
     machine.host.settle();
     const company = { clock, alarm, ...(log === undefined ? {} : { log }) };
-    const functions = data.driverTrace === undefined ? [pci] : traced([pci], data.driverTrace, tables);
+    const functions = data.driverTrace === undefined ? watched : traced(watched, data.driverTrace, tables);
     const result = await drive(functions, { ...argument, company });
     quiesce(machine);
+    for (const watch of watches) watch.end();
     return {
       result,
       card: { replayer: replayer.report(), after: endpoint.device.statistics() },

@@ -151,10 +151,11 @@ async function plugIn(
   options: ReplayOptions,
   openedAt: string,
 ): Promise<{ readonly bed: ReplayBed; readonly trace: LiveTrace | undefined }> {
-  const { target, clock = "wall", lossless = false, inFlightLimit = IN_FLIGHT_LIMIT } = options;
+  const { target, clock = "wall", lossless = false, inFlightLimit = IN_FLIGHT_LIMIT, sanitize } = options;
   const recovery = input.streams?.plan.recovery;
   // Requests are taken from the far end of the wire; nobody wants anything else that a driver sends.
-  const tables = createTables([device], { clock, sentFrames: recovery === undefined ? "count" : "keep" });
+  const sentFrames = recovery === undefined ? "count" : "keep";
+  const tables = createTables([device], { clock, sentFrames, ...(sanitize === undefined ? {} : { sanitize }) });
   const trace = liveTrace(device, tables, input, options);
   const replayer: ReplayerOptions = {
     channel: input.channel.tables,

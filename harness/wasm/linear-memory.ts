@@ -26,7 +26,7 @@ export class LinearMemory {
   readonly bytes: Uint8Array<SharedArrayBuffer>;
   /** By page: 0 the driver's own, n + 1 for DMA buffer n, -1 - n for BAR n. */
   readonly owners: Int32Array;
-  /** By number; undefined when it was given back. */
+  /** By number; undefined when it was given back. A DMA address is an address of this memory: see OwnMemory. */
   readonly buffers: (DmaBuffer | undefined)[] = [];
   /** By BAR: where it begins, -1 where there is none. */
   readonly barStarts: Int32Array = new Int32Array(BAR_SLOTS).fill(-1);
@@ -90,18 +90,18 @@ export class LinearMemory {
     const free = this.buffers.indexOf(undefined);
     const number = free < 0 ? this.buffers.length : free;
     this.buffers[number] = buffer;
-    this.#own(buffer.bytes.byteOffset, buffer.byteLength, number + 1);
-    return buffer.bytes.byteOffset;
+    this.#own(buffer.iova, buffer.byteLength, number + 1);
+    return buffer.iova;
   }
 
   dmaFree(address: number): void {
     const owner = this.owners[address >>> PAGE_SHIFT] ?? 0;
     const buffer = owner > 0 ? this.buffers[owner - 1] : undefined;
-    if (buffer === undefined || buffer.bytes.byteOffset !== address >>> 0)
+    if (buffer === undefined || buffer.iova !== address >>> 0)
       throw new WasmDriverError(`sb_dma_free(${hex(address)}): nothing that sb_dma_alloc gave begins there`);
     buffer.free();
     this.buffers[owner - 1] = undefined;
-    this.#own(buffer.bytes.byteOffset, buffer.byteLength, 0);
+    this.#own(buffer.iova, buffer.byteLength, 0);
   }
 
   /** What {@link owners} says of an address. */

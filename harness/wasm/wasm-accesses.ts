@@ -173,7 +173,7 @@ export class WasmAccesses {
       throw new WasmDriverError(
         `a memory access at ${hex(at)}, which is in a BAR: registers have accessors of their own`,
       );
-    this.#offset = (at >>> 0) - buffer.bytes.byteOffset;
+    this.#offset = (at >>> 0) - buffer.iova;
     return buffer;
   }
 

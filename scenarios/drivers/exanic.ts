@@ -236,7 +236,7 @@ export class ExanicDriver {
 
   #receiveRegion(label: string): DmaBuffer {
     const region = this.#allocate((this.#options.chunkCount ?? reg.RX_CHUNK_COUNT) * reg.RX_CHUNK_BYTES, label);
-    region.bytes.fill(reg.RX_FILL);
+    region.copyFrom(0, new Uint8Array(region.byteLength).fill(reg.RX_FILL), 0, region.byteLength);
     return region;
   }
 

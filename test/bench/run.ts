@@ -9,6 +9,7 @@ import { MEMORY_MODELS } from "../../emulator/explore/kinds.ts";
 import type { DeviceSpec } from "../../emulator/pcie/device-model.ts";
 import type { AttachmentSpec } from "../../emulator/run/device-thread.ts";
 import { createTables, loadDevice } from "../../emulator/run/machine.ts";
+import { raceSampling, type SanitizeOptions } from "../../emulator/sanitize/rule.ts";
 import { ThreadedTestbed } from "../../harness/threaded-testbed.ts";
 import { benchModule } from "./bench-module.ts";
 import { copyFloor } from "./copy-floor.ts";
@@ -42,7 +43,14 @@ const FEED_STOCKS = [32, 4096];
 /** Frames of one replay: as many as the reader has in memory before the first one goes. */
 const REPLAY_FRAMES = 1_200_000;
 
-const HELP = `npm run bench -- [--only round-trips|frames|wasm|native|vfio-user|exanic|feed-handler|explorer|feeds|pacing|replay|report|trace]
+/** What data races are looked for in, in rates of frames: nothing, the windows of a test, all of it. */
+const SAMPLINGS = [
+  ["not looked for", false],
+  ["in windows", true],
+  ["in everything", { "data-race": { every: 1, transfers: 1 } }],
+] as const;
+
+const HELP = `npm run bench -- [--only round-trips|frames|races|wasm|native|vfio-user|exanic|feed-handler|explorer|feeds|pacing|replay|report|trace]
                  [--frames N] [--rounds N] [--capture FILE] [--json]
 
 Compiles the package and prints each figure beside its floor, measured by turns in the same run. Two threads spin: on a machine that does something
@@ -68,6 +76,7 @@ if (values.help) {
   const wants = (what: string): boolean => values.only === undefined || values.only === what;
   if (wants("round-trips")) await roundTrips();
   if (wants("frames")) for (const [direction, access] of FRAME_JOBS) await frameRate(direction, access);
+  if (wants("races")) for (const direction of ["transmit", "receive"] as const) await sampledRates(direction);
   if (wants("wasm")) await wasmFrames();
   if (wants("native")) await nativeFrames();
   if (wants("vfio-user")) await registerReads();
@@ -140,6 +149,29 @@ async function frameRate(direction: FrameJob["direction"], access: FrameJob["acc
   );
   say("  heap of the driver thread", ...driverHeaps.map(heapText));
   say("  heap of the device thread", ...deviceHeaps.map(heapText));
+}
+
+/** By turns, so that a noisy machine is noisy for all of them; the first is the floor. */
+async function sampledRates(direction: FrameJob["direction"]): Promise<void> {
+  const rates = SAMPLINGS.map((): number[] => []);
+  const ratios = SAMPLINGS.map((): number[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, [, sanitize]] of SAMPLINGS.entries()) {
+      const { driver } = await oneFrameRun(direction, "accessors", sanitize);
+      rates[index]?.push(driver.framesPerSecond);
+      ratios[index]?.push(driver.framesPerSecond / (rates[0]?.at(-1) ?? 0));
+    }
+  }
+  figures[`races ${direction}`] = { framesPerSecond: rates };
+  for (const [index, [what]] of SAMPLINGS.entries()) {
+    const each = rates[index] ?? [];
+    const ratio = `${median(ratios[index] ?? []).toFixed(2)} of the first`;
+    say(
+      `${direction}, data races ${what}`,
+      `${millions(median(each))} M frames/s (${each.map(millions).join(", ")})`,
+      ratio,
+    );
+  }
 }
 
 async function nativeFrames(): Promise<void> {
@@ -289,12 +321,13 @@ function millions(rate: number): string {
 async function oneFrameRun(
   direction: FrameJob["direction"],
   access: FrameJob["access"],
+  sanitize: SanitizeOptions = false,
 ): Promise<{ driver: FrameFigures; device: HeapFigures }> {
   const quota = new SharedArrayBuffer(8);
   const phase = new SharedArrayBuffer(4);
   const byteLength = 60;
   const attachments = [attachment("heap-watch", {}), attachment("frame-blaster", { byteLength, quota })];
-  await using bed = await start(ixgbe(), attachments);
+  await using bed = await start(ixgbe(), attachments, sanitize);
   const job: FrameJob = { direction, access, frameCount, warmUpCount: 2_000_000, byteLength, quota, phase };
   const done = bed.cpu(1).run<FrameFigures>(benchModule("ixgbe.driver"), job);
   const words = new Int32Array(phase);
@@ -320,9 +353,13 @@ function attachment(name: string, options: unknown): AttachmentSpec {
   return { moduleUrl: benchModule(name).href, options };
 }
 
-async function start(spec: DeviceSpec, attachments: readonly AttachmentSpec[]): Promise<ThreadedTestbed> {
+async function start(
+  spec: DeviceSpec,
+  attachments: readonly AttachmentSpec[],
+  sanitize: SanitizeOptions = false,
+): Promise<ThreadedTestbed> {
   const options = { sentFrames: "count" } as const;
-  const tables = createTables([await loadDevice(spec)], options);
+  const tables = createTables([await loadDevice(spec)], options, raceSampling(sanitize));
   return ThreadedTestbed.start([spec], tables, options, {
     attachments,
     openedAt: "in the benchmark",

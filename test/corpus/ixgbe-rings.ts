@@ -169,6 +169,27 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     },
   ],
   [
+    "receive-completion-processed-twice",
+    "a completed buffer goes onto the free list twice, and into two descriptors from there",
+    "buffer-handed-over-twice",
+    opened(
+      class extends SmallIxgbe {
+        readonly posted: number[] = Array.from({ length: RING_SIZE }, (_, slot) => slot * BUFFER_BYTES);
+        readonly pool: number[] = [];
+        override bufferOf(slot: number): number {
+          return this.posted[slot] as number;
+        }
+        override completed(slot: number): void {
+          this.pool.push(this.bufferOf(slot), this.bufferOf(slot));
+          this.posted[slot] = this.pool.shift() as number;
+        }
+      },
+      // As many as it takes until the second of them is handed over, and before a frame arrives there.
+      3,
+    ),
+    FOLDED_AND_EXPLORED,
+  ],
+  [
     "receive-descriptor-rewritten",
     "a descriptor is given another buffer after the doorbell",
     "descriptor-changed-in-flight",
@@ -194,6 +215,23 @@ export const IXGBE_RINGS: readonly WrongDriver[] = wrongDrivers(ixgbe({ linkUpNs
     "a frame's buffer is filled again although nobody has looked whether the frame was sent",
     "completion-not-checked",
     afterSending((driver) => driver.buffers.write32(RING_SIZE * BUFFER_BYTES, 2)),
+    FOLDED_AND_EXPLORED,
+  ],
+  [
+    "transmit-completion-counted-twice",
+    "one write-back is taken for two frames: the buffer of the second is filled again",
+    "completion-not-checked",
+    (bed, isWrong) => {
+      const driver = new SmallIxgbe(bed.pci).open();
+      return () => {
+        for (let frame = 0; frame < 2; frame++) driver.transmit(new Uint8Array(60));
+        driver.retry(() => driver.isSent(0));
+        driver.pci.cpu.delay(1e6);
+        if (!isWrong) driver.retry(() => driver.isSent(1));
+        driver.buffers.write32((RING_SIZE + 1) * BUFFER_BYTES, 1);
+        driver.close();
+      };
+    },
     FOLDED_AND_EXPLORED,
   ],
   [

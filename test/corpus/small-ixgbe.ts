@@ -122,10 +122,18 @@ export class SmallIxgbe {
   }
 
   writeReceiveDescriptor(slot: number): void {
-    this.writeReceiveAddress(slot, this.buffers.iova + slot * BUFFER_BYTES);
+    this.writeReceiveAddress(slot, this.buffers.iova + this.bufferOf(slot));
     this.rxRing.write32(slot * reg.DESCRIPTOR_BYTES + reg.RXD_READ_HEADER_LOW, 0);
     this.rxRing.write32(slot * reg.DESCRIPTOR_BYTES + reg.RXD_READ_HEADER_HIGH, 0);
   }
+
+  /** Where the buffer of a receive descriptor begins among all. */
+  bufferOf(slot: number): number {
+    return slot * BUFFER_BYTES;
+  }
+
+  /** A frame was taken out of the buffer of a receive descriptor, which is about to be given back. */
+  completed(_slot: number): void {}
 
   writeReceiveAddress(slot: number, iova: number): void {
     this.rxRing.write32(slot * reg.DESCRIPTOR_BYTES + reg.RXD_READ_ADDRESS_LOW, iova % 2 ** 32);
@@ -138,7 +146,8 @@ export class SmallIxgbe {
     const at = slot * reg.DESCRIPTOR_BYTES;
     if ((this.rxRing.readAcquire32(at + reg.RXD_STATUS) & reg.RXD_STAT_DD) === 0) return undefined;
     const frame = new Uint8Array(this.rxRing.read32(at + reg.RXD_LENGTH_VLAN) & 0xffff);
-    this.buffers.copyTo(slot * BUFFER_BYTES, frame, 0, frame.length);
+    this.buffers.copyTo(this.bufferOf(slot), frame, 0, frame.length);
+    this.completed(slot);
     this.writeReceiveDescriptor(slot);
     this.rxNext = (slot + 1) % RING_SIZE;
     this.bar.write32(reg.RDT(0), slot);

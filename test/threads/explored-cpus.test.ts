@@ -8,9 +8,11 @@ import type { ExploredBed } from "../../harness/explore/explored-bed.ts";
 import { PluggedSession } from "../../harness/explore/plugged-session.ts";
 import { plugIn } from "../../harness/plug-in.ts";
 import { factorial } from "./fixtures/edu.cpu.ts";
+import type { Doing } from "./fixtures/edu-owner.cpu.ts";
 
 const EDU_CPU = new URL("./fixtures/edu.cpu.ts", import.meta.url);
 const REPORTER_CPU = new URL("./fixtures/edu-reporter.cpu.ts", import.meta.url);
+const OWNER_CPU = new URL("./fixtures/edu-owner.cpu.ts", import.meta.url);
 const MANY_CPU = new URL("./fixtures/edu-many.cpu.ts", import.meta.url);
 
 /** Two CPUs compute on one card, with or without a lock between them. */
@@ -88,4 +90,21 @@ test("a lock and a buffer that is opened by its address serve CPUs of a threaded
   const argument = { iova: meeting.iova, isLocked: true };
   const sums = await Promise.all([1, 2].map((cpu) => bed.cpu(cpu).run(MANY_CPU, argument)));
   expect(sums).toEqual([300, 300]);
+});
+
+test("what a CPU in a thread of its own allocates, frees and takes raw is known to the sanitizers", async () => {
+  const found = async (doing: Doing): Promise<string> => {
+    const setup = (bed: ExploredBed): void => bed.pci.config.setBusMaster(true);
+    const cpus = [{ module: OWNER_CPU, argument: () => doing }];
+    return explore(edu(), { setup, cpus, runs: 10, models: ["tso"], races: false, cure: false }, () => {}).then(
+      () => "",
+      (error: Error) => error.message,
+    );
+  };
+  expect(await found("waits")).toBe("");
+  expect(await found("takes raw memory")).toBe("");
+  const changes = await found("changes");
+  expect(changes).toMatch(/Store of 4 bytes to buffer of CPU 1\+0x0 \(IOVA .* while it belongs to DMA_COMMAND/);
+  expect(changes).toContain("At an access of CPU 1.");
+  expect(await found("frees")).toMatch(/buffer of CPU 1\+0x0 .* was freed while DMA_COMMAND 0x00098 has it/);
 });

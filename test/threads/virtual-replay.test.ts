@@ -73,6 +73,22 @@ describe("in virtual time", () => {
     expect(report.plannedNs).toBe(report.source.recordedNs);
   });
 
+  test("the sanitizers look at the driver, unless they are told not to", async () => {
+    const found = async (options: Partial<ReplayOptions>): Promise<readonly unknown[]> => {
+      const target = { ...ixgbeTarget(), driverUrl: fixture("replay-careless.driver") };
+      const session = { seed: 3, frameCount: 50 };
+      const report = await replay({ target, clock: "virtual", session, ...options });
+      expect(report.sentCount).toBe(50);
+      return [...report.violations, ...report.notes];
+    };
+    const rule = "descriptor-changed-in-flight";
+    expect(await found({})).toMatchObject([
+      { rule, line: expect.stringMatching(/^test\/corpus\/small-ixgbe\.ts:\d+$/) },
+    ]);
+    expect(await found({ sanitize: { [rule]: false } })).toEqual([]);
+    expect(await found({ sanitize: false })).toEqual([]);
+  });
+
   test("a damaged replay writes the same log and the same ledger, however far the reader is ahead", async () => {
     let first: readonly string[] = [];
     for (const readAheadBytes of [1 << 16, 4096, 1 << 20, 8192]) {

@@ -73,8 +73,9 @@ test("every rule of the machine that is about drivers has a wrong driver in the 
     // A client's doing and no driver's: vfio-user/protocol.test.ts.
     "dma-read-refused",
     "dma-write-refused",
-    // Has a corpus of its own: explore/race-corpus.ts.
-    "data-race",
+    // A card's doing and no driver's: completions.test.ts.
+    "completion-repeated",
+    "completion-repeated-by-fault",
   ];
   const missing = allRules([]).filter(({ name }) => !shown.has(name) && !elsewhere.includes(name));
   expect(missing.map(({ name }) => name)).toEqual([]);

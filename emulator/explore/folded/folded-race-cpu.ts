@@ -49,6 +49,22 @@ export class FoldedRaceCpu extends ExploredCpu {
     super.synchronizeIrq();
   }
 
+  /** A handler hears of its interrupt when it starts. */
+  override noteTaken(): void {
+    super.noteTaken();
+    if (this.thread === TASK) this.#races.interrupted(this.index, VECTOR);
+  }
+
+  override beginRacy(): void {
+    super.beginRacy();
+    this.#races.beginRacy(this.index);
+  }
+
+  override endRacy(looksBack: boolean): void {
+    super.endRacy(looksBack);
+    this.#races.endRacy(this.index, looksBack);
+  }
+
   override nowNs(): number {
     return this.#link.nowNs();
   }

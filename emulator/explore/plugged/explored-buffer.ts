@@ -13,23 +13,29 @@ export class ExploredBuffer implements DmaBuffer {
   readonly iova: number;
   readonly iovaHigh: number;
   readonly iovaLow: number;
-  readonly bytes: Uint8Array<SharedArrayBuffer>;
   readonly #inner: MappedBuffer;
   readonly #cpu: ExploredCpu;
   /** Where it begins in the address space of the run. */
   readonly #base: number;
   readonly #onFree: () => void;
+  readonly #onRaw: (iova: number) => void;
 
-  constructor(inner: MappedBuffer, cpu: ExploredCpu, onFree: () => void) {
+  /** `onRaw` is called when somebody asks for {@link bytes}. */
+  constructor(inner: MappedBuffer, cpu: ExploredCpu, onFree: () => void, onRaw: (iova: number) => void) {
     this.byteLength = inner.byteLength;
     this.iova = inner.iova;
     this.iovaHigh = inner.iovaHigh;
     this.iovaLow = inner.iovaLow;
-    this.bytes = inner.bytes;
     this.#inner = inner;
     this.#cpu = cpu;
     this.#base = inner.bytes.byteOffset;
     this.#onFree = onFree;
+    this.#onRaw = onRaw;
+  }
+
+  get bytes(): Uint8Array<SharedArrayBuffer> {
+    this.#onRaw(this.iova);
+    return this.#inner.bytes;
   }
 
   /** Of one of its bytes, in the address space of the run. Throws RangeError outside. */

@@ -33,6 +33,7 @@ import { ExploredLink } from "./explored-link.ts";
 import { ExploredUplink, eventName, FRAME_EVENT, TIMER_EVENT } from "./explored-uplink.ts";
 import { ExploredWires, type SentFrames } from "./explored-wires.ts";
 import { type CpuProgram, FurtherCpus } from "./further-cpu.ts";
+import { FurtherWatch } from "./further-watch.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** Small tables: a run is set back by copying them. */
@@ -79,10 +80,11 @@ export class ExploredMachine {
   /** By device: {@link Iommu.generation} when the set-up had ended. */
   readonly #generations: number[] = [];
   readonly #onLine: ((asserted: boolean) => void)[] = [];
-  /** The sanitizers, by device; none where several CPUs share the memory, of which they would see one. */
+  /** The sanitizers, by device. */
   readonly watches: readonly DriverWatch[];
   /** CPU 1 and so on. */
   readonly furtherCpus: FurtherCpus;
+  readonly #furtherWatch: FurtherWatch | undefined;
   readonly #surroundings: Surroundings | undefined;
 
   /** `awaitCount`: promises that an async driver may wait for at the same time. */
@@ -136,8 +138,16 @@ export class ExploredMachine {
       this.#links.push(new ExploredLink(this.#folded[device] ?? first, this.cpu, this.addresses, device));
       explorer.device(endpoint.declaration.name, undefined, this.#hook(endpoint, device));
     }
-    this.watches = isWatching(options.sanitize) && programs.length === 0 ? watchesOf(machine) : [];
+    this.watches = isWatching(options.sanitize)
+      ? watchesOf(machine, { isShared: programs.length > 0, isExplored: true })
+      : [];
     this.furtherCpus = new FurtherCpus(explorer, tables, this.addresses, programs);
+    if (programs.length > 0 && this.watches.length > 0) {
+      const { endpoints } = machine;
+      const names = explorer.cpuNames;
+      this.#furtherWatch = new FurtherWatch(state, this.addresses, names, this.watches, endpoints, tables.functions);
+      this.execution.operationWatch = this.#furtherWatch;
+    }
     this.cpu.reset();
     this.#checkpoint = new Checkpoint(machine);
   }
@@ -193,6 +203,7 @@ export class ExploredMachine {
       return new DriverPciFunction(link, tables, functionTables, memory, this.cpu, this.endpoints[index]);
     });
     for (const watch of this.watches) watch.clear();
+    this.#furtherWatch?.forget();
     const functions = this.#drivers.map((driver) =>
       exploredFunction(driver, this.cpu, (start, label, byteLength) => {
         this.labels.set(start, { label, byteLength });
@@ -233,6 +244,7 @@ export class ExploredMachine {
     this.wires.restore(state.sent);
     for (const [device, { findings }] of this.endpoints.entries()) findings.restore(state.findings[device] ?? []);
     for (const [device, watch] of this.watches.entries()) watch.restore(state.watches[device]);
+    this.#furtherWatch?.forget();
     this.cpu.resume(state.seenSequence);
     for (const [index, driver] of this.#drivers.entries()) driver.restore(state.interrupts[index] ?? []);
     this.functions = state.functions;

@@ -1,5 +1,6 @@
 import { DriverPciFunction } from "../../driver/pci-function.ts";
 import { HostMemory } from "../../memory/host-memory.ts";
+import { Iommu } from "../../memory/iommu.ts";
 import type { PciFunction } from "../../pcie/driver-view.ts";
 import { InterruptController } from "../../pcie/interrupt-controller.ts";
 import type { MachineTables } from "../../run/machine.ts";
@@ -46,7 +47,10 @@ export default function wrap(main: DriverMain, data: WorkerDriverData): (cpu: Wo
     cpu.explore();
     const functions = tables.functions.map((functionTables, device) => {
       const link = new ExploredLink(NO_SET_UP, cpu, addresses, device);
-      return exploredFunction(new DriverPciFunction(link, tables, functionTables, memory, cpu), cpu);
+      const driver = new DriverPciFunction(link, tables, functionTables, memory, cpu);
+      const iommu = new Iommu(functionTables.iommu);
+      // The sanitizers are in the engine's thread: they find it in the tables.
+      return exploredFunction(driver, cpu, undefined, (iova) => iommu.markRaw(iova));
     });
     return main(functions, argument);
   };

@@ -52,6 +52,12 @@ class Pairs {
     return true;
   }
 
+  /** Whether the newest pair is of these kinds. */
+  isLastOf(firstMark: number, secondMark: number): boolean {
+    const at = this.count - 1;
+    return at >= 0 && this.firstMark[at] === firstMark && this.secondMark[at] === secondMark;
+  }
+
   copy(to: number, from: Pairs, at: number): void {
     this.firstSite[to] = from.firstSite[at] as number;
     this.firstMark[to] = from.firstMark[at] as number;
@@ -96,7 +102,10 @@ export class RaceList extends Pairs {
     const isOpen = ((firstMark | secondMark) & PENDING) !== 0;
     if (!isOpen && !isRace(firstWrites, firstMark, secondWrites, secondMark, isRelaxed)) return;
     const pairs = isOpen ? this.#waiting : this;
-    if (pairs.extend(firstSite, firstWrites, secondSite, secondWrites, address, byteLength, isRelaxed)) return;
+    // Those that wait are judged by their kind later: bytes of another kind, the rest of a descriptor behind its flag, wait apart.
+    const isSameKind = !isOpen || pairs.isLastOf(firstMark, secondMark);
+    if (isSameKind && pairs.extend(firstSite, firstWrites, secondSite, secondWrites, address, byteLength, isRelaxed))
+      return;
     if (pairs.count === (isOpen ? WAITING_LIMIT : RACE_LIMIT)) {
       // Of those that wait, one too many is missed; there is room again as soon as anybody goes on.
       if (!isOpen) this.overflowCount++;

@@ -13,7 +13,8 @@ const TORN = faultNumber("write-back-torn");
 const REORDERED = faultNumber("write-back-reordered");
 const PARTIAL = faultNumber("write-back-partial");
 const CORRUPT = faultNumber("write-back-corrupt");
-const WRITE_BACK_KINDS = [LATE, TORN, REORDERED, PARTIAL, CORRUPT] as const;
+const REPEATED = faultNumber("write-back-repeated");
+const WRITE_BACK_KINDS = [LATE, TORN, REORDERED, PARTIAL, CORRUPT, REPEATED] as const;
 const FLAG_BYTES = 4;
 
 /**
@@ -63,13 +64,17 @@ class WritingPort extends PassPort {
     const copy = copyOf(memory, offset, byteLength);
     const { durationNs } = faults;
     const whole = (): void => this.#late(high, low, copy, 0, byteLength, flagOffset);
+    const again = (): void => this.#again(whole);
     const flag = (): void => {
       const flagLow = ((low >>> 0) + flagOffset) | 0;
       const carry = (low >>> 0) + flagOffset > 0xffff_ffff ? 1 : 0;
       this.#late((high + carry) | 0, flagLow, copy, flagOffset, FLAG_BYTES, 0);
     };
     if (kind === LATE) delays.after(durationNs, whole);
-    else if (kind === CORRUPT) {
+    else if (kind === REPEATED) {
+      super.dmaWrite(high, low, memory, offset, byteLength, flagOffset);
+      delays.after(durationNs, again);
+    } else if (kind === CORRUPT) {
       // Which lie it is depends on the occurrence alone, so that a site can be replayed by its name.
       lie(copy, byteLength, new Rng(faults.metOf(CORRUPT)));
       whole();
@@ -79,7 +84,7 @@ class WritingPort extends PassPort {
     } else {
       flag();
       // The rest comes with the flag again: it is the same by then.
-      if (kind === REORDERED) delays.after(durationNs, whole);
+      if (kind === REORDERED) delays.after(durationNs, again);
     }
   }
 
@@ -103,6 +108,14 @@ class WritingPort extends PassPort {
     if (slot !== undefined) slot.isQuiet = true;
     super.dmaWrite(high, low, copy, offset, byteLength, flagOffset);
     if (slot !== undefined) slot.isQuiet = false;
+  }
+
+  /** What was written already, or its flag was. */
+  #again(write: () => void): void {
+    const { slot } = this;
+    if (slot !== undefined) slot.isRepeating = true;
+    write();
+    if (slot !== undefined) slot.isRepeating = false;
   }
 
   #part(high: number, low: number, copy: MemoryView, from: number, to: number): void {

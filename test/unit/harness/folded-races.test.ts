@@ -122,6 +122,45 @@ describe("what is missing is found in the one order that a folded run has, with 
     expect(races.map((each) => each.split(":")[0])).toEqual(isWrong ? ["data-race"] : []);
   });
 
+  test.each([
+    ["plainly", true],
+    ["by a driver that says why it may", false],
+  ])("the length beside the flag in one load of eight bytes, %s", async (_how, isWrong) => {
+    const races = await found(ixgbe({ linkUpNs: 0 }), (bed) => {
+      IxgbeDriver.probe(bed.pci, { ringSize: 8, promiscuous: true });
+      const { pci } = bed;
+      const bar = pci.bar(0);
+      const ring = pci.dma.open(bar.read32(reg.RDBAH(0)) * 2 ** 32 + bar.read32(reg.RDBAL(0)));
+      bed.wire.send(new Uint8Array(60));
+      pci.cpu.delay(1e6);
+      if (!isWrong) pci.cpu.beginRacy("as a test does");
+      ring.copyTo(reg.RXD_STATUS, new Uint8Array(8), 0, 8);
+      pci.cpu.endRacy(false);
+    });
+    expect(races.map((each) => each.split(":")[0])).toEqual(isWrong ? ["data-race"] : []);
+  });
+
+  test.each([
+    ["without an interrupt", true],
+    ["with the one that is behind them", false],
+  ])("bytes that are read by time alone, %s", async (_how, isWrong) => {
+    const races = await found(edu(), (bed) => {
+      const { pci } = bed;
+      const bar = pci.bar(0);
+      pci.config.setBusMaster(true);
+      const [interrupt] = pci.interrupts("msi", 1);
+      const buffer = pci.dma.alloc(64, { label: "copied" });
+      bar.write64(0x80, 0x40000n);
+      bar.write64(0x88, BigInt(buffer.iova));
+      bar.write64(0x90, 16n);
+      bar.write32(0x98, 1 | 2 | 4);
+      if (isWrong) pci.cpu.delay(1e6);
+      else expect(interrupt?.wait()).toBe(true);
+      buffer.copyTo(0, new Uint8Array(16), 0, 16);
+    });
+    expect(races.some((each) => each.startsWith("data-race"))).toBe(isWrong);
+  });
+
   test("a counter that a handler and its task share", async () => {
     const races = await found(edu(), (bed) => {
       const { pci } = bed;

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DMA_READ, DMA_WRITE, type DmaPermissions, Iommu } from "../../../emulator/memory/iommu.ts";
+import { explainFault } from "../../../emulator/memory/iommu-fault.ts";
 import { answerOf, IommuModel, wordsOf } from "./iommu-model.ts";
 
 const FOUR_GIB = 2 ** 32;
@@ -258,7 +259,7 @@ describe("what cannot be", () => {
 
 describe("explain", () => {
   const explain = (iommu: Iommu, iova: number, byteLength: number): string =>
-    iommu.explain(...wordsOf(iova), byteLength);
+    explainFault(iommu, ...wordsOf(iova), byteLength);
 
   test("nothing mapped, the nearest, an overrun, a permission, an unmapped buffer", () => {
     const iommu = Iommu.create();
@@ -284,7 +285,7 @@ describe("explain", () => {
   test("an address with its top bit set is printed as an address", () => {
     const iommu = Iommu.create();
     iommu.map(0, 0, 64, { label: "ring" });
-    expect(iommu.explain(-1, -16, 16)).toMatch(/nearest: ring 0x1_0000_0000/);
+    expect(explainFault(iommu, -1, -16, 16)).toMatch(/nearest: ring 0x1_0000_0000/);
   });
 
   test("labels are cut, not spilled: a label of any length leaves the mapping right", () => {

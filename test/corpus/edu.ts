@@ -1,7 +1,5 @@
-/** Mistakes with the edu, the ExaNIC and the feed handler. */
+/** Mistakes with the edu. */
 import { edu } from "../../devices/edu/index.ts";
-import { exanic } from "../../devices/exanic/index.ts";
-import { feedHandler } from "../../devices/feed-handler/index.ts";
 import type { Bar, DmaBuffer } from "../../emulator/pcie/driver-view.ts";
 import { type CorpusBed, type WrongDriver, wrongDrivers } from "./wrong-driver.ts";
 
@@ -43,7 +41,7 @@ function transfer(body: (bed: CorpusBed, bar: Bar, buffer: DmaBuffer, isWrong: b
   };
 }
 
-const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
+export const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
   [
     "write-while-busy",
     "the next factorial is asked for before the last one is there",
@@ -128,6 +126,34 @@ const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     FOLDED_AND_EXPLORED,
   ],
   [
+    "barrier-left-out",
+    "the last word of the copy is taken for its completion, without a barrier before the rest is read",
+    "data-race",
+    (bed, isWrong) => {
+      const { pci } = bed;
+      const bar = pci.bar(0);
+      pci.config.setBusMaster(true);
+      const buffer = pci.dma.alloc(4096, { label: "edu buffer" });
+      const start = (source: number, destination: number, command: number): void => {
+        bar.write64(DMA_SOURCE, BigInt(source));
+        bar.write64(DMA_DESTINATION, BigInt(destination));
+        bar.write64(DMA_COUNT, BigInt(COPY_BYTES));
+        bar.write32(DMA_COMMAND, command);
+      };
+      buffer.copyFrom(0, new Uint8Array(COPY_BYTES).fill(1), 0, COPY_BYTES);
+      start(buffer.iova, CARD_BUFFER, START);
+      wait(bed, bar, DMA_COMMAND);
+      return () => {
+        const at = COPY_BYTES;
+        start(CARD_BUFFER, buffer.iova + at, START | TO_HOST);
+        while (buffer.read32(at + COPY_BYTES - 4) === 0) pci.cpu.relax();
+        if (!isWrong) pci.cpu.dmaRmb();
+        buffer.copyTo(at, new Uint8Array(COPY_BYTES), 0, COPY_BYTES);
+      };
+    },
+    ["threaded"],
+  ],
+  [
     "freed-under-copy",
     "the buffer is freed while the card copies",
     "freed-in-flight",
@@ -157,72 +183,3 @@ const EDU: readonly WrongDriver[] = wrongDrivers(edu(), [
     },
   ],
 ]);
-
-const PORT_ENABLED = 0x200;
-const PORT_RX_DMA_BASE_HI = 0x214;
-const PORT_RX_DMA_BASE_LO = 0x218;
-const PORT_TX_COMMAND = 0x220;
-const EXANIC_STARTUP_MS = 10;
-
-const EXANIC: readonly WrongDriver[] = wrongDrivers(exanic(), [
-  [
-    "port-without-region",
-    "a port is enabled before it has a receive region",
-    "port-without-region",
-    (bed, isWrong) => {
-      const bar = bed.pci.bar(0);
-      bed.pci.cpu.delay(EXANIC_STARTUP_MS * 1e6);
-      bed.pci.config.setBusMaster(true);
-      const region = bed.pci.dma.alloc(2 << 20, { label: "rx region" });
-      return () => {
-        if (!isWrong) {
-          bar.write32(PORT_RX_DMA_BASE_HI, Math.floor(region.iova / 2 ** 32));
-          bar.write32(PORT_RX_DMA_BASE_LO, region.iova % 2 ** 32);
-        }
-        bar.write32(PORT_ENABLED, 1);
-      };
-    },
-    FOLDED_AND_EXPLORED,
-  ],
-  [
-    "region-misaligned",
-    "the receive region does not begin on a page",
-    "region-misaligned",
-    (bed, isWrong) => {
-      bed.pci.cpu.delay(EXANIC_STARTUP_MS * 1e6);
-      const region = bed.pci.dma.alloc(2 << 20);
-      return () => {
-        bed.pci.bar(0).write32(PORT_RX_DMA_BASE_HI, Math.floor(region.iova / 2 ** 32));
-        bed.pci.bar(0).write32(PORT_RX_DMA_BASE_LO, (region.iova % 2 ** 32) + (isWrong ? 128 : 0));
-      };
-    },
-    EVERYWHERE,
-  ],
-  [
-    "sent-on-disabled-port",
-    "a frame is sent before the port is enabled",
-    "transmit-on-disabled-port",
-    (bed, isWrong) => {
-      bed.pci.cpu.delay(EXANIC_STARTUP_MS * 1e6);
-      return () => {
-        if (isWrong) bed.pci.bar(0).write32(PORT_TX_COMMAND, 0);
-      };
-    },
-    FOLDED_AND_EXPLORED,
-  ],
-]);
-
-const FEED_HANDLER: readonly WrongDriver[] = wrongDrivers(feedHandler(), [
-  [
-    "book-written",
-    "the driver clears the book that the card keeps",
-    "book-written",
-    (bed, isWrong) => () => {
-      if (isWrong) bed.pci.bar(2).write32(0, 0);
-      else bed.pci.bar(2).read32(0);
-    },
-    EVERYWHERE,
-  ],
-]);
-
-export const OTHER_CARDS: readonly WrongDriver[] = [...EDU, ...EXANIC, ...FEED_HANDLER];
