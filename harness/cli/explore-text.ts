@@ -1,13 +1,14 @@
 import type { CampaignResult } from "../explore/campaign.ts";
 import type { ExploreOutcome, SavedOutcome } from "../explore/explore-thread.ts";
+import { orderText } from "../explore/order-text.ts";
 import type { CoverageReport } from "../explore/race-coverage.ts";
 import type { RaceProgram } from "../explore/race-program.ts";
 import type { RaceReport } from "../explore/report.ts";
 import { notesText } from "../explore/run-notes.ts";
 import type { ScenarioPlace } from "../explore/scenario.ts";
+import { shortPicture } from "../explore/short-picture.ts";
 import { type ExploreTold, replayCommand, stillFails, verdictOf } from "./explore-outcome.ts";
 import { EXPLORE_COMMAND } from "./own-name.ts";
-import { shortPicture } from "./short-picture.ts";
 import { counted, durationText, grouped, type painter } from "./terminal.ts";
 import { VERDICT_MEANINGS } from "./verdict-meanings.ts";
 
@@ -60,12 +61,6 @@ export function exploreText(told: ExploreTold, paint: Painter): string {
 /** A failure: what, in which order, where it can happen, what is missing, how to see it again. */
 export function failureText(failure: RaceReport, isFixed: boolean): string {
   const { verdict, violation, stuck, model, foundWith, deviationCount, token } = failure;
-  const shrunk =
-    deviationCount === 0
-      ? "It fails in the ordinary order of events."
-      : foundWith === deviationCount
-        ? `${counted(deviationCount, "deviation")} from the ordinary order of events.`
-        : `Shrunk from ${counted(foundWith, "deviation")} from the ordinary order to ${deviationCount}.`;
   return [
     violation === ""
       ? [VERDICT_MEANINGS[verdict] ?? verdict, stuck].filter((part) => part !== "").join(": ")
@@ -75,7 +70,7 @@ export function failureText(failure: RaceReport, isFixed: boolean): string {
     "",
     STRONGEST[model] ?? "",
     cureText(failure),
-    shrunk,
+    orderText(foundWith, deviationCount),
     `Replay: ${replayCommand(token, isFixed)}`,
     "",
   ].join("\n");

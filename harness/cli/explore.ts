@@ -86,7 +86,7 @@ export const explore: Verb = {
     else process.stdout.write(exploreText(told, painter(process.stdout)));
     if (page !== undefined && failure !== undefined) {
       const { text } = (await loadReportPage())(await failureContents(failure, place, hangLimitMs));
-      writeOut(page, text, isJson ? () => {} : (line) => console.log(`Report: ${line}`));
+      await writeOut(page, text, isJson ? () => {} : (line) => console.log(`Report: ${line}`));
     }
     return code;
   },

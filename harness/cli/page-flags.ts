@@ -21,19 +21,23 @@ export const PAGE_FLAGS: readonly Flag[] = [
 
 /** Checks that a page can be written there, before anything else is done. Throws UsageError when not. */
 export function checkOut(path: string, given: Arguments): void {
-  if (path !== "-") asUsageError(() => checkPageFile(path, given.has("force")));
+  try {
+    if (path !== "-") checkPageFile(path, given.has("force"));
+  } catch (error) {
+    throw asUsageError(error);
+  }
 }
 
 /** Writes it, and says where, unless it went to standard output itself. */
-export function writeOut(path: string, text: string, say: (line: string) => void): void {
-  asUsageError(() => writePage(path, text));
+export async function writeOut(path: string, text: string, say: (line: string) => void): Promise<void> {
+  try {
+    await writePage(path, text);
+  } catch (error) {
+    throw asUsageError(error);
+  }
   if (path !== "-") say(`${path}  ${bytesText(Buffer.byteLength(text))}`);
 }
 
-function asUsageError(write: () => void): void {
-  try {
-    write();
-  } catch (error) {
-    throw error instanceof PageFileError ? new UsageError(error.message) : error;
-  }
+function asUsageError(error: unknown): unknown {
+  return error instanceof PageFileError ? new UsageError(error.message) : error;
 }

@@ -55,7 +55,7 @@ export const regs: Verb = {
     if (given.has("html")) {
       const out = given.value("out") ?? `${declaration.name}-registers.html`;
       checkOut(out, given);
-      writeOut(out, (await loadRegisterPage())(declaration, chosen), (line) => console.log(line));
+      await writeOut(out, (await loadRegisterPage())(declaration, chosen), (line) => console.log(line));
     } else if (given.has("json")) console.log(JSON.stringify(jsonOf(device, chosen)));
     else for (const { bar, registers } of chosen) printTable(bar, registers);
     return EXIT_PASSED;

@@ -19,7 +19,7 @@ export interface ReplayOutcome {
  * one that was given up is no success.
  */
 export function outcomeOf(report: ReplayReport, given: Pick<Arguments, "value">): ReplayOutcome {
-  const { balance, violations, source, interrupted } = report;
+  const { balance, interrupted } = report;
   const isOurCard = !isPath(given.value("device") ?? "");
   const isOurDriver = isOurCard && given.value("driver") === undefined;
   const hasStruck = report.faults?.some(({ struck }) => struck > 0) === true;
@@ -30,14 +30,19 @@ export function outcomeOf(report: ReplayReport, given: Pick<Arguments, "value">)
     return { exitCode: EXIT_INTERNAL, verdict: "bug", message };
   }
   if (interrupted) return { exitCode: EXIT_INTERRUPTED, verdict: "interrupted", message: "" };
-  const givenUp = (report.streams?.recovery ?? []).reduce((sum, { client }) => sum + client.lost, 0);
-  const reasons = [
+  const reasons = shortcomingsOf(report);
+  if (reasons.length === 0) return { exitCode: EXIT_PASSED, verdict: "passed", message: "" };
+  return { exitCode: EXIT_INCORRECT, verdict: "incorrect", message: reasons.join(", ") };
+}
+
+/** What a replay tells against driver, card or capture, in words; nothing of one that passed. */
+export function shortcomingsOf({ balance, violations, source, streams }: ReplayReport): string[] {
+  const givenUp = (streams?.recovery ?? []).reduce((sum, { client }) => sum + client.lost, 0);
+  return [
     violations.length > 0 ? `${counted(violations.length, "rule")} broken` : "",
     source.damage === undefined ? "" : `the capture is damaged: ${source.damage}`,
     balance.lostInCard === 0 ? "" : `${counted(balance.lostInCard, "frame")} lost in the card`,
     balance.lostInDriver === 0 ? "" : `${counted(balance.lostInDriver, "frame")} lost in the driver`,
     givenUp === 0 ? "" : `${counted(givenUp, "message")} given up`,
   ].filter((reason) => reason !== "");
-  if (reasons.length === 0) return { exitCode: EXIT_PASSED, verdict: "passed", message: "" };
-  return { exitCode: EXIT_INCORRECT, verdict: "incorrect", message: reasons.join(", ") };
 }

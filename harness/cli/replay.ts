@@ -100,7 +100,7 @@ export const replay: Verb = {
         declarations,
         ...traced,
       });
-      writeOut(page, text, isJson ? () => {} : (line) => console.log(`  report    ${line}`));
+      await writeOut(page, text, isJson ? () => {} : (line) => console.log(`  report    ${line}`));
     }
     if (!isJson && options.file === undefined && !report.interrupted) {
       // Whoever asks for nothing in particular is shown what there is.

@@ -1,9 +1,9 @@
 import { basename, extname } from "node:path";
 import { type ReportContents, replayTitle } from "../page/report/report-contents.ts";
-import type { TraceContents } from "../page/report/trace-contents.ts";
+import { damageOf, type TraceContents } from "../page/report/trace-contents.ts";
 import type { ReplayReport } from "../replay/replay-report.ts";
 import type { CatalogueEntry } from "./catalogue.ts";
-import { EXIT_PASSED, UsageError } from "./exit-codes.ts";
+import { EXIT_INCORRECT, EXIT_PASSED, UsageError } from "./exit-codes.ts";
 import { checkOut, loadReportPage, PAGE_FLAGS, writeOut } from "./page-flags.ts";
 import { declarationsOf, EVENT_LIMIT, readInput } from "./report-inputs.ts";
 import { rerunForReport } from "./report-token.ts";
@@ -27,6 +27,7 @@ export const report: Verb = {
   ],
   notes: [
     "INPUT is a trace (JSON lines), the output of softbar replay --json, or a token; what it is is told by its content, and\na trace and a result may come together. The file opens by itself: it loads nothing, and needs no network. A file that is\nthere already is replaced if it is a page of softbar's, else only with --force.",
+    "Exit code 1: the page is made, but the trace is not whole: it was cut, or events got lost.",
   ],
   examples: [
     "softbar report trace.jsonl                            # trace.html: the interleaving, rings, latency, registers",
@@ -50,14 +51,17 @@ export const report: Verb = {
 /** Writes the page, and says what is in it. */
 async function finishReport(out: string, contents: ReportContents, given: Arguments): Promise<number> {
   const title = given.value("title") ?? contents.title;
-  const { text, sections } = (await loadReportPage())({ ...contents, title });
+  const { text, sections, verdict } = (await loadReportPage())({ ...contents, title });
   const say = given.has("json") || out === "-" ? () => {} : (line: string) => console.log(line);
-  writeOut(out, text, say);
+  await writeOut(out, text, say);
   if (given.has("json") && out !== "-") {
     const events = contents.trace?.entries.length ?? 0;
-    console.log(JSON.stringify({ file: out, byteLength: Buffer.byteLength(text), title, sections, events }));
+    console.log(JSON.stringify({ file: out, byteLength: Buffer.byteLength(text), title, verdict, sections, events }));
   }
-  return EXIT_PASSED;
+  const damage = contents.trace === undefined ? "" : damageOf(contents.trace);
+  if (damage === "") return EXIT_PASSED;
+  console.error(`softbar: the trace is not whole: ${damage}.`);
+  return EXIT_INCORRECT;
 }
 
 function isToken(word: string): boolean {

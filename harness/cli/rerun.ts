@@ -1,5 +1,6 @@
 import { exploreInThread } from "../explore/explore-thread.ts";
 import type { RerunReport } from "../explore/rerun-token.ts";
+import { shortPicture } from "../explore/short-picture.ts";
 import { isOfTest } from "../explore/test-token.ts";
 import { readToken } from "../explore/token.ts";
 import { UsageError } from "./exit-codes.ts";
@@ -7,7 +8,6 @@ import { exitCodeOf } from "./explore-outcome.ts";
 import { exploreText } from "./explore-text.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { placeOf } from "./scenario-place.ts";
-import { shortPicture } from "./short-picture.ts";
 import { painter } from "./terminal.ts";
 import { type Verb, wholeNumber } from "./verb.ts";
 

@@ -4,20 +4,21 @@ import { VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
 import { CureNotSought } from "./cure-trials.ts";
 import type { DriverSession } from "./driver-session.ts";
 import { InterleavingError } from "./explore-errors.ts";
+import { orderText } from "./order-text.ts";
 import { draw } from "./picture.ts";
 import { raceSites } from "./race-text.ts";
 import { recordRun } from "./recorded-run.ts";
 import type { RunLimitError } from "./run-limit.ts";
 import { notesText } from "./run-notes.ts";
+import { shortPicture } from "./short-picture.ts";
 import type { Work } from "./work.ts";
-
-/** Steps of the failing run that are shown. What went before seldom matters, and nobody reads it. */
-const PICTURE_STEPS = 60;
 
 /** What a message says besides what the run itself shows. */
 export interface FailureParts {
   /** Where it was found: lines of their own. */
   readonly where: string;
+  /** Deviations from the ordinary order before it was made small. */
+  readonly foundWith: number;
   /** What is missing: empty, or a sentence that begins with a line break. */
   readonly cure: string;
   readonly token: string;
@@ -31,20 +32,20 @@ export function* failureOf(
   session: DriverSession,
   model: MemoryModel,
   schedule: Schedule,
-  { where, cure, token, workload, onFailure }: FailureParts,
+  { where, foundWith, cure, token, workload, onFailure }: FailureParts,
 ): Work<InterleavingError> {
   const { execution, machine } = session;
   const { verdict: number, noteOf } = yield* recordRun(session, model, schedule);
   const verdict = VERDICT_NAMES[number] ?? "";
   const strongest = model === "sc" ? "in every memory model" : `in ${model}; not seen to in a stronger model`;
-  const first = Math.max(0, execution.trace.count - PICTURE_STEPS);
-  const { text: drawn, numbers } = draw(machine, execution.trace, { first, noteOf });
+  const { text: drawn, numbers } = draw(machine, execution.trace, { noteOf });
   const sites = raceSites(session, noteOf, numbers);
   const reason = number === VIOLATION ? `${machine.violation}${sites}` : verdictText(verdict, session.stuck);
-  const skipped = first > 0 ? `(the ${first} steps before are left out)\n` : "";
   onFailure?.({ verdict, reason, model });
   const beside = notesText(session.notes).map((line) => `\n${line}`);
-  const message = `${reason}\n${where}\nFails ${strongest}.${cure}${beside.join("")}\n\n${skipped}${drawn}\n\n${replayText(token)}`;
+  const order = orderText(foundWith, schedule.count);
+  const found = `${reason}\n${where}\nFails ${strongest}.${cure}\n${order}${beside.join("")}`;
+  const message = `${found}\n\n${shortPicture(drawn)}\n\n${replayText(token)}`;
   return new InterleavingError(message, {
     verdict,
     rule: session.brokenRule,

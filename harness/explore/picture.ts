@@ -31,16 +31,7 @@ export interface Drawing {
 /** See {@link picture}. */
 export function draw(machine: Machine, trace: StepTrace, notes: StepNotes = {}): Drawing {
   const columns = [...machine.cpuNames, ...machine.devices.map((device) => device.name)];
-  const rows: Row[] = [];
-  for (let at = notes.first ?? 0; at < trace.count; at++) {
-    const text = textOf(machine, trace, at);
-    const note = text === "" ? "" : (notes.noteOf?.(trace.actor[at] as number, trace.ordinal[at] as number) ?? "");
-    if (text === "") continue;
-    const isDrain = trace.kind[at] === k.BUFFERED_STORE && (trace.actor[at] as number) >= k.THREAD_LIMIT;
-    rows.push({ column: columnOf(machine, trace, at), text: note === "" ? text : `${text}  ${note}`, isDrain, at });
-  }
-  foldDrains(rows);
-  rows.push(...restOf(machine));
+  const rows = drawnRows(machine, trace, notes);
   const widths = columns.map((name, column) => {
     const longest = rows.reduce((width, row) => (row.column === column ? Math.max(width, row.text.length) : width), 0);
     return Math.min(COLUMN_WIDTH_MAX, Math.max(name.length, longest)) + 2;
@@ -56,9 +47,9 @@ export function draw(machine: Machine, trace: StepTrace, notes: StepNotes = {}):
   return { text: lines.join("\n"), numbers: numbersOf(trace, rows) };
 }
 
-function numbersOf(trace: StepTrace, rows: readonly Row[]): StepNumbers {
+function numbersOf(trace: StepTrace, rows: readonly DrawnRow[]): StepNumbers {
   const numberOf = (isIt: (at: number) => boolean): number | undefined => {
-    const index = rows.findIndex(({ at }) => at !== undefined && isIt(at));
+    const index = rows.findIndex(({ at }) => at >= 0 && isIt(at));
     return index < 0 ? undefined : index + 1;
   };
   return {
@@ -71,10 +62,25 @@ function numbersOf(trace: StepTrace, rows: readonly Row[]): StepNumbers {
   };
 }
 
+/** The lines of a picture. Those of the rest are as the machine is now: behind the run that has the trace. */
+export function drawnRows(machine: Machine, trace: StepTrace, notes: StepNotes = {}): DrawnRow[] {
+  const rows: DrawnRow[] = [];
+  for (let at = 0; at < trace.count; at++) {
+    const text = textOf(machine, trace, at);
+    if (text === "") continue;
+    const actor = trace.actor[at] as number;
+    const note = notes.noteOf?.(actor, trace.ordinal[at] as number) ?? "";
+    const isDrain = trace.kind[at] === k.BUFFERED_STORE && actor >= k.THREAD_LIMIT;
+    const told = note === "" ? text : `${text}  ${note}`;
+    rows.push({ column: columnOf(machine, trace, at), text: told, at, actor, isDrain });
+  }
+  foldDrains(rows);
+  rows.push(...restOf(machine));
+  return rows;
+}
+
 /** What a picture may say besides the steps. */
 export interface StepNotes {
-  /** The first step shown. */
-  readonly first?: number;
   /** What stands behind step `ordinal` of an actor: the line of the driver that makes it. */
   readonly noteOf?: (actor: number, ordinal: number) => string;
 }
@@ -94,31 +100,39 @@ function columnNames(machine: Machine): string[] {
   return [...machine.cpuNames, ...machine.devices.map((device) => device.name)];
 }
 
-interface Row {
+/** A line of a picture. */
+export interface DrawnRow {
   readonly column: number;
   readonly text: string;
+  /** The step; -1 for what is none. */
+  readonly at: number;
+  readonly actor: number;
   /** A store that leaves its store buffer. */
   readonly isDrain?: boolean;
-  /** Its place in the trace. */
-  readonly at?: number;
+  /** Behind the last step: what had not arrived, and who was still waiting. */
+  readonly rest?: "late" | "waits";
 }
 
 /** Of a long run of stores that become visible one after the other, the first and the last say enough. */
-function foldDrains(rows: Row[]): void {
+function foldDrains(rows: DrawnRow[]): void {
   for (let first = 0; first < rows.length; first++) {
     let end = first;
     while (rows[end]?.isDrain === true && rows[end]?.column === rows[first]?.column) end++;
     const hidden = end - first - 2;
     if (hidden < 2) continue;
-    rows.splice(first + 1, hidden, { column: rows[first]?.column ?? 0, text: `(and ${hidden} more stores)` });
+    const { column = 0, actor = 0 } = rows[first] ?? {};
+    rows.splice(first + 1, hidden, { column, text: `(and ${hidden} more stores)`, at: -1, actor });
   }
 }
 
 /** What had not arrived when the run ended, and who was still waiting. */
-function restOf(machine: Machine): Row[] {
+function restOf(machine: Machine): DrawnRow[] {
   const { state } = machine;
   const { flight } = state;
-  const rows: Row[] = [];
+  const rows: DrawnRow[] = [];
+  const add = (actor: number, text: string, rest: DrawnRow["rest"] & string): void => {
+    rows.push({ column: actorColumn(machine, actor), text, at: -1, actor, rest });
+  };
   for (let index = 0; index < flight.count; index++) {
     const at = flight.order[index] as number;
     const kind = flight.kind[at] as number;
@@ -126,7 +140,7 @@ function restOf(machine: Machine): Row[] {
       continue;
     const name = machine.nameOf(flight.address[at] as number);
     const what = `(${name} ← ${numberText(flight.low[at] as number)} has not arrived)`;
-    rows.push({ column: actorColumn(machine, flight.queue[at] as number), text: what });
+    add(flight.queue[at] as number, what, "late");
   }
   if (machine.violation !== "") return rows;
   for (const [thread, { isDaemon }] of machine.threads.entries()) {
@@ -135,15 +149,14 @@ function restOf(machine: Machine): Row[] {
     const address = state.address[thread] as number;
     const kind = k.OPERATION_NAMES[state.kind[thread] as number];
     if (state.kind[thread] === k.AWAIT) {
-      const what = `waits for ${machine.nameAwait(state.operand[thread] as number)}`;
-      rows.push({ column: actorColumn(machine, thread), text: what });
+      add(thread, `waits for ${machine.nameAwait(state.operand[thread] as number)}`, "waits");
       continue;
     }
     const isOfVector = state.kind[thread] === k.WAIT_INTERRUPT || state.kind[thread] === k.SYNCHRONIZE_IRQ;
     const place = isOfVector ? `${state.operand[thread]}` : machine.nameOf(address);
     const where = state.kind[thread] === k.RELAX || state.kind[thread] === k.DELAY ? "" : ` ${place}`;
     const waits = state.kind[thread] === k.WAIT_INTERRUPT ? `waits for interrupt${where}` : `waits: ${kind}${where}`;
-    rows.push({ column: actorColumn(machine, thread), text: waits });
+    add(thread, waits, "waits");
   }
   return rows;
 }

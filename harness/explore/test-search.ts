@@ -172,6 +172,7 @@ export class TestSearch<Context, Workload> {
       const onFailure = this.#traceWriter(text);
       throw yield* failureOf(session, model, schedule, {
         where,
+        foundWith: schedule.count,
         cure: "",
         token: text,
         workload: this.workload,
@@ -190,17 +191,16 @@ export class TestSearch<Context, Workload> {
     const { workload } = this;
     const failing = new Schedule();
     failing.copyFrom(session.execution.recorder.schedule);
-    const before = failing.count;
+    const foundWith = failing.count;
     const { model, schedule } = yield* shrink(session, this.#model, failing);
     const isCureWanted = this.#options.cure !== false;
     const cure = isCureWanted ? yield* cureText(findPluggedCure(session, model, schedule, foundAtRun)) : "";
     const where =
-      `seed ${this.#seed}   run ${foundAtRun} of ${this.#runs} in ${this.#model}   ` +
-      `shrunk from ${before} deviations to ${schedule.count}` +
+      `seed ${this.#seed}   run ${foundAtRun} of ${this.#runs} in ${this.#model}` +
       (this.#options.workload === undefined ? "" : `\nworkload ${fc.stringify(workload)}`);
     const token = this.#tokenOf(model, schedule);
     const onFailure = this.#traceWriter(token);
-    return yield* failureOf(session, model, schedule, { where, cure, token, workload, onFailure });
+    return yield* failureOf(session, model, schedule, { where, foundWith, cure, token, workload, onFailure });
   }
 
   /** Writes the trace of a failing run to where it was asked for. */

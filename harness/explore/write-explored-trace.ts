@@ -4,6 +4,7 @@ import type { ExploredRun } from "../trace/trace-header.ts";
 import { FileOutput } from "../trace/trace-output.ts";
 import { JsonLinesWriter } from "../trace/trace-writer.ts";
 import { isOfDriver } from "./driver-session.ts";
+import { drawnRows } from "./picture.ts";
 import type { AnySession } from "./search-session.ts";
 
 /** What is known of a run besides its steps. */
@@ -17,7 +18,9 @@ export function recordsOfRun(session: AnySession, { failure, ...run }: RunFacts)
   const { machine, execution } = session;
   const { trace } = execution;
   const { plugged, tracing } = isOfDriver(session) ? session : {};
-  return exploredRecords({ machine, trace, plugged, tracing, run, failure, lineOf: trace.lineOf });
+  const { schedule } = execution.recorder;
+  const rows = drawnRows(machine, trace);
+  return exploredRecords({ machine, trace, plugged, tracing, run, failure, lineOf: trace.lineOf, rows, schedule });
 }
 
 /** The same, into a file, as JSON lines. Throws what the file system throws. */

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync, unlinkSync, writeFileSync } from "node:fs";
+import { StreamOutput } from "../trace/trace-output.ts";
 
 /** Stands at the top of every page, and tells a page of ours from a file that must not be overwritten. */
 export const PAGE_MARK = '<meta name="generator" content="softbar">';
@@ -35,10 +36,15 @@ export function checkPageFile(path: string, force: boolean): void {
   throw new PageFileError(`${path} is there already and is no page of softbar's: name another file, or add --force.`);
 }
 
-/** Writes the page; "-" is standard output. Throws PageFileError where that is not possible. */
-export function writePage(path: string, text: string): void {
+/**
+ * Writes the page; "-" is standard output, which may be a pipe that takes it bit by bit. Rejects with PageFileError
+ * where that is not possible.
+ */
+export async function writePage(path: string, text: string): Promise<void> {
   if (path === "-") {
-    writeFileSync(process.stdout.fd, text);
+    const output = new StreamOutput(process.stdout);
+    output.write(text);
+    await output.close();
     return;
   }
   try {

@@ -10,7 +10,8 @@ export function eventText(event: TraceEvent, header: TraceHeader | undefined): s
 
 /** Who does it to whom. An event at a device is told from the device's side, as is one of a link. */
 function whoOf(event: TraceEvent, header: TraceHeader | undefined): string {
-  const device = "device" in event ? (header?.devices[event.device]?.name ?? `device ${event.device}`) : "";
+  const number = "device" in event ? event.device : undefined;
+  const device = number === undefined ? "" : (header?.devices[number]?.name ?? `device ${number}`);
   switch (event.kind) {
     case "register-write":
     case "config-write":
@@ -35,10 +36,11 @@ function whoOf(event: TraceEvent, header: TraceHeader | undefined): string {
     case "timer-start":
     case "timer-stop":
     case "ring":
-    case "finding":
     case "register-look":
     case "register-change":
       return `       · ${device}`;
+    case "finding":
+      return number === undefined ? nameOf(event.actor, header) : `       · ${device}`;
     default:
       return nameOf(event.actor, header);
   }

@@ -76,6 +76,11 @@ export class ExploredEvents {
     return this.#events;
   }
 
+  /** The number of the event of a step. */
+  seqOfStep(at: number): number {
+    return this.#ofStep[at] as number;
+  }
+
   /** A step with its notes, from `first` up to `end`. */
   #takeStep(at: number, first: number, end: number): void {
     const own = this.#arrivalAmong(at, first, end);

@@ -54,8 +54,13 @@ export class ExploredSteps {
 
   actorOf(at: number): string {
     const actor = this.#trace.actor[at] as number;
+    const isAnswer = actor >= k.THREAD_LIMIT && this.#trace.kind[at] === k.COMPLETION;
+    return this.actorId(isAnswer ? (this.#trace.thread[at] as number) : actor);
+  }
+
+  /** The id of an actor of the explorer. */
+  actorId(actor: number): string {
     if (actor < k.THREAD_LIMIT) return this.#threadId(actor);
-    if (this.#trace.kind[at] === k.COMPLETION) return this.#threadId(this.#trace.thread[at] as number);
     if (actor < k.DOWN) return `cpu${actor < k.COMBINING ? actor - k.STORE_BUFFER : actor - k.COMBINING}.stores`;
     if (actor >= k.INTERRUPTS) return `cpu${this.#machine.cpuOfVector[actor - k.INTERRUPTS] ?? 0}.handler`;
     const device = `device${(actor - k.DOWN) % k.DEVICE_LIMIT}`;

@@ -1,7 +1,10 @@
 import type { Machine } from "../../emulator/explore/machine.ts";
 import type { ExploredMachine } from "../../emulator/explore/plugged/explored-machine.ts";
+import type { Schedule } from "../../emulator/explore/schedule.ts";
 import type { StepTrace } from "../../emulator/explore/trace.ts";
+import type { DrawnRow } from "../explore/picture.ts";
 import { ExploredEvents } from "./explored-events.ts";
+import { endingOf } from "./explored-failure.ts";
 import { ExploredPlaces } from "./explored-places.ts";
 import type { ExploredTracing } from "./explored-tracing.ts";
 import type { TraceEvent, TraceRecord } from "./trace-event.ts";
@@ -34,6 +37,10 @@ export interface TracedRun {
   readonly lineOf: (actor: number, ordinal: number) => string;
   /** Why it failed, in words; empty for a run that did not. */
   readonly failure: string;
+  /** The lines of its picture. */
+  readonly rows: readonly DrawnRow[];
+  /** Where it differs from the ordinary order. */
+  readonly schedule: Schedule;
 }
 
 /** The trace of an explored run: its set-up, then an event for each step, in their order, with what was noted within it. */
@@ -41,7 +48,9 @@ export function exploredRecords(traced: TracedRun): TraceRecord[] {
   const { machine, trace, plugged, tracing, run, failure } = traced;
   const places = new ExploredPlaces(machine, plugged);
   const events = new ExploredEvents(traced, places, tracing?.notes ?? []);
-  const all = events.all();
+  const steps = events.all();
+  const ending = endingOf(traced, events, steps);
+  const all = [...steps, ...ending.events];
   const timeNs = all.at(-1)?.timeNs ?? 0;
   const lostCount = trace.seenCount - trace.count + (tracing?.lostCount ?? 0);
   const reason = lostCount > 0 ? "limit" : failure === "" ? "complete" : "failed";
@@ -58,6 +67,7 @@ export function exploredRecords(traced: TracedRun): TraceRecord[] {
       actors: actorsOf(machine, places.devices, all),
       detail: tracing?.detail ?? STEP_DETAIL,
       explored: run,
+      picture: ending.picture,
     },
     ...all,
     ...(lostCount > 0 ? [{ kind: "lost", count: lostCount, timeNs } as const] : []),

@@ -330,7 +330,8 @@ export interface RingEvent extends EventBase {
 /** The driver broke a rule, or touched what is not modelled. The first time for each rule and place. */
 export interface FindingEvent extends EventBase {
   readonly kind: "finding";
-  readonly device: number;
+  /** Whose rule it is. Absent: what the test itself asserts. */
+  readonly device?: number;
   readonly severity: "violation" | "note";
   readonly rule: string;
   readonly message: string;

@@ -71,7 +71,7 @@ export class TraceFilter {
     if (this.#registers !== undefined)
       if (!("register" in event) || event.register === undefined || !this.#registers.test(event.register)) return false;
     if (this.#devices === undefined) return true;
-    return "device" in event && this.#devices[event.device] === true;
+    return "device" in event && event.device !== undefined && this.#devices[event.device] === true;
   }
 
   /** "registers RDT*, kinds dma-*": what it leaves, for people; empty when that is everything. */

@@ -25,6 +25,23 @@ export interface TraceHeader {
   readonly filter?: string;
   /** Of an explored run alone. */
   readonly explored?: ExploredRun;
+  /** Of an explored run: how the picture of it as text goes with the events. */
+  readonly picture?: TracePicture;
+}
+
+export interface TracePicture {
+  /** By line of the text, from its first on: the number of the event; -1 for a line that stands for several. */
+  readonly rows: readonly number[];
+  readonly marks: readonly TraceMark[];
+}
+
+/** Why to look at an event. */
+export interface TraceMark {
+  readonly seq: number;
+  /** `fault`: it is, or it shows, what is wrong. `deviation`: here the run differs from the ordinary order. */
+  readonly kind: "fault" | "deviation";
+  /** In a few words: "races", "kept back: later than usual". */
+  readonly text: string;
 }
 
 /** A device of the testbed. Its number is its place in {@link TraceHeader.devices}. */
@@ -106,12 +123,15 @@ export interface LostRecord {
   readonly timeNs: number;
 }
 
+/** How a trace can end: {@link TraceEnd.reason}. */
+export const END_REASONS = ["complete", "failed", "interrupted", "limit"] as const;
+
 export interface TraceEnd {
   readonly kind: "end";
   readonly eventCount: number;
   readonly lostCount: number;
   /** `failed`: the driver, the device or the test threw, or the explored run is a failure; all up to there is in it. */
-  readonly reason: "complete" | "failed" | "interrupted" | "limit";
+  readonly reason: (typeof END_REASONS)[number];
   /** Why, in words; empty for `complete`. */
   readonly message: string;
 }

@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
 import type { TraceEvent, TraceRecord } from "./trace-event.ts";
-import { TRACE_VERSION, type TraceEnd, type TraceHeader } from "./trace-header.ts";
+import { END_REASONS, TRACE_VERSION, type TraceEnd, type TraceHeader } from "./trace-header.ts";
 
 /** A line longer than this is no trace's: the longest frame makes 32 KiB of digits. */
 const LINE_CHARACTERS_MAX = 1 << 20;
@@ -110,6 +110,7 @@ export class TraceReader {
       case "end":
         this.#checkNumber(value, "eventCount", 0);
         this.#checkNumber(value, "lostCount", 0);
+        this.#checkReason(value as Partial<TraceEnd>);
         this.end = value as TraceEnd;
         break;
       default:
@@ -154,6 +155,12 @@ export class TraceReader {
     const number = (value as Readonly<Record<string, unknown>>)[name];
     if (typeof number === "number" && number >= least) return;
     this.#fail(`has ${name} ${JSON.stringify(number)}: want a number from ${least} on`);
+  }
+
+  #checkReason({ reason, message }: Partial<TraceEnd>): void {
+    if (!END_REASONS.includes(reason as TraceEnd["reason"]))
+      this.#fail(`ends for the reason ${JSON.stringify(reason)}: want ${END_REASONS.join(", ")}`);
+    if (typeof message !== "string") this.#fail("ends without a message, which may be empty");
   }
 
   #fail(what: string): never {

@@ -1,4 +1,5 @@
 import type { TraceRecord } from "./trace-event.ts";
+import type { TraceHeader } from "./trace-header.ts";
 import type { TraceOutput } from "./trace-output.ts";
 import type { TraceWriter } from "./trace-writer.ts";
 import { VcdChanges, type VcdSignal } from "./vcd-signals.ts";
@@ -6,6 +7,8 @@ import { VcdChanges, type VcdSignal } from "./vcd-signals.ts";
 /** Printable characters that name signals (IEEE 1364, 18.2.1). */
 const FIRST_CODE = 33;
 const CODE_COUNT = 94;
+/** From one event of an explored run to the next. */
+const STEP_NS = 1;
 
 /**
  * Finds out which signals a trace has: a VCD file declares them before their first change, so that the trace is read
@@ -51,13 +54,14 @@ export class VcdSurvey {
 
 /**
  * A trace as value changes (IEEE 1364-2005, 18): for GTKWave and every other viewer of waveforms. Times are in whole
- * nanoseconds.
+ * nanoseconds. Explored runs stand still in time, so their events are a nanosecond apart: time n is that of event n.
  */
 export class VcdWriter implements TraceWriter {
   readonly #output: TraceOutput;
   readonly #signals: ReadonlyMap<string, VcdSignal>;
   readonly #changes = new VcdChanges();
   #timeNs = -1;
+  #isExplored = false;
 
   /** `survey` has seen the whole trace. */
   constructor(output: TraceOutput, survey: VcdSurvey) {
@@ -66,9 +70,9 @@ export class VcdWriter implements TraceWriter {
   }
 
   write(record: TraceRecord): void {
-    if (record.kind === "header") this.#begin(record.title, record.run);
+    if (record.kind === "header") this.#begin(record);
     if (record.kind === "lost") this.#output.write(`$comment ${record.count} events are missing before here $end\n`);
-    const timeNs = "timeNs" in record ? Math.round(record.timeNs) : this.#timeNs;
+    const timeNs = this.#timeOf(record);
     this.#changes.see(record, (key, _scope, _name, _width, value) => {
       const signal = this.#signals.get(key);
       if (signal === undefined) throw new Error(`a signal that the survey has not seen: ${key}`);
@@ -78,6 +82,12 @@ export class VcdWriter implements TraceWriter {
 
   end(): void {
     // The last change is as good an end as any.
+  }
+
+  #timeOf(record: TraceRecord): number {
+    if (!("timeNs" in record)) return this.#timeNs;
+    if (!this.#isExplored) return Math.round(record.timeNs);
+    return "seq" in record ? record.seq * STEP_NS : this.#timeNs;
   }
 
   #change(signal: VcdSignal, value: bigint | undefined, timeNs: number): void {
@@ -91,10 +101,12 @@ export class VcdWriter implements TraceWriter {
     this.#output.write(signal.width === 1 ? `${text}${signal.code}\n` : `b${text} ${signal.code}\n`);
   }
 
-  #begin(title: string, run: string): void {
+  #begin({ title, run }: TraceHeader): void {
+    this.#isExplored = run === "explored";
     const words = title.replaceAll("$", "_");
     this.#output.write(`$version softbar $end\n$comment ${words} (${run}) $end\n`);
     this.#output.write("$comment A register holds what last crossed the bus, written or read. $end\n");
+    if (this.#isExplored) this.#output.write("$comment Time is order alone: event n of the trace is at n ns. $end\n");
     this.#output.write("$timescale 1 ns $end\n");
     const open: string[] = [];
     for (const signal of sorted([...this.#signals.values()])) {

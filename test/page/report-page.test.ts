@@ -3,13 +3,20 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ixgbe } from "../../devices/index.ts";
 import { Schedule } from "../../emulator/explore/schedule.ts";
 import { declarationOf, loadDevice } from "../../emulator/run/machine.ts";
+import { picture } from "../../harness/explore/picture.ts";
+import { recordRun } from "../../harness/explore/recorded-run.ts";
+import { Session } from "../../harness/explore/session.ts";
+import { readToken } from "../../harness/explore/token.ts";
+import { atOnce } from "../../harness/explore/work.ts";
+import { recordsOfRun } from "../../harness/explore/write-explored-trace.ts";
 import { replay } from "../../harness/index.ts";
 import { entryText } from "../../harness/page/report/entry-text.ts";
 import type { ReportContents } from "../../harness/page/report/report-contents.ts";
 import { reportPage } from "../../harness/page/report/report-page.ts";
 import { TraceCollector, type TraceContents } from "../../harness/page/report/trace-contents.ts";
-import { isEvent } from "../../harness/trace/trace-event.ts";
+import { isEvent, type TraceEvent } from "../../harness/trace/trace-event.ts";
 import { ixgbeTarget } from "../../scenarios/index.ts";
+import { races } from "../../scenarios/races/index.ts";
 import { exchangeSessions, recorded, schedulesOf } from "../unit/trace/explored-runs.ts";
 import { chromiumPath, overflowOf, PATIENTLY, problemsOf, TestBrowser, tabWalk } from "./browser.ts";
 import { SyntheticTrace } from "./synthetic-trace.ts";
@@ -212,11 +219,10 @@ describe.skipIf(chromiumPath === undefined)("the report in a browser", () => {
       message: hostile,
     };
     const header = { ...contents.trace?.header, title: hostile };
-    const trace = { ...contents.trace, header, entries: [...entries, finding] } as ReportContents["trace"];
-    const { page, complaints, requests } = await browser.open(
-      reportPage({ ...contents, title: hostile, trace: trace as never }).text,
-      { anchor: "event-20" },
-    );
+    const trace = { ...contents.trace, header, entries: [...entries, finding], findings: [finding] } as never;
+    const { page, complaints, requests } = await browser.open(reportPage({ ...contents, title: hostile, trace }).text, {
+      anchor: "event-20",
+    });
     await page.waitForSelector("[data-ready] [aria-selected=true]");
     expect(await page.textContent("h1")).toBe(hostile);
     expect(await page.textContent(".details .what")).toBe(`violation ${hostile}: ${hostile}`);
@@ -239,12 +245,24 @@ describe.skipIf(chromiumPath === undefined)("the report in a browser", () => {
     const { page, complaints } = await browser.open(reportPage(contents).text);
     await page.waitForSelector("[data-ready]");
     expect(await page.textContent("#event-count")).toBe(`${decided.length} of ${events.length} events`);
-    expect(Object.keys(await rowsOf(page))[0]).toBe(`${decided[0]?.seq}`);
+    // Numbers are the lines of the run as text; rows are known by their events.
+    const asText = records.flatMap((record) => (record.kind === "header" ? (record.picture ?? []) : []))[0];
+    const chosen = (): Promise<string> =>
+      page.$eval(".row", (row) => row.parentElement?.querySelector("[aria-selected=true]")?.id ?? "");
+    const rowOf = (event: TraceEvent | undefined): string => `row-${event?.seq}`;
+    const drawn = await page.$$eval(".row", (rows) =>
+      rows.map((row) => [row.id, row.querySelector(".number")?.textContent ?? ""]),
+    );
+    expect(drawn[0]?.[0]).toBe(rowOf(decided[0]));
+    for (const [id = "", number] of drawn) {
+      const line = asText?.rows.indexOf(Number(id.slice("row-".length))) ?? -1;
+      expect([id, number]).toEqual([id, line < 0 ? "" : `${line + 1}`]);
+    }
 
     const fetched = decided.find((event) => event.kind === "dma-data" && event.records !== undefined);
     const descriptor = fetched?.kind === "dma-data" ? fetched.records?.[0] : undefined;
     await page.evaluate(`location.hash = "event-${fetched?.seq}"`);
-    await expect.poll(() => selectedOf(page), PATIENTLY).toBe(`${fetched?.seq}`);
+    await expect.poll(chosen, PATIENTLY).toBe(rowOf(fetched));
     const told = await page.$$eval(".details dl.fields div", (rows) =>
       rows.map((row) => [row.querySelector("dt")?.textContent ?? "", row.querySelector("dd")?.textContent ?? ""]),
     );
@@ -255,16 +273,46 @@ describe.skipIf(chromiumPath === undefined)("the report in a browser", () => {
 
     const frame = decided.find(({ kind }) => kind === "frame-in");
     await page.evaluate(`location.hash = "event-${frame?.seq}"`);
-    await expect.poll(() => selectedOf(page), PATIENTLY).toBe(`${frame?.seq}`);
+    await expect.poll(chosen, PATIENTLY).toBe(rowOf(frame));
     const dump = (await page.textContent(".details pre")) ?? "";
     const bytes = dump.split("\n").map((line) => line.slice(6, 6 + 3 * 8).replaceAll(" ", ""));
     expect(bytes.join("")).toBe(frame?.kind === "frame-in" ? frame.bytes : "");
 
     // An edge that leads back into the set-up shows it.
     await page.evaluate(`location.hash = "event-0"`);
-    await expect.poll(() => selectedOf(page), PATIENTLY).toBe("0");
+    await expect.poll(chosen, PATIENTLY).toBe("row-0");
     expect(await page.isChecked("[name=set-up]")).toBe(true);
     expect(await page.textContent("#event-count")).toBe(`${events.length} events`);
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  test("a deadlock ends with the wait that is at fault, marked for whoever sees and whoever hears it", async () => {
+    const session = new Session(races.find(({ name }) => name === "lost-interrupt") as (typeof races)[number]);
+    const { schedule } = readToken("race2~lost-interrupt~44db129a~sc~portfolio~1~P1.2.0.0~1be3749e");
+    atOnce(recordRun(session, "sc", schedule));
+    const explored = { program: "p", model: "sc", strategy: "s", seed: 1, token: "", violation: "" } as const;
+    const collector = new TraceCollector(1000);
+    for (const record of recordsOfRun(session, { ...explored, verdict: "deadlock", failure: "deadlock" }))
+      collector.take(record);
+    const contents = { title: "lost", trace: collector.contents() as TraceContents, declarations: new Map() };
+    const last = /(\d+) +waits for interrupt 0$/.exec(picture(session.machine, session.execution.trace))?.[1] ?? "";
+    const { page, complaints } = await browser.open(reportPage(contents).text);
+    await page.waitForSelector("[data-ready]");
+    expect(await page.textContent(".row.fault:last-child .what")).toBe(
+      "✕ nothing comes any more waits for interrupt 0",
+    );
+    expect(await page.textContent(".row.fault:last-child .number")).toBe(last);
+    expect(await page.textContent(".row.deviation .what")).toMatch(/^↷ later than usual: nic goes first/);
+    await page.click("#finding-next");
+    expect(await page.textContent(".details h3")).toBe(`Line ${last}`);
+    expect(await page.textContent(".details .reason")).toBe("At fault: nothing comes any more");
+    // A narrow screen has no arrows, and names the causes.
+    await page.setViewportSize({ width: 390, height: 800 });
+    expect(await page.isVisible(".row .cause")).toBe(true);
+    expect(await page.textContent("#row-1 .cause")).toBe("← 1");
+    expect(await overflowOf(page)).toBe(0);
+    expect(await problemsOf(page)).toEqual([]);
     expect(complaints).toEqual([]);
     await page.close();
   });

@@ -1,9 +1,10 @@
+import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SyntheticTrace } from "../page/synthetic-trace.ts";
-import { type Run, start } from "./command-line.ts";
+import { type Run, root, start, watch } from "./command-line.ts";
 
 const TOKEN = "race2~lost-interrupt~44db129a~sc~portfolio~1~P1.2.0.0~1be3749e";
 const PAGE =
@@ -117,10 +118,25 @@ describe("a report", () => {
     }
   });
 
-  test("of registers goes to standard output when asked to", async () => {
-    const { code, stdout, stderr } = await softbar("regs", "edu", "--html", "--out", "-");
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  test("of registers goes to standard output when asked to, whole into a pipe that is slow, and ends quietly in one that ends", async () => {
+    const command = `"${process.execPath}" "${join(root, "scenarios/softbar.ts")}" regs ixgbe --html --out -`;
+    // A pipe of the system holds 64 KiB; sockets, through which processes of Node talk, hold more.
+    const script = `{ ${command}; echo $? >&2; } | { sleep 1; cat; }\n{ ${command}; echo $? >&2; } | head -c 9 >&2`;
+    const { stdout, stderr } = await watch(spawn("sh", ["-c", script], { stdio: ["ignore", "pipe", "pipe"] })).run;
+    expect(stdout.length).toBeGreaterThan(1 << 17);
     expect(stdout.startsWith(PAGE)).toBe(true);
     expect(stdout.endsWith("</html>\n")).toBe(true);
+    expect(stderr).toMatch(/^0\n<!doctype0\n$/);
+  });
+
+  test("of a trace that was cut is made, is no success, and says so", async () => {
+    writeFileSync(path("cut.jsonl"), `${new SyntheticTrace(20, 1).lines().slice(0, -1).join("\n")}\n`);
+    const { code, stdout, stderr } = await softbar("report", "cut.jsonl", "--json");
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: "softbar: the trace is not whole: it has no end: it was cut, or its run is still going on.\n",
+    });
+    expect(JSON.parse(stdout)).toMatchObject({ verdict: { look: "unknown", word: "unknown" } });
+    expect(read("cut.html")).toContain("? unknown");
   });
 });

@@ -137,7 +137,7 @@ describe("softbar trace", () => {
       start(["trace", "record", failure.token, "--out", at("race.jsonl")]).run,
       start(["trace", "record", "lost-interrupt", "--out", at("plain.jsonl")]).run,
     ]);
-    expect(failed).toMatchObject({ code: 3, stdout: expect.stringMatching(/explored {3}9 events .* ✗ deadlock\n/) });
+    expect(failed).toMatchObject({ code: 3, stdout: expect.stringMatching(/explored {3}10 events .* ✗ deadlock\n/) });
     expect(ordinary).toMatchObject({ code: 0, stdout: expect.stringMatching(/explored .* ✓ passed\n/) });
     const text = await start(["trace", "convert", at("race.jsonl"), "--to", "text"]).run;
     expect(text.stdout).toMatch(/nic {3}write TDT 0x00000 ← 0x00000001 {2}⟵ 0 post/);

@@ -28,6 +28,8 @@ const WHY: Readonly<Record<Edge["why"], readonly [into: string, outOf: string]>>
   wire: ["was sent by", "arrives as"],
 };
 
+const REASONS = { fault: "At fault", deviation: "Not the ordinary order" } as const;
+
 /** What some kinds of entries have. */
 interface DetailedEntry {
   readonly bytes: string;
@@ -45,14 +47,20 @@ export function showDetails(
   const entry = model.entry(index);
   const members = Object.entries(entry).filter(([name, value]) => !TOLD.has(name) && typeof value !== "object");
   const { bytes, fields, records } = entry as Partial<DetailedEntry>;
-  const title = entry.kind === "lost" ? "Lost events" : `Event ${entry.seq}`;
+  const line = model.hasLines ? model.numberText(index) : "";
+  const number = entry.kind === "lost" ? "" : `${entry.seq}`;
+  const title = number === "" ? "Lost events" : line === "" ? `Event ${number}` : `Line ${line}`;
   const causes = model.edgesInto(index).map((edge) => step(model, WHY[edge.why]?.[0] ?? edge.why, edge.from, goTo));
   const effects = model.edgesOutOf(index).map((edge) => step(model, WHY[edge.why]?.[1] ?? edge.why, edge.to, goTo));
   panel.replaceChildren(
     element("h3", {}, [title]),
     element("p", { class: "what" }, [model.text(index)]),
+    ...model
+      .marks(index)
+      .map(({ kind, text }) => element("p", { class: `reason ${kind}` }, [`${REASONS[kind]}: ${text}`])),
     list([
       ["kind", entry.kind],
+      ["event", line === "" ? "" : number],
       ["who", model.actorName(index)],
       ["time", `${entry.timeNs.toLocaleString("en-US")} ns`],
       ...members.map(([name, value]): [string, string] => [wordsOf(name), shownValue(name, value)]),
@@ -69,11 +77,10 @@ export function showDetails(
 }
 
 function step(model: TimelineModel, why: string, index: number, goTo: (index: number) => void): HTMLElement {
-  const entry = model.entry(index);
-  const number = entry.kind === "lost" ? "" : `${entry.seq} `;
+  const number = model.numberText(index);
   const button = element("button", { type: "button" }, [
     element("span", { class: "why" }, [why]),
-    element("span", {}, [`${number}${model.actorName(index)}: ${model.text(index)}`]),
+    element("span", {}, [`${number} ${model.actorName(index)}: ${model.text(index)}`]),
   ]);
   button.addEventListener("click", () => goTo(index));
   return element("li", {}, [button]);

@@ -63,7 +63,8 @@ export function drawArrows(
   for (let row = first; row < end; row++) {
     const index = model.entryAt(row);
     const x = laneX[model.laneOf[index] ?? -1];
-    if (x !== undefined) parts.push(mark(model.group(index), x, y(row), index === selected));
+    if (x !== undefined)
+      parts.push(mark(model.isFault(index) ? "finding" : model.group(index), x, y(row), index === selected));
   }
   svg.replaceChildren(...parts);
 }

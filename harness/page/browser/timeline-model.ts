@@ -1,4 +1,5 @@
 import type { EdgeReason } from "../../trace/trace-event.ts";
+import type { TraceMark, TracePicture } from "../../trace/trace-header.ts";
 import { GROUPS, type Group, groupOf } from "../report/entry-groups.ts";
 import { entryText } from "../report/entry-text.ts";
 import { type PackedEntries, UnpackedEntries } from "../report/packed-entries.ts";
@@ -16,6 +17,8 @@ export interface Lane {
 export interface TimelineData {
   readonly lanes: readonly Lane[];
   readonly packed: PackedEntries;
+  /** Of an explored run. */
+  readonly picture?: TracePicture;
 }
 
 /** An edge between two entries, by their places. */
@@ -51,7 +54,11 @@ export class TimelineModel {
   readonly #outTo: Uint32Array;
   readonly #searchTexts: string[] = [];
 
-  constructor({ lanes, packed }: TimelineData) {
+  /** By entry: its line of the picture as text. Undefined where there is none. */
+  readonly #lines: ReadonlyMap<number, number> | undefined;
+  readonly #marks = new Map<number, TraceMark[]>();
+
+  constructor({ lanes, packed, picture }: TimelineData) {
     this.lanes = lanes;
     this.entries = new UnpackedEntries(packed);
     const { count } = this.entries;
@@ -64,6 +71,13 @@ export class TimelineModel {
     for (let index = 0; index < count; index++) {
       this.laneOf[index] = laneOfActor.get(this.entries.actor(index)) ?? -1;
       this.groupOf[index] = groupOfShape[this.entries.shape(index)] ?? 0;
+    }
+    this.#lines = picture && new Map(picture.rows.map((seq, row) => [this.entries.indexOf(seq), row + 1]));
+    for (const mark of picture?.marks ?? []) {
+      const index = this.entries.indexOf(mark.seq);
+      const known = this.#marks.get(index);
+      if (known === undefined) this.#marks.set(index, [mark]);
+      else known.push(mark);
     }
     this.shown = new Uint32Array(count).map((_, index) => index);
     this.#outStart = new Uint32Array(count + 1);
@@ -144,6 +158,32 @@ export class TimelineModel {
     return entryText(this.entries.entry(index));
   }
 
+  /** What stands in front of an entry: its number in the trace, or where there is a picture as text, its line there. */
+  numberText(index: number): string {
+    const entry = this.entry(index);
+    if (this.#lines !== undefined) return `${this.#lines.get(index) ?? ""}`;
+    return entry.kind === "lost" ? "" : `${entry.seq}`;
+  }
+
+  /** The numbers of what an entry comes after: of what has none, those of what that comes after. */
+  causeNumbers(index: number): string[] {
+    return this.edgesInto(index).flatMap(({ from }) => this.numberText(from) || this.causeNumbers(from));
+  }
+
+  get hasLines(): boolean {
+    return this.#lines !== undefined;
+  }
+
+  /** Why to look at it. */
+  marks(index: number): readonly TraceMark[] {
+    return this.#marks.get(index) ?? [];
+  }
+
+  /** Whether something is wrong there: a finding, or a step at fault. */
+  isFault(index: number): boolean {
+    return this.group(index) === "finding" || this.marks(index).some(({ kind }) => kind === "fault");
+  }
+
   group(index: number): Group {
     return GROUPS[this.groupOf[index] ?? 0] ?? "other";
   }
@@ -162,12 +202,9 @@ export class TimelineModel {
     return this.lanes[this.laneOf[index] ?? -1]?.actors[this.entries.actor(index)] ?? "";
   }
 
-  /** The nearest finding behind (`step` 1) or before (-1) an entry, also one that is hidden; -1 when there is none. */
+  /** The nearest fault behind (`step` 1) or before (-1) an entry, also one that is hidden; -1 when there is none. */
   findingFrom(index: number, step: 1 | -1): number {
-    const finding = GROUPS.indexOf("finding");
-    for (let at = index + step; at >= 0 && at < this.entries.count; at += step) {
-      if (this.groupOf[at] === finding) return at;
-    }
+    for (let at = index + step; at >= 0 && at < this.entries.count; at += step) if (this.isFault(at)) return at;
     return -1;
   }
 }

@@ -3,6 +3,8 @@ import { bySelector, element } from "./dom.ts";
 import { drawArrows, type Geometry } from "./timeline-arrows.ts";
 import type { TimelineModel } from "./timeline-model.ts";
 
+/** Nothing is told by colour alone. */
+const SIGNS = { fault: "✕", deviation: "↷" } as const;
 const ROW_HEIGHT = 26;
 /** Rows above and below the visible ones that are there already when one scrolls. */
 const OVERSCAN = 12;
@@ -157,12 +159,21 @@ export class TimelineView {
   #makeRow(index: number, row: number): HTMLElement {
     const model = this.#model;
     const entry = model.entry(index);
-    const number = entry.kind === "lost" ? "" : `${entry.seq}`;
-    const made = element("div", { class: `row ${model.group(index)}`, role: "row", id: `row-${index}` }, [
-      element("span", { role: "gridcell", class: "number" }, [number]),
+    const marks = model.marks(index);
+    const looks = ["row", model.group(index), ...marks.map(({ kind }) => kind)].join(" ");
+    const tags = marks.map(({ kind, text }) =>
+      element("span", { class: `tag ${kind}` }, [`${SIGNS[kind]} `, element("span", { class: "reason" }, [text])]),
+    );
+    const causes = model.causeNumbers(index);
+    const made = element("div", { class: looks, role: "row", id: `row-${index}` }, [
+      element("span", { role: "gridcell", class: "number" }, [model.numberText(index)]),
       element("span", { role: "gridcell", class: "time" }, [microseconds(entry.timeNs)]),
       element("span", { role: "gridcell", class: "who" }, [model.actorName(index)]),
-      element("span", { role: "gridcell", class: "what" }, [model.text(index)]),
+      element("span", { role: "gridcell", class: "what" }, [...tags.flatMap((tag) => [tag, " "]), model.text(index)]),
+      // For a narrow screen, which has no arrows.
+      ...(causes.length === 0
+        ? []
+        : [element("span", { class: "cause", "aria-hidden": "true" }, [`← ${causes.join(", ")}`])]),
     ]);
     made.style.top = `${row * ROW_HEIGHT}px`;
     made.setAttribute("aria-rowindex", `${row + 2}`);

@@ -1,7 +1,7 @@
 import { counted } from "../../cli/quantities.ts";
-import { shortPicture } from "../../cli/short-picture.ts";
 import { VERDICT_MEANINGS } from "../../cli/verdict-meanings.ts";
 import type { RaceReport } from "../../explore/report.ts";
+import { shortPicture } from "../../explore/short-picture.ts";
 import { type Html, html } from "../html.ts";
 import type { ExploredContents, ReportContents } from "./report-contents.ts";
 import { facts, type Section } from "./section.ts";
@@ -17,26 +17,33 @@ export function exploredSection({ explored, trace }: ReportContents): Section | 
   if (explored === undefined) return undefined;
   const { failure, rerun } = explored;
   const { foundWith, deviationCount, preemptions, reorderings, model } = failure;
-  const body = html`<p class="claim">${claimOf(explored)}</p>
-${rerunNotes(explored)}${facts([
-  [
-    rerun === undefined || rerun.outcome === "failed" ? "Fails in" : "Memory model",
-    rerun === undefined ? (STRONGEST[model] ?? model) : model,
-  ],
-  ...(rerun === undefined ? [["Cure", cureText(failure)] as const] : []),
-  [
-    "Deviations from the ordinary order",
-    rerun !== undefined || foundWith === deviationCount
-      ? `${deviationCount}`
-      : `${deviationCount}, shrunk from ${foundWith}`,
-  ],
-  ["Of these", `${counted(preemptions, "preemption")}, ${counted(reorderings, "reordering")}`],
-])}
+  const body = html`${furtherLines(claimOf(explored))}${rerunNotes(explored)}${facts([
+    [
+      rerun === undefined || rerun.outcome === "failed" ? "Fails in" : "Memory model",
+      rerun === undefined ? (STRONGEST[model] ?? model) : model,
+    ],
+    ...(rerun === undefined ? [["Cure", cureText(failure)] as const] : []),
+    [
+      "Deviations from the ordinary order",
+      rerun !== undefined || foundWith === deviationCount
+        ? `${deviationCount}`
+        : `${deviationCount}, shrunk from ${foundWith}`,
+    ],
+    ["Of these", `${counted(preemptions, "preemption")}, ${counted(reorderings, "reordering")}`],
+  ])}
 <details${trace === undefined && html` open`}><summary>The order of events as text</summary><pre class="picture" tabindex="0" role="region" aria-label="The order of events">${shortPicture(failure.picture)}</pre></details>`;
   return { id: "failure", title: rerun === undefined || rerun.outcome === "failed" ? "Failure" : "Rerun", body };
 }
 
-/** What failed, in one sentence. */
+/** What stands below the first line of a claim: the sites of races, each in a line of its own. */
+export function furtherLines(claim: string): Html | undefined {
+  const [, ...lines] = claim.split("\n");
+  if (lines.length === 0) return undefined;
+  return html`<ul class="sites">${lines.map((line) => html`<li>${line.trim()}</li>`)}</ul>
+`;
+}
+
+/** What failed: a sentence, and further lines where it has some. */
 export function claimOf({ failure, rerun }: ExploredContents): string {
   if (rerun !== undefined && rerun.outcome !== "failed") return outcomeText(rerun.outcome, rerun.divergence);
   const { verdict, violation, stuck } = failure;

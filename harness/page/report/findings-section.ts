@@ -3,7 +3,11 @@ import { counted, durationText, grouped } from "../../cli/quantities.ts";
 import type { FindingEvent } from "../../trace/trace-event.ts";
 import { type Html, html } from "../html.ts";
 import type { ReportContents } from "./report-contents.ts";
-import { numeric, type Section, table } from "./section.ts";
+import { eventLink, numeric, type Section, table } from "./section.ts";
+import type { TraceContents } from "./trace-contents.ts";
+
+/** What the test itself says, and no device. */
+const ASSERTION = "assertion";
 
 /** A finding from wherever it was found. */
 interface Row {
@@ -28,12 +32,22 @@ export function findingsSection(contents: ReportContents): Section | undefined {
   const body =
     rows.length === 0
       ? html`<p>No rule was broken, and nothing was touched that is not modelled.</p>`
-      : html`<p>${counted(violations.length, "rule")} broken${notes.length > 0 && `, ${counted(notes.length, "remark")}`}. The run went on as the hardware would.</p>
-${findingTable([...violations, ...notes])}`;
+      : html`<p>${leadOf(violations, notes)}</p>
+${findingTable([...violations, ...notes], contents.trace)}`;
   return { id: "findings", title: "Violations", body };
 }
 
-function findingTable(rows: readonly Row[]): Html {
+function leadOf(violations: readonly Row[], notes: readonly Row[]): string {
+  const remarks = notes.length > 0 ? `, ${counted(notes.length, "remark")}` : "";
+  const asserted = violations.filter(({ rule }) => rule === ASSERTION).length;
+  if (asserted === 0)
+    return `${counted(violations.length, "rule")} broken${remarks}. The run went on as the hardware would.`;
+  const broken = violations.length - asserted;
+  const beside = broken === 0 ? "" : `, and ${counted(broken, "rule")} was broken`;
+  return `What the test asserts did not hold${beside}${remarks}.`;
+}
+
+function findingTable(rows: readonly Row[], trace: TraceContents | undefined): Html {
   const hasLines = rows.some(({ line }) => line !== undefined);
   const hasCounts = rows.some(({ count }) => count !== undefined);
   const hasEvents = rows.some(({ seq }) => seq !== undefined);
@@ -56,7 +70,7 @@ function findingTable(rows: readonly Row[]): Html {
       ...(hasLines ? [html`<code>${line ?? ""}</code>`] : []),
       ...(hasCounts ? [count === undefined ? "" : grouped(count)] : []),
       durationText(timeNs),
-      ...(hasEvents ? [seq === undefined ? "" : html`<a href="#event-${seq}">${seq}</a>`] : []),
+      ...(hasEvents ? [seq === undefined ? "" : eventLink(seq, trace)] : []),
     ]),
     "cards",
   );
@@ -66,8 +80,9 @@ function findingTable(rows: readonly Row[]): Html {
 function rowsOf({ replay, trace }: ReportContents): Row[] {
   const events = new Map<string, FindingEvent>();
   const rows: Row[] = [];
-  for (const entry of trace?.entries ?? []) {
-    if (entry.kind === "finding") events.set(`${entry.rule}\n${entry.message}`, entry);
+  for (const event of trace?.findings ?? []) {
+    const key = `${event.rule}\n${event.message}`;
+    if (!events.has(key)) events.set(key, event);
   }
   for (const finding of [...(replay?.violations ?? []), ...(replay?.notes ?? [])]) {
     const key = `${finding.rule}\n${finding.message}`;
@@ -77,7 +92,7 @@ function rowsOf({ replay, trace }: ReportContents): Row[] {
     rows.push({ ...finding, timeNs: finding.atNs, line: line ?? event?.line, seq: event?.seq });
   }
   for (const { severity: kind, rule, message, device, timeNs, line, seq } of events.values()) {
-    const name = trace?.header.devices[device]?.name ?? `device ${device}`;
+    const name = device === undefined ? "test" : (trace?.header.devices[device]?.name ?? `device ${device}`);
     rows.push({ kind, rule, device: name, place: "", message, count: undefined, timeNs, line, seq });
   }
   return rows;

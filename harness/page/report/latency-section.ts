@@ -21,8 +21,8 @@ const PERCENTILES = [
 
 /** From the wire to the consumer, as a replay has measured it, and from causes to effects, as the trace has them. */
 export function latencySection({ replay, trace }: ReportContents): Section | undefined {
-  const all = trace === undefined ? [] : edgeDelays(trace.entries);
-  // Where only the order of events counts, as in an explored run, no time passes.
+  // In an explored run the order of events counts: its times are those of timers, and no measurement.
+  const all = trace === undefined || trace.header.run === "explored" ? [] : edgeDelays(trace.entries);
   const delays = all.some(({ maxNs }) => maxNs > 0) ? all : [];
   const parts = [
     ...(replay?.latency === undefined ? [] : [frameLatency(replay.latency, replay.speed === "max")]),
@@ -37,19 +37,20 @@ function frameLatency(latency: LatencyReport, isFlatOut: boolean): Html {
     skippedCount === 0 ? "" : ` The first ${grouped(skippedCount)} frames, in which the engine warms up, are left out.`;
   const queueing = isFlatOut ? " At full speed most of it is queueing." : "";
   const rows = PERCENTILES.map(([name, key]) => [name, durationText(latency[key])]);
-  return html`<p>From the wire at the card to the consumer, ${counted(sampleCount, "frame")}.${warmUp}${queueing}</p>
-<div class="beside">${
-    buckets.length < BARS_MIN
-      ? html`<p>So alike that there is nothing to draw.</p>`
-      : histogram(
-          "frames",
-          "Frames by latency",
-          buckets,
-          PERCENTILES.slice(1).map(([name, key]) => ({ name, ns: latency[key] })),
-        )
-  }
-${table("Percentiles of the latency", ["", numeric("Latency")], [...rows, ["mean", durationText(meanNs)]])}</div>
-${buckets.length >= BARS_MIN && bucketTable("Frames by latency", buckets)}`;
+  const about = `From the wire at the card to the consumer, ${counted(sampleCount, "frame")}.${warmUp}${queueing}`;
+  const percentiles = table(
+    "Percentiles of the latency",
+    ["", numeric("Latency")],
+    [...rows, ["mean", durationText(meanNs)]],
+  );
+  if (buckets.length < BARS_MIN)
+    return html`<p>${about} They are so alike that there is no picture.</p>
+${percentiles}`;
+  const markers = PERCENTILES.slice(1).map(([name, key]) => ({ name, ns: latency[key] }));
+  return html`<p>${about}</p>
+<div class="beside">${histogram("frames", "Frames by latency", buckets, markers)}
+${percentiles}</div>
+${bucketTable("Frames by latency", buckets)}`;
 }
 
 function edgeLatency(delays: readonly DelayTable[]): Html {

@@ -6,7 +6,7 @@ import { type Html, html } from "../html.ts";
 import { bitDiagram } from "../registers/bit-diagram.ts";
 import { bitsText, fieldHex, fieldsFromTop } from "../registers/register-facts.ts";
 import type { ReportContents } from "./report-contents.ts";
-import { numeric, type Section, table } from "./section.ts";
+import { eventLink, numeric, type Section, table } from "./section.ts";
 import type { TimelineEntry } from "./timeline-entry.ts";
 
 /** Registers whose bits are drawn, those that were accessed last; the table has all. */
@@ -40,7 +40,7 @@ export function registersSection({ trace, declarations }: ReportContents): Secti
     html`<code>${lastWritten ?? ""}</code>`,
     grouped(reads),
     html`<code>${lastRead ?? ""}</code>`,
-    html`<a href="#event-${lastSeq}">${lastSeq}</a>`,
+    eventLink(lastSeq, trace),
   ]);
   const columns = [
     "Register",

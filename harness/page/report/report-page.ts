@@ -6,12 +6,13 @@ import { BASE_STYLE } from "../styles/base.ts";
 import { REGISTER_STYLE } from "../styles/registers.ts";
 import { REPORT_STYLE } from "../styles/report.ts";
 import { TIMELINE_STYLE } from "../styles/timeline.ts";
-import { claimOf, exploredSection } from "./explored-section.ts";
+import { exploredSection, furtherLines } from "./explored-section.ts";
 import { feedsSection } from "./feeds-section.ts";
 import { findingsSection } from "./findings-section.ts";
 import { latencySection } from "./latency-section.ts";
 import { registersSection } from "./registers-section.ts";
 import type { ReportContents } from "./report-contents.ts";
+import { type ReportVerdict, reportVerdict } from "./report-verdict.ts";
 import { ringsSection } from "./rings-section.ts";
 import type { Section } from "./section.ts";
 import { timelineData, timelineSection } from "./timeline-section.ts";
@@ -29,22 +30,25 @@ const SECTIONS: readonly ((contents: ReportContents) => Section | undefined)[] =
   registersSection,
 ];
 
-/** A report: its text, and the parts that it has. */
+const SIGNS = { good: "✓", bad: "✗", unknown: "?" } as const;
+
+/** A report: its text, the parts that it has, and what it says at its top. */
 export interface MadeReport {
   readonly text: string;
   readonly sections: readonly string[];
+  readonly verdict: ReportVerdict;
 }
 
 /** Everything that is known of a run as one HTML file that opens from `file://`. */
 export function reportPage(contents: ReportContents): MadeReport {
   const sections = SECTIONS.flatMap((make) => make(contents) ?? []);
   const links = sections.map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`);
-  const { isGood, word, says } = verdictOf(contents);
+  const verdict = reportVerdict(contents);
   const body = html`<header class="masthead">
 <p class="eyebrow">softbar · report</p>
 <h1>${contents.title}</h1>
-<p class="lead"><span class="verdict ${isGood ? "good" : "bad"}">${isGood ? "✓" : "✗"} ${word}</span> ${says}</p>
-${reproduce(contents)}
+<p class="lead"><span class="verdict ${verdict.look}">${SIGNS[verdict.look]} ${verdict.word}</span> ${verdict.says.split("\n", 1)[0]}</p>
+${contents.explored === undefined && furtherLines(verdict.says)}${reproduce(contents)}
 </header>
 <nav class="contents" aria-label="Parts of the report"><ul>${links}</ul></nav>
 <main id="main" tabindex="-1">
@@ -65,42 +69,7 @@ ${part}</section>
     data: timelineData(contents),
     script: "report-main",
   });
-  return { text, sections: sections.map(({ id }) => id) };
-}
-
-interface Verdict {
-  readonly isGood: boolean;
-  readonly word: string;
-  readonly says: string;
-}
-
-/** The worst that any of the inputs says. */
-function verdictOf(contents: ReportContents): Verdict {
-  const { explored, replay, trace } = contents;
-  if (explored !== undefined) {
-    const { failure, rerun } = explored;
-    const hasFailed = rerun === undefined || rerun.outcome === "failed";
-    if (!hasFailed) return { isGood: rerun.outcome === "passed", word: rerun.outcome, says: claimOf(explored) };
-    return { isGood: false, word: failure.verdict, says: claimOf(explored) };
-  }
-  const run = trace?.header.explored;
-  if (run !== undefined && run.verdict !== "passed") {
-    return { isGood: false, word: run.verdict, says: run.violation };
-  }
-  const found =
-    trace?.entries.filter((entry) => entry.kind === "finding" && entry.severity === "violation").length ?? 0;
-  const broken = Math.max(replay?.violations.length ?? 0, found);
-  if (broken > 0)
-    return {
-      isGood: false,
-      word: "violation",
-      says: broken === 1 ? "One rule was broken." : `${broken} rules were broken.`,
-    };
-  if (trace?.end?.reason === "failed") return { isGood: false, word: "failed", says: trace.end.message };
-  if (replay !== undefined && !replay.balance.holds)
-    return { isGood: false, word: "incorrect", says: "Frames are unaccounted for." };
-  if (replay?.interrupted === true) return { isGood: false, word: "interrupted", says: "Not all of it was replayed." };
-  return { isGood: true, word: "passed", says: "No rule was broken." };
+  return { text, sections: sections.map(({ id }) => id), verdict };
 }
 
 /** The token, and the command that takes it. */

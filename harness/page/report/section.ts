@@ -1,4 +1,5 @@
 import { type Html, type HtmlPart, html } from "../html.ts";
+import type { TraceContents } from "./trace-contents.ts";
 
 /** A part of a report with a heading and a place in its list of contents. */
 export interface Section {
@@ -44,6 +45,15 @@ export function table(
 export function facts(entries: readonly (readonly [string, HtmlPart])[], look: "" | "figures" = ""): Html {
   return html`<dl class="facts ${look}">${entries.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
 `;
+}
+
+/** Leads to an event in the interleaving, by the number that stands in front of it there. */
+export function eventLink(seq: number, trace: TraceContents | undefined): Html {
+  const rows = trace?.header.picture?.rows;
+  const line = rows?.indexOf(seq) ?? -1;
+  if (rows === undefined) return html`<a href="#event-${seq}">${seq}</a>`;
+  if (line >= 0) return html`<a href="#event-${seq}">line ${line + 1}</a>`;
+  return html`<a href="#event-${seq}">show<span class="unseen"> event ${seq}</span></a>`;
 }
 
 /** A column of numbers. */

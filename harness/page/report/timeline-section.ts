@@ -46,6 +46,8 @@ export function timelineSection({ trace, explored }: ReportContents): Section | 
   const heads = lanes.map(({ name, kind }) => html`<span class="lane ${kind}" role="presentation">${name}</span>`);
   const options = lanes.map(({ name }, lane) => html`<option value="${lane}">${name}</option>`);
   const groups = new Set(trace.entries.map(({ kind }) => groupOf(kind)));
+  const picture = trace.header.picture;
+  const hasFaults = groups.has("finding") || picture?.marks.some(({ kind }) => kind === "fault") === true;
   const boxes = GROUP_NAMES.filter(([group]) => groups.has(group)).map(
     ([group, name, mark]) =>
       html`<label class="check"><input type="checkbox" name="group" value="${group}" checked><span class="glyph ${group}" aria-hidden="true">${mark}</span>${name}</label>`,
@@ -53,14 +55,14 @@ export function timelineSection({ trace, explored }: ReportContents): Section | 
   const body = html`${notesOf(trace).map((note) => html`<p class="note">${note}</p>`)}<form class="tools" role="search" aria-label="Filter of the interleaving">
 <label class="find"><span>Find</span><input type="search" id="event-text" autocomplete="off" spellcheck="false" placeholder="register, buffer, value, …"></label>
 <label><span>Who</span><select id="event-lane"><option value="-1">everybody</option>${options}</select></label>
-<div class="steps-buttons"${!groups.has("finding") && html` hidden`}><button type="button" id="finding-previous" disabled>Previous finding</button><button type="button" id="finding-next" disabled>Next finding</button></div>
+<div class="steps-buttons"${!hasFaults && html` hidden`}><button type="button" id="finding-previous" disabled>Previous finding</button><button type="button" id="finding-next" disabled>Next finding</button></div>
 <fieldset><legend class="unseen">Kinds of events</legend>${boxes}${setUpCount > 0 && setUpBox(setUpCount)}</fieldset>
 <output id="event-count" for="event-text event-lane">${counted(trace.entries.length, "event")}</output>
 </form>
 <canvas class="strip" aria-hidden="true"${shownCount <= STRIP_FROM && html` hidden`}></canvas>
 <div class="split">
 <div class="grid${isSmall ? " small" : ""}" role="grid" tabindex="0" aria-label="Events in their order; arrow keys move the selection" aria-readonly="true" aria-multiselectable="false" aria-colcount="4">
-<div class="grid-head" role="row" aria-rowindex="1"><span role="columnheader" class="number">No.</span><span role="columnheader" class="time">Time, µs</span><span role="columnheader" class="who">Who</span><span role="columnheader" class="what"><span class="unseen">Event</span></span>${heads}</div>
+<div class="grid-head" role="row" aria-rowindex="1"><span role="columnheader" class="number">${picture === undefined ? "No." : "Line"}</span><span role="columnheader" class="time">Time, µs</span><span role="columnheader" class="who">Who</span><span role="columnheader" class="what"><span class="unseen">Event</span></span>${heads}</div>
 <div class="grid-body" role="rowgroup"><svg aria-hidden="true"></svg></div>
 <p class="nothing" hidden>No event fits the filter.</p>
 </div>
@@ -78,7 +80,9 @@ function setUpBox(count: number): Html {
 /** What the script is given. */
 export function timelineData({ trace }: ReportContents): Readonly<Record<string, unknown>> {
   if (trace === undefined || trace.entries.length === 0) return {};
-  return { timeline: { lanes: lanesOf(trace.actors), packed: packEntries(trace.entries) } };
+  const { picture } = trace.header;
+  const packed = packEntries(trace.entries);
+  return { timeline: { lanes: lanesOf(trace.actors), packed, ...(picture === undefined ? {} : { picture }) } };
 }
 
 /** CPUs first, as who acts stands left of whom it acts on. */
@@ -96,8 +100,7 @@ function lanesOf(actors: readonly TraceActor[]): Lane[] {
 }
 
 /** What a reader must know before believing the picture. */
-function notesOf({ header, entries, leftOutCount, end }: TraceContents): string[] {
-  const lost = entries.reduce((sum, entry) => sum + (entry.kind === "lost" ? entry.count : 0), 0);
+function notesOf({ header, entries, leftOutCount, lostCount: lost, end }: TraceContents): string[] {
   const shown = entries.length - entries.filter(({ kind }) => kind === "lost").length;
   return [
     header.filter === undefined ? "" : `The trace was filtered: ${header.filter}.`,

@@ -6,6 +6,7 @@ body.report { --bar: light-dark(#3f7cbf, #5c97d6); }
 .verdict { display: inline-block; padding: 0.05rem 0.55rem; border-radius: 4px; font-weight: 650; white-space: nowrap; }
 .verdict.good { background: var(--good-back); color: var(--good); }
 .verdict.bad { background: var(--bad-back); color: var(--bad); }
+.verdict.unknown { background: var(--warn-back); color: var(--warn); }
 .verdict.mild { background: var(--sunken); color: var(--soft); font-weight: 500; }
 .finding-text .verdict { font-size: 0.85rem; padding: 0 0.4rem; }
 .reproduce { margin-top: 0.9rem; }
@@ -21,7 +22,9 @@ body.report { --bar: light-dark(#3f7cbf, #5c97d6); }
 .report main h3 { margin: 1.5rem 0 0.4rem; }
 .report main p { max-width: 52rem; }
 .report main p + .facts, .report main p + .scroll, .report main .facts + p, .report main .facts + details { margin-top: 0.8rem; }
-.claim { font-weight: 600; overflow-wrap: anywhere; }
+.sites { margin: 0.4rem 0 0.6rem; overflow-wrap: anywhere; }
+.sites li { padding-left: 1.1rem; text-indent: -1.1rem; }
+.sites li::before { content: "✕"; display: inline-block; width: 1.1rem; text-indent: 0; color: var(--bad); }
 .note { border-left: 3px solid var(--warn); background: var(--warn-back); color: var(--warn); padding: 0.4rem 0.8rem; margin: 0.5rem 0; overflow-wrap: anywhere; }
 .facts dd { overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; margin: 0.6rem 0; max-width: 100%; }

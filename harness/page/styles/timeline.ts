@@ -45,6 +45,13 @@ export const TIMELINE_STYLE = `
 .row[aria-selected="true"] .what { background: var(--accent-back); color: var(--ink); }
 .row[aria-selected="true"].finding .what { color: var(--bad); }
 .row[aria-selected="true"] .number, .row[aria-selected="true"] .time { color: var(--ink); }
+.row.fault::before { background: var(--bad-back); box-shadow: inset 3px 0 var(--bad); }
+.row.fault .what { background: var(--bad-back); }
+.row.deviation:not(.fault)::before { box-shadow: inset 3px 0 var(--warn); }
+.row .tag { font-family: var(--sans); font-size: 0.9em; font-weight: 600; margin-right: 0.1rem; }
+.row .tag.fault { color: var(--bad); }
+.row .tag.deviation { color: var(--warn); }
+.row .cause { display: none; }
 .grid:focus-visible { outline-offset: 1px; }
 .lifeline { stroke: var(--line); stroke-width: 1; }
 .edge { fill: none; stroke: var(--edge); stroke-width: 1.2; }
@@ -58,6 +65,9 @@ export const TIMELINE_STYLE = `
 .mark.finding.chosen { fill: none; }
 .grid .nothing { position: absolute; inset: 4rem 0 auto; text-align: center; color: var(--soft); max-width: none !important; }
 .details { font-size: 0.88rem; position: sticky; top: 3.5rem; max-height: calc(100vh - 5rem); overflow-y: auto; overflow-wrap: anywhere; }
+.details .reason { font-weight: 600; margin-bottom: 0.4rem; }
+.details .reason.fault { color: var(--bad); }
+.details .reason.deviation { color: var(--warn); }
 .details .hint { color: var(--soft); }
 .details h3 { margin: 0 0 0.2rem !important; }
 .details h4 { margin: 0.9rem 0 0.3rem; font-size: 0.85rem; }
@@ -83,6 +93,9 @@ export const TIMELINE_STYLE = `
   .grid-head .who { display: block; left: 52px; }
   .row .who { width: auto; height: auto; clip-path: none; left: 52px; max-width: 66px; overflow: hidden; text-overflow: ellipsis; color: var(--soft); }
   .row .what { left: 122px; max-width: calc(100% - 124px); }
+  .row .tag { border: 0; padding: 0; margin: 0; }
+  .row .tag .reason { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .row .cause { display: block; right: 2px; padding: 0 0.3rem; color: var(--soft); background: var(--raised); font-variant-numeric: tabular-nums; }
   .steps-buttons { flex: 1 1 100%; }
   .steps-buttons button { flex: 1; }
 }

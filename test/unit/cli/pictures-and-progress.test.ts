@@ -1,7 +1,7 @@
 import { Writable } from "node:stream";
 import { expect, test } from "vitest";
 import { ProgressLine } from "../../../harness/cli/progress-line.ts";
-import { shortPicture } from "../../../harness/cli/short-picture.ts";
+import { shortPicture } from "../../../harness/explore/short-picture.ts";
 
 const STATE = {
   runs: 2500,

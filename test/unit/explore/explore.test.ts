@@ -51,6 +51,16 @@ function exchange(bed: ExploredBed, driver: IxgbeDriver, list: readonly Uint8Arr
   expect(bed.wire.sent).toEqual(list);
 }
 
+test("the error of a test tells a loop once, and how far from the ordinary order it is", async () => {
+  const body = (bed: ExploredBed): void => {
+    for (let times = 0; times < 37; times++) bed.pci.cpu.relax();
+    throw new Error("never answered");
+  };
+  const { message } = (await explore(edu(), { runs: 2, cure: false }, body).catch((error: unknown) => error)) as Error;
+  expect(message).toMatch(/Fails in every memory model\.\nIt fails in the ordinary order of events\.\n\n/);
+  expect(message).toMatch(/\n +1 +relax .*\n \(the same 36 times more\)\n\nReplay it: /);
+});
+
 describe("a promise of a function that is not declared async is refused, as what comes later would not be explored", () => {
   const later = Promise.reject.bind(Promise, new Error("later"));
   const ofBody = "explore: body returned a promise, and what it does later is not explored; declare it async.";

@@ -3,10 +3,12 @@ import { edu } from "../../../devices/index.ts";
 import { declarationOf, loadDevice } from "../../../emulator/run/machine.ts";
 import type { Html } from "../../../harness/page/html.ts";
 import { findingsSection } from "../../../harness/page/report/findings-section.ts";
+import { latencySection } from "../../../harness/page/report/latency-section.ts";
 import { registersSection } from "../../../harness/page/report/registers-section.ts";
 import type { ReportContents } from "../../../harness/page/report/report-contents.ts";
 import { ringsSection } from "../../../harness/page/report/rings-section.ts";
 import type { TimelineEntry } from "../../../harness/page/report/timeline-entry.ts";
+import type { TraceContents } from "../../../harness/page/report/trace-contents.ts";
 import { SyntheticTrace } from "../../page/synthetic-trace.ts";
 
 const { header } = new SyntheticTrace(1, 1);
@@ -15,7 +17,9 @@ function contentsOf(entries: readonly object[], more: Partial<ReportContents> = 
   const numbered = entries.map(
     (entry, seq) => ({ seq, timeNs: 10 * seq, actor: "device0", device: 0, ...entry }) as TimelineEntry,
   );
-  const trace = { header, actors: header.actors, entries: numbered, leftOutCount: 0, end: undefined };
+  const findings = numbered.filter((entry) => entry.kind === "finding");
+  const counts = { leftOutCount: 0, lostCount: 0 };
+  const trace = { header, actors: header.actors, entries: numbered, findings, ...counts, end: undefined };
   return { title: "t", trace, declarations: new Map(), ...more };
 }
 
@@ -102,4 +106,41 @@ test("the occupancy of a ring is weighted by time", () => {
     ]),
   );
   expect(cellsOf(section?.body)[1]).toEqual(["transmit queue 0", "8", "0", "3.8", "7", "100 ns", "100 ns"]);
+});
+
+describe("latency", () => {
+  const edges = [
+    { kind: "mmio-write", register: "TDT(0)" },
+    { kind: "register-write", register: "TDT(0)", after: [{ from: 0, why: "post" }] },
+  ];
+
+  test("is of runs in which time passes as it would, and not of explored ones", () => {
+    const contents = contentsOf(edges);
+    expect(latencySection(contents)?.body.markup).toContain("Posted write");
+    const { trace } = contents as { trace: TraceContents };
+    const explored = { ...trace, header: { ...header, run: "explored" } as const };
+    expect(latencySection({ ...contents, trace: explored })).toBeUndefined();
+  });
+
+  test("that is the same for all frames leaves no room for a picture", () => {
+    const times = { minNs: 5, p50Ns: 5, p90Ns: 5, p99Ns: 5, p999Ns: 5, maxNs: 5, meanNs: 5 };
+    const markupOf = (buckets: readonly object[]): string => {
+      const latency = { sampleCount: 9, skippedCount: 0, ...times, buckets };
+      const replay = { latency, speed: "max" } as never;
+      return latencySection({ title: "t", replay, declarations: new Map() })?.body.markup ?? "";
+    };
+    const bucket = { fromNs: 4, toNs: 8, count: 3 };
+    expect(markupOf([bucket])).not.toContain('class="beside"');
+    expect(markupOf([bucket])).toContain("there is no picture");
+    expect(markupOf([bucket, bucket, bucket])).toContain('class="beside"');
+  });
+});
+
+test("an event is called as it is in the interleaving: by its line of the text where there is one", () => {
+  const finding = { kind: "finding", severity: "violation", rule: "r", message: "m" };
+  const contents = contentsOf([{ kind: "reset" }, finding, { ...finding, rule: "other" }]);
+  const { trace } = contents as { trace: TraceContents };
+  const explored = { ...trace, header: { ...header, picture: { rows: [0, 1], marks: [] } } };
+  const cells = cellsOf(findingsSection({ ...contents, trace: explored })?.body);
+  expect(cells.slice(1).map((row) => row.at(-1))).toEqual(["line 2", "show event 2"]);
 });

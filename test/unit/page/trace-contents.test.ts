@@ -14,7 +14,15 @@ function collected(records: readonly TraceRecord[], limit: number): ReturnType<T
 test("header, events and end are there, in their order", () => {
   const { header, actors } = { header: trace.header, actors: trace.header.actors };
   const entries = trace.events;
-  expect(collected(trace.records(), 1000)).toEqual({ header, actors, entries, end: trace.end, leftOutCount: 0 });
+  expect(collected(trace.records(), 1000)).toEqual({
+    header,
+    actors,
+    entries,
+    findings: [],
+    lostCount: 0,
+    end: trace.end,
+    leftOutCount: 0,
+  });
   expect(collected(trace.records().slice(0, -1), 1000)?.end).toBeUndefined();
   expect(collected([], 1000)).toBeUndefined();
 });

@@ -11,9 +11,12 @@ import { picture, stepText } from "../../../harness/explore/picture.ts";
 import type { RaceProgram } from "../../../harness/explore/race-program.ts";
 import { Session } from "../../../harness/explore/session.ts";
 import { recordsOfRun } from "../../../harness/explore/write-explored-trace.ts";
+import { convertTrace } from "../../../harness/trace/convert-trace.ts";
 import { isEvent, type TraceEvent, type TraceRecord } from "../../../harness/trace/trace-event.ts";
+import { TextOutput } from "../../../harness/trace/trace-output.ts";
 import { races } from "../../../scenarios/races/index.ts";
 import { causeOf, checkOrder, checkSchema, eventsOf, schemaCheck } from "./trace-checks.ts";
+import { readVcd } from "./vcd-reader.ts";
 
 const validate = await schemaCheck();
 const folder = mkdtempSync(join(tmpdir(), "softbar-trace-"));
@@ -47,8 +50,11 @@ describe.each(races.map((program) => [program.name, program] as const))("%s", (_
       checkOrder(records);
       const { machine, execution } = session;
       const events = records.filter(isEvent);
-      expect(events).toHaveLength(execution.trace.count);
-      for (const [at, event] of events.entries()) {
+      // Behind the steps stands how it ended.
+      const steps = events.slice(0, execution.trace.count);
+      expect(steps).toHaveLength(execution.trace.count);
+      expect(events.slice(steps.length).every(({ kind }) => /^(?:step|wait|finding)$/.test(kind))).toBe(true);
+      for (const [at, event] of steps.entries()) {
         const text = stepText(machine, execution.trace, at);
         if (columnOf(session, event.actor) !== text.split(": ", 1)[0]) expect(event).toBe(text);
         const value = "value" in event && event.value !== undefined ? Number(event.value) | 0 : undefined;
@@ -171,6 +177,13 @@ test("explore writes the trace of what it finds, and of a token that is replayed
     kind: "register-read",
     value: "0x00000005",
   });
+
+  // Virtual time stands still meanwhile: as waveforms the events are apart, so that what follows on another is seen.
+  const output = new TextOutput();
+  await convertTrace(found, "vcd", output);
+  const waves = readVcd(output.text);
+  expect([...(waves.get("edu.FACTORIAL") ?? [])].filter(([, value]) => value !== "x")).toEqual([[write?.seq, "101"]]);
+  expect(output.text).toContain("event n of the trace is at n ns");
 
   const again = join(folder, "again.jsonl");
   await explore(edu(), { trace: again, cure: false, replay: error.token }, body).catch(() => undefined);

@@ -106,6 +106,11 @@ describe("a reader", () => {
       `${header}\n${event.replace("}", ',"after":[{"from":0,"why":"post"}]}')}\n`,
       /line 2 comes after 0, which is no event before it/,
     ],
+    [
+      "an end for no known reason",
+      `${header}\n${(lines.at(-1) as string).replace('"complete"', '"hang"')}\n`,
+      /line 2 ends for the reason "hang": want complete, failed, interrupted, limit/,
+    ],
     ["something behind the end", `${header}\n${lines.at(-1)}\n${event}\n`, /line 3 comes behind the end/],
     ["a line that never ends", `${header}\n${"x".repeat(1_200_000)}`, /line 2 does not end: this is no trace/],
   ])("tells %s by its line", async (_what, content, message) => {

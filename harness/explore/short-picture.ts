@@ -1,4 +1,4 @@
-import { counted } from "./terminal.ts";
+import { counted } from "../cli/quantities.ts";
 
 /** Lines of a picture that are shown: what went before the last of them seldom matters, and nobody reads it. */
 const LINES_MAX = 60;
