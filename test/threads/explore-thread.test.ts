@@ -51,6 +51,7 @@ test("a search that is told to stop says what it has", async () => {
 
 test("one that cannot hear it is stopped", async () => {
   process.env.SOFTBAR_TEST_MISCHIEF = "setup computes";
-  const outcome = await exploreInThread(mischief, search, { hangLimitMs: 60_000, signal: AbortSignal.timeout(300) });
+  // Later than any machine takes to start a thread and to come into the loop.
+  const outcome = await exploreInThread(mischief, search, { hangLimitMs: 60_000, signal: AbortSignal.timeout(2000) });
   expect(outcome).toMatchObject({ kind: "interrupted" });
 });

@@ -93,6 +93,12 @@ export class XdpPacket {
     return this.#sequence[0] as number;
   }
 
+  /** Puts the sequence, and the one behind the last message, into an array: a double that is returned may be a heap number. */
+  rangeInto(range: Float64Array): void {
+    range[0] = this.#sequence[0] as number;
+    range[1] = (this.#sequence[0] as number) + this.messageCount;
+  }
+
   /** Sent again because somebody asked: the sequence is that of the original. */
   get isRetransmission(): boolean {
     return this.deliveryFlag === XDP_RETRANSMISSION || this.deliveryFlag === XDP_RETRANSMISSION_PART;

@@ -68,10 +68,11 @@ class XdpTracker implements FeedTracker {
       else this.unavailable++;
       return;
     }
-    stream.range[0] = packet.sequence;
-    stream.range[1] = packet.sequence + packet.messageCount;
-    const goesBack = packet.sequence < stream.nextSequence;
-    if (deliveryFlag === XDP_SEQUENCE_RESET || (deliveryFlag === XDP_FAILOVER && goesBack)) stream.restart();
+    packet.rangeInto(stream.range);
+    const begins =
+      deliveryFlag === XDP_SEQUENCE_RESET ||
+      (deliveryFlag === XDP_FAILOVER && (stream.range[0] as number) < stream.nextSequence);
+    if (begins) stream.restart();
     else stream.advance();
   }
 }
