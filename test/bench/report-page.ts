@@ -47,7 +47,7 @@ function pageOf(eventCount: number): string {
 
 /** By the browser's own clock, from the start of the navigation. */
 async function timesOf(browser: TestBrowser, text: string): Promise<{ readyMs: number; firstPaintMs: number }> {
-  const { page } = await browser.open(text);
+  const { page } = await browser.show(text);
   await page.waitForSelector("[data-ready] .row");
   const [readyMs = 0, firstPaintMs = 0] = await page.evaluate<number[]>(
     "[performance.getEntriesByName('report ready')[0]?.startTime, performance.getEntriesByName('first-contentful-paint')[0]?.startTime]",

@@ -50,7 +50,15 @@ export class TestBrowser {
   }
 
   /** Writes a page into a file and opens it, as a reader would. */
-  async open(text: string, { width = 1280, height = 900, colours = "light", anchor = "" }: View = {}): Promise<Opened> {
+  async open(text: string, view: View = {}): Promise<Opened> {
+    const opened = await this.show(text, view);
+    checks ??= scriptOf(new URL("./in-browser/page-problems.ts", import.meta.url).href);
+    await opened.page.evaluate(`(() => {${checks}})()`);
+    return opened;
+  }
+
+  /** The same without the checks of the tests in the page. */
+  async show(text: string, { width = 1280, height = 900, colours = "light", anchor = "" }: View = {}): Promise<Opened> {
     const file = join(this.folder, "page.html");
     writeFileSync(file, text);
     const page = await this.#browser.newPage({ viewport: { width, height }, colorScheme: colours });
@@ -66,8 +74,6 @@ export class TestBrowser {
     });
     page.on("request", (request) => requests.push(request.url()));
     await page.goto(`${pathToFileURL(file).href}${anchor === "" ? "" : `#${anchor}`}`);
-    checks ??= scriptOf(new URL("./in-browser/page-problems.ts", import.meta.url).href);
-    await page.evaluate(`(() => {${checks}})()`);
     return { page, complaints, requests };
   }
 
