@@ -64,7 +64,7 @@ async function searches(folder: string): Promise<boolean> {
 
 if (!canBuild()) throw new Error("clang, wasm-ld and make are wanted (Debian: clang lld make)");
 const folder = resolve(process.argv[2] ?? sharedCodeCache());
-const shared = sharedCode(folder) ?? fetchSharedCode(folder, say);
+const shared = sharedCode(folder) ?? (await fetchSharedCode(folder, say));
 say(`Intel's shared code, ${shared.release}`);
 const built = join(folder, "build");
 // What was built of other sources is not what make would look for.

@@ -60,14 +60,30 @@ export function recordDescriptorStore(
   place: string,
   byteLength: number,
 ): void {
-  const what = `Store of ${byteLength} bytes to ${place}`;
-  if (!ring.isBusy(slot)) {
-    recordUnchecked(findings, ring, slot, what);
-    return;
-  }
-  findings.record("violation", "descriptor-changed-in-flight", ring.place, () => {
-    return `${what}, in ${ring.nameOf(slot)}, which ${ring.view.doorbell} has handed over and the card is not done with. The card takes the old descriptor, the new one or a mixture, as it has fetched it or not. Leave the descriptor alone until ${ring.completion}.`;
-  });
+  recordStoreTo(
+    findings,
+    ring,
+    slot,
+    "descriptor-changed-in-flight",
+    `Store of ${byteLength} bytes to ${place}`,
+    () => {
+      return `which ${ring.view.doorbell} has handed over and the card is not done with. The card takes the old descriptor, the new one or a mixture, as it has fetched it or not. Leave the descriptor alone until ${ring.completion}.`;
+    },
+  );
+}
+
+/** Of a store to what may be the card's: that it is, or that nobody has looked whether it still is. */
+function recordStoreTo(
+  findings: FindingRecorder,
+  ring: DescriptorRing | EntryRing,
+  slot: number,
+  rule: string,
+  what: string,
+  whose: () => string,
+): void {
+  if (ring.isBusy(slot))
+    findings.record("violation", rule, ring.place, () => `${what}, in ${ring.nameOf(slot)}, ${whose()}`);
+  else recordUnchecked(findings, ring, slot, what);
 }
 
 export function recordNotWritten(findings: FindingRecorder, ring: DescriptorRing, slot: number): void {
@@ -140,13 +156,8 @@ export function recordEntryStore(
   place: string,
   byteLength: number,
 ): void {
-  const what = `Store of ${byteLength} bytes to ${place}`;
-  if (!ring.isBusy(slot)) {
-    recordUnchecked(findings, ring, slot, what);
-    return;
-  }
-  findings.record("violation", "buffer-changed-in-flight", ring.place, () => {
-    return `${what}, in ${ring.nameOf(slot)}, which is the card's. The card writes over it, or it over what arrived. Wait until ${ring.completion}, and leave an entry alone from ${ring.view.doorbell} on.`;
+  recordStoreTo(findings, ring, slot, "buffer-changed-in-flight", `Store of ${byteLength} bytes to ${place}`, () => {
+    return `which is the card's. The card writes over it, or it over what arrived. Wait until ${ring.completion}, and leave an entry alone from ${ring.view.doorbell} on.`;
   });
 }
 

@@ -13,6 +13,8 @@ export interface AptOptions {
   readonly architecture: "i386" | "amd64";
   /** Suites of Debian's archive ("trixie"), instead of the system's own sources. The last one is preferred. */
   readonly suites?: readonly string[];
+  /** The suites' lists are those of sources, for {@link PrivateApt.source}, and not those of packages. */
+  readonly ofSources?: boolean;
 }
 
 /** apt with the system's keys, and with lists, cache and state of its own, so that nobody needs to be root. */
@@ -20,7 +22,7 @@ export class PrivateApt {
   readonly #folder: string;
   readonly #options: readonly string[];
 
-  constructor(folder: string, { architecture, suites }: AptOptions) {
+  constructor(folder: string, { architecture, suites, ofSources = false }: AptOptions) {
     this.#folder = folder;
     for (const part of ["lists/partial", "cache/archives/partial", "state", "debs"]) {
       mkdirSync(join(folder, part), { recursive: true });
@@ -35,7 +37,7 @@ export class PrivateApt {
       "APT::Architectures::": architecture,
       "APT::Sandbox::User": "",
       "Debug::NoLocking": "true",
-      ...(suites === undefined ? {} : this.#sources(suites)),
+      ...(suites === undefined ? {} : this.#sources(suites, ofSources ? "deb-src" : "deb")),
     }).flatMap(([key, value]) => ["-o", `${key}=${value}`]);
   }
 
@@ -81,10 +83,15 @@ export class PrivateApt {
     return versions;
   }
 
+  /** Brings the source of a package into a folder of apt's own, as Debian has it; returns its files. Nothing is unpacked. */
+  source(name: string): Promise<string[]> {
+    return this.#brought(["source", "--download-only", name]);
+  }
+
   /** Sources of its own; returns apt's options that name them. */
-  #sources(suites: readonly string[]): Record<string, string> {
+  #sources(suites: readonly string[], kind: "deb" | "deb-src"): Record<string, string> {
     const path = join(this.#folder, "sources.list");
-    const lines = suites.map((suite) => `deb [signed-by=${KEYS}] http://deb.debian.org/debian ${suite} main\n`);
+    const lines = suites.map((suite) => `${kind} [signed-by=${KEYS}] http://deb.debian.org/debian ${suite} main\n`);
     writeFileSync(path, lines.join(""));
     return {
       "Dir::Etc::sourcelist": path,
@@ -105,11 +112,16 @@ export class PrivateApt {
   }
 
   /** The packages' files. */
-  async #download(names: readonly string[]): Promise<string[]> {
+  #download(names: readonly string[]): Promise<string[]> {
+    return this.#brought(["download", ...names]);
+  }
+
+  /** What a command of apt-get's leaves in its working folder. */
+  async #brought(words: readonly string[]): Promise<string[]> {
     const folder = join(this.#folder, "debs");
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder);
-    await command("apt-get", ["-q", ...this.#options, "download", ...names], folder);
+    await command("apt-get", ["-q", ...this.#options, ...words], folder);
     return readdirSync(folder).map((file) => join(folder, file));
   }
 }
