@@ -139,16 +139,18 @@ export class Interrupts {
       words: [this.#cause.slice(), this.#mask.slice(), this.#sent.slice()],
       other: [this.#otherCause, this.#otherMask, this.#otherSent],
       asserted: this.#asserted,
+      mode: [this.#multiple, this.#messageOfOne],
       moderation: this.#moderation.snapshot(),
     };
   }
 
   restore(state: unknown): void {
-    const { vectors, words, other, asserted, moderation } = state as {
+    const { vectors, words, other, asserted, mode, moderation } = state as {
       vectors: [Int8Array, Int8Array];
       words: [Int32Array, Int32Array, Int32Array];
       other: [number, number, number];
       asserted: boolean;
+      mode: [boolean, boolean];
       moderation: Float64Array;
     };
     this.#moderation.restore(moderation);
@@ -159,7 +161,8 @@ export class Interrupts {
     this.#sent.set(words[2]);
     [this.#otherCause, this.#otherMask, this.#otherSent] = other;
     this.#asserted = asserted;
-    this.#chooseMode();
+    // Not chosen anew: what is asserted is so in the mode that it was asserted in.
+    [this.#multiple, this.#messageOfOne] = mode;
   }
 
   // ---- the driver's accesses -------------------------------------------------------------------------------------------

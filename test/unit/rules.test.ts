@@ -34,6 +34,7 @@ function recorded(): Set<string> {
   take(/(?:recordTransmit|#reject)\(\s*(?:this\.#port|port),\s*(?:port, offset, )?"([a-z-]+)"/g, ([rule]) => [
     `violation ${rule}`,
   ]);
+  take(/recordStoreTo\(\s*findings,\s*ring,\s*slot,\s*"([a-z-]+)"/g, ([rule]) => [`violation ${rule}`]);
   take(/#reject\(port, "([a-z-]+)"/g, ([rule]) => [`violation ${rule}`]);
   take(/recordNotModelled\(this\.#port, "([a-z-]+)"/g, ([rule]) => [`note ${rule}`]);
   return found;

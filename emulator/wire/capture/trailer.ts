@@ -47,8 +47,9 @@ export class Trailer {
 
   /**
    * Whether `byteLength` bytes at `offset`, a whole frame as it was captured, end in a trailer of that kind. A device's
-   * stamp needs a time within 30 days of `captureSeconds` (NaN: not known), and the FCS that it says was right; ticks need a right FCS
-   * behind them, and no IP datagram that reaches into them (`ipEnd` is where it ends, -1 for frames without IP).
+   * stamp needs a time within 30 days of `captureSeconds` (NaN: not known), and the FCS that it says was right; one that
+   * says that it was wrong needs an IP datagram that ends before it (`ipEnd` is where it ends, -1 for frames without IP).
+   * Ticks need a right FCS behind them, and no IP datagram that reaches into them.
    */
   parse(
     kind: TrailerKind,
@@ -62,8 +63,8 @@ export class Trailer {
       case "metamako":
         // A new FCS, if there is one, is no part of the stamp; where it fits by chance the other reading does not.
         return (
-          this.#parseMetamako(bytes, offset, byteLength, FCS_BYTE_LENGTH, captureSeconds) ||
-          this.#parseMetamako(bytes, offset, byteLength, 0, captureSeconds)
+          this.#parseMetamako(bytes, offset, byteLength, FCS_BYTE_LENGTH, captureSeconds, ipEnd) ||
+          this.#parseMetamako(bytes, offset, byteLength, 0, captureSeconds, ipEnd)
         );
       case "exablaze":
         return (
@@ -85,6 +86,7 @@ export class Trailer {
     byteLength: number,
     newFcsByteLength: number,
     captureSeconds: number,
+    ipEnd: number,
   ): boolean {
     const end = offset + byteLength - newFcsByteLength;
     if (byteLength - newFcsByteLength < DEVICE_STAMP_BYTE_LENGTH) return false;
@@ -101,6 +103,8 @@ export class Trailer {
     }
     const wasRight = (flags & METAMAKO_FCS_WAS_RIGHT) !== 0;
     if (!this.#takeOwnFcs(bytes, offset, stampAt, wasRight)) return false;
+    // Nothing proves the stamp of a damaged frame. What lies inside of a datagram is data, and has looked like one by chance.
+    if (!this.isFcsRight && (ipEnd < 0 || offset + ipEnd > stampAt - FCS_BYTE_LENGTH)) return false;
     this.byteLength = offset + byteLength - stampAt + this.#ownFcsTakenByteLength;
     this.seconds = seconds;
     this.nanoseconds = nanoseconds;

@@ -171,7 +171,12 @@ describe("the trailer of", () => {
     damaged[5] = 8;
     // The stamp alone: four bytes of FCS before it and behind it are those of the damaged frame and of the whole.
     const captured = withFcs([...damaged, ...metamako([], stamp, [], 0).slice(4, -4)]);
-    expect(parse("metamako", captured)).toMatchObject({ isFcsRight: false, fcsByteLength: 4, byteLength: 16 });
+    const found = { isFcsRight: false, fcsByteLength: 4, byteLength: 16 };
+    expect(parse("metamako", captured, 60)).toMatchObject(found);
+    expect(parse("metamako", captured, 20)).toMatchObject(found);
+    // Where a datagram reaches to, there is data that looks like a stamp; without a datagram nobody knows.
+    expect(parse("metamako", captured, 61)).toBeUndefined();
+    expect(parse("metamako", captured, -1)).toBeUndefined();
   });
 
   test("no bytes at all make a parser read outside them or run for ever", () => {
