@@ -10,9 +10,10 @@ import { appendFcs } from "../../emulator/wire/crc32.ts";
 import type { CaptureInfo } from "../../harness/capture/capture-info.ts";
 import { frames } from "../../harness/frames.ts";
 import type { ReplayReport } from "../../harness/replay/replay-report.ts";
-import { type Run, start } from "./command-line.ts";
+import { CommandProcess, type Run } from "./command-line.ts";
 
-const softbar = (...words: string[]): Promise<Run> => start(words).run;
+const commands = new CommandProcess();
+const softbar = (...words: string[]): Promise<Run> => commands.run(words);
 
 let folder = "";
 const path = (name: string): string => join(folder, name);
@@ -78,7 +79,10 @@ beforeAll(() => {
   mkdirSync(path("folder.pcap"));
 });
 
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => {
+  commands.close();
+  rmSync(folder, { recursive: true });
+});
 
 async function infoOf(name: string): Promise<CaptureInfo> {
   const run = await softbar("capture", "info", path(name), "--json");

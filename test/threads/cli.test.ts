@@ -5,11 +5,14 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PcapWriter } from "../../emulator/wire/capture/write-pcap.ts";
 import { frames } from "../../harness/frames.ts";
-import { type Run, start } from "./command-line.ts";
+import { CommandProcess, type Run, start } from "./command-line.ts";
 
 const fixture = (name: string): string => resolve(import.meta.dirname, `fixtures/replay-${name}.driver.ts`);
 
-const softbar = (...words: string[]): Promise<Run> => start(words).run;
+const commands = new CommandProcess();
+const softbar = (...words: string[]): Promise<Run> => commands.run(words);
+/** With the shell's own eyes: at least one of each exit code. */
+const softbarAlone = (...words: string[]): Promise<Run> => start(words).run;
 
 let folder = "";
 const path = (name: string): string => join(folder, name);
@@ -35,7 +38,10 @@ beforeAll(() => {
   writeFileSync(path("slip.ts"), "export default functio () {}\n");
 });
 
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => {
+  commands.close();
+  rmSync(folder, { recursive: true });
+});
 
 describe("what cannot be replayed is said in one sentence, with exit code 2", () => {
   const cases: readonly (readonly [what: string, words: readonly string[], sentence: RegExp])[] = [
@@ -129,11 +135,15 @@ describe("what cannot be replayed is said in one sentence, with exit code 2", ()
     expect(run.stderr).toMatch(sentence);
     expect(run.stderr).toMatch(/^softbar: [^\n]+[.?]\n$/);
   });
+
+  test("by a process of its own, too", async () => {
+    expect(await softbarAlone("replay", path("nowhere.pcap"))).toEqual(await softbar("replay", path("nowhere.pcap")));
+  });
 });
 
 describe("a replay", () => {
   test("passes, and says so at a glance", async () => {
-    const run = await softbar("replay", path("whole.pcap"));
+    const run = await softbarAlone("replay", path("whole.pcap"));
     expect(run).toMatchObject({ code: 0, stderr: "" });
     expect(run.stdout).toMatch(/50 sent +50 delivered +0 dropped +none unaccounted for/);
     expect(run.stdout).toMatch(/latency +p50 .* p99\.9 .* max /);
@@ -226,7 +236,7 @@ describe("a replay", () => {
   });
 
   test("of a driver that throws ends with exit code 1 and the driver's words", async () => {
-    const run = await softbar("replay", path("whole.pcap"), "--driver", fixture("throwing"));
+    const run = await softbarAlone("replay", path("whole.pcap"), "--driver", fixture("throwing"));
     expect(run).toMatchObject({ code: 1, stdout: "" });
     expect(run.stderr).toMatch(/EEPROM checksum is 0xbeef/);
   });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { ixgbe } from "../../devices/ixgbe/index.ts";
 import { type EveryFaultResult, everyFault } from "../../harness/faults/every-fault.ts";
 import { frames } from "../../harness/frames.ts";
@@ -8,9 +8,11 @@ import { IxgbeDriver } from "../../scenarios/drivers/ixgbe.ts";
 import * as reg from "../../scenarios/drivers/ixgbe-registers.ts";
 import { ROUNDS, toy } from "../unit/faults/fixtures/toy-device.ts";
 import { type Bug, ToyDriver } from "../unit/faults/toy-driver.ts";
-import { type Run, start } from "./command-line.ts";
+import { CommandProcess, type Run } from "./command-line.ts";
 
-const softbar = (...words: string[]): Promise<Run> => start(words).run;
+const commands = new CommandProcess();
+afterAll(() => commands.close());
+const softbar = (...words: string[]): Promise<Run> => commands.run(words);
 
 test("faults of a card in its own thread are armed over the control plane while it runs", async () => {
   const FRAMES = frames(4, { maxByteLength: 64 });

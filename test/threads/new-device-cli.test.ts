@@ -2,15 +2,19 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Run, start } from "./command-line.ts";
+import { CommandProcess, type Run } from "./command-line.ts";
 
 let folder = "";
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "softbar-new-"));
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => {
+  commands.close();
+  rmSync(folder, { recursive: true, force: true });
+});
 
-const softbar = (...words: string[]): Promise<Run> => start(words, { cwd: folder }).run;
+const commands = new CommandProcess();
+const softbar = (...words: string[]): Promise<Run> => commands.run(words, { cwd: folder });
 const fixture = (name: string): string => join(import.meta.dirname, "fixtures", name);
 
 describe("softbar new", () => {
@@ -65,7 +69,7 @@ describe("a device of one's own, by its path", () => {
 
     const own = mkdtempSync(join(folder, "listing-"));
     writeFileSync(join(own, "package.json"), JSON.stringify({ softbar: { devices: [fixture("register-block.ts")] } }));
-    const listed = await start(["devices"], { cwd: own }).run;
+    const listed = await commands.run(["devices"], { cwd: own });
     expect(listed).toMatchObject({ code: 0, stderr: "" });
     expect(listed.stdout.trim().split("\n")).toHaveLength(devices.length);
   });

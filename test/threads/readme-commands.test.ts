@@ -7,9 +7,26 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PcapWriter } from "../../emulator/wire/capture/write-pcap.ts";
 import { frames } from "../../harness/frames.ts";
 import { writeSession } from "../unit/replay/stream-bench.ts";
-import { type Run, root, start, watch } from "./command-line.ts";
+import { CommandProcess, type Run, root, watch } from "./command-line.ts";
 
-const softbar = (...words: string[]): Promise<Run> => start(words).run;
+const commands = new CommandProcess();
+const softbar = (...words: string[]): Promise<Run> => commands.run(words);
+const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  scripts: Record<string, string>;
+};
+
+/** What npm does with the words behind it, without npm: half a second each time. */
+function typed([program, ...words]: readonly string[]): Promise<Run> {
+  expect(program).toBe("npm");
+  const [name = "", ...behind] = words[0] === "run" ? words.slice(1) : words;
+  const [node, entry, ...first] = (scripts[name] ?? expect.fail(`there is no script ${name}`)).split(" ");
+  expect([node, entry]).toEqual(["node", "scenarios/softbar.ts"]);
+  expect(["--", undefined]).toContain(behind[0]);
+  return softbar(...first, ...behind.slice(1));
+}
+
+const byNpm = ([program = "", ...words]: readonly string[]): Promise<Run> =>
+  watch(spawn(program, words, { cwd: root, stdio: ["ignore", "pipe", "pipe"] })).run;
 
 let folder = "";
 const path = (name: string): string => join(folder, name);
@@ -23,25 +40,26 @@ beforeAll(() => {
   writeSession(path("ab.pcap"), 1, 60, 2);
 });
 
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => {
+  commands.close();
+  rmSync(folder, { recursive: true });
+});
 
 describe("what the documentation says works from a clone, in which nothing is built", () => {
   const readme = readFileSync(join(root, "README.md"), "utf8");
   const [, block = ""] = /## Replay a capture\n\n```sh\n([\s\S]*?)```/.exec(readme) ?? [];
   const page = readFileSync(join(root, "docs/replay.md"), "utf8");
   const [, more = ""] = /```sh\n([\s\S]*?)```/.exec(page) ?? [];
-  const commands = `${block}${more}`
-    .split("\n")
-    .flatMap((line) => (/^[^#]+/.exec(line) ?? []).map((text) => text.trim()));
+  const told = `${block}${more}`.split("\n").flatMap((line) => (/^[^#]+/.exec(line) ?? []).map((text) => text.trim()));
 
   test("there are such commands, and none needs an installed package", () => {
     expect(block.split("\n").length).toBeGreaterThan(3);
     expect(more.split("\n").length).toBeGreaterThan(3);
-    expect(commands.filter((command) => /^npx softbar/.test(command))).toEqual([]);
+    expect(told.filter((command) => /^npx softbar/.test(command))).toEqual([]);
   });
 
-  test.each(commands)("%s", async (command) => {
-    const [program = "", ...words] = command
+  test.each(told)("%s", async (command) => {
+    const words = command
       .replace("session.pcapng.gz", path("whole.pcap.gz"))
       // Made by the first of them.
       .replace("session.pcapng", path("session.pcapng"))
@@ -53,7 +71,7 @@ describe("what the documentation says works from a clone, in which nothing is bu
       // What is written stays out of the checkout.
       .replace(/(events\.txt|ledger\.jsonl)/, (name) => path(`readme-${name}`))
       .split(" ");
-    const { code, stderr } = await watch(spawn(program, words, { cwd: root, stdio: ["ignore", "pipe", "pipe"] })).run;
+    const { code, stderr } = await (command === told[0] ? byNpm(words) : typed(words));
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   });
 
@@ -62,14 +80,14 @@ describe("what the documentation says works from a clone, in which nothing is bu
     const lines = shown.split("\n").flatMap((line) => (/^[^#]+/.exec(line) ?? []).map((text) => text.trim()));
     expect(lines.length).toBeGreaterThan(3);
     for (const line of lines) {
-      const [program = "", ...words] = line
+      const words = line
         .replace("session.pcap", path("whole.pcap"))
         .replaceAll(/(run\.html|race\.html|run\.jsonl)/g, (name) => path(`readme-${name}`))
         .replace("--html", `--html --force --out ${path("readme-regs.html")}`)
         .replace("--out ", "--force --out ")
         .replace("--force --force", "--force")
         .split(" ");
-      const { code, stderr } = await watch(spawn(program, words, { cwd: root, stdio: ["ignore", "pipe", "pipe"] })).run;
+      const { code, stderr } = await typed(words);
       // A search that finds what it looks for ends with 3.
       expect([line, code, stderr]).toEqual([line, words.includes("lost-interrupt") ? 3 : 0, expect.any(String)]);
     }
@@ -78,10 +96,10 @@ describe("what the documentation says works from a clone, in which nothing is bu
 
   test("what a made-up session says at its end, too", async () => {
     const { stdout } = await softbar("replay", "--frames", "500");
-    const [, told = ""] = /your capture +(.+)\n/.exec(stdout) ?? [];
-    const words = told.replace("session.pcap", path("whole.pcap")).split(" ");
+    const [, advice = ""] = /your capture +(.+)\n/.exec(stdout) ?? [];
+    const words = advice.replace("session.pcap", path("whole.pcap")).split(" ");
     expect(words.slice(0, 2)).toEqual(["npm", "start"]);
-    const run = await watch(spawn("npm", words.slice(1), { cwd: root, stdio: ["ignore", "pipe", "pipe"] })).run;
+    const run = await byNpm(words);
     expect(run).toMatchObject({ code: 0, stdout: expect.stringContaining("50 delivered") });
   });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SyntheticTrace } from "../page/synthetic-trace.ts";
-import { type Run, root, start, watch } from "./command-line.ts";
+import { CommandProcess, type Run, root, watch } from "./command-line.ts";
 
 const TOKEN = "race2~lost-interrupt~44db129a~sc~portfolio~1~P1.2.0.0~1be3749e";
 const PAGE =
@@ -12,7 +12,8 @@ const PAGE =
 
 let folder = "";
 const path = (name: string): string => join(folder, name);
-const softbar = (...words: string[]): Promise<Run> => start(words, { cwd: folder }).run;
+const commands = new CommandProcess();
+const softbar = (...words: string[]): Promise<Run> => commands.run(words, { cwd: folder });
 const read = (name: string): string => readFileSync(path(name), "utf8");
 
 beforeAll(() => {
@@ -25,9 +26,12 @@ beforeAll(() => {
   writeFileSync(path("mine.html"), "<p>Do not lose me.</p>");
 });
 
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => {
+  commands.close();
+  rmSync(folder, { recursive: true });
+});
 
-describe.concurrent("what cannot be reported is said in one sentence, with exit code 2, and nothing is written or lost:", () => {
+describe("what cannot be reported is said in one sentence, with exit code 2, and nothing is written or lost:", () => {
   const cases: readonly (readonly [what: string, words: readonly string[], sentence: RegExp])[] = [
     ["nothing", ["report"], /A report of what\?/],
     ["a missing file", ["report", "nowhere.jsonl"], /nowhere\.jsonl cannot be read \(ENOENT\)/],
@@ -57,7 +61,7 @@ describe.concurrent("what cannot be reported is said in one sentence, with exit 
     ["a place for what is no page", ["regs", "edu", "--out", "edu.html"], /--out is of a page: add --html/],
   ];
 
-  test.for(cases)("%s", async ([, words, sentence], { expect }) => {
+  test.each(cases)("%s", async (_what, words, sentence) => {
     const run = await softbar(...words);
     expect(run).toMatchObject({ code: 2, stdout: "" });
     expect(run.stderr).toMatch(sentence);

@@ -5,9 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { ReplayReport } from "../../harness/replay/replay-report.ts";
 import { LINES, writeSession } from "../unit/replay/stream-bench.ts";
 import { captureFolder, readCaptureIndex } from "../unit/wire/real-captures.ts";
-import { type Run, start } from "./command-line.ts";
+import { CommandProcess, type Run } from "./command-line.ts";
 
-const softbar = (...words: string[]): Promise<Run> => start(["replay", ...words]).run;
+const commands = new CommandProcess();
+const softbar = (...words: string[]): Promise<Run> => commands.run(["replay", ...words]);
 
 async function reportOf(...words: string[]): Promise<ReplayReport> {
   const run = await softbar(...words, "--json");
@@ -29,7 +30,10 @@ beforeAll(() => {
   writeSession(path("b.pcap"), 5, 60, 1, 1);
 });
 
-afterAll(() => rmSync(folder, { recursive: true }));
+afterAll(() => {
+  commands.close();
+  rmSync(folder, { recursive: true });
+});
 
 describe("what cannot be made of the streams is said in one sentence, with exit code 2", () => {
   const cases: readonly (readonly [what: string, words: readonly string[], sentence: RegExp])[] = [

@@ -12,12 +12,16 @@ import { CATALOGUE } from "../../scenarios/catalogue.ts";
 import { IxgbeDriver } from "../../scenarios/drivers/ixgbe.ts";
 import { ixgbeTarget } from "../../scenarios/replay/ixgbe-target.ts";
 import { causeOf, checkOrder, eventsOf } from "../unit/trace/trace-checks.ts";
-import { type Run, start } from "./command-line.ts";
+import { CommandProcess, type Run, start } from "./command-line.ts";
 import type { Burst } from "./fixtures/trace-burst.driver.ts";
 
 const burst = new URL("./fixtures/trace-burst.driver.ts", import.meta.url);
 const folder = mkdtempSync(join(tmpdir(), "softbar-trace-"));
-afterAll(() => rmSync(folder, { recursive: true }));
+const commands = new CommandProcess();
+afterAll(() => {
+  commands.close();
+  rmSync(folder, { recursive: true });
+});
 
 test("what two threads see is one order: a write before its arrival, an answer behind the card's, a frame on its way", async () => {
   const bed = await plugIn(ixgbe(), { trace: true });
@@ -95,15 +99,15 @@ describe("softbar trace", () => {
   const at = (name: string): string => join(folder, name);
 
   test("records a replay, says what is in it, and shows it elsewhere", async () => {
-    const recorded = await start(["trace", "record", "--frames", "6", "--out", at("run.jsonl"), "--json"]).run;
+    const recorded = await commands.run(["trace", "record", "--frames", "6", "--out", at("run.jsonl"), "--json"]);
     expect(recorded).toMatchObject({ code: 0, stderr: "" });
     const report = JSON.parse(recorded.stdout) as { eventCount: number };
     expect(report).toMatchObject({ run: "folded", lostCount: 0, verdict: "passed", message: "", interrupted: false });
 
     const [info, text, vcd] = await Promise.all([
-      start(["trace", "info", at("run.jsonl"), "--json"]).run,
-      start(["trace", "convert", at("run.jsonl"), "--to", "text", "--only", "register=rdt*,kind=register-*"]).run,
-      start(["trace", "convert", at("run.jsonl"), "--to", "vcd", "--out", at("run.vcd"), "--json"]).run,
+      commands.run(["trace", "info", at("run.jsonl"), "--json"]),
+      commands.run(["trace", "convert", at("run.jsonl"), "--to", "text", "--only", "register=rdt*,kind=register-*"]),
+      commands.run(["trace", "convert", at("run.jsonl"), "--to", "vcd", "--out", at("run.vcd"), "--json"]),
     ]);
     expect(JSON.parse(info.stdout)).toMatchObject({
       traces: [{ eventCount: report.eventCount, kinds: { "frame-in": 6 }, end: { reason: "complete" } }],
@@ -120,8 +124,8 @@ describe("softbar trace", () => {
     writeFileSync(at("cut.jsonl"), whole.subarray(0, whole.length - 200));
     writeFileSync(at("old.jsonl"), whole.toString().replace('"softbarTrace":1', '"softbarTrace":7'));
     const [cut, old] = await Promise.all([
-      start(["trace", "filter", at("cut.jsonl"), "--only", "kind=frame-in"]).run,
-      start(["trace", "info", at("old.jsonl")]).run,
+      commands.run(["trace", "filter", at("cut.jsonl"), "--only", "kind=frame-in"]),
+      commands.run(["trace", "info", at("old.jsonl")]),
     ]);
     expect(cut.code).toBe(1);
     expect(cut.stderr).toMatch(/cut\.jsonl: line \d+ is cut: the trace was not written to its end/);
@@ -131,15 +135,15 @@ describe("softbar trace", () => {
   });
 
   test("records the run of a token, and the ordinary run of a scenario", async () => {
-    const explored = await start(["explore", "lost-interrupt", "--json"]).run;
+    const explored = await commands.run(["explore", "lost-interrupt", "--json"]);
     const { failure } = JSON.parse(explored.stdout) as { failure: { token: string } };
     const [failed, ordinary] = await Promise.all([
-      start(["trace", "record", failure.token, "--out", at("race.jsonl")]).run,
-      start(["trace", "record", "lost-interrupt", "--out", at("plain.jsonl")]).run,
+      commands.run(["trace", "record", failure.token, "--out", at("race.jsonl")]),
+      commands.run(["trace", "record", "lost-interrupt", "--out", at("plain.jsonl")]),
     ]);
     expect(failed).toMatchObject({ code: 3, stdout: expect.stringMatching(/explored {3}10 events .* ✗ deadlock\n/) });
     expect(ordinary).toMatchObject({ code: 0, stdout: expect.stringMatching(/explored .* ✓ passed\n/) });
-    const text = await start(["trace", "convert", at("race.jsonl"), "--to", "text"]).run;
+    const text = await commands.run(["trace", "convert", at("race.jsonl"), "--to", "text"]);
     expect(text.stdout).toMatch(/nic {3}write TDT 0x00000 ← 0x00000001 {2}⟵ 0 post/);
     expect(text.stdout).toMatch(/ends here, failed: deadlock\n$/);
   });
@@ -198,7 +202,7 @@ describe("softbar trace", () => {
 
   test("a replay shows what is asked for of its trace", async () => {
     const words = ["replay", "--frames", "6", "--trace", "--trace-only", "kind=dma-write"];
-    const { stdout, code } = await start(words).run;
+    const { stdout, code } = await commands.run(words);
     expect(code).toBe(0);
     const traced = stdout.split("\n").filter((line) => / µs {2}/.test(line) && line.includes("ixgbe"));
     expect(traced.length).toBeGreaterThan(11);
