@@ -41,6 +41,10 @@ async function runInProject(
   return run(command, args, { cwd: project, env: environment(path), timeout: 60_000 });
 }
 
+/** The command that npm has put into the project. By npx, which takes half a second longer, it is started once or twice. */
+const softbar = (path: string, words: readonly string[]): Promise<{ stdout: string; stderr: string }> =>
+  runInProject(path, [join(project, "node_modules/.bin/softbar"), ...words]);
+
 async function inProject(path: string, ...command: string[]): Promise<string> {
   return (await runInProject(path, command)).stdout;
 }
@@ -181,7 +185,7 @@ describe.for(nodes)("$label", ({ major, path }) => {
 
     // `--no`: a missing `bin` must fail here and not fetch somebody's package of that name.
     expect((await inProject(path, "npx", "--no", "--", "softbar", "--version")).trim()).toBe(packageJson.version);
-    expect(await inProject(path, "npx", "--no", "--", "softbar", "--help")).toContain("replay");
+    expect((await softbar(path, ["--help"])).stdout).toContain("replay");
   });
 
   test("a card in a thread of its own sends a frame and receives one", async ({ skip }) => {
@@ -202,11 +206,11 @@ describe.for(nodes)("$label", ({ major, path }) => {
     expect(existsSync(join(project, own, "harness/wasm/include/softbar.h"))).toBe(true);
     for (const build of ["ixgbe", "ixgbe-mapped"]) {
       const words = ["run", `${own}/scenarios/drivers/c/${build}.wasm`, "--loopback", "--json"];
-      const report: unknown = JSON.parse(await inProject(path, "npx", "--no", "--", "softbar", ...words));
+      const report: unknown = JSON.parse((await softbar(path, words)).stdout);
       expect(report).toMatchObject({ outcome: "passed", counters: { txFrames: 1000 }, violations: [] });
     }
     const words = ["explore", `${own}/dist/scenarios/explorations/ixgbe-c.js`, "--runs", "20", "--json"];
-    const searched: unknown = JSON.parse(await inProject(path, "npx", "--no", "--", "softbar", ...words));
+    const searched: unknown = JSON.parse((await softbar(path, words)).stdout);
     expect(searched).toMatchObject({ verdict: "passed", runs: 60 });
   });
 
@@ -215,7 +219,7 @@ describe.for(nodes)("$label", ({ major, path }) => {
     if (reason !== undefined) skip(reason);
 
     const words = ["replay", "--frames", "500", "--report", "run.html"];
-    const { stdout, stderr } = await runInProject(path, ["npx", "--no", "--", "softbar", ...words]);
+    const { stdout, stderr } = await softbar(path, words);
     expect(stderr).toBe("");
     // The page's script, which the source has as TypeScript, is JavaScript that stands by itself.
     const page = readFileSync(join(project, "run.html"), "utf8");
@@ -225,8 +229,8 @@ describe.for(nodes)("$label", ({ major, path }) => {
     expect(stdout).toMatch(/500 sent +500 delivered +0 dropped +none unaccounted for/);
     // What it says to go on with is what works in this project.
     expect(stdout).toMatch(/your capture +npx softbar replay session\.pcap --speed recorded/);
-    const json = await inProject(path, "npx", "--no", "--", "softbar", "replay", "--frames", "500", "--json");
-    expect(JSON.parse(json)).toMatchObject({ sentCount: 500, deliveredCount: 500, balance: { holds: true } });
+    const json = await softbar(path, ["replay", "--frames", "500", "--json"]);
+    expect(JSON.parse(json.stdout)).toMatchObject({ sentCount: 500, deliveredCount: 500, balance: { holds: true } });
   });
 
   test("the command line finds a race, with the token that the source gives it", async ({ skip }) => {
@@ -235,9 +239,7 @@ describe.for(nodes)("$label", ({ major, path }) => {
 
     // One whose source the compiler writes in another way: parentheses, types.
     const words = ["explore", "acknowledge-all", "--json"];
-    const failed = await runInProject(path, ["npx", "--no", "--", "softbar", ...words]).catch(
-      (error: unknown) => error,
-    );
+    const failed = await softbar(path, words).catch((error: unknown) => error);
     const inSource = await run(process.execPath, [join(root, "scenarios/softbar.ts"), ...words]).catch(
       (e: unknown) => e,
     );
@@ -252,8 +254,8 @@ describe.for(nodes)("$label", ({ major, path }) => {
     const reason = await unavailable();
     if (reason !== undefined) skip(reason);
 
-    const command = ["npx", "--no", "--", "softbar", "replay", "--frames", "500", "--driver", "no-driver.ts"];
-    const failed = await runInProject(path, command).catch((error: { code: number; stderr: string }) => error);
+    const words = ["replay", "--frames", "500", "--driver", "no-driver.ts"];
+    const failed = await softbar(path, words).catch((error: { code: number; stderr: string }) => error);
     expect(failed).toMatchObject({ code: 2 });
     const sentence =
       major === "20"
@@ -272,8 +274,8 @@ describe.for(nodes)("$label", ({ major, path }) => {
       const [, rest = ""] = readme.split(`\`\`\`ts\n// ${name}\n`);
       writeFileSync(join(project, name), rest.split("```")[0] ?? "");
     }
-    const words = ["npx", "--no", "--", "softbar", "explore", "my-race.ts", "--runs", "50", "--save", `kept-${major}`];
-    const ended = await runInProject(path, words).catch((error: { stderr: string }) => error);
+    const words = ["explore", "my-race.ts", "--runs", "50", "--save", `kept-${major}`];
+    const ended = await softbar(path, words).catch((error: { stderr: string }) => error);
     if (major === "20") expect(ended.stderr).toMatch(/^softbar: my-race\.ts: .*npm i -D node@24[^\n]*\n$/);
     else expect(ended).toMatchObject({ stderr: "", stdout: expect.stringContaining("✓ passed") });
     // Nothing was found, or nothing was loaded: there is nothing to keep.
@@ -284,8 +286,8 @@ describe.for(nodes)("$label", ({ major, path }) => {
     const reason = await unavailable();
     if (reason !== undefined) skip(reason);
 
-    const command = ["npx", "--no", "--", "softbar", "new", "device", `card-${major}`, "--dir", "cards", "--json"];
-    const made: { files: string[] } = JSON.parse(await inProject(path, ...command));
+    const words = ["new", "device", `card-${major}`, "--dir", "cards", "--json"];
+    const made: { files: string[] } = JSON.parse((await softbar(path, words)).stdout);
     expect(made.files.length).toBe(readdirSync(join(root, "templates/device")).length);
     for (const file of made.files) expect(existsSync(file), file).toBe(true);
     expect(existsSync(join(project, "node_modules/softbar/docs/write-a-device.md"))).toBe(true);

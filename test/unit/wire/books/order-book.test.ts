@@ -168,14 +168,25 @@ describe("a book of orders", () => {
     );
   });
 
-  test("equal states have equal hashes on whatever way they were reached; any difference gives another", () => {
+  test("equal states have equal hashes on whatever way they were reached", () => {
+    fc.assert(
+      fc.property(fc.array(operations, { maxLength: 80 }), (sequence) => {
+        const book = new OrderBook({ instrumentCount: INSTRUMENTS, orderCapacity: 32 });
+        const model = new ModelBook(INSTRUMENTS);
+        for (const operation of sequence) apply(book, model, operation);
+        expect(book.stateHash()).toBe(rebuilt(model).stateHash());
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test("any difference gives another hash", () => {
     fc.assert(
       fc.property(fc.array(operations, { maxLength: 80 }), fc.nat(), (sequence, which) => {
         const book = new OrderBook({ instrumentCount: INSTRUMENTS, orderCapacity: 32 });
         const model = new ModelBook(INSTRUMENTS);
         for (const operation of sequence) apply(book, model, operation);
         const hash = book.stateHash();
-        expect(hash).toBe(rebuilt(model).stateHash());
         const keys = [...model.orders.keys()];
         if (keys.length === 0) return;
         const reference = keys[which % keys.length] as bigint;
@@ -189,7 +200,8 @@ describe("a book of orders", () => {
         model.orders.set(2n ** 60n, order as never);
         expect(rebuilt(model).stateHash()).not.toBe(hash);
       }),
-      { numRuns: 200 },
+      // Always the same, since 32 bits are equal by chance once in seven million runs of 600 pairs.
+      { numRuns: 200, seed: 1 },
     );
   });
 
