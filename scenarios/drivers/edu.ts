@@ -99,8 +99,11 @@ export class EduDriver {
     }
     const { cpu } = this.#pci;
     const deadlineNs = cpu.nowNs() + WAIT_LIMIT_MS * 1e6;
-    while ((this.#bar.read32(register) & busyBit) !== 0) {
-      if (cpu.nowNs() > deadlineNs) throw new Error(`the edu stays busy (0x${register.toString(16)})`);
+    for (;;) {
+      // The time before the register: whoever is held up between the two has looked once more when the limit was over.
+      const isLate = cpu.nowNs() > deadlineNs;
+      if ((this.#bar.read32(register) & busyBit) === 0) return;
+      if (isLate) throw new Error(`the edu stays busy (0x${register.toString(16)})`);
       cpu.relax();
     }
   }

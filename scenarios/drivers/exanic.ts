@@ -258,8 +258,11 @@ export class ExanicDriver {
 
   #await(register: number, mask: number, wanted: number, what: string, limitNs: number): void {
     const deadlineNs = this.pci.cpu.nowNs() + limitNs;
-    while ((this.#read(register) & mask) !== wanted) {
-      if (this.pci.cpu.nowNs() > deadlineNs) throw new Error(`${this.pci.name}: waited in vain for ${what}`);
+    for (;;) {
+      // The time before the register: whoever is held up between the two has looked once more when the limit was over.
+      const isLate = this.pci.cpu.nowNs() > deadlineNs;
+      if ((this.#read(register) & mask) === wanted) return;
+      if (isLate) throw new Error(`${this.pci.name}: waited in vain for ${what}`);
       this.pci.cpu.relax();
     }
   }

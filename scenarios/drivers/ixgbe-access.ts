@@ -70,8 +70,10 @@ export class RegisterAccess {
     const deadlineNs = this.#cpu.nowNs() + limitMs * 1e6;
     const place = `${bitName} (bit ${31 - Math.clz32(bits)} of register 0x${hex5(offset)})`;
     for (let polls = 0; polls < POLL_LIMIT; polls++) {
+      // The time before the register: whoever is held up between the two has looked once more when the limit was over.
+      const isLate = this.#cpu.nowNs() > deadlineNs;
       if (((this.read(offset) & bits) !== 0) === wantSet) return;
-      if (this.#cpu.nowNs() > deadlineNs) break;
+      if (isLate) break;
       this.#cpu.relax();
     }
     const value = `0x${this.bar.read32(offset).toString(16).padStart(8, "0")}`;

@@ -10,8 +10,11 @@ import { registerBlock } from "./fixtures/register-block.ts";
 
 /** What is promised: whoever deals with a device that died hears of it within 100 ms. */
 const PROMISED_MS = 100;
-/** What a busy machine may add: a thread that is ready to run may wait for a processor. */
-const SLACK_MS = 250;
+/**
+ * What a busy machine may add: a thread that is ready to run may wait for a processor. All that this file watches would
+ * otherwise take three seconds and more: the limits of answers, of waits and of the loops below.
+ */
+const SLACK_MS = 900;
 const NOTICE_LIMIT_MS = PROMISED_MS + SLACK_MS;
 
 const driver = (name: string): string => new URL(`./fixtures/${name}.ts`, import.meta.url).href;
@@ -222,7 +225,7 @@ describe("a device that throws while it runs", () => {
     const { error, tookMs } = thrownBy(() => bed.pci.bar(0).read32(0));
     expect(error).toBeInstanceOf(DeviceStuckError);
     expect((error as Error).message).toMatch(/failing gave no sign of life for 200 ms: its model loops/);
-    expect(tookMs).toBeLessThan(200 + 10 * SLACK_MS);
+    expect(tookMs).toBeLessThan(200 + 2 * SLACK_MS);
     await expect(bed.statistics()).rejects.toThrow(DeviceStuckError);
     await expect(bed.cpu(1).run(driver("one-read.driver"))).rejects.toThrow(DeviceStuckError);
   });

@@ -106,6 +106,7 @@ test("a driver that only looks at memory, on the test's own thread, hears that i
   expect(() => {
     while (performance.now() < startMs + 2000) mapped.receive(32, () => {});
   }).toThrow(DeviceGoneError);
-  expect(performance.now() - startMs).toBeLessThan(350);
+  // Within 100 ms, and what a busy machine adds.
+  expect(performance.now() - startMs).toBeLessThan(1000);
   await ended;
 });

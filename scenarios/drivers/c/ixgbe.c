@@ -47,10 +47,12 @@ struct ixgbe {
 static void wait_for(struct ixgbe *nic, uint32_t offset, uint32_t bits, bool is_set, const char *name, uint64_t limit_ns) {
   uint64_t deadline = sb_now_ns() + limit_ns;
   for (;;) {
+    /* The time first: whoever is held up between the two has looked once more when the limit was over. */
+    bool is_late = sb_now_ns() > deadline;
     uint32_t value = sb_read32(REG(nic, offset));
     if (value == 0xffffffffu) sb_panic("%s reads all ones: the card is gone from the bus", name);
     if (((value & bits) != 0) == is_set) return;
-    if (sb_now_ns() > deadline) sb_panic("%s did not %s; the register reads 0x%08x", name, is_set ? "come" : "go", value);
+    if (is_late) sb_panic("%s did not %s; the register reads 0x%08x", name, is_set ? "come" : "go", value);
     sb_relax();
   }
 }
