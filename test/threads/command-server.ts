@@ -35,6 +35,9 @@ process.on("message", async ({ words, cwd, env }: Command) => {
   run.code = await main(words, CATALOGUE, RACES);
 });
 
+// Whoever asked is gone: nobody would end a command that hangs.
+process.on("disconnect", () => process.exit());
+
 process.on("beforeExit", () => {
   if (!isRunning) return;
   isRunning = false;
