@@ -6,6 +6,7 @@
 
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DeviceModel, DevicePort, DmaDescription, ResetKind } from "../../emulator/pcie/device-model.ts";
+import type { ReadBurst } from "../../emulator/pcie/read-burst.ts";
 import { fieldOf } from "../../emulator/registers/declare.ts";
 import { recordRegisterFindings } from "../../emulator/registers/finding-text.ts";
 import { RegisterFile } from "../../emulator/registers/register-file.ts";
@@ -58,6 +59,7 @@ const TRANSMIT_ENABLE = reg.DMATXCTL.fields.TE.mask;
 
 class Ixgbe implements DeviceModel {
   readHigh = 0;
+  readonly burstTag: number = TRANSMIT_DATA;
   readonly #port: DevicePort;
   readonly #registers: RegisterFile;
   readonly #master: MasterControl;
@@ -194,6 +196,11 @@ class Ixgbe implements DeviceModel {
     if (tag === TRANSMIT_DATA) this.#transmit.onData(context, memory, offset, byteLength);
     else if (tag === TRANSMIT_DESCRIPTORS) this.#transmit.onDescriptors(context, memory, offset, byteLength);
     else this.#receiveDma.onDescriptors(context, memory, offset, byteLength);
+    this.#master.afterDma();
+  }
+
+  onDmaReads(burst: ReadBurst): void {
+    this.#transmit.onDataBurst(burst);
     this.#master.afterDma();
   }
 

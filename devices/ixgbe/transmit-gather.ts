@@ -1,5 +1,6 @@
 import { copyMemory, type MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DevicePort, DmaDescription } from "../../emulator/pcie/device-model.ts";
+import type { ReadBurst } from "../../emulator/pcie/read-burst.ts";
 import { FRAME_OVERHEAD_BYTE_LENGTH } from "../../emulator/wire/line-rate.ts";
 import * as bits from "./descriptors.ts";
 import { describeData } from "./dma-purposes.ts";
@@ -272,6 +273,12 @@ export class TransmitGather {
     }
     frames[at + FRAME_PENDING] = reads;
     this.readsUnderWay += reads;
+  }
+
+  /** Several pieces arrived, one behind the other. */
+  onDataBurst({ count, contexts, memory, offsets, byteLengths }: ReadBurst): void {
+    for (let nth = 0; nth < count; nth++)
+      this.onData(contexts[nth] as number, memory, offsets[nth] as number, byteLengths[nth] as number);
   }
 
   /** A piece of a frame arrived. */

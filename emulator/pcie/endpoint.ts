@@ -11,8 +11,8 @@ import * as report from "./endpoint-findings.ts";
 import type { EndpointSlot, EndpointSnapshot, EndpointWatch, Uplink } from "./endpoint-slot.ts";
 import { InterruptController } from "./interrupt-controller.ts";
 import type { Iotlb } from "./iotlb.ts";
-import { LookAhead } from "./look-ahead.ts";
 import { type MsiSink, MsixTable } from "./msix.ts";
+import { ReadBurst } from "./read-burst.ts";
 import { ReadQueue } from "./read-queue.ts";
 import { Slot } from "./slot.ts";
 import { transferParts } from "./transfer-parts.ts";
@@ -46,7 +46,9 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   readonly #iommu: Iommu;
   readonly #reads = new ReadQueue();
   readonly #writeBacks: WriteBacks;
-  readonly #lookAhead: LookAhead;
+  readonly #burst: ReadBurst;
+  /** Of the reads that the device takes several of at once; -1 when it takes none so. */
+  #burstTag = -1;
   readonly #readMappings: Iotlb;
   readonly #dataMappings: Iotlb;
   readonly #flagMappings: Iotlb;
@@ -66,7 +68,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     this.#iommu = slot.iommu;
     const { reads, ahead, data, flags, writeBacks } = slot.parts ?? transferParts(slot);
     this.#readMappings = reads;
-    this.#lookAhead = new LookAhead(this.#reads, ahead);
+    this.#burst = new ReadBurst(this.#reads, ahead, reads);
     this.#dataMappings = data;
     this.#flagMappings = flags;
     this.#writeBacks = writeBacks;
@@ -83,6 +85,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   /** The device behind this function. Must be set before anything is accessed. */
   attach(device: DeviceModel): void {
     this.#device = device;
+    this.#burstTag = device.burstTag ?? -1;
     device.onReset("power-on");
   }
 
@@ -138,13 +141,19 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
 
   // ---- the machine's turn ------------------------------------------------------------------------------------------
 
-  /** Answers the oldest DMA read. False when there is none. */
-  step(): boolean {
+  /** Answers the oldest DMA read, and those behind it that the device takes together with it. Returns how many. */
+  step(): number {
     const reads = this.#reads;
-    if (reads.count > 1 && reads.aheadCount === 0) this.#lookAhead.look();
-    if (!reads.take()) return false;
+    if (reads.count > 1 && this.#burstTag >= 0) {
+      const count = this.#burst.take(this.#burstTag);
+      if (count > 0) {
+        this.#answerBurst(count);
+        return count;
+      }
+    }
+    if (!reads.take()) return 0;
     this.#answer();
-    return true;
+    return 1;
   }
 
   /** Answers the oldest read with this tag and context: reads have no order among each other. False when there is none. */
@@ -152,6 +161,22 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     if (!this.#reads.takeNamed(tag, context)) return false;
     this.#answer();
     return true;
+  }
+
+  #answerBurst(count: number): void {
+    const burst = this.#burst;
+    const { offsets, byteLengths } = burst;
+    const { words } = burst.memory;
+    const writeBacks = this.#writeBacks;
+    // As in #answer. What is written back from now on comes behind these reads, which have all been asked for.
+    if (writeBacks.count !== 0) {
+      for (let nth = 0; nth < count; nth++) {
+        const first = (offsets[nth] as number) >> 2;
+        if (writeBacks.touches(words, first, ((byteLengths[nth] as number) + 7) >> 2)) writeBacks.land();
+      }
+    }
+    this.#counters[DMA_READS] = (this.#counters[DMA_READS] as number) + count;
+    (this.#device as Required<Pick<DeviceModel, "onDmaReads">>).onDmaReads(burst);
   }
 
   #answer(): void {
