@@ -93,12 +93,17 @@ export class TransmitBuffer {
     return slot;
   }
 
-  /** Gives the oldest frame's place back. */
-  release(): void {
-    const size = this.frames[(this.first << FRAME_SHIFT) + FRAME_SIZE] as number;
-    this.usedBytes = (this.usedBytes - size) | 0;
-    this.first = (this.first + 1) & (FRAME_SLOTS - 1);
-    this.count = (this.count - 1) | 0;
+  /** Gives the places of the oldest `frameCount` frames back. */
+  release(frameCount: number): void {
+    const { frames } = this;
+    let { first, usedBytes } = this;
+    for (let nth = 0; nth < frameCount; nth++) {
+      usedBytes = (usedBytes - (frames[(first << FRAME_SHIFT) + FRAME_SIZE] as number)) | 0;
+      first = (first + 1) & (FRAME_SLOTS - 1);
+    }
+    this.usedBytes = usedBytes;
+    this.first = first;
+    this.count = (this.count - frameCount) | 0;
   }
 
   clear(): void {

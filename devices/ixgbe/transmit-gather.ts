@@ -276,9 +276,54 @@ export class TransmitGather {
   }
 
   /** Several pieces arrived, one behind the other. */
-  onDataBurst({ count, contexts, memory, offsets, byteLengths }: ReadBurst): void {
-    for (let nth = 0; nth < count; nth++)
+  onDataBurst(burst: ReadBurst): void {
+    const { count, contexts, memory, offsets, byteLengths } = burst;
+    for (let nth = this.#sendPlainBurst(burst); nth < count; nth++)
       this.onData(contexts[nth] as number, memory, offsets[nth] as number, byteLengths[nth] as number);
+  }
+
+  /**
+   * Sends the first frames of a burst as far as they are plain and the next to be sent; returns how many. {@link onData}
+   * would do the same to each of them, and ask what is known here.
+   */
+  #sendPlainBurst({ count, contexts, memory, offsets, byteLengths }: ReadBurst): number {
+    if (!this.#master.isBusMaster) return 0;
+    const buffer = this.#buffer;
+    const offload = this.#offload;
+    const { frames } = buffer;
+    let first = buffer.first;
+    let nth = 0;
+    // What is done and not reported yet: so many frames of one queue, the last of them at `last`.
+    let queue = 0;
+    let done = 0;
+    let last = 0;
+    for (; nth < count; nth = (nth + 1) | 0) {
+      const slot = (contexts[nth] as number) >>> SLOT_SHIFT;
+      const at = buffer.at(slot);
+      if (slot !== first || frames[at + FRAME_PLAIN] === 0 || frames[at + FRAME_FATE] !== FATE_SEND) break;
+      const command = frames[at + FRAME_COMMAND] as number;
+      const frameQueue = frames[at + FRAME_QUEUE] as number;
+      if (frameQueue !== queue) {
+        if (done !== 0) this.#progress(queue, done, last);
+        queue = frameQueue;
+        done = 0;
+      }
+      offload.sendPlain(queue, memory, offsets[nth] as number, byteLengths[nth] as number, command);
+      first = (first + 1) & (FRAME_SLOTS - 1);
+      done = (done + 1) | 0;
+      last = frames[at + FRAME_LAST] as number;
+      if ((command & TX_RS) !== 0) {
+        this.#progress(queue, done, last);
+        done = 0;
+        this.#writeBack.report(queue, last, frames[at + FRAME_KEPT] as number);
+      }
+    }
+    if (done !== 0) this.#progress(queue, done, last);
+    buffer.release(nth);
+    this.readsUnderWay = (this.readsUnderWay - nth) | 0;
+    // Behind them may be one that was whole before.
+    if (nth > 0) this.#sendFinished();
+    return nth;
   }
 
   /** A piece of a frame arrived. */
@@ -347,18 +392,25 @@ export class TransmitGather {
     const frames = this.#buffer.frames;
     const queue = frames[at + FRAME_QUEUE] as number;
     const last = frames[at + FRAME_LAST] as number;
-    const rings = this.#rings;
-    const left = ((this.framesUnderWay[queue] as number) - 1) | 0;
-    this.framesUnderWay[queue] = left;
     if (frames[at + FRAME_FATE] !== FATE_LOSE) {
-      // With nothing under way the head also passes contexts that were taken in behind the frame.
-      const isLast = left === 0;
-      rings.moveHead(queue, isLast ? rings.firstCachedIndex(queue) : rings.after(queue, last));
+      this.#progress(queue, 1, last);
       if (((frames[at + FRAME_LAST_COMMAND] as number) & TX_RS) !== 0) {
         this.#writeBack.report(queue, last, frames[at + FRAME_KEPT] as number);
       }
+    } else {
+      this.framesUnderWay[queue] = (this.framesUnderWay[queue] as number) - 1;
+      this.#rings.noteProgress(queue);
     }
-    this.#buffer.release();
+    this.#buffer.release(1);
+  }
+
+  /** The oldest `count` frames of a queue are done, and all its descriptors up to the one at `last`. */
+  #progress(queue: number, count: number, last: number): void {
+    const rings = this.#rings;
+    const left = ((this.framesUnderWay[queue] as number) - count) | 0;
+    this.framesUnderWay[queue] = left;
+    // With nothing under way the head also passes contexts that were taken in behind the frame.
+    rings.moveHead(queue, left === 0 ? rings.firstCachedIndex(queue) : rings.after(queue, last));
     rings.noteProgress(queue);
   }
 }

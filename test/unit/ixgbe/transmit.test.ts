@@ -359,7 +359,7 @@ test("the buffer for gathered frames: none lies on another, each has room in fro
           waiting.push(frame);
         } else {
           expect(buffer.first).toBe(waiting.shift()?.slot);
-          buffer.release();
+          buffer.release(1);
         }
         expect(buffer.count).toBe(waiting.length);
       }
