@@ -64,7 +64,7 @@ export class TransmitBuffer {
   /** Longest frame that an empty buffer takes. */
   static readonly frameByteLengthMax: number = TRANSMIT_BUFFER_BYTES / 2;
 
-  /** Index of word 0 of a slot's frame. */
+  /** Index of word 0 of a slot's frame: a multiple of 16, to which `|` adds without asking for an overflow. */
   at(slot: number): number {
     return slot << FRAME_SHIFT;
   }
@@ -84,9 +84,9 @@ export class TransmitBuffer {
     const offset = need <= rest ? this.#nextOffset : 0;
     const slot = (this.first + this.count) & (FRAME_SLOTS - 1);
     const at = slot << FRAME_SHIFT;
-    this.frames[at + FRAME_OFFSET] = offset + HEADROOM_BYTES;
-    this.frames[at + FRAME_LENGTH] = byteLength;
-    this.frames[at + FRAME_SIZE] = size;
+    this.frames[at | FRAME_OFFSET] = (offset + HEADROOM_BYTES) | 0;
+    this.frames[at | FRAME_LENGTH] = byteLength;
+    this.frames[at | FRAME_SIZE] = size;
     this.#nextOffset = (offset + need) | 0;
     this.usedBytes = usedBytes;
     this.count = (this.count + 1) | 0;
@@ -98,7 +98,7 @@ export class TransmitBuffer {
     const { frames } = this;
     let { first, usedBytes } = this;
     for (let nth = 0; nth < frameCount; nth++) {
-      usedBytes = (usedBytes - (frames[(first << FRAME_SHIFT) + FRAME_SIZE] as number)) | 0;
+      usedBytes = (usedBytes - (frames[(first << FRAME_SHIFT) | FRAME_SIZE] as number)) | 0;
       first = (first + 1) & (FRAME_SLOTS - 1);
     }
     this.usedBytes = usedBytes;

@@ -141,7 +141,7 @@ export class TransmitGather {
     const { cache, cacheSlots } = rings;
     const { frames } = buffer;
     const slotCount = rings.slotCount[queue] as number;
-    const tag = this.#dataTag;
+    const tag = this.#dataTag | 0;
     const firstSlot = Math.imul(queue, cacheSlots);
     let cacheSlot = rings.cacheStart[queue] as number;
     let index = rings.firstCachedIndex(queue);
@@ -157,16 +157,16 @@ export class TransmitGather {
       const slot = buffer.begin(byteLength);
       if (slot < 0) break;
       const at = buffer.at(slot);
-      frames[at + FRAME_QUEUE] = queue;
-      frames[at + FRAME_PENDING] = 1;
-      frames[at + FRAME_COMMAND] = command;
-      frames[at + FRAME_OPTIONS] = options;
-      frames[at + FRAME_LAST] = index;
-      frames[at + FRAME_LAST_COMMAND] = command;
-      frames[at + FRAME_FATE] = FATE_SEND;
-      frames[at + FRAME_PLAIN] = 1;
-      frames[at + FRAME_KEPT] = 0;
-      const context = (slot << SLOT_SHIFT) | (frames[at + FRAME_OFFSET] as number);
+      frames[at | FRAME_QUEUE] = queue;
+      frames[at | FRAME_PENDING] = 1;
+      frames[at | FRAME_COMMAND] = command;
+      frames[at | FRAME_OPTIONS] = options;
+      frames[at | FRAME_LAST] = index;
+      frames[at | FRAME_LAST_COMMAND] = command;
+      frames[at | FRAME_FATE] = FATE_SEND;
+      frames[at | FRAME_PLAIN] = 1;
+      frames[at | FRAME_KEPT] = 0;
+      const context = (slot << SLOT_SHIFT) | (frames[at | FRAME_OFFSET] as number);
       port.dmaRead(cache[from | 1] as number, cache[from] as number, byteLength, tag, context);
       room.freeBytes = (room.freeBytes - byteLength - WIRE_OVERHEAD_BYTES) | 0;
       cacheSlot = (cacheSlot + 1) | 0;
@@ -204,12 +204,12 @@ export class TransmitGather {
     const firstIndex = rings.firstCachedIndex(queue);
     const isAdvanced = (command & TX_DEXT) !== 0;
     const wantsOffload = (command & NEEDS_WORK) !== 0 || (isAdvanced && ((cache[first + 3] as number) & OPTIONS) !== 0);
-    frames[at + FRAME_QUEUE] = queue;
-    frames[at + FRAME_COMMAND] = command;
-    frames[at + FRAME_OPTIONS] = cache[first + 3] as number;
-    frames[at + FRAME_FATE] = isLegal ? FATE_SEND : FATE_REFUSE;
-    frames[at + FRAME_PENDING] = 0;
-    frames[at + FRAME_PLAIN] = count === 1 && !wantsOffload ? 1 : 0;
+    frames[at | FRAME_QUEUE] = queue;
+    frames[at | FRAME_COMMAND] = command;
+    frames[at | FRAME_OPTIONS] = cache[first + 3] as number;
+    frames[at | FRAME_FATE] = isLegal ? FATE_SEND : FATE_REFUSE;
+    frames[at | FRAME_PENDING] = 0;
+    frames[at | FRAME_PLAIN] = count === 1 && !wantsOffload ? 1 : 0;
     this.#noteLast(queue, at, firstIndex);
     if (!isLegal) findings.recordFrameLength(this.#port, queue, firstIndex, byteLength, FRAME_BYTES_MIN, longest);
     if (isAdvanced) this.#offload.prepare(frames, at, firstIndex, byteLength, wantsOffload);
@@ -249,9 +249,9 @@ export class TransmitGather {
     const from = this.#rings.cacheAt(queue, this.#pieceCount - 1);
     const command = this.#rings.cache[from + 2] as number;
     const isLegacy = (command & TX_DEXT) === 0;
-    frames[at + FRAME_LAST] = index >= slotCount ? index - slotCount : index;
-    frames[at + FRAME_LAST_COMMAND] = command;
-    frames[at + FRAME_KEPT] = isLegacy ? (this.#rings.cache[from + 3] as number) | TX_DD : 0;
+    frames[at | FRAME_LAST] = index >= slotCount ? index - slotCount : index;
+    frames[at | FRAME_LAST_COMMAND] = command;
+    frames[at | FRAME_KEPT] = isLegacy ? (this.#rings.cache[from + 3] as number) | TX_DD : 0;
   }
 
   #read(queue: number, slot: number, count: number): void {
@@ -259,7 +259,7 @@ export class TransmitGather {
     const { cache } = rings;
     const frames = this.#buffer.frames;
     const at = this.#buffer.at(slot);
-    let offset = frames[at + FRAME_OFFSET] as number;
+    let offset = frames[at | FRAME_OFFSET] as number;
     let reads = 0;
     for (let nth = 0; nth < count; nth++) {
       const from = rings.cacheAt(queue, nth);
@@ -271,7 +271,7 @@ export class TransmitGather {
       offset += length;
       reads++;
     }
-    frames[at + FRAME_PENDING] = reads;
+    frames[at | FRAME_PENDING] = reads;
     this.readsUnderWay += reads;
   }
 
@@ -300,9 +300,9 @@ export class TransmitGather {
     for (; nth < count; nth = (nth + 1) | 0) {
       const slot = (contexts[nth] as number) >>> SLOT_SHIFT;
       const at = buffer.at(slot);
-      if (slot !== first || frames[at + FRAME_PLAIN] === 0 || frames[at + FRAME_FATE] !== FATE_SEND) break;
-      const command = frames[at + FRAME_COMMAND] as number;
-      const frameQueue = frames[at + FRAME_QUEUE] as number;
+      if (slot !== first || frames[at | FRAME_PLAIN] === 0 || frames[at | FRAME_FATE] !== FATE_SEND) break;
+      const command = frames[at | FRAME_COMMAND] as number;
+      const frameQueue = frames[at | FRAME_QUEUE] as number;
       if (frameQueue !== queue) {
         if (done !== 0) this.#progress(queue, done, last);
         queue = frameQueue;
@@ -311,11 +311,11 @@ export class TransmitGather {
       offload.sendPlain(queue, memory, offsets[nth] as number, byteLengths[nth] as number, command);
       first = (first + 1) & (FRAME_SLOTS - 1);
       done = (done + 1) | 0;
-      last = frames[at + FRAME_LAST] as number;
+      last = frames[at | FRAME_LAST] as number;
       if ((command & TX_RS) !== 0) {
         this.#progress(queue, done, last);
         done = 0;
-        this.#writeBack.report(queue, last, frames[at + FRAME_KEPT] as number);
+        this.#writeBack.report(queue, last, frames[at | FRAME_KEPT] as number);
       }
     }
     if (done !== 0) this.#progress(queue, done, last);
@@ -332,11 +332,11 @@ export class TransmitGather {
     const frames = this.#buffer.frames;
     const at = this.#buffer.at(slot);
     this.readsUnderWay = (this.readsUnderWay - 1) | 0;
-    frames[at + FRAME_PENDING] = ((frames[at + FRAME_PENDING] as number) - 1) | 0;
-    const isPlain = frames[at + FRAME_PLAIN] !== 0 && frames[at + FRAME_FATE] === FATE_SEND;
+    frames[at | FRAME_PENDING] = ((frames[at | FRAME_PENDING] as number) - 1) | 0;
+    const isPlain = frames[at | FRAME_PLAIN] !== 0 && frames[at | FRAME_FATE] === FATE_SEND;
     if (isPlain && slot === this.#buffer.first && this.#master.isBusMaster) {
-      const queue = frames[at + FRAME_QUEUE] as number;
-      this.#offload.sendPlain(queue, memory, offset, byteLength, frames[at + FRAME_COMMAND] as number);
+      const queue = frames[at | FRAME_QUEUE] as number;
+      this.#offload.sendPlain(queue, memory, offset, byteLength, frames[at | FRAME_COMMAND] as number);
       this.#finish(at);
     } else {
       copyMemory(this.#buffer.memory, context & OFFSET_MASK, memory, offset, byteLength);
@@ -348,23 +348,23 @@ export class TransmitGather {
   describe(context: number): DmaDescription {
     const at = this.#buffer.at(context >>> SLOT_SHIFT);
     const frames = this.#buffer.frames;
-    return describeData(frames[at + FRAME_QUEUE] as number, frames[at + FRAME_LAST] as number);
+    return describeData(frames[at | FRAME_QUEUE] as number, frames[at | FRAME_LAST] as number);
   }
 
   /** A piece could not be read: its queue stops, and what was begun of it is lost. */
   onDataError(context: number): void {
     const at = this.#buffer.at(context >>> SLOT_SHIFT);
     const frames = this.#buffer.frames;
-    const queue = frames[at + FRAME_QUEUE] as number;
+    const queue = frames[at | FRAME_QUEUE] as number;
     this.readsUnderWay--;
-    frames[at + FRAME_PENDING] = (frames[at + FRAME_PENDING] as number) - 1;
+    frames[at | FRAME_PENDING] = (frames[at | FRAME_PENDING] as number) - 1;
     this.#rings.halt(queue);
     let isBehind = false;
     for (let nth = 0; nth < this.#buffer.count; nth++) {
       const other = this.#buffer.at((this.#buffer.first + nth) & (FRAME_SLOTS - 1));
       isBehind ||= other === at;
       // What a driver sees of such an error is a queue that stands still: head and descriptors stay as they are.
-      if (isBehind && frames[other + FRAME_QUEUE] === queue) frames[other + FRAME_FATE] = FATE_LOSE;
+      if (isBehind && frames[other | FRAME_QUEUE] === queue) frames[other | FRAME_FATE] = FATE_LOSE;
     }
     this.#sendFinished();
   }
@@ -380,8 +380,8 @@ export class TransmitGather {
     const frames = this.#buffer.frames;
     while (this.#buffer.count !== 0) {
       const at = this.#buffer.at(this.#buffer.first);
-      if (frames[at + FRAME_PENDING] !== 0) return;
-      if (frames[at + FRAME_FATE] === FATE_SEND) this.#offload.send(this.#buffer, at);
+      if (frames[at | FRAME_PENDING] !== 0) return;
+      if (frames[at | FRAME_FATE] === FATE_SEND) this.#offload.send(this.#buffer, at);
       else this.#statistics.dropped(statistics.TX_DROPPED);
       this.#finish(at);
     }
@@ -390,12 +390,12 @@ export class TransmitGather {
   /** The oldest frame is done: its descriptors go back to the driver. */
   #finish(at: number): void {
     const frames = this.#buffer.frames;
-    const queue = frames[at + FRAME_QUEUE] as number;
-    const last = frames[at + FRAME_LAST] as number;
-    if (frames[at + FRAME_FATE] !== FATE_LOSE) {
+    const queue = frames[at | FRAME_QUEUE] as number;
+    const last = frames[at | FRAME_LAST] as number;
+    if (frames[at | FRAME_FATE] !== FATE_LOSE) {
       this.#progress(queue, 1, last);
-      if (((frames[at + FRAME_LAST_COMMAND] as number) & TX_RS) !== 0) {
-        this.#writeBack.report(queue, last, frames[at + FRAME_KEPT] as number);
+      if (((frames[at | FRAME_LAST_COMMAND] as number) & TX_RS) !== 0) {
+        this.#writeBack.report(queue, last, frames[at | FRAME_KEPT] as number);
       }
     } else {
       this.framesUnderWay[queue] = (this.framesUnderWay[queue] as number) - 1;
