@@ -6,7 +6,7 @@
 
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DeviceModel, DevicePort, DmaDescription, ResetKind } from "../../emulator/pcie/device-model.ts";
-import type { ReadBurst } from "../../emulator/pcie/read-burst.ts";
+import type { CompletedReads } from "../../emulator/pcie/read-burst.ts";
 import { fieldOf } from "../../emulator/registers/declare.ts";
 import { recordRegisterFindings } from "../../emulator/registers/finding-text.ts";
 import { RegisterFile } from "../../emulator/registers/register-file.ts";
@@ -199,8 +199,8 @@ class Ixgbe implements DeviceModel {
     this.#master.afterDma();
   }
 
-  onDmaReads(burst: ReadBurst): void {
-    this.#transmit.onDataBurst(burst);
+  onDmaReads(reads: CompletedReads): void {
+    this.#transmit.onDataBurst(reads);
     this.#master.afterDma();
   }
 

@@ -1,6 +1,6 @@
 import { copyMemory, type MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DevicePort, DmaDescription } from "../../emulator/pcie/device-model.ts";
-import type { ReadBurst } from "../../emulator/pcie/read-burst.ts";
+import type { CompletedReads } from "../../emulator/pcie/read-burst.ts";
 import { FRAME_OVERHEAD_BYTE_LENGTH } from "../../emulator/wire/line-rate.ts";
 import * as bits from "./descriptors.ts";
 import { describeData } from "./dma-purposes.ts";
@@ -276,9 +276,9 @@ export class TransmitGather {
   }
 
   /** Several pieces arrived, one behind the other. */
-  onDataBurst(burst: ReadBurst): void {
-    const { count, contexts, memory, offsets, byteLengths } = burst;
-    for (let nth = this.#sendPlainBurst(burst); nth < count; nth++)
+  onDataBurst(reads: CompletedReads): void {
+    const { count, contexts, memory, offsets, byteLengths } = reads;
+    for (let nth = this.#sendPlainBurst(reads); nth < count; nth++)
       this.onData(contexts[nth] as number, memory, offsets[nth] as number, byteLengths[nth] as number);
   }
 
@@ -286,7 +286,7 @@ export class TransmitGather {
    * Sends the first frames of a burst as far as they are plain and the next to be sent; returns how many. {@link onData}
    * would do the same to each of them, and ask what is known here.
    */
-  #sendPlainBurst({ count, contexts, memory, offsets, byteLengths }: ReadBurst): number {
+  #sendPlainBurst({ count, contexts, memory, offsets, byteLengths }: CompletedReads): number {
     if (!this.#master.isBusMaster) return 0;
     const buffer = this.#buffer;
     const offload = this.#offload;

@@ -1,6 +1,6 @@
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DevicePort } from "../../emulator/pcie/device-model.ts";
-import type { ReadBurst } from "../../emulator/pcie/read-burst.ts";
+import type { CompletedReads } from "../../emulator/pcie/read-burst.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import * as bits from "./descriptors.ts";
 import * as findings from "./findings.ts";
@@ -201,8 +201,8 @@ export class Transmit implements RingOwner {
   }
 
   /** Several pieces arrived. */
-  onDataBurst(burst: ReadBurst): void {
-    this.#gather.onDataBurst(burst);
+  onDataBurst(reads: CompletedReads): void {
+    this.#gather.onDataBurst(reads);
     this.#pump();
   }
 

@@ -7,7 +7,7 @@ import type { Handover, MemoryOwnership } from "../sanitize/ownership.ts";
 import type { Rule } from "../sanitize/rule.ts";
 import type { BarDeclaration, FunctionIdentity, MsixDeclaration } from "./config-space.ts";
 import type { DmaLayout, RingDeclaration } from "./dma-layout.ts";
-import type { ReadBurst } from "./read-burst.ts";
+import type { CompletedReads } from "./read-burst.ts";
 import type { Slot } from "./slot.ts";
 
 /** `power-on`: everything; `function-level`: what a write to Initiate FLR asks for. Software resets are the device's own registers'. */
@@ -75,10 +75,10 @@ export interface DeviceModel {
   onDmaRead(tag: number, context: number, memory: MemoryView, offset: number, byteLength: number): void;
   /**
    * Several reads with the tag {@link burstTag} completed, one behind the other: as {@link onDmaRead} for each. They come
-   * one by one all the same where orders are explored, or where something stands between the device and the machine. The
-   * burst is the machine's, to be used before returning.
+   * one by one all the same where orders are explored, or where something stands between the device and the machine. To be
+   * used before returning.
    */
-  onDmaReads?(burst: ReadBurst): void;
+  onDmaReads?(reads: CompletedReads): void;
   /** Which reads may come together. Both or neither. */
   readonly burstTag?: number;
   /** A DMA read was answered with Unsupported Request: nothing was read. The finding is already recorded. */

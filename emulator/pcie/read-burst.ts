@@ -6,10 +6,19 @@ import type { ReadQueue } from "./read-queue.ts";
 const READS_MAX = 32;
 
 /**
- * DMA reads that are answered together, oldest first, all in one memory. The device takes read `nth`
- * from `memory`, `byteLengths[nth]` bytes at `offsets[nth]`, and knows it by `contexts[nth]`, for `nth` below `count`.
+ * DMA reads that completed together, oldest first, all in one memory: for `nth` below `count`, `byteLengths[nth]` bytes at
+ * `offsets[nth]` of `memory` are what was asked for with `contexts[nth]`. The arrays are the machine's and longer than that.
  */
-export class ReadBurst {
+export interface CompletedReads {
+  readonly count: number;
+  readonly memory: MemoryView;
+  readonly contexts: Int32Array;
+  readonly offsets: Int32Array;
+  readonly byteLengths: Int32Array;
+}
+
+/** Takes reads off the queue that can be answered together. */
+export class ReadBurst implements CompletedReads {
   count = 0;
   declare memory: MemoryView;
   readonly contexts: Int32Array = new Int32Array(READS_MAX);

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { MemoryView } from "../../../emulator/memory/memory-view.ts";
-import type { ReadBurst } from "../../../emulator/pcie/read-burst.ts";
+import type { CompletedReads } from "../../../emulator/pcie/read-burst.ts";
 import { BUS_MASTER, COMMAND, EndpointBench, MEMORY_SPACE } from "./endpoint-bench.ts";
 
 const BURST_TAG = 1;
@@ -49,7 +48,7 @@ function run(script: readonly Action[], takesBursts: boolean, segments: 1 | 2): 
   if (takesBursts) {
     Object.assign(device, {
       burstTag: BURST_TAG,
-      onDmaReads({ count, contexts, memory: from, offsets, byteLengths }: ReadBurst): void {
+      onDmaReads({ count, contexts, memory: from, offsets, byteLengths }: CompletedReads): void {
         longestBurst = Math.max(longestBurst, count);
         for (let nth = 0; nth < count; nth++) {
           const [context, offset, byteLength] = [contexts[nth] ?? -1, offsets[nth] ?? -1, byteLengths[nth] ?? -1];
@@ -151,7 +150,7 @@ test("a reset forgets what has not been answered", () => {
   const { endpoint, device } = bench;
   const [high, low] = bench.mapText("x".repeat(128));
   const seen: number[] = [];
-  Object.assign(device, { burstTag: 0, onDmaReads: ({ count }: ReadBurst) => seen.push(count) });
+  Object.assign(device, { burstTag: 0, onDmaReads: ({ count }: CompletedReads) => seen.push(count) });
   endpoint.attach(device);
   for (let nth = 0; nth < 3; nth++) endpoint.dmaRead(high, low, 8, 0, nth);
   bench.functionLevelReset();
@@ -170,7 +169,7 @@ test("what was written back before a burst is in memory when it is answered", ()
   const seen: number[] = [];
   Object.assign(device, {
     burstTag: 0,
-    onDmaReads({ count, memory, offsets }: { count: number; memory: MemoryView; offsets: Int32Array }) {
+    onDmaReads({ count, memory, offsets }: CompletedReads) {
       for (let nth = 0; nth < count; nth++) seen.push(memory.words[(offsets[nth] ?? 0) >> 2] ?? -1);
     },
   });
