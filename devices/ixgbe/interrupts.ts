@@ -138,19 +138,17 @@ export class Interrupts {
       vectors: [this.receiveVector.slice(), this.transmitVector.slice()],
       words: [this.#cause.slice(), this.#mask.slice(), this.#sent.slice()],
       other: [this.#otherCause, this.#otherMask, this.#otherSent],
-      asserted: this.#asserted,
-      mode: [this.#multiple, this.#messageOfOne],
+      asserted: [this.#asserted, this.#multiple, this.#messageOfOne],
       moderation: this.#moderation.snapshot(),
     };
   }
 
   restore(state: unknown): void {
-    const { vectors, words, other, asserted, mode, moderation } = state as {
+    const { vectors, words, other, asserted, moderation } = state as {
       vectors: [Int8Array, Int8Array];
       words: [Int32Array, Int32Array, Int32Array];
       other: [number, number, number];
-      asserted: boolean;
-      mode: [boolean, boolean];
+      asserted: [boolean, boolean, boolean];
       moderation: Float64Array;
     };
     this.#moderation.restore(moderation);
@@ -160,9 +158,8 @@ export class Interrupts {
     this.#mask.set(words[1]);
     this.#sent.set(words[2]);
     [this.#otherCause, this.#otherMask, this.#otherSent] = other;
-    this.#asserted = asserted;
     // Not chosen anew: what is asserted is so in the mode that it was asserted in.
-    [this.#multiple, this.#messageOfOne] = mode;
+    [this.#asserted, this.#multiple, this.#messageOfOne] = asserted;
   }
 
   // ---- the driver's accesses -------------------------------------------------------------------------------------------

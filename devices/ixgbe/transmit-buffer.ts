@@ -4,6 +4,8 @@ import { MemoryView } from "../../emulator/memory/memory-view.ts";
 export const TRANSMIT_BUFFER_BYTES = 0x0008_0000;
 /** Frames under way at the same time. */
 export const FRAME_SLOTS = 256;
+/** A read's context: where the bytes go (19 bits), and above it the slot of the frame. */
+export const SLOT_SHIFT = 19;
 /** Free bytes in front of each frame: room for a VLAN tag, and a start on a word. */
 const HEADROOM_BYTES = 16;
 /** Free bytes behind: padding to the shortest frame. */

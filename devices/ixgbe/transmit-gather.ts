@@ -12,6 +12,7 @@ import * as statistics from "./statistics.ts";
 import type { TransmitBuffer } from "./transmit-buffer.ts";
 import * as buffer from "./transmit-buffer.ts";
 import type { TransmitOffload } from "./transmit-offload.ts";
+import { TransmitPlain } from "./transmit-plain.ts";
 import type { TransmitRoom } from "./transmit-room.ts";
 import type { TransmitWriteBack } from "./transmit-write-back.ts";
 
@@ -31,11 +32,10 @@ const {
   FRAME_PLAIN,
   FRAME_QUEUE,
   FRAME_SLOTS,
+  SLOT_SHIFT,
 } = buffer;
 const { TX_DD, TX_DEXT, TX_DTYP_DATA, TX_DTYP_MASK, TX_EOP, TX_IC, TX_IPSEC, TX_IXSM } = bits;
 const { TX_LENGTH_MASK, TX_PAYLEN_SHIFT, TX_RS, TX_TSE, TX_TXSM, TX_VLE } = bits;
-/** A read's context: where the bytes go (19 bits), and above it the slot of the frame. */
-const SLOT_SHIFT = 19;
 const OFFSET_MASK: number = (1 << SLOT_SHIFT) - 1;
 /** A descriptor is 1 << 2 words. */
 const DESCRIPTOR_SHIFT = 2;
@@ -91,6 +91,7 @@ export class TransmitGather {
   readonly #master: MasterControl;
   readonly #statistics: Statistics;
   readonly #dataTag: number;
+  readonly #plain: TransmitPlain;
 
   constructor(port: DevicePort, parts: GatherParts) {
     this.#port = port;
@@ -102,6 +103,7 @@ export class TransmitGather {
     this.#master = parts.master;
     this.#statistics = parts.statistics;
     this.#dataTag = parts.dataTag;
+    this.#plain = new TransmitPlain(this, parts);
   }
 
   isIdle(): boolean {
@@ -278,52 +280,19 @@ export class TransmitGather {
   /** Several pieces arrived, one behind the other. */
   onDataBurst(reads: CompletedReads): void {
     const { count, contexts, memory, offsets, byteLengths } = reads;
-    for (let nth = this.#sendPlainBurst(reads); nth < count; nth++)
+    for (let nth = this.#sendPlain(reads); nth < count; nth++)
       this.onData(contexts[nth] as number, memory, offsets[nth] as number, byteLengths[nth] as number);
   }
 
-  /**
-   * Sends the first frames of a burst as far as they are plain and the next to be sent; returns how many. {@link onData}
-   * would do the same to each of them, and ask what is known here.
-   */
-  #sendPlainBurst({ count, contexts, memory, offsets, byteLengths }: CompletedReads): number {
+  /** Sends what of a burst needs no gathering; returns how many of its reads that were. */
+  #sendPlain(reads: CompletedReads): number {
     if (!this.#master.isBusMaster) return 0;
-    const buffer = this.#buffer;
-    const offload = this.#offload;
-    const { frames } = buffer;
-    let first = buffer.first;
-    let nth = 0;
-    // What is done and not reported yet: so many frames of one queue, the last of them at `last`.
-    let queue = 0;
-    let done = 0;
-    let last = 0;
-    for (; nth < count; nth = (nth + 1) | 0) {
-      const slot = (contexts[nth] as number) >>> SLOT_SHIFT;
-      const at = buffer.at(slot);
-      if (slot !== first || frames[at | FRAME_PLAIN] === 0 || frames[at | FRAME_FATE] !== FATE_SEND) break;
-      const command = frames[at | FRAME_COMMAND] as number;
-      const frameQueue = frames[at | FRAME_QUEUE] as number;
-      if (frameQueue !== queue) {
-        if (done !== 0) this.#progress(queue, done, last);
-        queue = frameQueue;
-        done = 0;
-      }
-      offload.sendPlain(queue, memory, offsets[nth] as number, byteLengths[nth] as number, command);
-      first = (first + 1) & (FRAME_SLOTS - 1);
-      done = (done + 1) | 0;
-      last = frames[at | FRAME_LAST] as number;
-      if ((command & TX_RS) !== 0) {
-        this.#progress(queue, done, last);
-        done = 0;
-        this.#writeBack.report(queue, last, frames[at | FRAME_KEPT] as number);
-      }
-    }
-    if (done !== 0) this.#progress(queue, done, last);
-    buffer.release(nth);
-    this.readsUnderWay = (this.readsUnderWay - nth) | 0;
+    const count = this.#plain.send(reads);
+    if (count === 0) return 0;
+    this.readsUnderWay = (this.readsUnderWay - count) | 0;
     // Behind them may be one that was whole before.
-    if (nth > 0) this.#sendFinished();
-    return nth;
+    this.#sendFinished();
+    return count;
   }
 
   /** A piece of a frame arrived. */
@@ -393,7 +362,7 @@ export class TransmitGather {
     const queue = frames[at | FRAME_QUEUE] as number;
     const last = frames[at | FRAME_LAST] as number;
     if (frames[at | FRAME_FATE] !== FATE_LOSE) {
-      this.#progress(queue, 1, last);
+      this.progress(queue, 1, last);
       if (((frames[at | FRAME_LAST_COMMAND] as number) & TX_RS) !== 0) {
         this.#writeBack.report(queue, last, frames[at | FRAME_KEPT] as number);
       }
@@ -405,7 +374,7 @@ export class TransmitGather {
   }
 
   /** The oldest `count` frames of a queue are done, and all its descriptors up to the one at `last`. */
-  #progress(queue: number, count: number, last: number): void {
+  progress(queue: number, count: number, last: number): void {
     const rings = this.#rings;
     const left = ((this.framesUnderWay[queue] as number) - count) | 0;
     this.framesUnderWay[queue] = left;

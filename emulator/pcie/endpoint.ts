@@ -4,6 +4,7 @@ import type { Iommu } from "../memory/iommu.ts";
 import { copyMemory, type MemoryView } from "../memory/memory-view.ts";
 import { type DriverPlace, type FindingKind, FindingLog } from "../run/findings.ts";
 import type { Wire } from "../wire/wire.ts";
+import { Completer } from "./completer.ts";
 import type { ConfigWidth } from "./config-image.ts";
 import { type ConfigListener, ConfigSpace } from "./config-space.ts";
 import type { DeviceDeclaration, DeviceModel, DevicePort, ResetKind } from "./device-model.ts";
@@ -12,8 +13,7 @@ import type { EndpointSlot, EndpointSnapshot, EndpointWatch, Uplink } from "./en
 import { InterruptController } from "./interrupt-controller.ts";
 import type { Iotlb } from "./iotlb.ts";
 import { type MsiSink, MsixTable } from "./msix.ts";
-import { ReadBurst } from "./read-burst.ts";
-import { ReadQueue } from "./read-queue.ts";
+import type { ReadQueue } from "./read-queue.ts";
 import { Slot } from "./slot.ts";
 import { transferParts } from "./transfer-parts.ts";
 import type { WriteBacks } from "./write-backs.ts";
@@ -44,11 +44,9 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   orderIsUnknown = false;
   readonly #slot: EndpointSlot;
   readonly #iommu: Iommu;
-  readonly #reads = new ReadQueue();
+  readonly #reads: ReadQueue;
   readonly #writeBacks: WriteBacks;
-  readonly #burst: ReadBurst;
-  /** Of the reads that the device takes several of at once; -1 when it takes none so. */
-  #burstTag = -1;
+  readonly #completer: Completer;
   readonly #readMappings: Iotlb;
   readonly #dataMappings: Iotlb;
   readonly #flagMappings: Iotlb;
@@ -66,9 +64,11 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     this.#slot = slot;
     this.interrupts = slot.interrupts;
     this.#iommu = slot.iommu;
-    const { reads, ahead, data, flags, writeBacks } = slot.parts ?? transferParts(slot);
+    const parts = slot.parts ?? transferParts(slot);
+    const { reads, data, flags, writeBacks } = parts;
     this.#readMappings = reads;
-    this.#burst = new ReadBurst(this.#reads, ahead, reads);
+    this.#completer = new Completer(this, slot.iommu, parts, this.#counters);
+    this.#reads = this.#completer.reads;
     this.#dataMappings = data;
     this.#flagMappings = flags;
     this.#writeBacks = writeBacks;
@@ -85,7 +85,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   /** The device behind this function. Must be set before anything is accessed. */
   attach(device: DeviceModel): void {
     this.#device = device;
-    this.#burstTag = device.burstTag ?? -1;
+    this.#completer.device = device;
     device.onReset("power-on");
   }
 
@@ -143,57 +143,12 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
 
   /** Answers the oldest DMA read, and those behind it that the device takes together with it. Returns how many. */
   step(): number {
-    const reads = this.#reads;
-    if (reads.count > 1 && this.#burstTag >= 0) {
-      const count = this.#burst.take(this.#burstTag);
-      if (count > 0) {
-        this.#answerBurst(count);
-        return count;
-      }
-    }
-    if (!reads.take()) return 0;
-    this.#answer();
-    return 1;
+    return this.#completer.step();
   }
 
   /** Answers the oldest read with this tag and context: reads have no order among each other. False when there is none. */
   answerRead(tag: number, context: number): boolean {
-    if (!this.#reads.takeNamed(tag, context)) return false;
-    this.#answer();
-    return true;
-  }
-
-  #answerBurst(count: number): void {
-    const burst = this.#burst;
-    const { offsets, byteLengths } = burst;
-    const { words } = burst.memory;
-    const writeBacks = this.#writeBacks;
-    // As in #answer. What is written back from now on comes behind these reads, which have all been asked for.
-    if (writeBacks.count !== 0) {
-      for (let nth = 0; nth < count; nth++) {
-        const first = (offsets[nth] as number) >> 2;
-        if (writeBacks.touches(words, first, ((byteLengths[nth] as number) + 7) >> 2)) writeBacks.land();
-      }
-    }
-    this.#counters[DMA_READS] = (this.#counters[DMA_READS] as number) + count;
-    (this.#device as Required<Pick<DeviceModel, "onDmaReads">>).onDmaReads(burst);
-  }
-
-  #answer(): void {
-    const reads = this.#reads;
-    const device = this.#device as DeviceModel;
-    const { byteLength } = reads;
-    const mappings = this.#readMappings;
-    if (byteLength >= 0 && mappings.translate(reads.high, reads.low, byteLength)) {
-      const { memory, offset } = mappings;
-      // A read pushes the function's own earlier writes (PCIe 2.4.1); only write-backs are kept back.
-      if (this.#writeBacks.touches(memory.words, offset >> 2, (byteLength + 7) >> 2)) this.#writeBacks.land();
-      this.#counters[DMA_READS] = (this.#counters[DMA_READS] as number) + 1;
-      device.onDmaRead(reads.tag, reads.context, memory, offset, byteLength);
-      return;
-    }
-    report.recordFailedRead(this, this.#iommu, reads);
-    device.onDmaReadError(reads.tag, reads.context);
+    return this.#completer.answerNamed(tag, context);
   }
 
   /** Ends a turn: everything that the device wrote is in memory. */
@@ -422,4 +377,4 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   }
 }
 
-const { DMA_READS, DMA_WRITES, INTERRUPTS } = report;
+const { DMA_WRITES, INTERRUPTS } = report;

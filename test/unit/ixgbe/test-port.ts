@@ -47,6 +47,8 @@ export class TestPort implements DevicePort {
   risingEdges = 0;
   mode: "intx" | "msi" | "msix" = "intx";
   busMasterEnabled = true;
+  /** Whether {@link answer} answers in bursts. */
+  answersInBursts = true;
   /** Reads of host memory that begin here fail. */
   readonly poisoned: Set<number> = new Set();
   device: DeviceModel | undefined;
@@ -167,6 +169,7 @@ export class TestPort implements DevicePort {
   }
 
   #answerBurst(limit: number): number {
+    if (!this.answersInBursts) return 0;
     const { contexts, offsets, byteLengths } = this.#completed;
     let count = 0;
     for (; count < Math.min(limit, this.#count, contexts.length); count++) {
