@@ -1,5 +1,5 @@
 /** DMA reads that wait for their completion, oldest first. A device that has more under way than this is wrong. */
-export const READ_LIMIT = 4096;
+const READ_LIMIT = 4096;
 const READ_MASK: number = READ_LIMIT - 1;
 /** Of 8 words an entry fills 5. */
 const ENTRY_SHIFT = 3;
