@@ -180,9 +180,11 @@ export class Statistics {
 
   /** Takes over the queue maps. */
   refresh(): void {
+    const { map } = this.#registers;
+    const [receiveAt, transmitAt] = [map.ordinal(reg.RQSMR), map.ordinal(reg.TQSM)];
     for (let set = 0; set < QUEUE_COUNT / 4; set++) {
-      mapQueues(this.#receiveSet, set, this.#registers.get(reg.RQSMR, set));
-      mapQueues(this.#transmitSet, set, this.#registers.get(reg.TQSM, set));
+      mapQueues(this.#receiveSet, set, this.#values[receiveAt + set] as number);
+      mapQueues(this.#transmitSet, set, this.#values[transmitAt + set] as number);
     }
   }
 
