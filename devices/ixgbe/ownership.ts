@@ -221,7 +221,8 @@ export class IxgbeOwnership implements MemoryOwnership {
   #causesSeen(isSeen: (vector: number) => boolean): void {
     const { receiveVector, transmitVector } = this.#vectors;
     for (let queue = 0; queue < QUEUE_COUNT; queue++) {
-      const [receive, transmit] = [receiveVector[queue] as number, transmitVector[queue] as number];
+      const receive = receiveVector[queue] as number;
+      const transmit = transmitVector[queue] as number;
       if (receive >= 0 && isSeen(receive)) this.#receive[queue]?.doneSeen();
       if (transmit >= 0 && isSeen(transmit)) this.#transmit[queue]?.doneSeen();
     }

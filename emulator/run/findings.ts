@@ -69,7 +69,7 @@ export class FindingLog {
   clear(): void {
     this.findings.length = 0;
     this.overflowCount = 0;
-    this.#byRule.clear();
+    if (this.#byRule.size > 0) this.#byRule.clear();
   }
 
   /** Back to what was found before; nobody is told again. */
