@@ -116,9 +116,10 @@ export class TransmitBuffer {
   }
 
   snapshot(): unknown {
-    const memory = this.count === 0 ? new Uint8Array(0) : this.memory.bytes.slice();
-    const { count, first, usedBytes, frames } = this;
-    return { count, first, usedBytes, nextOffset: this.#nextOffset, frames: frames.slice(), memory } satisfies State;
+    const { count, first, usedBytes } = this;
+    const memory = count === 0 ? new Uint8Array(0) : this.memory.bytes.slice();
+    const frames = count === 0 ? new Int32Array(0) : this.frames.slice();
+    return { count, first, usedBytes, nextOffset: this.#nextOffset, frames, memory } satisfies State;
   }
 
   restore(state: unknown): void {
