@@ -186,6 +186,7 @@ export class FoldedTestbed implements Testbed {
     for (const watch of this.#watches) watch.end();
     noteLeaks(this.#findings("note"));
     this.#tracing?.end("complete", "");
+    await this.#faults?.warnOfWaiting();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

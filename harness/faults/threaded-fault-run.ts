@@ -38,6 +38,8 @@ export async function runThreaded<Context>(
     for (const kind of FAULT_KINDS)
       for (let nth = 1; nth <= (counts[kind]?.met ?? 0); nth++) onSite({ kind, nth, device, where: "" });
   }
+  // What was not met is told as such.
+  await bed.faults.disarm();
   run.judgeRules(chain);
   const { verdict, detail } = run.outcome;
   return {
