@@ -3,7 +3,7 @@ import type { MemoryModel } from "../../emulator/explore/kinds.ts";
 import { limitUnderDebugger } from "../../emulator/run/debugger.ts";
 import type { TraceRecord } from "../trace/trace-event.ts";
 import type { TraceOptions } from "../trace/trace-options.ts";
-import { BEAT_WORDS, BODY, EXPLAINING, LOADING, PHASE, RUNS, STOP, WHERE } from "./beats.ts";
+import { BEAT_WORDS, BODY, EXPLAINING, LOADING, PHASE, RUNS, STEPS, STOP, WHERE } from "./beats.ts";
 import type { CampaignOptions, CampaignProgress, CampaignResult } from "./campaign.ts";
 import type { RerunReport } from "./rerun-token.ts";
 import type { ScenarioPlace } from "./scenario.ts";
@@ -97,6 +97,7 @@ class ExploreThread {
   #settle: (outcome: ExploreOutcome) => void = () => {};
   #lastRuns = -1;
   #lastPhase = -1;
+  #lastSteps = -1;
   #silentMs = 0;
   #stoppingMs = 0;
 
@@ -153,10 +154,12 @@ class ExploreThread {
     const phase = Atomics.load(this.#beats, PHASE);
     const runs = this.#runs;
     // Counted in looks, not read from a clock: a machine that was asleep has not hung.
-    const isAlive = runs !== this.#lastRuns || phase !== this.#lastPhase;
+    const steps = Atomics.load(this.#beats, STEPS);
+    const isAlive = runs !== this.#lastRuns || phase !== this.#lastPhase || steps !== this.#lastSteps;
     this.#silentMs = isAlive ? 0 : this.#silentMs + WATCH_INTERVAL_MS;
     this.#lastRuns = runs;
     this.#lastPhase = phase;
+    this.#lastSteps = steps;
     if (this.#options.signal?.aborted === true) {
       Atomics.store(this.#beats, STOP, 1);
       this.#stoppingMs += WATCH_INTERVAL_MS;

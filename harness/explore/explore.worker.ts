@@ -3,7 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { Schedule } from "../../emulator/explore/schedule.ts";
 import { EXPLORED_STEPS_MAX } from "../trace/explored-trace.ts";
 import { ExploredTracing } from "../trace/explored-tracing.ts";
-import { BODY, EXPLAINING, PHASE, RUNS, SEARCHING, SETTING_UP, STOP, WHERE } from "./beats.ts";
+import { BODY, EXPLAINING, PHASE, RUNS, SEARCHING, SETTING_UP, STEPS, STOP, WHERE } from "./beats.ts";
 import { campaign } from "./campaign.ts";
 import type { ExploreAnswer, ExploreThreadData, SavedOutcome } from "./explore-thread.ts";
 import { ForeignWaitError } from "./foreign-watch.ts";
@@ -23,16 +23,19 @@ try {
   const onBody = (isBody: boolean): void => void Atomics.store(beats, WHERE, isBody ? BODY : SETTING_UP);
   const { session, sourceHash } = await loadScenario(place, onBody, tracing);
   session.onRun = () => void Atomics.add(beats, RUNS, 1);
+  session.onStep = () => void Atomics.store(beats, STEPS, session.execution.stepCount);
   Atomics.store(beats, PHASE, SEARCHING);
   // A failure that is replayed may be one of starving; a search sets it as it was told to.
   session.execution.mustEnd = true;
+  // One of starving is as long as a run can be, and what it waits for stands at its end.
+  session.execution.trace.resize(EXPLORED_STEPS_MAX);
   if (work.kind === "rerun") {
     post({ kind: "rerun", report: await inTime(rerunToken(session, readToken(work.token), sourceHash)) });
   } else if (work.kind === "trace") {
-    session.execution.trace.resize(EXPLORED_STEPS_MAX);
     const ordinary = { program: place.name, sourceHash, strategy: "portfolio", seed: 0, schedule: new Schedule() };
     const token = work.token === undefined ? { ...ordinary, model: work.model } : readToken(work.token);
     const report = await inTime(rerunToken(session, token, sourceHash));
+    Atomics.store(beats, PHASE, EXPLAINING);
     post({ kind: "traced", report, records: recordsOfRun(session, factsOf(report, token)) });
   } else {
     const saved: SavedOutcome[] = [];

@@ -1,10 +1,10 @@
 import type { MemoryModel } from "../../emulator/explore/kinds.ts";
 import { PREEMPT, Schedule } from "../../emulator/explore/schedule.ts";
-import { VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
+import { LIVELOCK, STARVATION, UNKNOWN, VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
 import { findCure } from "./cure.ts";
 import { CureNotSought } from "./cure-trials.ts";
 import { isOfDriver } from "./driver-session.ts";
-import { draw } from "./picture.ts";
+import { draw, waitersText } from "./picture.ts";
 import { raceSites } from "./race-text.ts";
 import { recordRun } from "./recorded-run.ts";
 import type { AnySession } from "./search-session.ts";
@@ -23,7 +23,7 @@ export interface RaceReport {
   readonly violation: string;
   /** The rule that was broken, as `softbar rules` has it; empty where an assertion failed, or nothing more than the verdict is known. */
   readonly rule: string;
-  /** What an async driver was waiting for when nothing could come any more; empty otherwise. */
+  /** Who waited for what when nothing could come any more, or at the end of the steps; empty where the picture's last lines say it all. */
   readonly stuck: string;
   /** Run of the search in which it was found, counted from 1. */
   readonly foundAtRun: number;
@@ -133,10 +133,16 @@ export function* reportOf(
     cure,
     isCureKnown,
     whyCureUnknown,
-    stuck: session.stuck,
+    stuck: stuckText(session, verdict),
     picture: drawn.text,
     token: writeToken({ program, sourceHash, model, strategy, seed, schedule }),
   };
+}
+
+/** What is known of those who wait: of promises by their session, of polls by the steps, which name registers and memory. */
+export function stuckText({ stuck, machine, execution }: AnySession, verdict: number): string {
+  if (stuck !== "" || ![LIVELOCK, STARVATION, UNKNOWN].includes(verdict)) return stuck;
+  return waitersText(machine, execution.trace);
 }
 
 function countOf(schedule: Schedule, ofPreemptions: boolean): number {

@@ -10,7 +10,13 @@ import type { FindingEvent, TraceEvent } from "./trace-event.ts";
 import type { TraceMark, TracePicture } from "./trace-header.ts";
 
 const WAITS = ["interrupt", "relax", "delay", "lock"] as const;
-const STUCK: ReadonlySet<string> = new Set(["deadlock", "livelock"]);
+/** What is at fault where somebody stands at the end, by verdict. */
+const STANDS: Readonly<Record<string, string>> = {
+  deadlock: "nothing comes any more",
+  livelock: "nothing comes any more",
+  starvation: "stands here, and has come to no end",
+  "unknown (step limit)": "stands here, and has come to no end",
+};
 
 /** How a run ended, behind its last step, and what of it its picture shows and a reader must look at. */
 export interface RunEnding {
@@ -36,7 +42,8 @@ export function endingOf(traced: TracedRun, told: ExploredEvents, all: readonly 
     if (row.at >= 0) return told.seqOfStep(row.at);
     if (row.rest === undefined) return -1;
     const event = restEvent(row, base(told.steps.actorId(row.actor)));
-    if (row.rest === "waits" && STUCK.has(run.verdict)) marks.push(fault(event.seq, "nothing comes any more"));
+    const stands = STANDS[run.verdict];
+    if (row.rest === "waits" && stands !== undefined) marks.push(fault(event.seq, stands));
     events.push(event);
     return event.seq;
   });

@@ -149,8 +149,9 @@ describe("softbar trace", () => {
       start(words, { env: { SOFTBAR_TEST_MISCHIEF: which } }).run;
     const record = (name: string, ...words: string[]): string[] => ["trace", "record", ...words, "--out", at(name)];
     const module = "test/threads/fixtures/explore-mischief.ts";
-    const [violation, hang, setUp, faulty, idle] = await Promise.all([
+    const [violation, polling, hang, setUp, faulty, idle] = await Promise.all([
       mischief("throws", record("violation.jsonl", module, "--json", "--hang", "60")),
+      mischief("polls", record("polling.jsonl", module, "--hang", "60")),
       mischief("computes", record("hang.jsonl", module, "--hang", "1")),
       mischief("setup throws", record("setup.jsonl", module, "--hang", "60")),
       start(record("faulty.jsonl", "--frames", "20", "--fault", "dma-write-error#4", "--json")).run,
@@ -169,6 +170,9 @@ describe("softbar trace", () => {
     expect(endOf("faulty.jsonl")).toMatchObject({ kind: "end", reason: "complete" });
     expect(idle).toMatchObject({ code: 3, stdout: "", stderr: expect.stringContaining("took no frame for 1 s") });
     expect(endOf("idle.jsonl")).toMatchObject({ kind: "end", reason: "failed" });
+    expect(polling.code).toBe(3);
+    expect(polling.stdout).toMatch(/✗ livelock\ndriver waits: poll LIVENESS → 0\n/);
+    expect(endOf("polling.jsonl")).toMatchObject({ message: "livelock: driver waits: poll LIVENESS → 0" });
     // Of a run that does not come to its end there is none, and no empty file either.
     expect(hang).toMatchObject({ code: 3, stdout: "" });
     expect(hang.stderr).toMatch(
