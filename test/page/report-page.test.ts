@@ -1,8 +1,6 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ixgbe } from "../../devices/index.ts";
 import { Schedule } from "../../emulator/explore/schedule.ts";
-import { declarationOf, loadDevice } from "../../emulator/run/machine.ts";
 import { picture } from "../../harness/explore/picture.ts";
 import { recordRun } from "../../harness/explore/recorded-run.ts";
 import { Session } from "../../harness/explore/session.ts";
@@ -11,7 +9,6 @@ import { atOnce } from "../../harness/explore/work.ts";
 import { recordsOfRun } from "../../harness/explore/write-explored-trace.ts";
 import { replay } from "../../harness/index.ts";
 import { entryText } from "../../harness/page/report/entry-text.ts";
-import type { ReportContents } from "../../harness/page/report/report-contents.ts";
 import { reportPage } from "../../harness/page/report/report-page.ts";
 import { TraceCollector, type TraceContents } from "../../harness/page/report/trace-contents.ts";
 import { isEvent, type TraceEvent } from "../../harness/trace/trace-event.ts";
@@ -19,22 +16,7 @@ import { ixgbeTarget } from "../../scenarios/index.ts";
 import { races } from "../../scenarios/races/index.ts";
 import { exchangeSessions, recorded, schedulesOf } from "../unit/trace/explored-runs.ts";
 import { chromiumPath, overflowOf, PATIENTLY, problemsOf, TestBrowser, tabWalk } from "./browser.ts";
-import { SyntheticTrace } from "./synthetic-trace.ts";
-
-/** A trace of so many events, and what a report is made of it. */
-async function traced(eventCount: number): Promise<{ trace: SyntheticTrace; contents: ReportContents }> {
-  const trace = new SyntheticTrace(eventCount, 1);
-  const declaration = declarationOf(await loadDevice(ixgbe()));
-  const collector = new TraceCollector(eventCount);
-  for (const record of trace.records()) collector.take(record);
-  const traceContents = collector.contents() as TraceContents;
-  const contents = {
-    title: trace.header.title,
-    trace: traceContents,
-    declarations: new Map([["ixgbe", declaration]]),
-  };
-  return { trace, contents };
-}
+import { traced } from "./traced.ts";
 
 /** The rows in sight: the text of each, by the number of its event. */
 function rowsOf(page: Page): Promise<Record<string, string>> {
@@ -316,75 +298,6 @@ describe.skipIf(chromiumPath === undefined)("the report in a browser", () => {
     expect(complaints).toEqual([]);
     await page.close();
   });
-
-  test.each([
-    { width: 1280, colours: "dark" },
-    { width: 390, colours: "light" },
-  ] as const)(
-    "a long counterexample, $width px, $colours: where it fails is in sight, and a link away",
-    async (view) => {
-      const { contents } = await traced(900);
-      const [deviation, fault] = [310, 871];
-      const marks = [
-        { seq: fault, kind: "fault", text: "races" },
-        { seq: fault + 9, kind: "fault", text: "races" },
-        { seq: 500, kind: "deviation", text: "kept back: later than usual" },
-        { seq: deviation, kind: "deviation", text: "later than usual" },
-      ];
-      const rows = contents.trace?.entries.map((_, seq) => seq) ?? [];
-      const trace = {
-        ...contents.trace,
-        header: { ...contents.trace?.header, picture: { rows, marks } },
-      } as TraceContents;
-      const { page, complaints } = await browser.open(reportPage({ ...contents, trace }).text, {
-        ...view,
-        height: 800,
-      });
-      await page.waitForSelector("[data-ready] .row");
-      // The list begins where it fails, before anybody has asked for anything; the page at its top.
-      const inSight = (seq: number): Promise<boolean> =>
-        page.evaluate(`(() => {
-        const row = document.getElementById("row-${seq}")?.getBoundingClientRect();
-        const list = document.querySelector(".grid").getBoundingClientRect();
-        return row !== undefined && row.top >= list.top && row.bottom <= list.bottom;
-      })()`);
-      await expect.poll(() => inSight(fault), PATIENTLY).toBe(true);
-      expect(await page.evaluate("scrollY")).toBe(0);
-      expect(await page.$("[aria-selected=true]")).toBeNull();
-
-      // By keyboard: the links come right behind the skip link, and lead to the event, which the list has as its active one.
-      const stops = await tabWalk(page, 3);
-      expect(stops.map(({ name, isSeen }) => [name, isSeen])).toEqual([
-        ["Skip to the contents", true],
-        ["Jump to the failure", true],
-        ["Jump to the first deviation", true],
-      ]);
-      const chosen = (): Promise<string | null> => page.getAttribute(".grid", "aria-activedescendant");
-      const isInWindow = (seq: number): Promise<boolean> =>
-        page.evaluate(`(() => {
-        const { top, bottom } = document.getElementById("row-${seq}").getBoundingClientRect();
-        return top >= 0 && bottom <= innerHeight;
-      })()`);
-      await page.keyboard.press("Enter");
-      await expect.poll(chosen, PATIENTLY).toBe(`row-${deviation}`);
-      expect(await isInWindow(deviation)).toBe(true);
-      expect(await page.evaluate("document.activeElement.getAttribute('role')")).toBe("grid");
-      expect(await page.textContent(".details .reason")).toBe("Not the ordinary order: later than usual");
-      await page.focus(".jumps a");
-      await page.keyboard.press("Enter");
-      await expect.poll(chosen, PATIENTLY).toBe(`row-${fault}`);
-      expect(await isInWindow(fault)).toBe(true);
-      await page.keyboard.press("ArrowUp");
-      expect(await chosen()).toBe(`row-${fault - 1}`);
-      // The same link once more.
-      await page.click(".jumps a");
-      await expect.poll(chosen, PATIENTLY).toBe(`row-${fault}`);
-      expect(await overflowOf(page)).toBe(0);
-      expect(await problemsOf(page)).toEqual([]);
-      expect(complaints).toEqual([]);
-      await page.close();
-    },
-  );
 
   test("a page without a run says so", async () => {
     const { page } = await browser.open(reportPage({ title: "nothing", declarations: new Map() }).text);
