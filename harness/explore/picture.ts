@@ -195,6 +195,13 @@ export function waitersText(machine: Machine, trace: StepTrace): string {
     .join("; ");
 }
 
+/** A thread's own last step, or the answer to it: behind it, the thread came to no further one. */
+export function lastOfThreads(trace: StepTrace): number {
+  for (let at = trace.count - 1; at >= 0; at--)
+    if ((trace.actor[at] as number) < k.THREAD_LIMIT || trace.kind[at] === k.COMPLETION) return at;
+  return -1;
+}
+
 function columnOf(machine: Machine, trace: StepTrace, at: number): number {
   const kind = trace.kind[at];
   const actor = trace.actor[at] as number;

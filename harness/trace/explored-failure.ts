@@ -3,7 +3,7 @@ import type { Machine } from "../../emulator/explore/machine.ts";
 import { FIRST_DEVICE_SITE, ordinalOfSite, whoseSite } from "../../emulator/explore/races/access-marks.ts";
 import { HOLD, PREEMPT, type Schedule } from "../../emulator/explore/schedule.ts";
 import type { StepTrace } from "../../emulator/explore/trace.ts";
-import { actorName, type DrawnRow } from "../explore/picture.ts";
+import { actorName, type DrawnRow, lastOfThreads } from "../explore/picture.ts";
 import type { ExploredEvents } from "./explored-events.ts";
 import type { TracedRun } from "./explored-trace.ts";
 import type { FindingEvent, TraceEvent } from "./trace-event.ts";
@@ -55,6 +55,10 @@ export function endingOf(traced: TracedRun, told: ExploredEvents, all: readonly 
     const isTold = all.some((event) => isViolation(event) && run.violation.includes(event.message));
     if (!isTold) events.push(assertion(base(last < 0 ? "cpu0" : told.steps.actorOf(last)), run.violation));
   }
+  if (run.verdict === "hang") {
+    const last = lastOfThreads(trace);
+    if (last >= 0) marks.push(fault(told.seqOfStep(last), "the last step: behind it, no access and no wait"));
+  }
   for (const { at, actor, text } of deviationsOf(machine, trace, schedule)) {
     // What is kept back to the end is no step, but has a line.
     const seq = at >= 0 ? told.seqOfStep(at) : numbers[rows.findIndex((row) => row.at < 0 && row.actor === actor)];
@@ -87,13 +91,6 @@ function assertion(base: { seq: number; timeNs: number; actor: string }, violati
     rule: "assertion",
     message: violation.split("\n", 1)[0] ?? "",
   };
-}
-
-/** A thread's own last step, or the answer to it: behind it, the thread came to no further one. */
-function lastOfThreads(trace: StepTrace): number {
-  for (let at = trace.count - 1; at >= 0; at--)
-    if ((trace.actor[at] as number) < k.THREAD_LIMIT || trace.kind[at] === k.COMPLETION) return at;
-  return -1;
 }
 
 /** Both halves of each race, as far as they are steps. */

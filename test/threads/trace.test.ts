@@ -149,10 +149,11 @@ describe("softbar trace", () => {
       start(words, { env: { SOFTBAR_TEST_MISCHIEF: which } }).run;
     const record = (name: string, ...words: string[]): string[] => ["trace", "record", ...words, "--out", at(name)];
     const module = "test/threads/fixtures/explore-mischief.ts";
-    const [violation, polling, hang, setUp, faulty, idle] = await Promise.all([
+    const [violation, polling, computing, hang, setUp, faulty, idle] = await Promise.all([
       mischief("throws", record("violation.jsonl", module, "--json", "--hang", "60")),
       mischief("polls", record("polling.jsonl", module, "--hang", "60")),
-      mischief("computes", record("hang.jsonl", module, "--hang", "1")),
+      mischief("computes at last", record("computing.jsonl", module, "--hang", "1")),
+      mischief("computes later", record("hang.jsonl", module, "--hang", "1")),
       mischief("setup throws", record("setup.jsonl", module, "--hang", "60")),
       start(record("faulty.jsonl", "--frames", "20", "--fault", "dma-write-error#4", "--json")).run,
       start(record("idle.jsonl", "--driver", "test/threads/fixtures/replay-idle.driver.ts", "--timeout", "1")).run,
@@ -173,7 +174,16 @@ describe("softbar trace", () => {
     expect(polling.code).toBe(3);
     expect(polling.stdout).toMatch(/✗ livelock\ndriver waits: poll LIVENESS → 0\n/);
     expect(endOf("polling.jsonl")).toMatchObject({ message: "livelock: driver waits: poll LIVENESS → 0" });
-    // Of a run that does not come to its end there is none, and no empty file either.
+    // What computes for ever has a trace up to its last access.
+    expect(computing).toMatchObject({ code: 3, stdout: expect.stringMatching(/✗ hang\n/) });
+    expect(endOf("computing.jsonl")).toMatchObject({
+      reason: "failed",
+      message: expect.stringMatching(
+        /^hang: its last was driver: \(LIVENESS → 0 {2}completion\) {2}explore-mischief\.ts:\d+$/,
+      ),
+    });
+    expect(readFileSync(at("computing.jsonl"), "utf8")).toContain("behind it, no access and no wait");
+    // Of one that only the end of its thread stops there is none, and no empty file either.
     expect(hang).toMatchObject({ code: 3, stdout: "" });
     expect(hang.stderr).toMatch(
       /^softbar: There is no trace: hang: the body of schedule 1 has not come to its end for 1 s\.\n$/,
