@@ -152,6 +152,11 @@ export class FoldedTestbed implements Testbed {
       throw new TestbedError("the devices wait for something that nobody will do: a request is stuck");
   }
 
+  /** Clock time of the next planned event, Infinity when there is none. */
+  protected get nextEventNs(): number {
+    return this.#machine.host.nextEventNs();
+  }
+
   async statistics(): Promise<DeviceStatistics[]> {
     return this.#machine.endpoints.map((endpoint, index) => ({
       device: endpoint.declaration.name,
@@ -182,6 +187,7 @@ export class FoldedTestbed implements Testbed {
     for (const watch of this.#watches) watch.end();
     noteLeaks(this.#findings("note"));
     this.#tracing?.end("complete", "");
+    await this.#faults?.warnOfWaiting();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
