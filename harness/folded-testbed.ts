@@ -9,7 +9,7 @@ import { TestbedError } from "../emulator/run/testbed-error.ts";
 import { type DriverWatch, watchesOf } from "../emulator/sanitize/driver-watch.ts";
 import { isWatching } from "../emulator/sanitize/rule.ts";
 import { watchedFunctions } from "../emulator/sanitize/watched-function.ts";
-import { driverCallers, findingLine } from "./explore/code-line.ts";
+import { driverCallers, findingLine, keepStack } from "./explore/code-line.ts";
 import { WatchedRun } from "./explore/watched-run.ts";
 import { BedFaults, type kernelSide } from "./faults/bed-faults.ts";
 import { noteLeaks } from "./open-testbeds.ts";
@@ -54,8 +54,9 @@ export class FoldedTestbed implements Testbed {
     this.#machine = new Machine(devices, tables, this.#tracing?.wrap);
     this.#tracing?.plugged(this.#machine);
     for (const { findings } of this.#machine.endpoints) {
-      findings.lineOf = findingLine;
+      findings.lineOf = (_kind, _rule, _place, kept) => findingLine(kept);
       findings.callersOf = driverCallers;
+      findings.keepStack = keepStack;
     }
     this.#races = options.races === true ? new WatchedRun(this.#machine) : undefined;
     // Innermost: what faults keep from the driver it does not do.
@@ -151,6 +152,11 @@ export class FoldedTestbed implements Testbed {
       throw new TestbedError("the devices wait for something that nobody will do: a request is stuck");
   }
 
+  /** Clock time of the next planned event, Infinity when there is none. */
+  protected get nextEventNs(): number {
+    return this.#machine.host.nextEventNs();
+  }
+
   async statistics(): Promise<DeviceStatistics[]> {
     return this.#machine.endpoints.map((endpoint, index) => ({
       device: endpoint.declaration.name,
@@ -181,6 +187,7 @@ export class FoldedTestbed implements Testbed {
     for (const watch of this.#watches) watch.end();
     noteLeaks(this.#findings("note"));
     this.#tracing?.end("complete", "");
+    await this.#faults?.warnOfWaiting();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -46,7 +46,7 @@ export {
 } from "./explore/explore.ts";
 export { InterleavingError, NondeterminismError } from "./explore/explore-errors.ts";
 export type { ExploredBed, ExploredWaits, ExploredWireEnd } from "./explore/explored-bed.ts";
-export type { BedFaults } from "./faults/bed-faults.ts";
+export { type BedFaults, FaultNotStruckError } from "./faults/bed-faults.ts";
 export {
   EveryFaultError,
   type EveryFaultOptions,
@@ -55,7 +55,7 @@ export {
   type SiteResult,
 } from "./faults/every-fault.ts";
 export type { FaultTally } from "./faults/fault-counters.ts";
-export type { FaultCount, FaultReport, FaultSite } from "./faults/fault-injector.ts";
+export type { FaultCount, FaultReport, FaultSite, WaitingFault } from "./faults/fault-injector.ts";
 export { describeFault, FAULT_KINDS, type FaultDescription, type FaultKind } from "./faults/fault-kinds.ts";
 export { type FaultModule, faultScenario } from "./faults/fault-module.ts";
 export { type FaultRule, parseFaults } from "./faults/fault-rules.ts";

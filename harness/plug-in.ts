@@ -2,7 +2,8 @@ import { checkOptionNames, type OptionNames } from "../emulator/option-names.ts"
 import type { DeviceSpec } from "../emulator/pcie/device-model.ts";
 import { createTables, type LoadedDevice, loadDevice, MACHINE_OPTION_NAMES } from "../emulator/run/machine.ts";
 import { raceSampling } from "../emulator/sanitize/rule.ts";
-import { kernelSide } from "./faults/bed-faults.ts";
+import { kernelSide, rulesByDevice } from "./faults/bed-faults.ts";
+import type { FaultRule } from "./faults/fault-rules.ts";
 import { faulty } from "./faults/faulty.ts";
 import { FoldedTestbed } from "./folded-testbed.ts";
 import { callerLine } from "./open-testbeds.ts";
@@ -39,19 +40,21 @@ export async function plugIn(
   checkOptionNames("plugIn", options, OPTION_NAMES);
   checkWay(options.run);
   const given = Array.isArray(devices) ? (devices as readonly DeviceSpec[]) : [devices as DeviceSpec];
-  // MachineOptions travel to the device thread; rules go over the control plane.
-  const { faults: rules, faultSeed, ...machine } = options;
-  const specs = rules === undefined ? given : given.map((spec) => faulty(spec));
-  const kernel = rules === undefined ? undefined : kernelSide(specs.length);
+  // MachineOptions travel to the device thread, rules with the device that they are about.
+  const { faults, faultSeed, ...machine } = options;
+  const rules = faults === undefined ? undefined : rulesByDevice(faults, given.length);
+  const specs = given.map((spec, index) => {
+    const own = rules?.[index]?.ofCard;
+    return own === undefined ? spec : faulty(spec, own.map(atDeviceItself), faultSeed);
+  });
+  const kernel = rules === undefined ? undefined : kernelSide(rules, faultSeed);
   const loaded = await Promise.all(specs.map(loadDevice));
-  const bed = await started(specs, loaded, machine, openedAt, kernel);
-  try {
-    if (rules !== undefined) await bed.faults.arm(rules, faultSeed);
-  } catch (error) {
-    await bed.close();
-    throw error;
-  }
-  return bed;
+  return started(specs, loaded, machine, openedAt, kernel);
+}
+
+/** A rule for a wrapper, which has one device. */
+function atDeviceItself({ device: _, ...rule }: FaultRule): FaultRule {
+  return rule;
 }
 
 function checkWay(run: string | undefined): void {

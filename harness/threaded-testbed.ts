@@ -34,6 +34,8 @@ const CPU_LIMIT = 16;
 const START_LIMIT_MS = 10_000;
 /** The device thread may be held up by a collection or a busy machine; after this it is taken for stuck. */
 const ANSWER_LIMIT_MS = 5_000;
+/** How long a device is asked for what its faults have come to before it is ended. */
+const LAST_WORD_LIMIT_MS = 1_000;
 const QUIESCE_LIMIT_MS = 5_000;
 const QUIESCE_STEP_MS = 1;
 /** The first engine in which the fault was seen that {@link guardTypeStripping} is about; Node 24 has 13.6, Node 22 12.4. */
@@ -254,6 +256,9 @@ export class ThreadedTestbed implements Testbed {
   }
 
   async #shutDown(): Promise<void> {
+    // A device that is gone or stuck has met what it has.
+    const told = this.#faults?.warnOfWaiting();
+    if (told !== undefined) await withLimit(told, LAST_WORD_LIMIT_MS, () => "").catch(() => {});
     this.#status.status = STATUS_CLOSED;
     this.#connection.fail("its testbed was closed");
     for (const running of this.#running.values()) {

@@ -34,12 +34,16 @@ export class Filters {
   #addressCount = 0;
   readonly #registers: RegisterFile;
   readonly #values: Int32Array;
+  readonly #addressLowAt: number;
+  readonly #addressHighAt: number;
   readonly #multicastTableAt: number;
   readonly #vlanTableAt: number;
 
   constructor(registers: RegisterFile) {
     this.#registers = registers;
     this.#values = registers.values;
+    this.#addressLowAt = registers.map.ordinal(reg.RAL);
+    this.#addressHighAt = registers.map.ordinal(reg.RAH);
     this.#multicastTableAt = registers.map.ordinal(reg.MTA);
     this.#vlanTableAt = registers.map.ordinal(reg.VFTA);
     const refresh = (): void => this.refresh();
@@ -102,9 +106,9 @@ export class Filters {
   #packAddresses(): void {
     let count = 0;
     for (let index = 0; index < ADDRESS_COUNT; index++) {
-      const high = this.#registers.get(reg.RAH, index);
+      const high = this.#values[this.#addressHighAt + index] as number;
       if ((high & ADDRESS_VALID) === 0) continue;
-      this.#addressLow[count] = this.#registers.get(reg.RAL, index);
+      this.#addressLow[count] = this.#values[this.#addressLowAt + index] as number;
       this.#addressHigh[count] = high & 0xffff;
       count++;
     }

@@ -138,17 +138,17 @@ export class Interrupts {
       vectors: [this.receiveVector.slice(), this.transmitVector.slice()],
       words: [this.#cause.slice(), this.#mask.slice(), this.#sent.slice()],
       other: [this.#otherCause, this.#otherMask, this.#otherSent],
-      mode: [this.#multiple, this.#messageOfOne, this.#asserted],
+      asserted: [this.#asserted, this.#multiple, this.#messageOfOne],
       moderation: this.#moderation.snapshot(),
     };
   }
 
   restore(state: unknown): void {
-    const { vectors, words, other, mode, moderation } = state as {
+    const { vectors, words, other, asserted, moderation } = state as {
       vectors: [Int8Array, Int8Array];
       words: [Int32Array, Int32Array, Int32Array];
       other: [number, number, number];
-      mode: [boolean, boolean, boolean];
+      asserted: [boolean, boolean, boolean];
       moderation: Float64Array;
     };
     this.#moderation.restore(moderation);
@@ -159,7 +159,7 @@ export class Interrupts {
     this.#sent.set(words[2]);
     [this.#otherCause, this.#otherMask, this.#otherSent] = other;
     // Not chosen anew: what is asserted is so in the mode that it was asserted in.
-    [this.#multiple, this.#messageOfOne, this.#asserted] = mode;
+    [this.#asserted, this.#multiple, this.#messageOfOne] = asserted;
   }
 
   // ---- the driver's accesses -------------------------------------------------------------------------------------------

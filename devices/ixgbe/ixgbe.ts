@@ -6,6 +6,7 @@
 
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DeviceModel, DevicePort, DmaDescription, ResetKind } from "../../emulator/pcie/device-model.ts";
+import type { CompletedReads } from "../../emulator/pcie/read-burst.ts";
 import { fieldOf } from "../../emulator/registers/declare.ts";
 import { recordRegisterFindings } from "../../emulator/registers/finding-text.ts";
 import { RegisterFile } from "../../emulator/registers/register-file.ts";
@@ -58,6 +59,7 @@ const TRANSMIT_ENABLE = reg.DMATXCTL.fields.TE.mask;
 
 class Ixgbe implements DeviceModel {
   readHigh = 0;
+  readonly burstTag: number = TRANSMIT_DATA;
   readonly #port: DevicePort;
   readonly #registers: RegisterFile;
   readonly #master: MasterControl;
@@ -106,17 +108,18 @@ class Ixgbe implements DeviceModel {
     this.#receiveControl = new QueueControl(port, registers, master, this.#receiveRings, RECEIVE_RINGS, dma);
     const receive = new Receive(registers, { master, link, filters, rss, buffer, dma, interrupts, statistics: stats });
 
-    this.#transmitRings = new Rings(port, registers, reg.TDH, {
+    const rings = new Rings(port, registers, reg.TDH, {
       cacheSlots: TRANSMIT_CACHE_SLOTS,
       tag: TRANSMIT_DESCRIPTORS,
       timer: timers.TRANSMIT_ENABLE_TIMER,
     });
+    this.#transmitRings = rings;
     this.#mac = new TransmitMac(port, registers, receive, stats);
     this.#offload = new TransmitOffload(port, this.#mac, new Segmentation(registers, this.#mac));
-    this.#writeBack = new TransmitWriteBack(port, registers, this.#transmitRings, interrupts);
+    this.#writeBack = new TransmitWriteBack(port, registers, rings, interrupts);
     this.#transmitRoom = new TransmitRoom(port, registers, this.#transmitBuffer);
     this.#gather = new TransmitGather(port, {
-      rings: this.#transmitRings,
+      rings,
       buffer: this.#transmitBuffer,
       room: this.#transmitRoom,
       offload: this.#offload,
@@ -126,7 +129,7 @@ class Ixgbe implements DeviceModel {
       dataTag: TRANSMIT_DATA,
     });
     this.#transmit = new Transmit(port, registers, {
-      rings: this.#transmitRings,
+      rings,
       gather: this.#gather,
       room: this.#transmitRoom,
       offload: this.#offload,
@@ -135,15 +138,7 @@ class Ixgbe implements DeviceModel {
       link,
       receive,
     });
-    const transmitControl = new QueueControl(
-      port,
-      registers,
-      master,
-      this.#transmitRings,
-      TRANSMIT_RINGS,
-      this.#transmit,
-    );
-    this.#transmitControl = transmitControl;
+    this.#transmitControl = new QueueControl(port, registers, master, rings, TRANSMIT_RINGS, this.#transmit);
     [this.#master, this.#interrupts, this.#link, this.#filters] = [master, interrupts, link, filters];
     [this.#rss, this.#statistics, this.#receiveDma, this.#receive] = [rss, stats, dma, receive];
     master.owner = {
@@ -194,6 +189,11 @@ class Ixgbe implements DeviceModel {
     if (tag === TRANSMIT_DATA) this.#transmit.onData(context, memory, offset, byteLength);
     else if (tag === TRANSMIT_DESCRIPTORS) this.#transmit.onDescriptors(context, memory, offset, byteLength);
     else this.#receiveDma.onDescriptors(context, memory, offset, byteLength);
+    this.#master.afterDma();
+  }
+
+  onDmaReads(reads: CompletedReads): void {
+    this.#transmit.onDataBurst(reads);
     this.#master.afterDma();
   }
 

@@ -24,6 +24,7 @@ const OTHER_CLEAR_DISABLE = reg.GPIE.fields.OCD.mask;
 const MULTIPLE_MSIX = reg.GPIE.fields.MULTIPLE_MSIX.mask;
 /** Causes of EICR that queues share. */
 const QUEUE_CAUSES = 0xffff;
+const ANY_VECTOR = -1;
 const MASTER_ENABLE = reg.STATUS.fields.MASTER_ENABLE.mask;
 
 /** One queue's ring, for the sanitizers. */
@@ -202,7 +203,7 @@ export class IxgbeOwnership implements MemoryOwnership {
     const { RDH, TDH, EICR } = this.#families;
     if (family === TDH) this.#transmit[queue]?.headSeen(value);
     else if (family === RDH) this.#receive[queue]?.headSeen(value);
-    else if (family === EICR) this.#causesSeen((vector) => (value & QUEUE_CAUSES & (1 << (vector & 15))) !== 0);
+    else if (family === EICR) this.#causesSeen(value & QUEUE_CAUSES, ANY_VECTOR);
   }
 
   takesCauses(bar: number, offset: number, value: number): boolean {
@@ -214,16 +215,15 @@ export class IxgbeOwnership implements MemoryOwnership {
 
   onInterrupt(vector: number): void {
     if ((this.#registers.get(reg.GPIE) & MULTIPLE_MSIX) === 0) this.#handover.allSeen();
-    else this.#causesSeen((each) => each === vector);
+    else this.#causesSeen(QUEUE_CAUSES, vector);
   }
 
-  /** The driver has seen that something came of the queues with these vectors. */
-  #causesSeen(isSeen: (vector: number) => boolean): void {
+  /** The driver has seen that something came of the queues with these causes, or with this vector. */
+  #causesSeen(causes: number, only: number): void {
     const { receiveVector, transmitVector } = this.#vectors;
     for (let queue = 0; queue < QUEUE_COUNT; queue++) {
-      const [receive, transmit] = [receiveVector[queue] as number, transmitVector[queue] as number];
-      if (receive >= 0 && isSeen(receive)) this.#receive[queue]?.doneSeen();
-      if (transmit >= 0 && isSeen(transmit)) this.#transmit[queue]?.doneSeen();
+      if (isSeen(receiveVector[queue] as number, causes, only)) this.#receive[queue]?.doneSeen();
+      if (isSeen(transmitVector[queue] as number, causes, only)) this.#transmit[queue]?.doneSeen();
     }
   }
 
@@ -245,4 +245,10 @@ export class IxgbeOwnership implements MemoryOwnership {
     this.#transmit[queue] ??= this.#handover.ring(view());
     return this.#transmit[queue];
   }
+}
+
+/** Whether a queue's vector is `only`, or, of any, among these causes. */
+function isSeen(vector: number, causes: number, only: number): boolean {
+  if (only !== ANY_VECTOR) return vector === only;
+  return vector >= 0 && (causes & (1 << (vector & 15))) !== 0;
 }

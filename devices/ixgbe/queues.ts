@@ -59,6 +59,8 @@ export class Rings {
   readonly #headAt: number;
   readonly #tag: number;
   readonly #timer: number;
+  /** All state but the cache. */
+  readonly #arrays: readonly (Int32Array | Uint8Array)[];
 
   /**
    * `cacheSlots` descriptors are kept for each queue; `tag` marks the descriptor reads, `timer` runs while a queue comes
@@ -78,6 +80,8 @@ export class Rings {
     this.cacheSlots = cacheSlots;
     this.cache = new Int32Array((QUEUE_COUNT * cacheSlots) << DESCRIPTOR_SHIFT);
     this.#burst = MemoryView.ofSize(cacheSlots * DESCRIPTOR_BYTE_LENGTH);
+    const { state, slotCount, baseLow, baseHigh, tail, next, fetching, cached, cacheStart } = this;
+    this.#arrays = [state, slotCount, baseLow, baseHigh, this.head, tail, next, fetching, cached, cacheStart];
   }
 
   /** Descriptors that the driver has handed over and the card has not asked for. */
@@ -212,7 +216,7 @@ export class Rings {
   }
 
   reset(): void {
-    for (const array of this.#arrays()) array.fill(0);
+    for (const array of this.#arrays) array.fill(0);
   }
 
   isFetching(): boolean {
@@ -220,17 +224,24 @@ export class Rings {
     return false;
   }
 
+  /** Behind the arrays comes, for each queue that has descriptors on the card, its part of the cache: most have none. */
   snapshot(): readonly (Int32Array | Uint8Array)[] {
-    return this.#arrays().map((array) => array.slice());
+    const state = this.#arrays.map((array) => array.slice());
+    for (let queue = 0; queue < QUEUE_COUNT; queue++)
+      if (this.cached[queue] !== 0) state.push(this.cache.slice(this.#partOf(queue), this.#partOf(queue + 1)));
+    return state;
   }
 
   restore(state: readonly (Int32Array | Uint8Array)[]): void {
-    for (const [index, array] of this.#arrays().entries()) array.set(state[index] ?? []);
+    let part = 0;
+    for (; part < this.#arrays.length; part++) this.#arrays[part]?.set(state[part] ?? []);
+    for (let queue = 0; queue < QUEUE_COUNT; queue++)
+      if (this.cached[queue] !== 0) this.cache.set(state[part++] ?? [], this.#partOf(queue));
   }
 
-  #arrays(): readonly (Int32Array | Uint8Array)[] {
-    const { state, slotCount, baseLow, baseHigh, head, tail, next, fetching, cached, cacheStart, cache } = this;
-    return [state, slotCount, baseLow, baseHigh, head, tail, next, fetching, cached, cacheStart, cache];
+  /** Where a queue's part of the cache begins. */
+  #partOf(queue: number): number {
+    return (queue * this.cacheSlots) << DESCRIPTOR_SHIFT;
   }
 }
 

@@ -67,7 +67,9 @@ export class ReceiveDma implements RingOwner {
   /** The write-back being put together. */
   readonly #writeBack: MemoryView = MemoryView.ofSize(DESCRIPTOR_BYTE_LENGTH);
   readonly #port: DevicePort;
-  readonly #registers: RegisterFile;
+  readonly #values: Int32Array;
+  readonly #splitControlAt: number;
+  readonly #controlAt: number;
   readonly #rings: Rings;
   readonly #buffer: PacketBuffer;
   readonly #interrupts: Interrupts;
@@ -76,21 +78,27 @@ export class ReceiveDma implements RingOwner {
 
   constructor(port: DevicePort, registers: RegisterFile, parts: ReceiveDmaParts) {
     this.#port = port;
-    this.#registers = registers;
+    this.#values = registers.values;
+    this.#splitControlAt = registers.map.ordinal(reg.SRRCTL);
+    this.#controlAt = registers.map.ordinal(reg.RXDCTL);
     this.#rings = parts.rings;
     this.#buffer = parts.buffer;
     this.#interrupts = parts.interrupts;
     this.#statistics = parts.statistics;
     this.#master = parts.master;
-    registers.onWrite(reg.SRRCTL, (queue, value) => this.#configure(queue, value));
+    registers.onWrite(reg.SRRCTL, (queue, value) => {
+      this.#configure(queue, value);
+      this.#dropLimit = this.#drops.lastIndexOf(1) + 1;
+    });
   }
 
   /** Takes over the registers of all queues. */
   refresh(): void {
     for (let queue = 0; queue < QUEUE_COUNT; queue++) {
-      this.#configure(queue, this.#registers.get(reg.SRRCTL, queue));
-      this.#strips[queue] = (this.#registers.get(reg.RXDCTL, queue) & VLAN_STRIP) === 0 ? 0 : 1;
+      this.#configure(queue, this.#values[this.#splitControlAt + queue] as number);
+      this.#strips[queue] = ((this.#values[this.#controlAt + queue] as number) & VLAN_STRIP) === 0 ? 0 : 1;
     }
+    this.#dropLimit = this.#drops.lastIndexOf(1) + 1;
   }
 
   stripsTag(queue: number): boolean {
@@ -186,7 +194,6 @@ export class ReceiveDma implements RingOwner {
     this.#bufferBytes[queue] = Math.min(Math.max(kibibytes, 1), BUFFER_KIBIBYTES_MAX) * 1024;
     this.#isLegacy[queue] = type === DESCTYPE_LEGACY ? 1 : 0;
     this.#drops[queue] = (value & DROP_EN.mask) === 0 ? 0 : 1;
-    this.#dropLimit = this.#drops.lastIndexOf(1) + 1;
   }
 
   // ---- frames ----------------------------------------------------------------------------------------------------------

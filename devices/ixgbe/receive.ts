@@ -282,9 +282,9 @@ export function castOf(bytes: Uint8Array, offset: number): statistics.Cast {
   const first = bytes[offset] as number;
   if ((first & 1) === 0) return UNICAST;
   if (first !== 0xff) return MULTICAST;
-  let all = 0xff;
-  for (let index = 1; index < 6; index++) all &= bytes[offset + index] as number;
-  return all === 0xff ? BROADCAST : MULTICAST;
+  const next = (bytes[(offset + 1) | 0] as number) & (bytes[(offset + 2) | 0] as number);
+  const last = (bytes[(offset + 3) | 0] as number) & (bytes[(offset + 4) | 0] as number);
+  return (next & last & (bytes[(offset + 5) | 0] as number)) === 0xff ? BROADCAST : MULTICAST;
 }
 
 /** An 802.3 length field that promises more than there is, or less although nothing was padded. */

@@ -90,8 +90,9 @@ export class Rss {
     this.#control = this.#registers.get(reg.MRQC);
     this.isEnabled = (this.#control & MRQE.mask) === MRQE_RSS;
     this.#keyChanged = true;
-    for (let index = 0; index < RETA_ENTRY_COUNT / 4; index++)
-      this.#redirect(index, this.#registers.get(reg.RETA, index));
+    const { map, values } = this.#registers;
+    const first = map.ordinal(reg.RETA);
+    for (let index = 0; index < RETA_ENTRY_COUNT / 4; index++) this.#redirect(index, values[first + index] as number);
   }
 
   /** Hashes the frame whose headers were parsed and returns its queue. What has no hash goes to queue 0. */

@@ -161,17 +161,15 @@ export class Statistics {
       [reg.PTC64, reg.PTC127, reg.PTC255, reg.PTC511, reg.PTC1023, reg.PTC1522],
       at,
     );
-    [this.#tpr, this.#torl, this.#torh] = [at(reg.TPR), at(reg.TORL), at(reg.TORH)];
+    [this.#tpr, this.#torl, this.#torh, this.#xec] = [at(reg.TPR), at(reg.TORL), at(reg.TORH), at(reg.XEC)];
     [this.#rxnfgpc, this.#rxnfgbcl, this.#rxnfgbch] = [at(reg.RXNFGPC), at(reg.RXNFGBCL), at(reg.RXNFGBCH)];
     [this.#gprc, this.#gorcl, this.#gorch] = [at(reg.GPRC), at(reg.GORCL), at(reg.GORCH)];
-    [this.#bprc, this.#mprc] = [at(reg.BPRC), at(reg.MPRC)];
+    [this.#bprc, this.#mprc, this.#bptc, this.#mptc] = [at(reg.BPRC), at(reg.MPRC), at(reg.BPTC), at(reg.MPTC)];
     [this.#rxdgpc, this.#rxdgbcl, this.#rxdgbch] = [at(reg.RXDGPC), at(reg.RXDGBCL), at(reg.RXDGBCH)];
     [this.#qprc, this.#qbrcl, this.#qbrch] = [at(reg.QPRC), at(reg.QBRC_L), at(reg.QBRC_H)];
     [this.#tpt, this.#gptc, this.#gotcl, this.#gotch] = [at(reg.TPT), at(reg.GPTC), at(reg.GOTCL), at(reg.GOTCH)];
-    [this.#bptc, this.#mptc] = [at(reg.BPTC), at(reg.MPTC)];
     [this.#txdgpc, this.#txdgbcl, this.#txdgbch] = [at(reg.TXDGPC), at(reg.TXDGBCL), at(reg.TXDGBCH)];
     [this.#qptc, this.#qbtcl, this.#qbtch] = [at(reg.QPTC), at(reg.QBTC_L), at(reg.QBTC_H)];
-    this.#xec = at(reg.XEC);
     for (const register of TALLIED) registers.beforeRead(register, () => this.settle());
     for (const [high, low] of OCTET_PAIRS) registers.afterRead(high, (set) => registers.set(low, 0, set));
     registers.onWrite(reg.RQSMR, (set, value) => mapQueues(this.#receiveSet, set, value));
@@ -180,9 +178,11 @@ export class Statistics {
 
   /** Takes over the queue maps. */
   refresh(): void {
+    const { map } = this.#registers;
+    const [receiveAt, transmitAt] = [map.ordinal(reg.RQSMR), map.ordinal(reg.TQSM)];
     for (let set = 0; set < QUEUE_COUNT / 4; set++) {
-      mapQueues(this.#receiveSet, set, this.#registers.get(reg.RQSMR, set));
-      mapQueues(this.#transmitSet, set, this.#registers.get(reg.TQSM, set));
+      mapQueues(this.#receiveSet, set, this.#values[receiveAt + set] as number);
+      mapQueues(this.#transmitSet, set, this.#values[transmitAt + set] as number);
     }
   }
 

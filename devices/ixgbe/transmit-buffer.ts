@@ -4,6 +4,8 @@ import { MemoryView } from "../../emulator/memory/memory-view.ts";
 export const TRANSMIT_BUFFER_BYTES = 0x0008_0000;
 /** Frames under way at the same time. */
 export const FRAME_SLOTS = 256;
+/** A read's context: where the bytes go (19 bits), and above it the slot of the frame. */
+export const SLOT_SHIFT = 19;
 /** Free bytes in front of each frame: room for a VLAN tag, and a start on a word. */
 const HEADROOM_BYTES = 16;
 /** Free bytes behind: padding to the shortest frame. */
@@ -64,7 +66,7 @@ export class TransmitBuffer {
   /** Longest frame that an empty buffer takes. */
   static readonly frameByteLengthMax: number = TRANSMIT_BUFFER_BYTES / 2;
 
-  /** Index of word 0 of a slot's frame. */
+  /** Index of word 0 of a slot's frame: a multiple of 16, to which `|` adds without asking for an overflow. */
   at(slot: number): number {
     return slot << FRAME_SHIFT;
   }
@@ -84,21 +86,26 @@ export class TransmitBuffer {
     const offset = need <= rest ? this.#nextOffset : 0;
     const slot = (this.first + this.count) & (FRAME_SLOTS - 1);
     const at = slot << FRAME_SHIFT;
-    this.frames[at + FRAME_OFFSET] = offset + HEADROOM_BYTES;
-    this.frames[at + FRAME_LENGTH] = byteLength;
-    this.frames[at + FRAME_SIZE] = size;
+    this.frames[at | FRAME_OFFSET] = (offset + HEADROOM_BYTES) | 0;
+    this.frames[at | FRAME_LENGTH] = byteLength;
+    this.frames[at | FRAME_SIZE] = size;
     this.#nextOffset = (offset + need) | 0;
     this.usedBytes = usedBytes;
     this.count = (this.count + 1) | 0;
     return slot;
   }
 
-  /** Gives the oldest frame's place back. */
-  release(): void {
-    const size = this.frames[(this.first << FRAME_SHIFT) + FRAME_SIZE] as number;
-    this.usedBytes = (this.usedBytes - size) | 0;
-    this.first = (this.first + 1) & (FRAME_SLOTS - 1);
-    this.count = (this.count - 1) | 0;
+  /** Gives the places of the oldest `frameCount` frames back. */
+  release(frameCount: number): void {
+    const { frames } = this;
+    let { first, usedBytes } = this;
+    for (let nth = 0; nth < frameCount; nth++) {
+      usedBytes = (usedBytes - (frames[(first << FRAME_SHIFT) | FRAME_SIZE] as number)) | 0;
+      first = (first + 1) & (FRAME_SLOTS - 1);
+    }
+    this.usedBytes = usedBytes;
+    this.first = first;
+    this.count = (this.count - frameCount) | 0;
   }
 
   clear(): void {
@@ -109,9 +116,10 @@ export class TransmitBuffer {
   }
 
   snapshot(): unknown {
-    const memory = this.count === 0 ? new Uint8Array(0) : this.memory.bytes.slice();
-    const { count, first, usedBytes, frames } = this;
-    return { count, first, usedBytes, nextOffset: this.#nextOffset, frames: frames.slice(), memory } satisfies State;
+    const { count, first, usedBytes } = this;
+    const memory = count === 0 ? new Uint8Array(0) : this.memory.bytes.slice();
+    const frames = count === 0 ? new Int32Array(0) : this.frames.slice();
+    return { count, first, usedBytes, nextOffset: this.#nextOffset, frames, memory } satisfies State;
   }
 
   restore(state: unknown): void {

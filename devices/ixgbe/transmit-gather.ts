@@ -1,5 +1,6 @@
 import { copyMemory, type MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DevicePort, DmaDescription } from "../../emulator/pcie/device-model.ts";
+import type { CompletedReads } from "../../emulator/pcie/read-burst.ts";
 import { FRAME_OVERHEAD_BYTE_LENGTH } from "../../emulator/wire/line-rate.ts";
 import * as bits from "./descriptors.ts";
 import { describeData } from "./dma-purposes.ts";
@@ -11,6 +12,7 @@ import * as statistics from "./statistics.ts";
 import type { TransmitBuffer } from "./transmit-buffer.ts";
 import * as buffer from "./transmit-buffer.ts";
 import type { TransmitOffload } from "./transmit-offload.ts";
+import { TransmitPlain } from "./transmit-plain.ts";
 import type { TransmitRoom } from "./transmit-room.ts";
 import type { TransmitWriteBack } from "./transmit-write-back.ts";
 
@@ -30,11 +32,10 @@ const {
   FRAME_PLAIN,
   FRAME_QUEUE,
   FRAME_SLOTS,
+  SLOT_SHIFT,
 } = buffer;
 const { TX_DD, TX_DEXT, TX_DTYP_DATA, TX_DTYP_MASK, TX_EOP, TX_IC, TX_IPSEC, TX_IXSM } = bits;
 const { TX_LENGTH_MASK, TX_PAYLEN_SHIFT, TX_RS, TX_TSE, TX_TXSM, TX_VLE } = bits;
-/** A read's context: where the bytes go (19 bits), and above it the slot of the frame. */
-const SLOT_SHIFT = 19;
 const OFFSET_MASK: number = (1 << SLOT_SHIFT) - 1;
 /** A descriptor is 1 << 2 words. */
 const DESCRIPTOR_SHIFT = 2;
@@ -90,6 +91,7 @@ export class TransmitGather {
   readonly #master: MasterControl;
   readonly #statistics: Statistics;
   readonly #dataTag: number;
+  readonly #plain: TransmitPlain;
 
   constructor(port: DevicePort, parts: GatherParts) {
     this.#port = port;
@@ -101,6 +103,7 @@ export class TransmitGather {
     this.#master = parts.master;
     this.#statistics = parts.statistics;
     this.#dataTag = parts.dataTag;
+    this.#plain = new TransmitPlain(this, parts);
   }
 
   isIdle(): boolean {
@@ -140,7 +143,7 @@ export class TransmitGather {
     const { cache, cacheSlots } = rings;
     const { frames } = buffer;
     const slotCount = rings.slotCount[queue] as number;
-    const tag = this.#dataTag;
+    const tag = this.#dataTag | 0;
     const firstSlot = Math.imul(queue, cacheSlots);
     let cacheSlot = rings.cacheStart[queue] as number;
     let index = rings.firstCachedIndex(queue);
@@ -156,16 +159,16 @@ export class TransmitGather {
       const slot = buffer.begin(byteLength);
       if (slot < 0) break;
       const at = buffer.at(slot);
-      frames[at + FRAME_QUEUE] = queue;
-      frames[at + FRAME_PENDING] = 1;
-      frames[at + FRAME_COMMAND] = command;
-      frames[at + FRAME_OPTIONS] = options;
-      frames[at + FRAME_LAST] = index;
-      frames[at + FRAME_LAST_COMMAND] = command;
-      frames[at + FRAME_FATE] = FATE_SEND;
-      frames[at + FRAME_PLAIN] = 1;
-      frames[at + FRAME_KEPT] = 0;
-      const context = (slot << SLOT_SHIFT) | (frames[at + FRAME_OFFSET] as number);
+      frames[at | FRAME_QUEUE] = queue;
+      frames[at | FRAME_PENDING] = 1;
+      frames[at | FRAME_COMMAND] = command;
+      frames[at | FRAME_OPTIONS] = options;
+      frames[at | FRAME_LAST] = index;
+      frames[at | FRAME_LAST_COMMAND] = command;
+      frames[at | FRAME_FATE] = FATE_SEND;
+      frames[at | FRAME_PLAIN] = 1;
+      frames[at | FRAME_KEPT] = 0;
+      const context = (slot << SLOT_SHIFT) | (frames[at | FRAME_OFFSET] as number);
       port.dmaRead(cache[from | 1] as number, cache[from] as number, byteLength, tag, context);
       room.freeBytes = (room.freeBytes - byteLength - WIRE_OVERHEAD_BYTES) | 0;
       cacheSlot = (cacheSlot + 1) | 0;
@@ -203,12 +206,12 @@ export class TransmitGather {
     const firstIndex = rings.firstCachedIndex(queue);
     const isAdvanced = (command & TX_DEXT) !== 0;
     const wantsOffload = (command & NEEDS_WORK) !== 0 || (isAdvanced && ((cache[first + 3] as number) & OPTIONS) !== 0);
-    frames[at + FRAME_QUEUE] = queue;
-    frames[at + FRAME_COMMAND] = command;
-    frames[at + FRAME_OPTIONS] = cache[first + 3] as number;
-    frames[at + FRAME_FATE] = isLegal ? FATE_SEND : FATE_REFUSE;
-    frames[at + FRAME_PENDING] = 0;
-    frames[at + FRAME_PLAIN] = count === 1 && !wantsOffload ? 1 : 0;
+    frames[at | FRAME_QUEUE] = queue;
+    frames[at | FRAME_COMMAND] = command;
+    frames[at | FRAME_OPTIONS] = cache[first + 3] as number;
+    frames[at | FRAME_FATE] = isLegal ? FATE_SEND : FATE_REFUSE;
+    frames[at | FRAME_PENDING] = 0;
+    frames[at | FRAME_PLAIN] = count === 1 && !wantsOffload ? 1 : 0;
     this.#noteLast(queue, at, firstIndex);
     if (!isLegal) findings.recordFrameLength(this.#port, queue, firstIndex, byteLength, FRAME_BYTES_MIN, longest);
     if (isAdvanced) this.#offload.prepare(frames, at, firstIndex, byteLength, wantsOffload);
@@ -248,9 +251,9 @@ export class TransmitGather {
     const from = this.#rings.cacheAt(queue, this.#pieceCount - 1);
     const command = this.#rings.cache[from + 2] as number;
     const isLegacy = (command & TX_DEXT) === 0;
-    frames[at + FRAME_LAST] = index >= slotCount ? index - slotCount : index;
-    frames[at + FRAME_LAST_COMMAND] = command;
-    frames[at + FRAME_KEPT] = isLegacy ? (this.#rings.cache[from + 3] as number) | TX_DD : 0;
+    frames[at | FRAME_LAST] = index >= slotCount ? index - slotCount : index;
+    frames[at | FRAME_LAST_COMMAND] = command;
+    frames[at | FRAME_KEPT] = isLegacy ? (this.#rings.cache[from + 3] as number) | TX_DD : 0;
   }
 
   #read(queue: number, slot: number, count: number): void {
@@ -258,7 +261,7 @@ export class TransmitGather {
     const { cache } = rings;
     const frames = this.#buffer.frames;
     const at = this.#buffer.at(slot);
-    let offset = frames[at + FRAME_OFFSET] as number;
+    let offset = frames[at | FRAME_OFFSET] as number;
     let reads = 0;
     for (let nth = 0; nth < count; nth++) {
       const from = rings.cacheAt(queue, nth);
@@ -270,8 +273,26 @@ export class TransmitGather {
       offset += length;
       reads++;
     }
-    frames[at + FRAME_PENDING] = reads;
+    frames[at | FRAME_PENDING] = reads;
     this.readsUnderWay += reads;
+  }
+
+  /** Several pieces arrived, one behind the other. */
+  onDataBurst(reads: CompletedReads): void {
+    const { count, contexts, memory, offsets, byteLengths } = reads;
+    for (let nth = this.#sendPlain(reads); nth < count; nth++)
+      this.onData(contexts[nth] as number, memory, offsets[nth] as number, byteLengths[nth] as number);
+  }
+
+  /** Sends what of a burst needs no gathering; returns how many of its reads that were. */
+  #sendPlain(reads: CompletedReads): number {
+    if (!this.#master.isBusMaster) return 0;
+    const count = this.#plain.send(reads);
+    if (count === 0) return 0;
+    this.readsUnderWay = (this.readsUnderWay - count) | 0;
+    // Behind them may be one that was whole before.
+    this.#sendFinished();
+    return count;
   }
 
   /** A piece of a frame arrived. */
@@ -280,11 +301,11 @@ export class TransmitGather {
     const frames = this.#buffer.frames;
     const at = this.#buffer.at(slot);
     this.readsUnderWay = (this.readsUnderWay - 1) | 0;
-    frames[at + FRAME_PENDING] = ((frames[at + FRAME_PENDING] as number) - 1) | 0;
-    const isPlain = frames[at + FRAME_PLAIN] !== 0 && frames[at + FRAME_FATE] === FATE_SEND;
+    frames[at | FRAME_PENDING] = ((frames[at | FRAME_PENDING] as number) - 1) | 0;
+    const isPlain = frames[at | FRAME_PLAIN] !== 0 && frames[at | FRAME_FATE] === FATE_SEND;
     if (isPlain && slot === this.#buffer.first && this.#master.isBusMaster) {
-      const queue = frames[at + FRAME_QUEUE] as number;
-      this.#offload.sendPlain(queue, memory, offset, byteLength, frames[at + FRAME_COMMAND] as number);
+      const queue = frames[at | FRAME_QUEUE] as number;
+      this.#offload.sendPlain(queue, memory, offset, byteLength, frames[at | FRAME_COMMAND] as number);
       this.#finish(at);
     } else {
       copyMemory(this.#buffer.memory, context & OFFSET_MASK, memory, offset, byteLength);
@@ -296,23 +317,23 @@ export class TransmitGather {
   describe(context: number): DmaDescription {
     const at = this.#buffer.at(context >>> SLOT_SHIFT);
     const frames = this.#buffer.frames;
-    return describeData(frames[at + FRAME_QUEUE] as number, frames[at + FRAME_LAST] as number);
+    return describeData(frames[at | FRAME_QUEUE] as number, frames[at | FRAME_LAST] as number);
   }
 
   /** A piece could not be read: its queue stops, and what was begun of it is lost. */
   onDataError(context: number): void {
     const at = this.#buffer.at(context >>> SLOT_SHIFT);
     const frames = this.#buffer.frames;
-    const queue = frames[at + FRAME_QUEUE] as number;
+    const queue = frames[at | FRAME_QUEUE] as number;
     this.readsUnderWay--;
-    frames[at + FRAME_PENDING] = (frames[at + FRAME_PENDING] as number) - 1;
+    frames[at | FRAME_PENDING] = (frames[at | FRAME_PENDING] as number) - 1;
     this.#rings.halt(queue);
     let isBehind = false;
     for (let nth = 0; nth < this.#buffer.count; nth++) {
       const other = this.#buffer.at((this.#buffer.first + nth) & (FRAME_SLOTS - 1));
       isBehind ||= other === at;
       // What a driver sees of such an error is a queue that stands still: head and descriptors stay as they are.
-      if (isBehind && frames[other + FRAME_QUEUE] === queue) frames[other + FRAME_FATE] = FATE_LOSE;
+      if (isBehind && frames[other | FRAME_QUEUE] === queue) frames[other | FRAME_FATE] = FATE_LOSE;
     }
     this.#sendFinished();
   }
@@ -328,8 +349,8 @@ export class TransmitGather {
     const frames = this.#buffer.frames;
     while (this.#buffer.count !== 0) {
       const at = this.#buffer.at(this.#buffer.first);
-      if (frames[at + FRAME_PENDING] !== 0) return;
-      if (frames[at + FRAME_FATE] === FATE_SEND) this.#offload.send(this.#buffer, at);
+      if (frames[at | FRAME_PENDING] !== 0) return;
+      if (frames[at | FRAME_FATE] === FATE_SEND) this.#offload.send(this.#buffer, at);
       else this.#statistics.dropped(statistics.TX_DROPPED);
       this.#finish(at);
     }
@@ -338,20 +359,27 @@ export class TransmitGather {
   /** The oldest frame is done: its descriptors go back to the driver. */
   #finish(at: number): void {
     const frames = this.#buffer.frames;
-    const queue = frames[at + FRAME_QUEUE] as number;
-    const last = frames[at + FRAME_LAST] as number;
-    const rings = this.#rings;
-    const left = ((this.framesUnderWay[queue] as number) - 1) | 0;
-    this.framesUnderWay[queue] = left;
-    if (frames[at + FRAME_FATE] !== FATE_LOSE) {
-      // With nothing under way the head also passes contexts that were taken in behind the frame.
-      const isLast = left === 0;
-      rings.moveHead(queue, isLast ? rings.firstCachedIndex(queue) : rings.after(queue, last));
-      if (((frames[at + FRAME_LAST_COMMAND] as number) & TX_RS) !== 0) {
-        this.#writeBack.report(queue, last, frames[at + FRAME_KEPT] as number);
+    const queue = frames[at | FRAME_QUEUE] as number;
+    const last = frames[at | FRAME_LAST] as number;
+    if (frames[at | FRAME_FATE] !== FATE_LOSE) {
+      this.progress(queue, 1, last);
+      if (((frames[at | FRAME_LAST_COMMAND] as number) & TX_RS) !== 0) {
+        this.#writeBack.report(queue, last, frames[at | FRAME_KEPT] as number);
       }
+    } else {
+      this.framesUnderWay[queue] = (this.framesUnderWay[queue] as number) - 1;
+      this.#rings.noteProgress(queue);
     }
-    this.#buffer.release();
+    this.#buffer.release(1);
+  }
+
+  /** The oldest `count` frames of a queue are done, and all its descriptors up to the one at `last`. */
+  progress(queue: number, count: number, last: number): void {
+    const rings = this.#rings;
+    const left = ((this.framesUnderWay[queue] as number) - count) | 0;
+    this.framesUnderWay[queue] = left;
+    // With nothing under way the head also passes contexts that were taken in behind the frame.
+    rings.moveHead(queue, left === 0 ? rings.firstCachedIndex(queue) : rings.after(queue, last));
     rings.noteProgress(queue);
   }
 }

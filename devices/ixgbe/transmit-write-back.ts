@@ -35,6 +35,7 @@ export class TransmitWriteBack {
   readonly #rings: Rings;
   readonly #interrupts: Interrupts;
   readonly #values: Int32Array;
+  readonly #controlAt: number;
   readonly #headAddressLowAt: number;
   readonly #headAddressHighAt: number;
 
@@ -44,6 +45,7 @@ export class TransmitWriteBack {
     this.#rings = rings;
     this.#interrupts = interrupts;
     this.#values = registers.values;
+    this.#controlAt = registers.map.ordinal(reg.TXDCTL);
     this.#headAddressLowAt = registers.map.ordinal(reg.TDWBAL);
     this.#headAddressHighAt = registers.map.ordinal(reg.TDWBAH);
     interrupts.onThrottleExpired = (vector) => this.#onThrottleExpired(vector);
@@ -64,7 +66,7 @@ export class TransmitWriteBack {
   /** Takes over the registers of all queues. */
   refresh(): void {
     for (let queue = 0; queue < QUEUE_COUNT; queue++) {
-      this.#threshold[queue] = fieldOf(this.#registers.get(reg.TXDCTL, queue), WTHRESH);
+      this.#threshold[queue] = fieldOf(this.#values[this.#controlAt + queue] as number, WTHRESH);
     }
   }
 
@@ -103,11 +105,13 @@ export class TransmitWriteBack {
     this.#waitingTotal = 0;
   }
 
+  /** What waits is left out when nothing does. */
   snapshot(): unknown {
+    const end = this.#waitingTotal === 0 ? 0 : this.#waiting.length;
     return {
       waitingCount: this.#waitingCount.slice(),
-      waiting: this.#waiting.slice(),
-      kept: this.#kept.slice(),
+      waiting: this.#waiting.slice(0, end),
+      kept: this.#kept.slice(0, end),
       waitingTotal: this.#waitingTotal,
     };
   }

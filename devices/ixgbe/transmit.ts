@@ -1,5 +1,6 @@
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DevicePort } from "../../emulator/pcie/device-model.ts";
+import type { CompletedReads } from "../../emulator/pcie/read-burst.ts";
 import type { RegisterFile } from "../../emulator/registers/register-file.ts";
 import * as bits from "./descriptors.ts";
 import * as findings from "./findings.ts";
@@ -196,6 +197,12 @@ export class Transmit implements RingOwner {
   /** A piece of a frame arrived. */
   onData(context: number, memory: MemoryView, offset: number, byteLength: number): void {
     this.#gather.onData(context, memory, offset, byteLength);
+    this.#pump();
+  }
+
+  /** Several pieces arrived. */
+  onDataBurst(reads: CompletedReads): void {
+    this.#gather.onDataBurst(reads);
     this.#pump();
   }
 

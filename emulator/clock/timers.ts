@@ -20,6 +20,7 @@ export class Timers {
 
   stop(timer: number): void {
     const before = this.deadlines[timer] as number;
+    if (before === Number.POSITIVE_INFINITY) return;
     this.deadlines[timer] = Number.POSITIVE_INFINITY;
     if (before === this.next[0]) this.#findNext();
   }

@@ -64,7 +64,7 @@ export class DriverDma implements Dma {
     if (options.separate === true)
       return this.#separate(new SharedArrayBuffer((byteLength + 3) & ~3), byteLength, options);
     const offset = this.#arena.alloc(byteLength, align);
-    new Uint8Array(this.#arena.tables.memory, offset, byteLength).fill(0);
+    this.#arena.clear(offset, byteLength);
     const place = this.#isIdentity ? { ...options, iova: offset } : options;
     return this.#mapped(ARENA_SEGMENT, this.#arena.tables.memory, offset, byteLength, place, () => {
       this.#arena.free(offset);

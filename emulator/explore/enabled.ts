@@ -157,7 +157,7 @@ export class EnabledSteps {
         seen[queue] = bits | HAS_STORE;
         if (state.model === TSO) return bits === 0;
         if ((bits & (CLOSED | CLOSED_FOR_STORES)) !== 0) return false;
-        return (bits & HAS_STORE) === 0 || !flight.overlapsOlder(orderIndex);
+        return !flight.hasOlderStore(at);
       case BUFFERED_IO:
         seen[queue] = bits | HAS_IO;
         if (state.model === TSO) return bits === 0;

@@ -45,6 +45,8 @@ export class InFlight {
   readonly queued: Uint8Array = new Uint8Array(ACTOR_LIMIT);
   /** Numbers given out by queue. */
   readonly ordinals: Int32Array = new Int32Array(ACTOR_LIMIT);
+  /** Of a buffered store: how many older ones of its buffer touch the same bytes. Asked for at every step, changed by few. */
+  readonly #olderStores = new Uint8Array(IN_FLIGHT_LIMIT);
   readonly #free = new Uint8Array(IN_FLIGHT_LIMIT);
   #freeCount = 0;
   /** Places that were in use at some time of this run. */
@@ -64,6 +66,7 @@ export class InFlight {
   /** Puts something on its way; returns its place. */
   put(kind: number, queue: number, address: number, byteLength: number, low: number, high: number): number {
     const at = this.#take();
+    const olderCount = this.count;
     this.order[this.count++] = at;
     this.kind[at] = kind;
     this.queue[at] = queue;
@@ -77,6 +80,7 @@ export class InFlight {
     this.held[at] = 0;
     this.deviation[at] = -1;
     this.origin[at] = this.step;
+    if (kind === BUFFERED_STORE) this.#olderStores[at] = this.#olderStoresOf(at, olderCount);
     if (kind === FENCE || kind === FENCE_DRAM) return at;
     const ordinal = this.ordinals[queue] as number;
     this.ordinals[queue] = ordinal + 1;
@@ -103,9 +107,14 @@ export class InFlight {
     let index = 0;
     while (order[index] !== at) index++;
     this.count--;
-    for (; index < this.count; index++) order[index] = order[index + 1] as number;
-    this.#free[this.#freeCount++] = at;
     const kind = this.kind[at] as number;
+    for (; index < this.count; index++) {
+      const younger = order[index + 1] as number;
+      order[index] = younger;
+      if (kind === BUFFERED_STORE && this.#goesBehind(younger, at))
+        this.#olderStores[younger] = (this.#olderStores[younger] as number) - 1;
+    }
+    this.#free[this.#freeCount++] = at;
     if (kind === FENCE || kind === FENCE_DRAM) return;
     const queue = this.queue[at] as number;
     this.queued[queue] = (this.queued[queue] as number) - 1;
@@ -125,7 +134,25 @@ export class InFlight {
     }
   }
 
-  /** True when an older store or DMA write in the same queue touches the same bytes. */
+  /** True when an older store of the same buffer touches the same bytes as the one at this place. */
+  hasOlderStore(at: number): boolean {
+    return this.#olderStores[at] !== 0;
+  }
+
+  #olderStoresOf(at: number, olderCount: number): number {
+    let count = 0;
+    for (let index = 0; index < olderCount; index++) if (this.#goesBehind(at, this.order[index] as number)) count++;
+    return count;
+  }
+
+  /** Two stores of one buffer that touch the same bytes. */
+  #goesBehind(at: number, older: number): boolean {
+    if (this.kind[at] !== BUFFERED_STORE || this.kind[older] !== BUFFERED_STORE) return false;
+    if (this.queue[at] !== this.queue[older]) return false;
+    return this.overlaps(older, this.address[at] as number, this.byteLength[at] as number);
+  }
+
+  /** True when an older DMA write in the same queue touches the same bytes. */
   overlapsOlder(orderIndex: number): boolean {
     const at = this.order[orderIndex] as number;
     for (let index = 0; index < orderIndex; index++) {

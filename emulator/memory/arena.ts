@@ -3,6 +3,8 @@ export const ARENA_PAGE_BYTES = 4096;
 
 const HEAD_LOCK = 0;
 const HEAD_CURSOR = 1;
+/** One behind the last page that was ever handed out. */
+const HEAD_TOUCHED = 2;
 const HEAD_WORDS = 16;
 const CONTINUED = -1;
 
@@ -22,11 +24,14 @@ export class Arena {
   /** HEAD_WORDS of bookkeeping, then per page: 0 free, n the first of n pages, CONTINUED. */
   readonly #pages: Int32Array;
   readonly #pageCount: number;
+  /** The memory in the largest pieces that there are: filling shared memory takes as long for each of them as for a byte. */
+  readonly #memory: Float64Array;
 
   constructor(tables: ArenaTables) {
     this.tables = tables;
     this.#pages = new Int32Array(tables.pages);
     this.#pageCount = this.#pages.length - HEAD_WORDS;
+    this.#memory = new Float64Array(tables.memory, 0, Math.floor(tables.memory.byteLength / 8));
   }
 
   /** An arena of `byteLength` bytes, rounded up to whole pages. */
@@ -53,7 +58,7 @@ export class Arena {
     if (reserved > 0) {
       const words = new Int32Array(pages);
       words.fill(CONTINUED, HEAD_WORDS, HEAD_WORDS + reserved);
-      words[HEAD_CURSOR] = reserved;
+      words[HEAD_CURSOR] = words[HEAD_TOUCHED] = reserved;
     }
     return new Arena({ memory, pages });
   }
@@ -70,6 +75,7 @@ export class Arena {
         this.#pages.fill(CONTINUED, HEAD_WORDS + first, HEAD_WORDS + first + wanted);
         this.#pages[HEAD_WORDS + first] = wanted;
         this.#pages[HEAD_CURSOR] = first + wanted;
+        this.#pages[HEAD_TOUCHED] = Math.max(this.#pages[HEAD_TOUCHED] as number, first + wanted);
         return first * ARENA_PAGE_BYTES;
       }
     } finally {
@@ -91,6 +97,25 @@ export class Arena {
     } finally {
       Atomics.store(this.#pages, HEAD_LOCK, 0);
     }
+  }
+
+  /** Zeroes whole pages that {@link alloc} has handed out, from their first byte on. */
+  clear(offset: number, byteLength: number): void {
+    const pageCount = Math.ceil(byteLength / ARENA_PAGE_BYTES);
+    this.#memory.fill(0, offset / 8, (offset + pageCount * ARENA_PAGE_BYTES) / 8);
+  }
+
+  /** Which pages are taken, for {@link restore}. The caller owns it. */
+  save(): Int32Array {
+    return this.#pages.slice(0, HEAD_WORDS + (this.#pages[HEAD_TOUCHED] as number));
+  }
+
+  /** Back to {@link save}, while nobody else allocates. What lies in the memory stays. */
+  restore(saved: Int32Array): void {
+    const end = HEAD_WORDS + (this.#pages[HEAD_TOUCHED] as number);
+    this.#pages.set(saved);
+    // What was handed out beyond these for the first time since.
+    this.#pages.fill(0, saved.length, end);
   }
 
   #firstFit(from: number, wanted: number, step: number): number {

@@ -1,5 +1,15 @@
-import { addressOf, DMA_READ, type Iommu, type Mapping } from "./iommu.ts";
+import { DMA_READ, type DmaPermissions, type Iommu, type Mapping } from "./iommu.ts";
 import { iovaName } from "./iova-name.ts";
+
+/** `DMA read of 64 bytes at IOVA 0x…`: the first half of every fault's sentence. */
+export function accessName(direction: DmaPermissions, byteLength: number, high: number, low: number): string {
+  return `DMA ${direction === DMA_READ ? "read" : "write"} of ${byteLength} bytes at IOVA ${iovaName(addressOf(high, low))}`;
+}
+
+/** Two int32 words as one number: for people, as it is rounded above 2^53. */
+function addressOf(high: number, low: number): number {
+  return (high >>> 0) * 2 ** 32 + (low >>> 0);
+}
 
 /** Why an access faults and what lies nearest, as the second half of a sentence: "hits no mapping (nearest: …)". */
 export function explainFault(iommu: Iommu, high: number, low: number, byteLength: number): string {

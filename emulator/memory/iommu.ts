@@ -37,6 +37,9 @@ const HEAD_NEXT_PAGE = 1;
 const HEAD_NEXT_ENTRY = 2;
 const HEAD_COUNT = 3;
 const HEAD_GENERATION = 4;
+/** One behind the last page and the last entry that were ever in use. */
+const HEAD_TOUCHED_PAGES = 5;
+const HEAD_TOUCHED_ENTRIES = 6;
 const HEAD_WORDS = 16;
 
 /** The structured-cloneable part of an IOMMU: every thread builds its own {@link Iommu} over it. */
@@ -55,6 +58,13 @@ export interface IommuOptions {
   readonly windowBytes?: number;
   /** How many mappings, live and remembered, the table holds. Default 8,192. */
   readonly mappingCount?: number;
+}
+
+/** See {@link Iommu.save}. */
+export interface IommuState {
+  readonly head: Int32Array;
+  readonly pages: Int32Array;
+  readonly entries: Int32Array;
 }
 
 /** One mapping as the driver's side sees it. */
@@ -160,6 +170,9 @@ export class Iommu {
       this.#writeLabel(entry, label);
       Atomics.store(this.#entries, at + ENTRY_STATE, MAPPED);
       for (let index = 0; index < pageCount; index++) Atomics.store(this.#pages, first + index, entry);
+      const head = this.#head;
+      head[HEAD_TOUCHED_PAGES] = Math.max(head[HEAD_TOUCHED_PAGES] as number, first + pageCount);
+      head[HEAD_TOUCHED_ENTRIES] = Math.max(head[HEAD_TOUCHED_ENTRIES] as number, entry + 1);
       this.#head[HEAD_COUNT] = (this.#head[HEAD_COUNT] as number) + 1;
       return high * 2 ** 32 + (low >>> 0);
     });
@@ -242,6 +255,28 @@ export class Iommu {
     if (entry === 0 || this.#entries[entry * ENTRY_WORDS + ENTRY_STATE] !== UNMAPPED) return undefined;
     const mapping = this.#mapping(entry);
     return iova >= mapping.iova && iova < mapping.iova + mapping.byteLength ? mapping : undefined;
+  }
+
+  /** All mappings, for {@link restore}. The caller owns it. */
+  save(): IommuState {
+    const head = this.#head.slice();
+    return {
+      head,
+      pages: this.#pages.slice(0, head[HEAD_TOUCHED_PAGES]),
+      entries: this.#entries.slice(0, (head[HEAD_TOUCHED_ENTRIES] as number) * ENTRY_WORDS),
+    };
+  }
+
+  /** Back to {@link save}, while nobody else maps. */
+  restore({ head, pages, entries }: IommuState): void {
+    const pagesEnd = this.#head[HEAD_TOUCHED_PAGES] as number;
+    const entriesEnd = (this.#head[HEAD_TOUCHED_ENTRIES] as number) * ENTRY_WORDS;
+    this.#head.set(head);
+    this.#pages.set(pages);
+    this.#entries.set(entries);
+    // What was in use beyond these for the first time since.
+    this.#pages.fill(0, pages.length, pagesEnd);
+    this.#entries.fill(0, entries.length, entriesEnd);
   }
 
   #entryAt(iova: number): number {
@@ -353,16 +388,6 @@ export class Iommu {
       Atomics.store(this.#head, HEAD_LOCK, 0);
     }
   }
-}
-
-/** `DMA read of 64 bytes at IOVA 0x…`: the first half of every fault's sentence. */
-export function accessName(direction: DmaPermissions, byteLength: number, high: number, low: number): string {
-  return `DMA ${direction === DMA_READ ? "read" : "write"} of ${byteLength} bytes at IOVA ${iovaName(addressOf(high, low))}`;
-}
-
-/** Two int32 words as one number: for people, as it is rounded above 2^53. */
-export function addressOf(high: number, low: number): number {
-  return (high >>> 0) * 2 ** 32 + (low >>> 0);
 }
 
 function alignUp(value: number, unit: number): number {

@@ -7,6 +7,7 @@ import type { Handover, MemoryOwnership } from "../sanitize/ownership.ts";
 import type { Rule } from "../sanitize/rule.ts";
 import type { BarDeclaration, FunctionIdentity, MsixDeclaration } from "./config-space.ts";
 import type { DmaLayout, RingDeclaration } from "./dma-layout.ts";
+import type { CompletedReads } from "./read-burst.ts";
 import type { Slot } from "./slot.ts";
 
 /** `power-on`: everything; `function-level`: what a write to Initiate FLR asks for. Software resets are the device's own registers'. */
@@ -72,6 +73,14 @@ export interface DeviceModel {
   readHigh: number;
   /** A DMA read completed: `byteLength` bytes of host memory at `offset` of `memory`, to be used before returning. */
   onDmaRead(tag: number, context: number, memory: MemoryView, offset: number, byteLength: number): void;
+  /**
+   * Several reads with the tag {@link burstTag} completed, one behind the other: as {@link onDmaRead} for each. They come
+   * one by one all the same where orders are explored, or where something stands between the device and the machine. To be
+   * used before returning.
+   */
+  onDmaReads?(reads: CompletedReads): void;
+  /** Which reads may come together. Both or neither. */
+  readonly burstTag?: number;
   /** A DMA read was answered with Unsupported Request: nothing was read. The finding is already recorded. */
   onDmaReadError(tag: number, context: number): void;
   /**

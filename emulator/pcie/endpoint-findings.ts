@@ -3,8 +3,8 @@
  * them would be garbage for every access.
  */
 
-import { accessName, DMA_READ, DMA_WRITE, type Iommu, iovaName } from "../memory/iommu.ts";
-import { explainFault } from "../memory/iommu-fault.ts";
+import { DMA_READ, DMA_WRITE, type Iommu, iovaName } from "../memory/iommu.ts";
+import { accessName, explainFault } from "../memory/iommu-fault.ts";
 import type { FindingRecorder } from "../registers/finding-text.ts";
 import { hex, NO_REGISTER, type RegisterMap } from "../registers/register-map.ts";
 import type { DeviceDeclaration, DmaDescription } from "./device-model.ts";

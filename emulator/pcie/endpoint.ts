@@ -4,6 +4,7 @@ import type { Iommu } from "../memory/iommu.ts";
 import { copyMemory, type MemoryView } from "../memory/memory-view.ts";
 import { type DriverPlace, type FindingKind, FindingLog } from "../run/findings.ts";
 import type { Wire } from "../wire/wire.ts";
+import { Completer } from "./completer.ts";
 import type { ConfigWidth } from "./config-image.ts";
 import { type ConfigListener, ConfigSpace } from "./config-space.ts";
 import type { DeviceDeclaration, DeviceModel, DevicePort, ResetKind } from "./device-model.ts";
@@ -11,9 +12,8 @@ import * as report from "./endpoint-findings.ts";
 import type { EndpointSlot, EndpointSnapshot, EndpointWatch, Uplink } from "./endpoint-slot.ts";
 import { InterruptController } from "./interrupt-controller.ts";
 import type { Iotlb } from "./iotlb.ts";
-import { LookAhead } from "./look-ahead.ts";
 import { type MsiSink, MsixTable } from "./msix.ts";
-import { ReadQueue } from "./read-queue.ts";
+import type { ReadQueue } from "./read-queue.ts";
 import { Slot } from "./slot.ts";
 import { transferParts } from "./transfer-parts.ts";
 import type { WriteBacks } from "./write-backs.ts";
@@ -44,9 +44,9 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   orderIsUnknown = false;
   readonly #slot: EndpointSlot;
   readonly #iommu: Iommu;
-  readonly #reads = new ReadQueue();
+  readonly #reads: ReadQueue;
   readonly #writeBacks: WriteBacks;
-  readonly #lookAhead: LookAhead;
+  readonly #completer: Completer;
   readonly #readMappings: Iotlb;
   readonly #dataMappings: Iotlb;
   readonly #flagMappings: Iotlb;
@@ -64,9 +64,11 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     this.#slot = slot;
     this.interrupts = slot.interrupts;
     this.#iommu = slot.iommu;
-    const { reads, ahead, data, flags, writeBacks } = slot.parts ?? transferParts(slot);
+    const parts = slot.parts ?? transferParts(slot);
+    const { reads, data, flags, writeBacks } = parts;
     this.#readMappings = reads;
-    this.#lookAhead = new LookAhead(this.#reads, ahead);
+    this.#completer = new Completer(this, slot.iommu, parts, this.#counters);
+    this.#reads = this.#completer.reads;
     this.#dataMappings = data;
     this.#flagMappings = flags;
     this.#writeBacks = writeBacks;
@@ -83,6 +85,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   /** The device behind this function. Must be set before anything is accessed. */
   attach(device: DeviceModel): void {
     this.#device = device;
+    this.#completer.device = device;
     device.onReset("power-on");
   }
 
@@ -138,37 +141,14 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
 
   // ---- the machine's turn ------------------------------------------------------------------------------------------
 
-  /** Answers the oldest DMA read. False when there is none. */
-  step(): boolean {
-    const reads = this.#reads;
-    if (reads.count > 1 && reads.aheadCount === 0) this.#lookAhead.look();
-    if (!reads.take()) return false;
-    this.#answer();
-    return true;
+  /** Answers the oldest DMA read, and those behind it that the device takes together with it. Returns how many. */
+  step(): number {
+    return this.#completer.step();
   }
 
   /** Answers the oldest read with this tag and context: reads have no order among each other. False when there is none. */
   answerRead(tag: number, context: number): boolean {
-    if (!this.#reads.takeNamed(tag, context)) return false;
-    this.#answer();
-    return true;
-  }
-
-  #answer(): void {
-    const reads = this.#reads;
-    const device = this.#device as DeviceModel;
-    const { byteLength } = reads;
-    const mappings = this.#readMappings;
-    if (byteLength >= 0 && mappings.translate(reads.high, reads.low, byteLength)) {
-      const { memory, offset } = mappings;
-      // A read pushes the function's own earlier writes (PCIe 2.4.1); only write-backs are kept back.
-      if (this.#writeBacks.touches(memory.words, offset >> 2, (byteLength + 7) >> 2)) this.#writeBacks.land();
-      this.#counters[DMA_READS] = (this.#counters[DMA_READS] as number) + 1;
-      device.onDmaRead(reads.tag, reads.context, memory, offset, byteLength);
-      return;
-    }
-    report.recordFailedRead(this, this.#iommu, reads);
-    device.onDmaReadError(reads.tag, reads.context);
+    return this.#completer.answerNamed(tag, context);
   }
 
   /** Ends a turn: everything that the device wrote is in memory. */
@@ -397,4 +377,4 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   }
 }
 
-const { DMA_READS, DMA_WRITES, INTERRUPTS } = report;
+const { DMA_WRITES, INTERRUPTS } = report;

@@ -1,11 +1,11 @@
 /** DMA reads that wait for their completion, oldest first. A device that has more under way than this is wrong. */
-export const READ_LIMIT = 4096;
+const READ_LIMIT = 4096;
 const READ_MASK: number = READ_LIMIT - 1;
 /** Of 8 words an entry fills 5. */
 const ENTRY_SHIFT = 3;
 const ENTRY_WORDS: number = 1 << ENTRY_SHIFT;
 
-/** Pre-allocated queue of non-posted requests. `take` fills the fields. */
+/** Pre-allocated queue of non-posted requests. `take` and `peek` fill the fields. */
 export class ReadQueue {
   high = 0;
   low = 0;
@@ -14,8 +14,6 @@ export class ReadQueue {
   tag = 0;
   context = 0;
   count = 0;
-  /** How many of the oldest entries {@link peekAhead} has shown. */
-  aheadCount = 0;
   readonly #entries = new Int32Array(READ_LIMIT * ENTRY_WORDS);
   #head = 0;
 
@@ -34,31 +32,28 @@ export class ReadQueue {
     this.count = (this.count + 1) | 0;
   }
 
-  /** Shows the address and length of the next entry that it has not shown yet. False when there is none. */
-  peekAhead(): boolean {
-    if (this.aheadCount === this.count) return false;
-    const at = ((this.#head + this.aheadCount) & READ_MASK) << ENTRY_SHIFT;
+  /** Fills the fields from the `nth` oldest entry, below {@link count}, and leaves it there. */
+  peek(nth: number): void {
+    const at = ((this.#head + nth) & READ_MASK) << ENTRY_SHIFT;
     const entries = this.#entries;
-    this.high = entries[at] as number;
-    this.low = entries[at | 1] as number;
-    this.byteLength = entries[at | 2] as number;
-    this.aheadCount = (this.aheadCount + 1) | 0;
-    return true;
-  }
-
-  /** Moves the oldest entry into the fields. False when there is none. */
-  take(): boolean {
-    if (this.count === 0) return false;
-    const at = this.#head << ENTRY_SHIFT;
-    const entries = this.#entries;
-    if (this.aheadCount > 0) this.aheadCount = (this.aheadCount - 1) | 0;
     this.high = entries[at] as number;
     this.low = entries[at | 1] as number;
     this.byteLength = entries[at | 2] as number;
     this.tag = entries[at | 3] as number;
     this.context = entries[at | 4] as number;
-    this.#head = (this.#head + 1) & READ_MASK;
-    this.count = (this.count - 1) | 0;
+  }
+
+  /** Takes the `count` oldest entries away. */
+  drop(count: number): void {
+    this.#head = (this.#head + count) & READ_MASK;
+    this.count = (this.count - count) | 0;
+  }
+
+  /** Moves the oldest entry into the fields. False when there is none. */
+  take(): boolean {
+    if (this.count === 0) return false;
+    this.peek(0);
+    this.drop(1);
     return true;
   }
 
@@ -89,6 +84,5 @@ export class ReadQueue {
   /** Forgets everything: what a reset does to requests under way. */
   clear(): void {
     this.count = 0;
-    this.aheadCount = 0;
   }
 }

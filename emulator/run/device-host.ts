@@ -13,7 +13,7 @@ export interface EventSource {
 }
 
 /** Completions in one turn: enough for a burst of frames, few enough that doorbells are looked at in between. */
-const STEPS_PER_TURN = 256;
+const READS_PER_TURN = 256;
 /** Turns between two looks at the wall clock: it costs as much as a frame. */
 const TURNS_PER_REFRESH = 32;
 
@@ -45,7 +45,13 @@ export class DeviceHost {
     const endpoints = this.endpoints;
     for (let index = 0; index < endpoints.length; index++) {
       const endpoint = endpoints[index] as Endpoint;
-      for (let budget = STEPS_PER_TURN; budget > 0 && endpoint.step(); budget--) busy = true;
+      let budget = READS_PER_TURN;
+      while (budget > 0) {
+        const count = endpoint.step();
+        if (count === 0) break;
+        budget = (budget - count) | 0;
+      }
+      if (budget !== READS_PER_TURN) busy = true;
       if (endpoint.runTimers()) busy = true;
       endpoint.landWrites();
     }

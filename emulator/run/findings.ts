@@ -29,6 +29,14 @@ export interface Finding {
 /** A place in the driver's source: a line, and those that it was called from. */
 export type DriverPlace = Required<Pick<Finding, "line" | "calledFrom">>;
 
+/** The stack under way, kept as it is: to put it into words costs ten times as much as to keep it. */
+export interface KeptStack {
+  /** Made when it is asked for. */
+  readonly stack: { readonly stack?: string };
+  /** The driver's line, where another place than the stack has said it. */
+  readonly announced: string;
+}
+
 /** A driver that breaks a rule on every packet must not fill the memory: kinds beyond this are only counted. */
 const FINDING_LIMIT = 1000;
 /** Lines of the driver that are told apart where one rule is broken at one place; repeats whose line is looked up. */
@@ -54,9 +62,11 @@ export class FindingLog {
   /** Called with every new finding. */
   onFinding: (finding: Finding) => void = () => {};
   /** The driver's line under way, "" for none. Not asked for at every repeat: it takes a stack. */
-  lineOf: ((kind: FindingKind, rule: string, place: string) => string) | undefined;
+  lineOf: ((kind: FindingKind, rule: string, place: string, kept?: KeptStack) => string) | undefined;
   /** The lines that it was called from. Asked for where there is a line. */
-  callersOf: (() => readonly string[]) | undefined;
+  callersOf: ((kept?: KeptStack) => readonly string[]) | undefined;
+  /** Keeps the stack for {@link lineOf} and {@link callersOf}. Absent: they are asked at once. */
+  keepStack: (() => KeptStack) | undefined;
 
   /** `silenced`: rules that nobody wants to hear of. */
   constructor(device: string, now: Float64Array, silenced: ReadonlySet<string> = new Set()) {
@@ -69,7 +79,7 @@ export class FindingLog {
   clear(): void {
     this.findings.length = 0;
     this.overflowCount = 0;
-    this.#byRule.clear();
+    if (this.#byRule.size > 0) this.#byRule.clear();
   }
 
   /** Back to what was found before; nobody is told again. */
@@ -78,17 +88,25 @@ export class FindingLog {
     for (const finding of findings) this.#keep({ ...finding });
   }
 
-  /** Where the driver is, for a finding of this kind that may only be recorded later; undefined where nobody knows. */
+  /** Where the driver is, for a finding of this kind that may only be recorded later, if ever; undefined where nobody knows. */
   here(kind: FindingKind, rule: string, place: string): DriverPlace | undefined {
-    const line = this.lineOf?.(kind, rule, place) ?? "";
-    return line === "" ? undefined : { line, calledFrom: this.callersOf?.() ?? [] };
+    const kept = this.keepStack?.();
+    return kept === undefined
+      ? this.#placeOf(kind, rule, place)
+      : new KeptPlace(() => this.#placeOf(kind, rule, place, kept));
+  }
+
+  #placeOf(kind: FindingKind, rule: string, place: string, kept?: KeptStack): DriverPlace | undefined {
+    const line = this.lineOf?.(kind, rule, place, kept) ?? "";
+    return line === "" ? undefined : { line, calledFrom: this.callersOf?.(kept) ?? [] };
   }
 
   /**
-   * One more of a kind. `at`: where the driver was, or "here" for where it is, which then tells one finding from another at
+   * One more of a kind. `where`: where the driver was, or "here" for where it is, which then tells one finding from another at
    * the same place. Absent: it does not, as the finding is made in the card's own time.
    */
-  record(kind: FindingKind, rule: string, place: string, text: () => string, at?: DriverPlace | "here"): void {
+  record(kind: FindingKind, rule: string, place: string, text: () => string, where?: DriverPlace | "here"): void {
+    const at = where instanceof KeptPlace ? where.place : where;
     const known = this.#known(kind, this.#byRule.get(rule)?.get(place), at);
     if (known !== undefined) {
       known.count++;
@@ -99,10 +117,10 @@ export class FindingLog {
       this.#overflow();
       return;
     }
-    const where = at === undefined || at === "here" ? this.here(kind, rule, place) : at;
+    const found = at === undefined || at === "here" ? this.#placeOf(kind, rule, place) : at;
     const finding = { kind, rule, place, message: text(), ...this.#common() };
-    if (where === undefined || where.line === "") this.#add(finding);
-    else this.#add({ ...finding, ...(where.calledFrom.length === 0 ? { line: where.line } : where) });
+    if (found === undefined || found.line === "") this.#add(finding);
+    else this.#add({ ...finding, ...(found.calledFrom.length === 0 ? { line: found.line } : found) });
   }
 
   /** The finding of which this is a repeat; undefined where there is none. */
@@ -145,6 +163,32 @@ export class FindingLog {
       const message = `There are more than ${FINDING_LIMIT} different findings; those beyond are counted here. Mend the first ones, or switch their rules off.`;
       this.#add({ ...LEFT_OUT, place: "", message, ...this.#common() });
     }
+  }
+}
+
+/** A place of which nothing is read from the stack before it is asked for. */
+class KeptPlace implements DriverPlace {
+  readonly #read: () => DriverPlace | undefined;
+  #place: DriverPlace | undefined;
+  #isRead = false;
+
+  constructor(read: () => DriverPlace | undefined) {
+    this.#read = read;
+  }
+
+  /** Undefined where nobody knows. */
+  get place(): DriverPlace | undefined {
+    if (!this.#isRead) this.#place = this.#read();
+    this.#isRead = true;
+    return this.#place;
+  }
+
+  get line(): string {
+    return this.place?.line ?? "";
+  }
+
+  get calledFrom(): readonly string[] {
+    return this.place?.calledFrom ?? [];
   }
 }
 

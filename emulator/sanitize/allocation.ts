@@ -12,15 +12,16 @@ export class Allocation {
   readonly label: string;
   /** The driver has its raw memory: what goes through that is seen by nobody, so nothing is said of this buffer. */
   isRaw: boolean;
-  /** By piece: stored to since it was handed over last. */
-  readonly #stored: Uint8Array;
+  /** A bit by piece: stored to since it was handed over last. */
+  readonly #stored: Int32Array;
 
   constructor(iova: number, byteLength: number, label: string, isRaw: boolean) {
     this.iova = iova;
     this.byteLength = byteLength;
     this.label = label === "" ? "buffer" : label;
     this.isRaw = isRaw;
-    this.#stored = new Uint8Array(byteLength > NOTED_BYTES_MAX ? 0 : (byteLength >> PIECE_SHIFT) + 1);
+    const pieceCount = byteLength > NOTED_BYTES_MAX ? 0 : (byteLength >> PIECE_SHIFT) + 1;
+    this.#stored = new Int32Array((pieceCount + 31) >> 5);
   }
 
   get end(): number {
@@ -29,15 +30,14 @@ export class Allocation {
 
   noteStore(offset: number, byteLength: number): void {
     const last = (offset + byteLength - 1) >> PIECE_SHIFT;
-    // Beyond the array of a buffer that is too large, an assignment does nothing.
-    for (let piece = offset >> PIECE_SHIFT; piece <= last; piece++) this.#stored[piece] = 1;
+    for (let piece = offset >> PIECE_SHIFT; piece <= last; piece++) this.#note(piece, 1);
   }
 
   /** Whether any of the bytes at an IOVA was stored to since they were last handed over. */
   wasStored(iova: number, byteLength: number): boolean {
     const last = (iova - this.iova + byteLength - 1) >> PIECE_SHIFT;
     for (let piece = (iova - this.iova) >> PIECE_SHIFT; piece <= last; piece++)
-      if (this.#stored[piece] !== 0) return true;
+      if ((((this.#stored[piece >> 5] ?? 0) >>> (piece & 31)) & 1) !== 0) return true;
     return false;
   }
 
@@ -49,8 +49,8 @@ export class Allocation {
   }
 
   noteHandedOver(iova: number, byteLength: number): void {
-    const first = (iova - this.iova) >> PIECE_SHIFT;
-    this.#stored.fill(0, first, ((iova - this.iova + byteLength - 1) >> PIECE_SHIFT) + 1);
+    const last = (iova - this.iova + byteLength - 1) >> PIECE_SHIFT;
+    for (let piece = (iova - this.iova) >> PIECE_SHIFT; piece <= last; piece++) this.#note(piece, 0);
   }
 
   /** "tx ring 0+0x30 (IOVA 0x1_0000_0030)". */
@@ -63,8 +63,14 @@ export class Allocation {
   }
 
   restore(state: unknown): void {
-    const { isRaw, stored } = state as { isRaw: boolean; stored: Uint8Array };
+    const { isRaw, stored } = state as { isRaw: boolean; stored: Int32Array };
     this.isRaw = isRaw;
     this.#stored.set(stored);
+  }
+
+  #note(piece: number, isStored: number): void {
+    const at = piece >> 5;
+    // Beyond the array of a buffer that is too large, an assignment does nothing.
+    this.#stored[at] = ((this.#stored[at] ?? 0) & ~(1 << (piece & 31))) | (isStored << (piece & 31));
   }
 }

@@ -184,7 +184,7 @@ export class DriverWatch implements EndpointWatch {
     this.memory.clear();
     this.interrupts.clear();
     for (const lint of this.#lints) lint?.clear();
-    this.#handlers.clear();
+    if (this.#handlers.size > 0) this.#handlers.clear();
     this.#wasMaster = false;
   }
 

@@ -68,7 +68,7 @@ export class Holds {
   }
 
   clear(): void {
-    this.#pages.clear();
+    if (this.#pages.size > 0) this.#pages.clear();
   }
 }
 

@@ -138,9 +138,10 @@ export class InterruptLint {
     this.#last = NOTHING;
     this.#hasLooked = false;
     this.#inHandler = false;
-    this.#unserved.clear();
+    // An empty map gets a new table when it is cleared.
+    if (this.#unserved.size > 0) this.#unserved.clear();
     this.#vectorCount = 0;
-    this.#runs.clear();
+    if (this.#runs.size > 0) this.#runs.clear();
   }
 
   #judge(does: string): void {

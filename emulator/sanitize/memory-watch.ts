@@ -270,8 +270,11 @@ export class MemoryWatch implements Handover {
   // ---- state --------------------------------------------------------------------------------------------------------
 
   clear(): void {
-    for (const each of [...this.#rings, ...this.#entries, ...this.#windows]) each.forget();
-    for (const each of [...this.#regions, ...this.#transfers]) each.drop();
+    for (const ring of this.#rings) ring.forget();
+    for (const entries of this.#entries) entries.forget();
+    for (const window of this.#windows) window.forget();
+    for (const region of this.#regions) region.drop();
+    for (const transfer of this.#transfers) transfer.drop();
     this.holds.clear();
     this.#allocations.clear();
   }

@@ -122,7 +122,7 @@ export class RegisterLint {
   clear(): void {
     this.#lastRead = NONE;
     this.#readCount = 0;
-    this.#taken.clear();
+    this.paused();
     this.#lastWrite = NONE;
     this.#readBack = NONE;
     this.#written.set(this.#map.resetValues);

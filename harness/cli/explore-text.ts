@@ -91,7 +91,7 @@ function countText(outcome: ExploreOutcome): string {
 }
 
 function passedText(result: CampaignResult, place: ScenarioPlace, saved: readonly SavedOutcome[]): string[] {
-  const { nondeterminism, unknown, runs, checked, coverage } = result;
+  const { nondeterminism, unknown, unknownToken, runs, checked, coverage } = result;
   if (nondeterminism !== undefined) {
     return [
       `The same schedule need not go the same way twice: ${nondeterminism}.`,
@@ -101,6 +101,8 @@ function passedText(result: CampaignResult, place: ScenarioPlace, saved: readonl
   }
   const lines: string[] = [];
   if (unknown > 0) lines.push(`Of ${grouped(unknown)} of ${grouped(runs)} nothing is known: they took too many steps.`);
+  if (unknownToken !== undefined)
+    lines.push(`One of them, and where it stands: ${replayCommand(unknownToken, place.isFixed)}`);
   if (checked > 0) lines.push(`${counted(checked, "schedule")} run twice: the same each time.`);
   if (coverage !== undefined) lines.push(...coverageText(coverage, runs));
   if (saved.some(stillFails)) lines.push("Nothing new was found.");

@@ -1,6 +1,8 @@
 import { existsSync, statSync } from "node:fs";
 import { relative, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
+import { LoopWatch } from "../explore/loop-watch.ts";
+import { RunLimitError } from "../explore/run-limit.ts";
 import { EveryFaultError, type EveryFaultResult, everyFault } from "../faults/every-fault.ts";
 import { describeFault, FAULT_KINDS, type FaultKind, faultNumber } from "../faults/fault-kinds.ts";
 import { type FaultModule, isFaultModule } from "../faults/fault-module.ts";
@@ -16,6 +18,8 @@ import { painter } from "./terminal.ts";
 import { type Arguments, type Verb, wholeNumber } from "./verb.ts";
 
 const HANG_LIMIT_S = 10;
+/** A module has at least so long to be loaded, however short its runs are to be. */
+const LOAD_LIMIT_S = 5;
 const MS_PER_S = 1000;
 
 /** `softbar faults`: a driver and every fault that could strike it, one after the other. */
@@ -59,7 +63,7 @@ which is no failure: by lies, and by the kinds that the list of faults has as su
       process.stdout.write(isJson ? `${JSON.stringify({ kinds })}\n` : faultKindsText(kinds));
       return EXIT_PASSED;
     }
-    const module = await loadModule(path);
+    const module = await loadModule(path, hangSeconds(given));
     if (given.has("hostile") || given.has("lies")) return runHostile(nameOf(path), module, given);
     const only = given.value("only")?.split(",");
     const progress = new ProgressLine(process.stderr);
@@ -76,7 +80,7 @@ which is no failure: by lies, and by the kinds that the list of faults has as su
           ...(only === undefined ? {} : { only }),
           ...(kinds === undefined ? {} : { kinds }),
           ...(runs === undefined ? {} : { siteLimit: runs }),
-          runLimitMs: (wholeNumber(given, "hang", 1) ?? HANG_LIMIT_S) * MS_PER_S,
+          runLimitMs: hangSeconds(given) * MS_PER_S,
           signal: interrupt.signal,
           onProgress: (visited, known) => progress.faults(visited, known),
         },
@@ -126,7 +130,7 @@ async function runHostile(
       ...(lies === undefined ? {} : { lies: liesOf(lies) }),
       ...(runs === undefined ? {} : { runs }),
       seed: wholeNumber(given, "seed", 0) ?? 1,
-      runLimitMs: (wholeNumber(given, "hang", 1) ?? HANG_LIMIT_S) * MS_PER_S,
+      runLimitMs: hangSeconds(given) * MS_PER_S,
       signal: interrupt.signal,
       onProgress: (done: number, all: number) => progress.faults(done, all),
     };
@@ -141,6 +145,10 @@ async function runHostile(
   else process.stdout.write(hostileText({ name, result }, painter(process.stdout)));
   if (interrupt.signal.aborted) return EXIT_INTERRUPTED;
   return exitCodeOf(result.failures);
+}
+
+function hangSeconds(given: Arguments): number {
+  return wholeNumber(given, "hang", 1) ?? HANG_LIMIT_S;
 }
 
 function liesOf(text: string): Lie[] {
@@ -165,7 +173,8 @@ function kindsOf(given: Arguments): FaultKind[] | undefined {
     });
 }
 
-async function loadModule(path: string): Promise<FaultModule> {
+async function loadModule(path: string, hangS: number): Promise<FaultModule> {
+  const limitS = Math.max(hangS, LOAD_LIMIT_S);
   if (!existsSync(path) || !statSync(path).isFile())
     throw new UsageError(
       `There is no file "${path}": want a module that ends in \`export default faultScenario({…})\`.`,
@@ -173,8 +182,15 @@ async function loadModule(path: string): Promise<FaultModule> {
   checkRunsHere(path);
   let loaded: { readonly default?: unknown };
   try {
-    loaded = (await import(pathToFileURL(resolve(path)).href)) as { readonly default?: unknown };
+    loaded = await inTime(
+      limitS,
+      () => import(pathToFileURL(resolve(path)).href) as Promise<{ readonly default?: unknown }>,
+    );
   } catch (thrown) {
+    if (thrown instanceof RunLimitError)
+      throw new UsageError(
+        `${nameOf(path)} was not loaded within ${limitS} s: it loops, or awaits in vain, outside of any function.`,
+      );
     const [reason = ""] = `${thrown instanceof Error ? thrown.message : thrown}`.split("\n", 1);
     throw new UsageError(`${nameOf(path)} cannot be loaded: ${reason.replace(/\.$/, "")}.`);
   }
@@ -182,6 +198,16 @@ async function loadModule(path: string): Promise<FaultModule> {
   throw new UsageError(
     `${nameOf(path)} is no fault scenario: it must end in \`export default faultScenario({ devices: [...], setup, body })\`.`,
   );
+}
+
+/** A module may do anything when it is loaded: even await what never comes, in silence. */
+async function inTime<Loaded>(limitS: number, loading: () => Promise<Loaded>): Promise<Loaded> {
+  const watch = LoopWatch.start(limitS * MS_PER_S);
+  try {
+    return await (watch?.guard(loading) ?? loading());
+  } finally {
+    await watch?.close();
+  }
 }
 
 /** From the current folder on. */

@@ -2,6 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { parseSpeed } from "../replay/replay-speed.ts";
 import { fetchGuest, guestCacheFolder } from "../vm/guest-files.ts";
 import type { GuestFile } from "../vm/guest-root.ts";
+import type { GuestResult } from "../vm/guest-shell.ts";
 import { LinuxGuest, type LinuxGuestOptions } from "../vm/linux-guest.ts";
 import { type LinuxTrialOptions, type LinuxTrialReport, linuxTrial, type TrialStep } from "../vm/linux-trial.ts";
 import { type CatalogueEntry, deviceNamed } from "./catalogue.ts";
@@ -198,12 +199,17 @@ function stepText({ name, text, isGood, atMs }: TrialStep, paint: ReturnType<typ
   return `${mark} ${`${(atMs / 1000).toFixed(1)} s`.padStart(7)}  ${name.padEnd(8)} ${text}\n`;
 }
 
+/** The end of an output is not to pass for the whole. */
+function cutText({ cutLength }: GuestResult): string[] {
+  return cutLength === 0 ? [] : [`(${counted(cutLength, "character")} before these are not kept)`];
+}
+
 function reportText({ complaints, statistics, command, isGood }: LinuxTrialReport): string {
   const violations = statistics.findings.filter(({ kind }) => kind === "violation");
   const notes = statistics.findings.length - violations.length;
   const { rxFrames = 0, txFrames = 0 } = statistics.device.counters;
   return [
-    ...(command === undefined ? [] : [command.output, ""]),
+    ...(command === undefined ? [] : [...cutText(command), command.output, ""]),
     ...complaints.map((line) => `kernel log: ${line}`),
     `${statistics.device.device}: ${counted(rxFrames, "frame")} in, ${counted(txFrames, "frame")} out, ${counted(statistics.device.bus.interrupts ?? 0, "interrupt")}`,
     ...violations

@@ -33,12 +33,12 @@ export class AsyncRun {
   isOver = false;
   /** What a task or a callback threw that nobody awaits. */
   readonly thrown: unknown[] = [];
-  readonly #awaits: Awaits;
-  readonly #cpu: ExploredCpu;
+  readonly #awaits: Pick<Awaits, "add" | "remove">;
+  readonly #cpu: Pick<ExploredCpu, "nowNs" | "admit">;
   readonly #foreign: ForeignWatch | undefined;
   readonly #outsideBefore = outside();
 
-  constructor(awaits: Awaits, cpu: ExploredCpu, isWatched: boolean) {
+  constructor(awaits: Pick<Awaits, "add" | "remove">, cpu: Pick<ExploredCpu, "nowNs" | "admit">, isWatched: boolean) {
     this.#awaits = awaits;
     this.#cpu = cpu;
     this.#foreign = isWatched ? new ForeignWatch(() => current.getStore() === this) : undefined;

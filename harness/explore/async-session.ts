@@ -31,6 +31,7 @@ const SET_UP_LIMIT_NS = 10e9;
  */
 export class AsyncSession<Context = unknown> implements DriverSession {
   onRun: (() => void) | undefined;
+  onStep: (() => void) | undefined;
   /** What the run that ended as a deadlock was waiting for. */
   stuck = "";
   /** Stops a run that takes too long; without one, whoever calls has to see to that. */

@@ -1,5 +1,5 @@
 /** Words that the thread of a scenario shares with whoever watches it. */
-export const BEAT_WORDS = 4;
+export const BEAT_WORDS = 5;
 /** Runs begun: while it moves, the scenario is alive. */
 export const RUNS = 0;
 /** 1: come to an end. */
@@ -8,6 +8,9 @@ export const STOP = 1;
 export const PHASE = 2;
 /** Which part of the scenario runs. */
 export const WHERE = 3;
+
+/** Steps of a run that is recorded: that takes its time, and while it moves, the scenario is alive. */
+export const STEPS = 4;
 
 // PHASE
 export const LOADING = 0;

@@ -1,7 +1,7 @@
 import { MEMORY_MODELS, type MemoryModel } from "../../emulator/explore/kinds.ts";
 import type { Schedule } from "../../emulator/explore/schedule.ts";
 import type { Strategy } from "../../emulator/explore/strategy.ts";
-import { isFailure, PASSED } from "../../emulator/explore/verdict.ts";
+import { isFailure, PASSED, UNKNOWN } from "../../emulator/explore/verdict.ts";
 import type { Finding } from "../../emulator/run/findings.ts";
 import { deriveSeed } from "../../emulator/run/rng.ts";
 import { findCure } from "./cure.ts";
@@ -14,6 +14,7 @@ import { explainFailure, type RaceReport } from "./report.ts";
 import type { AnySession, SearchSession } from "./search-session.ts";
 import { SelfCheck } from "./self-check.ts";
 import { type StrategyName, strategyNamed } from "./strategy-named.ts";
+import { writeToken } from "./token.ts";
 import { atOnce, type Work } from "./work.ts";
 
 /** Schedules of one model after which the next model has its turn: small, so that each is searched from the beginning. */
@@ -21,6 +22,8 @@ const ROUND = 64;
 const DEFAULT_RUNS = 5_000;
 const DEFAULT_CHECK_EVERY = 250;
 const PROGRESS_INTERVAL_MS = 100;
+/** As many deviations are too many for a token of a run that was not made small. */
+const TOLD_DEVIATIONS = 64;
 
 export interface CampaignOptions {
   /** Default all three, in turns. */
@@ -68,6 +71,8 @@ export interface CampaignResult {
   readonly runs: number;
   /** Of which nothing is known, because they took too many steps. */
   readonly unknown: number;
+  /** Replays one of them; undefined where there is none, and where none of a few deviations was found. */
+  readonly unknownToken: string | undefined;
   readonly models: readonly ModelCount[];
   readonly elapsedMs: number;
   /** Schedules that were run twice and compared. */
@@ -117,6 +122,8 @@ class Campaign {
   readonly #startMs = performance.now();
   #runs = 0;
   #unknown = 0;
+  #tooLong: string | undefined;
+  #tooLongCount = TOLD_DEVIATIONS;
   #nextProgressMs = PROGRESS_INTERVAL_MS;
 
   constructor(session: AnySession, options: CampaignOptions) {
@@ -173,6 +180,7 @@ class Campaign {
       this.#runs++;
       if (isFailure(verdict)) return yield* this.#failed(lane);
       if (verdict !== PASSED) this.#unknown++;
+      if (verdict === UNKNOWN) this.#keep(lane);
       if (!isChecked) continue;
       const difference = yield* this.#check.compare(lane.model);
       if (difference !== undefined) return this.#result("nondeterministic", { nondeterminism: difference });
@@ -223,6 +231,15 @@ class Campaign {
     this.#options.onProgress?.({ runs: this.#runs, runsMax, elapsedMs, coverage: this.#coverage?.report });
   }
 
+  /** Of the runs that were too long the one with the fewest deviations; none has been made small. */
+  #keep({ model }: Lane): void {
+    const { program, sourceHash, strategy = "portfolio" } = this.#options;
+    const { schedule } = this.#session.execution.recorder;
+    if (schedule.count >= this.#tooLongCount) return;
+    this.#tooLongCount = schedule.count;
+    this.#tooLong = writeToken({ program, sourceHash, model, strategy, seed: this.#seed, schedule });
+  }
+
   #elapsedMs(): number {
     return performance.now() - this.#startMs;
   }
@@ -236,6 +253,7 @@ class Campaign {
       elapsedMs: this.#elapsedMs(),
       checked: this.#check.count,
       coverage: this.#coverage?.report,
+      unknownToken: this.#tooLong,
       failure: undefined,
       notes: isOfDriver(this.#session) ? this.#session.notes : [],
       nondeterminism: undefined,

@@ -1,5 +1,6 @@
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { KeptStack } from "../../emulator/run/findings.ts";
 import { announcedPlace, placeText, wasmPlace } from "../wasm/wasm-frames.ts";
 
 /** Frames of a stack that are looked through: a driver's own layers included. */
@@ -20,22 +21,31 @@ const CALLER_COUNT = 4;
 
 /** The line of the driver, or of the test, that makes the access under way: "drivers/ixgbe.ts:287"; empty when none is found. */
 export function driverLine(): string {
-  return driverLines(1)[0] ?? "";
+  return driverLines(1, keepStack())[0] ?? "";
 }
 
 /** The lines that {@link driverLine} was called from, innermost first, up to the test's own. */
-export function driverCallers(): string[] {
-  return driverLines(1 + CALLER_COUNT).slice(1);
+export function driverCallers(kept: KeptStack = keepStack()): string[] {
+  return driverLines(1 + CALLER_COUNT, kept).slice(1);
 }
 
 /** The same for a finding: "" where no driver is on the stack, as it is the device's own time. */
-export function findingLine(): string {
-  return stackFrames().some((frame) => ENTRANCE.test(frame)) ? driverLine() : "";
+export function findingLine(kept: KeptStack = keepStack()): string {
+  return framesOf(kept).some((frame) => ENTRANCE.test(frame)) ? (driverLines(1, kept)[0] ?? "") : "";
 }
 
-function driverLines(limit: number): string[] {
-  if (announcedPlace() !== "") return [announcedPlace()];
-  const frames = stackFrames();
+/** The stack under way, for the functions above to read later. */
+export function keepStack(): KeptStack {
+  const before = Error.stackTraceLimit;
+  Error.stackTraceLimit = STACK_DEPTH;
+  const stack = new Error();
+  Error.stackTraceLimit = before;
+  return { stack, announced: announcedPlace() };
+}
+
+function driverLines(limit: number, kept: KeptStack): string[] {
+  if (kept.announced !== "") return [kept.announced];
+  const frames = framesOf(kept);
   const entrance = frames.findIndex((frame) => ENTRANCE.test(frame));
   const lines: string[] = [];
   for (const frame of frames.slice(entrance + 1)) {
@@ -58,10 +68,6 @@ function lineOf(frame: string): string {
   return `${relative(process.cwd(), path)}:${line}`;
 }
 
-function stackFrames(): string[] {
-  const before = Error.stackTraceLimit;
-  Error.stackTraceLimit = STACK_DEPTH;
-  const { stack = "" } = new Error();
-  Error.stackTraceLimit = before;
+function framesOf({ stack: { stack = "" } }: KeptStack): string[] {
   return stack.split("\n").slice(1);
 }

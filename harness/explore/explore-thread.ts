@@ -3,9 +3,10 @@ import type { MemoryModel } from "../../emulator/explore/kinds.ts";
 import { limitUnderDebugger } from "../../emulator/run/debugger.ts";
 import type { TraceRecord } from "../trace/trace-event.ts";
 import type { TraceOptions } from "../trace/trace-options.ts";
-import { BEAT_WORDS, BODY, EXPLAINING, LOADING, PHASE, RUNS, STOP, WHERE } from "./beats.ts";
+import { BEAT_WORDS, BODY, EXPLAINING, LOADING, PHASE, RUNS, STEPS, STOP, WHERE } from "./beats.ts";
 import type { CampaignOptions, CampaignProgress, CampaignResult } from "./campaign.ts";
 import type { RerunReport } from "./rerun-token.ts";
+import { SLICE_MS } from "./run-limit.ts";
 import type { ScenarioPlace } from "./scenario.ts";
 
 const EXTENSION = import.meta.url.endsWith(".ts") ? ".ts" : ".js";
@@ -14,6 +15,8 @@ const EXPLORE_WORKER = new URL(`./explore.worker${EXTENSION}`, import.meta.url);
 const WATCH_INTERVAL_MS = 50;
 /** Loading a module may take longer than a run: the machine is busy, the file system cold. */
 const LOAD_LIMIT_MS = 10_000;
+/** A slice that a limit of `vm` is longer, and as much again. */
+const TRACE_GRACE_MS = 2 * SLICE_MS;
 /** How long a search that is told to stop may take to say what it has. */
 const STOP_LIMIT_MS = 2_000;
 /** Heap of a scenario; what it keeps in buffers is outside of it and counts for the process. */
@@ -26,6 +29,7 @@ export interface ExploreThreadData {
   readonly place: ScenarioPlace;
   readonly work: ExploreWork;
   readonly beats: Int32Array;
+  readonly hangLimitMs: number;
 }
 
 export type ExploreWork =
@@ -97,12 +101,16 @@ class ExploreThread {
   #settle: (outcome: ExploreOutcome) => void = () => {};
   #lastRuns = -1;
   #lastPhase = -1;
+  #lastSteps = -1;
+  /** How much later than told a run that is being recorded is taken for one that hangs: it stops itself, and has a trace. */
+  readonly #graceMs: number;
   #silentMs = 0;
   #stoppingMs = 0;
 
   constructor(place: ScenarioPlace, work: ExploreWork, options: ExploreThreadOptions) {
     this.#options = options;
-    const data: ExploreThreadData = { place, work, beats: this.#beats };
+    this.#graceMs = work.kind === "trace" ? TRACE_GRACE_MS : 0;
+    const data: ExploreThreadData = { place, work, beats: this.#beats, hangLimitMs: options.hangLimitMs };
     this.#worker = new Worker(EXPLORE_WORKER, {
       workerData: data,
       name: "softbar explore",
@@ -153,10 +161,12 @@ class ExploreThread {
     const phase = Atomics.load(this.#beats, PHASE);
     const runs = this.#runs;
     // Counted in looks, not read from a clock: a machine that was asleep has not hung.
-    const isAlive = runs !== this.#lastRuns || phase !== this.#lastPhase;
+    const steps = Atomics.load(this.#beats, STEPS);
+    const isAlive = runs !== this.#lastRuns || phase !== this.#lastPhase || steps !== this.#lastSteps;
     this.#silentMs = isAlive ? 0 : this.#silentMs + WATCH_INTERVAL_MS;
     this.#lastRuns = runs;
     this.#lastPhase = phase;
+    this.#lastSteps = steps;
     if (this.#options.signal?.aborted === true) {
       Atomics.store(this.#beats, STOP, 1);
       this.#stoppingMs += WATCH_INTERVAL_MS;
@@ -164,7 +174,7 @@ class ExploreThread {
     }
     const { hangLimitMs } = this.#options;
     const limitMs = limitUnderDebugger(phase === LOADING ? Math.max(LOAD_LIMIT_MS, hangLimitMs) : hangLimitMs);
-    if (this.#silentMs >= limitMs) {
+    if (this.#silentMs >= limitMs + this.#graceMs) {
       const message = `${this.#where()} has not come to its end for ${limitMs / 1000} s`;
       this.#settle({ kind: "hang", message, runs });
     }

@@ -8,10 +8,13 @@ import { orderText } from "./order-text.ts";
 import { draw } from "./picture.ts";
 import { raceSites } from "./race-text.ts";
 import { recordRun } from "./recorded-run.ts";
+import { stuckText } from "./report.ts";
 import type { RunLimitError } from "./run-limit.ts";
 import { notesText } from "./run-notes.ts";
 import { shortPicture } from "./short-picture.ts";
 import type { Work } from "./work.ts";
+
+const STARVING = "somebody never comes to its end, although everybody gets a turn again and again";
 
 /** What a message says besides what the run itself shows. */
 export interface FailureParts {
@@ -40,7 +43,8 @@ export function* failureOf(
   const strongest = model === "sc" ? "in every memory model" : `in ${model}; not seen to in a stronger model`;
   const { text: drawn, numbers } = draw(machine, execution.trace, { noteOf });
   const sites = raceSites(session, noteOf, numbers);
-  const reason = number === VIOLATION ? `${machine.violation}${sites}` : verdictText(verdict, session.stuck);
+  const reason =
+    number === VIOLATION ? `${machine.violation}${sites}` : verdictText(verdict, stuckText(session, number));
   onFailure?.({ verdict, reason, model });
   const beside = notesText(session.notes).map((line) => `\n${line}`);
   const order = orderText(foundWith, schedule.count);
@@ -86,6 +90,7 @@ function replayText(token: string): string {
 }
 
 function verdictText(verdict: string, stuck: string): string {
+  if (verdict === "starvation") return `${verdict}: ${STARVING}${stuck === "" ? "" : `; ${stuck}`}`;
   if (verdict !== "deadlock" && verdict !== "livelock") return verdict;
   return `${verdict}: the driver waits for something that will not come${stuck === "" ? "" : `; ${stuck}`}`;
 }

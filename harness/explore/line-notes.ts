@@ -15,7 +15,10 @@ export class LineNotes {
     const { cpu, awaits } = session.plugged;
     const { steps, races } = session.execution.state;
     const note = (thread: number): void => this.#lines.note(thread, steps[thread] as number, basename(driverLine()));
-    cpu.onAccess = () => note(cpu.thread);
+    cpu.onAccess = () => {
+      session.onStep?.();
+      note(cpu.thread);
+    };
     awaits.onAdd = note;
     if (races !== undefined) races.races.lineOf = this.#lines.numberOf;
     try {

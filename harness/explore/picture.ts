@@ -5,6 +5,9 @@ import type { StepTrace } from "../../emulator/explore/trace.ts";
 
 /** Wider columns make lines that a terminal breaks. */
 const COLUMN_WIDTH_MAX = 72;
+/** Places that are named of those that somebody polls. */
+const POLLED_MAX = 4;
+const LOADS: readonly number[] = [k.LOAD, k.LOAD_ACQUIRE, k.LOAD_ATOMIC];
 
 /**
  * One run as people read it: a column for each CPU and each device, a line for each step. What arrives at once, as it
@@ -75,7 +78,7 @@ export function drawnRows(machine: Machine, trace: StepTrace, notes: StepNotes =
     rows.push({ column: columnOf(machine, trace, at), text: told, at, actor, isDrain });
   }
   foldDrains(rows);
-  rows.push(...restOf(machine));
+  rows.push(...restOf(machine, trace));
   return rows;
 }
 
@@ -126,7 +129,7 @@ function foldDrains(rows: DrawnRow[]): void {
 }
 
 /** What had not arrived when the run ended, and who was still waiting. */
-function restOf(machine: Machine): DrawnRow[] {
+function restOf(machine: Machine, trace: StepTrace): DrawnRow[] {
   const { state } = machine;
   const { flight } = state;
   const rows: DrawnRow[] = [];
@@ -152,6 +155,11 @@ function restOf(machine: Machine): DrawnRow[] {
       add(thread, `waits for ${machine.nameAwait(state.operand[thread] as number)}`, "waits");
       continue;
     }
+    const polled = state.kind[thread] === k.RELAX ? polledBy(machine, trace, thread) : [];
+    if (polled.length > 0) {
+      add(thread, `waits: poll ${polled.join(", ")}`, "waits");
+      continue;
+    }
     const isOfVector = state.kind[thread] === k.WAIT_INTERRUPT || state.kind[thread] === k.SYNCHRONIZE_IRQ;
     const place = isOfVector ? `${state.operand[thread]}` : machine.nameOf(address);
     const where = state.kind[thread] === k.RELAX || state.kind[thread] === k.DELAY ? "" : ` ${place}`;
@@ -159,6 +167,39 @@ function restOf(machine: Machine): DrawnRow[] {
     add(thread, waits, "waits");
   }
   return rows;
+}
+
+/** What a driver that relaxes has read since it has relaxed before, with what it got: that is what it polls. */
+function polledBy(machine: Machine, trace: StepTrace, thread: number): string[] {
+  const read = new Map<number, string>();
+  for (let at = trace.count - 1; at >= 0 && read.size < POLLED_MAX; at--) {
+    const kind = trace.kind[at] as number;
+    const isOwn = trace.actor[at] === thread;
+    if (isOwn && kind === k.RELAX) break;
+    const isAnswer =
+      kind === k.COMPLETION && (trace.actor[at] as number) >= k.THREAD_LIMIT && trace.thread[at] === thread;
+    if (!isAnswer && !(isOwn && LOADS.includes(kind))) continue;
+    const address = trace.address[at] as number;
+    const value = numberText((isAnswer ? trace.value : trace.result)[at] as number);
+    if (!read.has(address)) read.set(address, `${machine.nameOf(address)} → ${value}`);
+  }
+  return [...read.values()].reverse();
+}
+
+/** Who had not come to its end when a run ended, and what it was waiting for, by the names of registers and memory. */
+export function waitersText(machine: Machine, trace: StepTrace): string {
+  const columns = columnNames(machine);
+  return restOf(machine, trace)
+    .filter(({ rest }) => rest === "waits")
+    .map(({ column, text }) => `${columns[column]} ${text}`)
+    .join("; ");
+}
+
+/** A thread's own last step, or the answer to it: behind it, the thread came to no further one. */
+export function lastOfThreads(trace: StepTrace): number {
+  for (let at = trace.count - 1; at >= 0; at--)
+    if ((trace.actor[at] as number) < k.THREAD_LIMIT || trace.kind[at] === k.COMPLETION) return at;
+  return -1;
 }
 
 function columnOf(machine: Machine, trace: StepTrace, at: number): number {

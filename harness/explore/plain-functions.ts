@@ -6,13 +6,15 @@ const ASYNC = "[object AsyncFunction]";
  * out. Throws TypeError for a generator, and for what is no function.
  */
 export function isAsyncExploration(setup: unknown, body: unknown): boolean {
+  return isAnyAsync({ setup, body }, (what) => new TypeError(`explore: ${what}; one that yields is not explored.`));
+}
+
+/** Whether any of these functions, by name, is declared `async`. Throws what `refusal` makes for one that is none, or yields. */
+export function isAnyAsync(functions: Readonly<Record<string, unknown>>, refusal: (what: string) => Error): boolean {
   let isAsync = false;
-  for (const [what, is] of Object.entries({ setup, body })) {
+  for (const [what, is] of Object.entries(functions)) {
     const tag = Object.prototype.toString.call(is);
-    if (tag !== PLAIN && tag !== ASYNC)
-      throw new TypeError(
-        `explore: ${what} is neither a plain nor an async function; one that yields is not explored.`,
-      );
+    if (tag !== PLAIN && tag !== ASYNC) throw refusal(`${what} is neither a plain nor an async function`);
     isAsync ||= tag === ASYNC;
   }
   return isAsync;

@@ -10,7 +10,7 @@ import type { LoadedDevice, MachineOptions } from "../../emulator/run/machine.ts
 import { TestbedError } from "../../emulator/run/testbed-error.ts";
 import type { ExploredTracing } from "../trace/explored-tracing.ts";
 import { TracedInterrupt } from "../trace/traced-function.ts";
-import { driverCallers, findingLine } from "./code-line.ts";
+import { driverCallers, findingLine, keepStack } from "./code-line.ts";
 import type { DriverSession } from "./driver-session.ts";
 import { type ExploredBed, type ExploredWireEnd, QUIESCE_NS } from "./explored-bed.ts";
 import { notPromised } from "./plain-functions.ts";
@@ -87,9 +87,10 @@ export class PluggedSession<Context = unknown> extends SearchSession implements 
     this.#exploration = exploration;
     // A stack for each note of each run would be most of what a search does; violations end one.
     for (const { findings, declaration } of this.plugged.endpoints) {
-      findings.lineOf = (kind, rule, place) =>
-        kind === "note" && this.#notes.has(declaration.name, rule, place) ? "" : findingLine();
+      findings.lineOf = (kind, rule, place, kept) =>
+        kind === "note" && this.#notes.has(declaration.name, rule, place) ? "" : findingLine(kept);
       findings.callersOf = driverCallers;
+      findings.keepStack = keepStack;
     }
   }
 

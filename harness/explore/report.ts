@@ -1,10 +1,10 @@
-import type { MemoryModel } from "../../emulator/explore/kinds.ts";
+import { type MemoryModel, THREAD_LIMIT } from "../../emulator/explore/kinds.ts";
 import { PREEMPT, Schedule } from "../../emulator/explore/schedule.ts";
-import { VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
+import { LIVELOCK, STARVATION, UNKNOWN, VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
 import { findCure } from "./cure.ts";
 import { CureNotSought } from "./cure-trials.ts";
 import { isOfDriver } from "./driver-session.ts";
-import { draw } from "./picture.ts";
+import { draw, lastOfThreads, stepText, waitersText } from "./picture.ts";
 import { raceSites } from "./race-text.ts";
 import { recordRun } from "./recorded-run.ts";
 import type { AnySession } from "./search-session.ts";
@@ -23,7 +23,7 @@ export interface RaceReport {
   readonly violation: string;
   /** The rule that was broken, as `softbar rules` has it; empty where an assertion failed, or nothing more than the verdict is known. */
   readonly rule: string;
-  /** What an async driver was waiting for when nothing could come any more; empty otherwise. */
+  /** Who waited for what when nothing could come any more, or at the end of the steps; empty where the picture's last lines say it all. */
   readonly stuck: string;
   /** Run of the search in which it was found, counted from 1. */
   readonly foundAtRun: number;
@@ -114,16 +114,49 @@ export function* reportOf(
   schedule: Schedule,
   origin: Explained,
 ): Work<RaceReport> {
-  const { execution, machine } = session;
   const { verdict, noteOf } = yield* recordRun(session, model, schedule);
+  const name = VERDICT_NAMES[verdict] ?? "";
+  return toldRun(session, model, schedule, origin, { verdict: name, noteOf, stuck: stuckText(session, verdict) });
+}
+
+/** The run that was stopped by {@link RunLimitError}, up to its last access; it was recorded. */
+export function hangReport(session: AnySession, model: MemoryModel, schedule: Schedule, origin: Explained): RaceReport {
+  const { machine, execution } = session;
+  const { trace } = execution;
+  const last = lastOfThreads(trace);
+  let asked = last;
+  while (asked >= 0 && (trace.actor[asked] as number) >= THREAD_LIMIT) asked--;
+  const line = asked < 0 ? "" : trace.lineOf(trace.actor[asked] as number, trace.ordinal[asked] as number);
+  const where = line === "" ? "" : `  ${line}`;
+  const stuck = last < 0 ? "it has made none at all" : `its last was ${stepText(machine, trace, last)}${where}`;
+  // Nobody waits: what was asked for last has come.
+  machine.violation = "hang";
+  return toldRun(session, model, schedule, origin, { verdict: "hang", noteOf: trace.lineOf, stuck });
+}
+
+interface ToldRun {
+  readonly verdict: string;
+  readonly noteOf: (actor: number, ordinal: number) => string;
+  readonly stuck: string;
+}
+
+/** Puts a run into words that was made with its trace. */
+function toldRun(
+  session: AnySession,
+  model: MemoryModel,
+  schedule: Schedule,
+  origin: Explained,
+  { verdict, noteOf, stuck }: ToldRun,
+): RaceReport {
+  const { execution, machine } = session;
   const drawn = draw(machine, execution.trace, { noteOf });
   const sites = isOfDriver(session) ? raceSites(session, noteOf, drawn.numbers) : "";
   const { program, sourceHash, strategy, seed, foundAtRun, foundWith, cure, isCureKnown, whyCureUnknown } = origin;
   return {
     program,
     model,
-    verdict: VERDICT_NAMES[verdict] ?? "",
-    violation: verdict === VIOLATION ? `${machine.violation}${sites}` : "",
+    verdict,
+    violation: verdict === VERDICT_NAMES[VIOLATION] ? `${machine.violation}${sites}` : "",
     rule: isOfDriver(session) ? session.brokenRule : "",
     foundAtRun,
     foundWith,
@@ -133,10 +166,16 @@ export function* reportOf(
     cure,
     isCureKnown,
     whyCureUnknown,
-    stuck: session.stuck,
+    stuck,
     picture: drawn.text,
     token: writeToken({ program, sourceHash, model, strategy, seed, schedule }),
   };
+}
+
+/** What is known of those who wait: of promises by their session, of polls by the steps, which name registers and memory. */
+export function stuckText({ stuck, machine, execution }: AnySession, verdict: number): string {
+  if (stuck !== "" || ![LIVELOCK, STARVATION, UNKNOWN].includes(verdict)) return stuck;
+  return waitersText(machine, execution.trace);
 }
 
 function countOf(schedule: Schedule, ofPreemptions: boolean): number {

@@ -2,7 +2,7 @@ import type { Machine } from "../../emulator/explore/machine.ts";
 import { HOLD, PREEMPT, type Schedule } from "../../emulator/explore/schedule.ts";
 import { isFailure, PASSED } from "../../emulator/explore/verdict.ts";
 import { actorName, stepText } from "./picture.ts";
-import { type RaceReport, reportOf } from "./report.ts";
+import { hangReport, type RaceReport, reportOf } from "./report.ts";
 import type { AnySession } from "./search-session.ts";
 import type { RaceToken } from "./token.ts";
 import type { Work } from "./work.ts";
@@ -22,24 +22,32 @@ export interface RerunReport {
 
 /** Replays a token: to the step while the source is as it was, as well as it can be after a change. */
 export function* rerunToken(session: AnySession, token: RaceToken, sourceHash: string): Work<RerunReport> {
-  const { program, model, strategy, seed, schedule } = token;
-  const unsought = {
-    foundAtRun: 0,
-    foundWith: schedule.count,
-    cure: undefined,
-    isCureKnown: false,
-    whyCureUnknown: "",
-  };
-  const origin = { program, sourceHash, strategy, seed, ...unsought };
-  const run = yield* reportOf(session, model, schedule, origin);
-  const { machine, execution } = session;
-  const { verdict, trace } = execution;
+  const { model, schedule } = token;
+  const run = yield* reportOf(session, model, schedule, originOf(token, sourceHash));
+  const { execution } = session;
+  const { verdict } = execution;
   const isSourceChanged = sourceHash !== token.sourceHash;
   const divergence = isFailure(verdict) && !isSourceChanged ? undefined : divergenceOf(session, schedule);
-  const steps = Array.from({ length: trace.count }, (_, at) => stepText(machine, trace, at));
+  const steps = stepsOf(session);
   const passed = divergence === undefined ? "passed" : "diverged";
   const outcome = isFailure(verdict) ? "failed" : verdict === PASSED ? passed : "unknown";
   return { outcome, isSourceChanged, divergence, run, steps };
+}
+
+/** The run of a token that was stopped because it had taken too long, as far as it came. */
+export function hungToken(session: AnySession, token: RaceToken, sourceHash: string): RerunReport {
+  const run = hangReport(session, token.model, token.schedule, originOf(token, sourceHash));
+  const isSourceChanged = sourceHash !== token.sourceHash;
+  return { outcome: "failed", isSourceChanged, divergence: undefined, run, steps: stepsOf(session) };
+}
+
+function originOf({ program, strategy, seed, schedule }: RaceToken, sourceHash: string) {
+  const unsought = { cure: undefined, isCureKnown: false, whyCureUnknown: "" };
+  return { program, sourceHash, strategy, seed, foundAtRun: 0, foundWith: schedule.count, ...unsought };
+}
+
+function stepsOf({ machine, execution: { trace } }: AnySession): string[] {
+  return Array.from({ length: trace.count }, (_, at) => stepText(machine, trace, at));
 }
 
 /** The first deviation of a schedule that the run did not make. */

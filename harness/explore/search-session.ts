@@ -25,6 +25,8 @@ export interface AnySession {
   readonly execution: Execution;
   /** Called before each run, outside of it. What it throws ends the search. */
   onRun: (() => void) | undefined;
+  /** Called at each access while the lines of a driver are noted. */
+  onStep?: (() => void) | undefined;
   /** What the run that ended last was waiting for, where that is known; empty when it was for nothing. */
   readonly stuck: string;
 
@@ -43,6 +45,7 @@ export abstract class SearchSession implements AnySession {
   abstract readonly machine: Machine;
   abstract readonly execution: Execution;
   onRun: (() => void) | undefined;
+  onStep: (() => void) | undefined;
   stuck = "";
   /** Stops a run that takes too long; without one, whoever calls has to see to that. */
   limit: RunLimit | undefined;

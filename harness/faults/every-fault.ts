@@ -4,7 +4,14 @@ import { RunLimit } from "../explore/run-limit.ts";
 import type { Testbed } from "../testbed.ts";
 import { FAULT_KINDS, type FaultKind, faultNumber } from "./fault-kinds.ts";
 import { runWithFaults } from "./fault-run.ts";
-import type { FaultOutcome, FaultScenario, FaultVerdict, PlacedSite } from "./scenario-run.ts";
+import { LateWatch } from "./run-waits.ts";
+import {
+  type FaultOutcome,
+  type FaultScenario,
+  type FaultVerdict,
+  isAsyncScenario,
+  type PlacedSite,
+} from "./scenario-run.ts";
 import { nameOf, placeKey, placeOfName } from "./site-names.ts";
 import { runThreaded } from "./threaded-fault-run.ts";
 
@@ -103,19 +110,31 @@ export async function everyFault<Context = undefined>(
 ): Promise<EveryFaultResult> {
   const specs = Array.isArray(devices) ? (devices as readonly DeviceSpec[]) : [devices as DeviceSpec];
   for (const kind of options.kinds ?? []) faultNumber(kind);
+  const scenario: FaultScenario<Context> = { ...options, body };
+  const isAsync = isAsyncScenario(scenario, refusal);
   const loaded = await Promise.all(specs.map(loadDevice));
   const limits = {
     steps: options.stepLimit ?? STEP_LIMIT,
     virtualNs: options.virtualLimitNs ?? VIRTUAL_LIMIT_NS,
   };
   const wallLimit = new RunLimit(options.runLimitMs ?? WALL_LIMIT_MS);
-  const how = { limits, wallLimit, machine: options.machine };
-  const scenario: FaultScenario<Context> = { ...options, body };
+  const watch = new LateWatch(wallLimit.limitMs);
+  if (isAsync) watch.start();
+  const how = { limits, wallLimit, watch, isAsync, machine: options.machine };
   const runChain: RunChain =
     options.run === "threaded"
       ? (chain, onSite) => runThreaded(specs, scenario, chain, how, chain.length === 0 ? onSite : () => {})
-      : (chain, onSite) => runWithFaults(loaded, scenario, chain, how, onSite);
-  return new SiteWalk(options, runChain).walk();
+      : (chain, onSite) => runWithFaults(loaded, scenario, chain, { ...how, isFirst: chain.length === 0 }, onSite);
+  try {
+    return await new SiteWalk(options, runChain).walk();
+  } finally {
+    await watch.close();
+  }
+}
+
+/** What a scenario cannot be made of. */
+export function refusal(what: string): EveryFaultError {
+  return new EveryFaultError(`${what}: of one that yields nothing would be run`);
 }
 
 type Chain = readonly PlacedSite[];

@@ -5,7 +5,7 @@ import { checkRule, type FaultRule } from "./fault-rules.ts";
 /** An occurrence at which a fault could strike, or has struck. Structured-cloneable. */
 export interface FaultSite {
   readonly kind: FaultKind;
-  /** Which occurrence of its kind, from 1 on. */
+  /** Which occurrence of its kind, from 1 on since the testbed was plugged in. */
   readonly nth: number;
   /** What the card or driver was doing: "descriptors 0–3 of receive queue 0". */
   readonly where: string;
@@ -23,6 +23,19 @@ export interface FaultReport {
   readonly counts: Readonly<Partial<Record<FaultKind, FaultCount>>>;
   /** Where faults have struck, in order; the first thousand. */
   readonly struck: readonly FaultSite[];
+  /**
+   * Rules that are armed and have not struck as often as they are to; of those by chance, those that never have. At the end of a
+   * test such a fault was not tested.
+   */
+  readonly waiting: readonly WaitingFault[];
+}
+
+/** Structured-cloneable. */
+export interface WaitingFault {
+  readonly rule: FaultRule;
+  /** How often its kind was met since it was armed, wherever. */
+  readonly met: number;
+  readonly struck: number;
 }
 
 /** Says in words what a wrapper was about to pass on; asked only when it is recorded or looked for. */
@@ -36,7 +49,9 @@ interface ArmedRule {
   readonly rule: FaultRule;
   readonly nths: readonly number[] | undefined;
   readonly rng: Rng;
-  leftCount: number;
+  /** How often its kind had been met when it was armed. */
+  readonly metBefore: number;
+  struckCount: number;
 }
 
 /** Decides which faults strike. One for all devices of a testbed in a thread; wrappers ask it at each occurrence. */
@@ -53,14 +68,17 @@ export class FaultInjector {
   readonly armedKinds: Set<FaultKind> = new Set();
   #armedCount = 0;
 
-  /** From here on `rules` hold, beside those that do already. Each has its own stream of chance, from seed and order. */
+  /**
+   * From here on `rules` hold, beside those that do already: the n-th is counted from now. Each has its own stream of chance,
+   * from seed and order.
+   */
   arm(rules: readonly FaultRule[], seed = 1): void {
     for (const rule of rules) checkRule(rule);
     for (const rule of rules) {
       const kind = faultNumber(rule.kind);
       this.armedKinds.add(rule.kind);
       const rng = new Rng(deriveSeed(seed, this.#armedCount++));
-      this.#rules[kind]?.push(armedRule(rule, rng, rule.limit ?? Number.POSITIVE_INFINITY));
+      this.#rules[kind]?.push(armedRule(rule, rng, this.#met[kind] as number, 0));
     }
   }
 
@@ -90,7 +108,12 @@ export class FaultInjector {
       const met = this.#met[index] as number;
       if (met > 0) counts[kind] = { met, struck: this.#struckCounts[index] as number };
     }
-    return { counts, struck: this.#struck.slice() };
+    const waiting = this.#rules.flatMap((rules, kind) =>
+      rules.filter(isWaiting).map(({ rule, metBefore, struckCount }) => {
+        return { rule, met: (this.#met[kind] as number) - metBefore, struck: struckCount };
+      }),
+    );
+    return { counts, struck: this.#struck.slice(), waiting };
   }
 
   /** Counters, chance and rules as data, and back: a run that is set back meets the same faults again. */
@@ -99,7 +122,9 @@ export class FaultInjector {
       met: this.#met.slice(),
       struckCounts: this.#struckCounts.slice(),
       struckCount: this.#struck.length,
-      rules: this.#rules.map((rules) => rules.map(({ rule, leftCount, rng }) => [rule, leftCount, rng.state.slice()])),
+      rules: this.#rules.map((rules) =>
+        rules.map(({ rule, rng, metBefore, struckCount }) => [rule, rng.state.slice(), metBefore, struckCount]),
+      ),
     } satisfies InjectorState;
   }
 
@@ -109,7 +134,7 @@ export class FaultInjector {
     this.#struckCounts.set(saved.struckCounts);
     this.#struck.length = Math.min(this.#struck.length, saved.struckCount);
     for (const [kind, rules] of saved.rules.entries()) {
-      const armed = rules.map(([rule, leftCount, words]) => armedRule(rule, Rng.resume(words.slice()), leftCount));
+      const armed = rules.map(([rule, words, ...counts]) => armedRule(rule, Rng.resume(words.slice()), ...counts));
       (this.#rules[kind] as ArmedRule[]).splice(0, Number.POSITIVE_INFINITY, ...armed);
     }
   }
@@ -123,10 +148,10 @@ export class FaultInjector {
     }
     let strikes: ArmedRule | undefined;
     for (const armed of rules) {
-      const { rule, nths } = armed;
+      const { rule, nths, metBefore, struckCount } = armed;
       // Drawn at every occurrence, so that one rule does not shift the chance of another.
-      const isDue = nths === undefined ? armed.rng.chance(rule.probability ?? 0) : nths.includes(nth);
-      if (!isDue || strikes !== undefined || armed.leftCount <= 0) continue;
+      const isDue = nths === undefined ? armed.rng.chance(rule.probability ?? 0) : nths.includes(nth - metBefore);
+      if (!isDue || strikes !== undefined || struckCount >= (rule.limit ?? Number.POSITIVE_INFINITY)) continue;
       if (rule.where !== undefined) {
         where ??= place.describe(kind, a, b);
         if (!where.includes(rule.where)) continue;
@@ -134,7 +159,7 @@ export class FaultInjector {
       strikes = armed;
     }
     if (strikes === undefined) return false;
-    strikes.leftCount--;
+    strikes.struckCount++;
     this.durationNs = strikes.rule.durationNs ?? describeFault(name).durationNs ?? 0;
     this.#struckCounts[kind] = (this.#struckCounts[kind] as number) + 1;
     where ??= place.describe(kind, a, b);
@@ -147,9 +172,14 @@ interface InjectorState {
   readonly met: Float64Array;
   readonly struckCounts: Float64Array;
   readonly struckCount: number;
-  readonly rules: (readonly [FaultRule, number, Uint32Array])[][];
+  readonly rules: (readonly [rule: FaultRule, chance: Uint32Array, metBefore: number, struckCount: number])[][];
 }
 
-function armedRule(rule: FaultRule, rng: Rng, leftCount: number): ArmedRule {
-  return { rule, nths: rule.nth === undefined ? undefined : [rule.nth].flat(), rng, leftCount };
+function armedRule(rule: FaultRule, rng: Rng, metBefore: number, struckCount: number): ArmedRule {
+  return { rule, nths: rule.nth === undefined ? undefined : [rule.nth].flat(), rng, metBefore, struckCount };
+}
+
+function isWaiting({ rule, nths, struckCount }: ArmedRule): boolean {
+  if (nths !== undefined) return struckCount < Math.min(new Set(nths).size, rule.limit ?? Number.POSITIVE_INFINITY);
+  return struckCount === 0 && rule.probability !== 0;
 }

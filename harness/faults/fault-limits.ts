@@ -86,6 +86,11 @@ export class StepAccount {
     this.#onStep = onStep;
   }
 
+  /** The run is over: whoever still goes on is stopped at its next access or wait. */
+  close(): void {
+    this.steps = Number.POSITIVE_INFINITY;
+  }
+
   /** Throws {@link HangError} beyond the limits. */
   step(link: CpuLink): void {
     const { steps, virtualNs } = this.#limits;

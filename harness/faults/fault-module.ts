@@ -21,6 +21,9 @@ export interface FaultModule<Context = unknown> extends FaultScenario<Context> {
  *   teardown: (driver) => driver.close(),
  * });
  * ```
+ *
+ * All of them may await: virtual time moves meanwhile. Declared `async`, set-up, body or teardown have their timers and clocks
+ * in it, too; a function that yields is refused.
  */
 export function faultScenario<Context>(module: FaultModule<Context>): FaultModule<Context> {
   return module;

@@ -3,7 +3,10 @@ import { FAULT_KINDS, type FaultKind, faultNumber } from "./fault-kinds.ts";
 /** When a fault strikes, and how hard. */
 export interface FaultRule {
   readonly kind: FaultKind;
-  /** At which occurrence, from 1 on since the testbed was plugged in; or at each of several. */
+  /**
+   * At which occurrence, from 1 on since the rule was armed, or at each of several: 1 is the next one. A rule that a testbed is
+   * plugged in with is armed then, before anything has happened.
+   */
   readonly nth?: number | readonly number[];
   /** At every occurrence, with this probability. Either this or {@link nth}. */
   readonly probability?: number;
@@ -31,6 +34,12 @@ export function checkRule(rule: FaultRule): void {
     refuse(`probability is ${probability}; want 0 to 1`);
   if (limit !== undefined && !(limit >= 1)) refuse(`limit is ${limit}; want 1 or more`);
   if (durationNs !== undefined && !(durationNs >= 0)) refuse(`durationNs is ${durationNs}; want 0 or more`);
+}
+
+/** A rule in few words, as {@link parseFaults} reads them. */
+export function faultText({ kind, nth, probability, where }: FaultRule): string {
+  const when = nth === undefined ? `=${probability}` : `#${[nth].flat().join(",")}`;
+  return `${kind}${when}${where === undefined ? "" : ` at "${where}"`}`;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { OutsideBufferError } from "../../emulator/driver/dma-buffer.ts";
-import { limitUnderDebugger } from "../../emulator/run/debugger.ts";
 import type { Finding } from "../../emulator/run/findings.ts";
 import { DeviceStuckError, TestbedError } from "../../emulator/run/testbed-error.ts";
+import { isAnyAsync } from "../explore/plain-functions.ts";
 import { type RunLimit, RunLimitError } from "../explore/run-limit.ts";
 import type { Testbed } from "../testbed.ts";
 import type { FaultSite } from "./fault-injector.ts";
@@ -10,6 +10,7 @@ import { HangError } from "./fault-limits.ts";
 import { RefusedError } from "./faulty-function.ts";
 import { isMadeInBody } from "./made-in-body.ts";
 import { GuardError, type MemoryGuard } from "./memory-guard.ts";
+import type { RunWaits } from "./run-waits.ts";
 
 /** What a driver is put through under each fault. */
 export interface FaultScenario<Context> {
@@ -111,15 +112,17 @@ export class ScenarioRun<Context> {
   readonly #bed: Testbed;
   readonly #guard: MemoryGuard;
   readonly #limit: RunLimit;
+  readonly #waits: RunWaits;
   #context: Context | undefined;
   #isUp = false;
   #isInBody = false;
 
-  constructor(scenario: FaultScenario<Context>, bed: Testbed, guard: MemoryGuard, limit: RunLimit) {
+  constructor(scenario: FaultScenario<Context>, bed: Testbed, guard: MemoryGuard, limit: RunLimit, waits: RunWaits) {
     this.#scenario = scenario;
     this.#bed = bed;
     this.#guard = guard;
     this.#limit = limit;
+    this.#waits = waits;
   }
 
   /** Set-up, body, account and teardown, whatever has become of those before; nothing behind one that hangs. */
@@ -141,26 +144,14 @@ export class ScenarioRun<Context> {
       } catch (error) {
         this.#judge(error);
       }
-      if (pending !== undefined) await this.#inTime(pending);
+      if (pending === undefined) continue;
+      try {
+        await this.#waits.until(pending);
+      } catch (error) {
+        this.#judge(error);
+      }
+      for (const error of this.#waits.takeThrown()) this.#judgeUnawaited(error);
     }
-  }
-
-  /** Waits for a step, but no longer than a run may take: a promise that nobody resolves is a hang like any other. */
-  async #inTime(pending: Promise<unknown>): Promise<void> {
-    const limitMs = limitUnderDebugger(this.#limit.limitMs);
-    if (limitMs === Number.POSITIVE_INFINITY) {
-      await pending;
-      return;
-    }
-    let timer: NodeJS.Timeout | undefined;
-    const over = new Promise<void>((resolve) => {
-      timer = setTimeout(() => {
-        this.#judge(new HangError(`a promise was waited for in vain for ${limitMs / 1000} s`));
-        resolve();
-      }, limitMs);
-    });
-    await Promise.race([pending, over]);
-    clearTimeout(timer);
   }
 
   get #hangs(): boolean {
@@ -171,7 +162,7 @@ export class ScenarioRun<Context> {
   #take(step: Step): Promise<unknown> | undefined {
     try {
       const value = step();
-      return value instanceof Promise ? value.catch((error: unknown) => this.#judge(error)) : undefined;
+      return isPromise(value) ? Promise.resolve(value).catch((error: unknown) => this.#judge(error)) : undefined;
     } catch (error) {
       this.#judge(error);
       return undefined;
@@ -184,7 +175,7 @@ export class ScenarioRun<Context> {
       this.#isUp = true;
     };
     const made = this.#scenario.setup?.(this.#bed);
-    return made instanceof Promise ? made.then(use) : use(made);
+    return isPromise(made) ? made.then(use) : use(made);
   }
 
   #whenUp(step: Step): unknown {
@@ -221,9 +212,14 @@ export class ScenarioRun<Context> {
   }
 
   #judge(error: unknown): void {
-    const detail =
-      error instanceof Error ? `${error.name === "Error" ? "" : `${error.name}: `}${error.message}` : String(error);
-    this.#worsen(this.#verdictOf(error), detail);
+    this.#worsen(this.#verdictOf(error), detailOf(error));
+  }
+
+  /** Outside of a testbed Node ends the process for it. */
+  #judgeUnawaited(error: unknown): void {
+    const verdict = this.#verdictOf(error);
+    if (verdict === "hang") this.#worsen(verdict, detailOf(error));
+    else this.#worsen("failed", `a promise was rejected that nobody awaits: ${detailOf(error)}`);
   }
 
   #verdictOf(error: unknown): FaultVerdict {
@@ -241,6 +237,27 @@ export class ScenarioRun<Context> {
   #worsen(verdict: FaultVerdict, detail: string): void {
     if (BADNESS.indexOf(verdict) > BADNESS.indexOf(this.outcome.verdict)) this.outcome = { verdict, detail };
   }
+}
+
+function isPromise<Value>(value: Value | PromiseLike<Value>): value is PromiseLike<Value> {
+  return typeof (value as { readonly then?: unknown } | null | undefined)?.then === "function";
+}
+
+function detailOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return `${error.name === "Error" ? "" : `${error.name}: `}${error.message}`;
+}
+
+/**
+ * Whether a scenario awaits by declaration: then its timers and clocks are virtual. Throws what `refusal` makes for one of its
+ * functions that is none or that yields, of which nothing would be run.
+ */
+export function isAsyncScenario<Context>(
+  { setup, body, teardown }: FaultScenario<Context>,
+  refusal: (what: string) => Error,
+): boolean {
+  const given = Object.entries({ setup, body, teardown }).filter(([, is]) => is !== undefined);
+  return isAnyAsync(Object.fromEntries(given), refusal);
 }
 
 const BADNESS: readonly FaultVerdict[] = [

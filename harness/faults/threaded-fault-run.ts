@@ -4,7 +4,14 @@ import type { RunLimit } from "../explore/run-limit.ts";
 import { plugIn } from "../plug-in.ts";
 import { FAULT_KINDS } from "./fault-kinds.ts";
 import { MemoryGuard } from "./memory-guard.ts";
+import { type LateWatch, RunWaits } from "./run-waits.ts";
 import { type FaultOutcome, type FaultScenario, isDeceit, type PlacedSite, ScenarioRun } from "./scenario-run.ts";
+
+interface ThreadedRunOptions {
+  readonly wallLimit: RunLimit;
+  readonly watch?: LateWatch | undefined;
+  readonly machine?: MachineOptions | undefined;
+}
 
 /**
  * One run of a scenario with its devices in a thread of their own, the driver on this one. What is met there is counted and has
@@ -14,12 +21,15 @@ export async function runThreaded<Context>(
   specs: readonly DeviceSpec[],
   scenario: FaultScenario<Context>,
   chain: readonly PlacedSite[],
-  options: { readonly wallLimit: RunLimit; readonly machine?: MachineOptions | undefined },
+  options: ThreadedRunOptions,
   onSite: (site: PlacedSite) => void,
 ): Promise<FaultOutcome> {
   const faults = chain.map(({ kind, nth, device }) => ({ kind, nth, device }));
   await using bed = await plugIn(specs, { ...options.machine, faults });
-  const run = new ScenarioRun(scenario, bed, new MemoryGuard(), options.wallLimit);
+  // Time passes by itself. A handler runs where its CPU relaxes, which one whose code awaits never does.
+  const meanwhile = { attend: () => bed.pci.cpu.relax(), goOn: () => false };
+  const waits = new RunWaits(options.wallLimit.limitMs, meanwhile, options.watch);
+  const run = new ScenarioRun(scenario, bed, new MemoryGuard(), options.wallLimit, waits);
   await run.toItsEnd();
   let struckCount = 0;
   for (const device of specs.keys()) {
@@ -28,6 +38,8 @@ export async function runThreaded<Context>(
     for (const kind of FAULT_KINDS)
       for (let nth = 1; nth <= (counts[kind]?.met ?? 0); nth++) onSite({ kind, nth, device, where: "" });
   }
+  // What was not met is told as such.
+  await bed.faults.disarm();
   run.judgeRules(chain);
   const { verdict, detail } = run.outcome;
   return {

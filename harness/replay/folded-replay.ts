@@ -44,7 +44,7 @@ export async function foldedReplay(data: VirtualBedData, run: VirtualRun): Promi
     const pci = new DriverPciFunction(link, tables, functionTables, machine.memory, 0);
     // Innermost, as in a testbed: a trace is of what the driver does, and sanitizers are nothing of that.
     const watches = isWatching(tables.options.sanitize) ? watchesOf(machine) : [];
-    endpoint.findings.lineOf = findingLine;
+    endpoint.findings.lineOf = (_kind, _rule, _place, kept) => findingLine(kept);
     const watched = watchedFunctions([pci], watches);
     machine.host.settle();
     const company = { clock, alarm, ...(log === undefined ? {} : { log }) };

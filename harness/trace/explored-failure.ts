@@ -3,14 +3,20 @@ import type { Machine } from "../../emulator/explore/machine.ts";
 import { FIRST_DEVICE_SITE, ordinalOfSite, whoseSite } from "../../emulator/explore/races/access-marks.ts";
 import { HOLD, PREEMPT, type Schedule } from "../../emulator/explore/schedule.ts";
 import type { StepTrace } from "../../emulator/explore/trace.ts";
-import { actorName, type DrawnRow } from "../explore/picture.ts";
+import { actorName, type DrawnRow, lastOfThreads } from "../explore/picture.ts";
 import type { ExploredEvents } from "./explored-events.ts";
 import type { TracedRun } from "./explored-trace.ts";
 import type { FindingEvent, TraceEvent } from "./trace-event.ts";
 import type { TraceMark, TracePicture } from "./trace-header.ts";
 
 const WAITS = ["interrupt", "relax", "delay", "lock"] as const;
-const STUCK: ReadonlySet<string> = new Set(["deadlock", "livelock"]);
+/** What is at fault where somebody stands at the end, by verdict. */
+const STANDS: Readonly<Record<string, string>> = {
+  deadlock: "nothing comes any more",
+  livelock: "nothing comes any more",
+  starvation: "stands here, and has come to no end",
+  "unknown (step limit)": "stands here, and has come to no end",
+};
 
 /** How a run ended, behind its last step, and what of it its picture shows and a reader must look at. */
 export interface RunEnding {
@@ -36,7 +42,8 @@ export function endingOf(traced: TracedRun, told: ExploredEvents, all: readonly 
     if (row.at >= 0) return told.seqOfStep(row.at);
     if (row.rest === undefined) return -1;
     const event = restEvent(row, base(told.steps.actorId(row.actor)));
-    if (row.rest === "waits" && STUCK.has(run.verdict)) marks.push(fault(event.seq, "nothing comes any more"));
+    const stands = STANDS[run.verdict];
+    if (row.rest === "waits" && stands !== undefined) marks.push(fault(event.seq, stands));
     events.push(event);
     return event.seq;
   });
@@ -47,6 +54,10 @@ export function endingOf(traced: TracedRun, told: ExploredEvents, all: readonly 
     if (racing.length === 0 && last >= 0) marks.push(fault(told.seqOfStep(last), "the last step before it failed"));
     const isTold = all.some((event) => isViolation(event) && run.violation.includes(event.message));
     if (!isTold) events.push(assertion(base(last < 0 ? "cpu0" : told.steps.actorOf(last)), run.violation));
+  }
+  if (run.verdict === "hang") {
+    const last = lastOfThreads(trace);
+    if (last >= 0) marks.push(fault(told.seqOfStep(last), "the last step: behind it, no access and no wait"));
   }
   for (const { at, actor, text } of deviationsOf(machine, trace, schedule)) {
     // What is kept back to the end is no step, but has a line.
@@ -80,13 +91,6 @@ function assertion(base: { seq: number; timeNs: number; actor: string }, violati
     rule: "assertion",
     message: violation.split("\n", 1)[0] ?? "",
   };
-}
-
-/** A thread's own last step, or the answer to it: behind it, the thread came to no further one. */
-function lastOfThreads(trace: StepTrace): number {
-  for (let at = trace.count - 1; at >= 0; at--)
-    if ((trace.actor[at] as number) < k.THREAD_LIMIT || trace.kind[at] === k.COMPLETION) return at;
-  return -1;
 }
 
 /** Both halves of each race, as far as they are steps. */

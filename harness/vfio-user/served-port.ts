@@ -1,4 +1,5 @@
-import { accessName, DMA_READ, DMA_WRITE } from "../../emulator/memory/iommu.ts";
+import { DMA_READ, DMA_WRITE } from "../../emulator/memory/iommu.ts";
+import { accessName } from "../../emulator/memory/iommu-fault.ts";
 import type { MemoryView } from "../../emulator/memory/memory-view.ts";
 import type { DeviceModel, DevicePort } from "../../emulator/pcie/device-model.ts";
 import { PassPort } from "../pass-through.ts";

@@ -1,14 +1,20 @@
+import { ReceivedText } from "./received-text.ts";
 import { GuestError, GuestStuckError } from "./vm-error.ts";
 
 /** What a command in the guest came to. */
 export interface GuestResult {
   /** Its exit code. */
   readonly code: number;
-  /** What it wrote to standard output and error, without the last line feed. */
+  /** What it wrote to standard output and error, without the last line feed; of more than 4 Mi characters the last. */
   readonly output: string;
+  /** Characters before those of {@link output} that were not kept: 0 when it is whole. */
+  readonly cutLength: number;
 }
 
-const OUTPUT_KEPT = 64 << 10;
+/** What is kept of the output of a command: the log of a boot is a tenth of it. */
+const OUTPUT_MAX = 4 << 20;
+/** Of a command that fails so much is told: the end says why. */
+const TOLD_MAX = 4 << 10;
 const ASK_AGAIN_MS = 1000;
 /** `limitMs` of {@link GuestShell.run} where none is named. */
 export const COMMAND_LIMIT_MS: number = 60_000;
@@ -17,7 +23,7 @@ export const COMMAND_LIMIT_MS: number = 60_000;
 export class GuestShell {
   readonly #send: (bytes: Uint8Array) => void;
   readonly #decoder = new TextDecoder();
-  #text = "";
+  readonly #received = new ReceivedText(OUTPUT_MAX);
   #onText: () => void = () => {};
   #commandCount = 0;
   #ended: Error | undefined;
@@ -29,7 +35,7 @@ export class GuestShell {
 
   /** Bytes that the shell wrote. */
   take(bytes: Uint8Array): void {
-    this.#text = (this.#text + this.#decoder.decode(bytes, { stream: true })).slice(-OUTPUT_KEPT);
+    this.#received.add(this.#decoder.decode(bytes, { stream: true }));
     this.#onText();
   }
 
@@ -61,23 +67,30 @@ export class GuestShell {
     return next;
   }
 
-  /** As {@link run}; rejects with GuestError and what it printed when the command fails. */
+  /**
+   * As {@link run}; rejects with GuestError and the end of what it printed when the command fails, and when it printed more than
+   * is kept.
+   */
   async mustRun(command: string, limitMs: number = COMMAND_LIMIT_MS): Promise<string> {
-    const { code, output } = await this.run(command, limitMs);
-    if (code !== 0) throw new GuestError(`in the guest, "${command}" ended with ${code}: ${output.trim()}`);
+    const { code, output, cutLength } = await this.run(command, limitMs);
+    if (code !== 0) throw new GuestError(`in the guest, "${command}" ended with ${code}: ${endOf(output.trim())}`);
+    if (cutLength > 0)
+      throw new GuestError(
+        `in the guest, "${command}" printed ${output.length + cutLength} characters, of which ${OUTPUT_MAX} are kept: let it write to a file, or print less`,
+      );
     return output;
   }
 
   async #run(command: string, limitMs: number): Promise<GuestResult> {
     if (this.#ended !== undefined) throw this.#ended;
     const number = ++this.#commandCount;
-    this.#text = "";
+    this.#received.clear();
     // An echo of the command is not taken for its end: the mark begins no line there. No quotes: a shell that comes up in
     // the middle of a question would wait for the end of one for ever.
     this.#send(Buffer.from(`${command}\n__code=$?; echo; echo softbar-${number} $__code\n`));
-    const match = await this.#until(new RegExp(`(?:^|\\n)softbar-${number} (\\d+)\\r?\\n`), command, limitMs);
-    const output = this.#text.slice(0, match.index).replaceAll("\r", "").replace(/\n$/, "");
-    return { code: Number(match[1]), output };
+    const match = await this.#until(new RegExp(`\\nsoftbar-${number} (\\d+)\\r?\\n`), command, limitMs);
+    const { text, cutLength } = this.#received.before(match);
+    return { code: Number(match[1]), output: text.replaceAll("\r", "").replace(/\n$/, ""), cutLength };
   }
 
   #until(pattern: RegExp, command: string, limitMs: number): Promise<RegExpExecArray> {
@@ -87,7 +100,7 @@ export class GuestShell {
         reject(new GuestStuckError(`in the guest, "${command}" did not end within ${limitMs / 1000} s`));
       }, limitMs);
       this.#onText = () => {
-        const match = this.#ended === undefined ? pattern.exec(this.#text) : null;
+        const match = this.#ended === undefined ? pattern.exec(this.#received.recent) : null;
         if (match === null && this.#ended === undefined) return;
         clearTimeout(timer);
         this.#onText = () => {};
@@ -97,4 +110,8 @@ export class GuestShell {
       this.#onText();
     });
   }
+}
+
+function endOf(output: string): string {
+  return output.length <= TOLD_MAX ? output : `… ${output.slice(-TOLD_MAX)}`;
 }

@@ -1,5 +1,6 @@
 import type { ReplaySpeed } from "../replay/replay-speed.ts";
 import { type GuestReplayReport, replayIntoGuest } from "./guest-replay.ts";
+import type { GuestResult } from "./guest-shell.ts";
 import type { GuestStatistics } from "./guest-thread.ts";
 import { LinuxGuest, type LinuxGuestOptions } from "./linux-guest.ts";
 import { complaintsOf, moduleOf, NetworkTrial } from "./network-trial.ts";
@@ -41,7 +42,7 @@ export interface LinuxTrialReport {
   readonly captures: readonly GuestReplayReport[];
   /** Rounds of down and up, and of unloading and loading, after which the link was up and an echo came back. */
   readonly cycles: { readonly wantedCount: number; readonly linkCount: number; readonly moduleCount: number };
-  readonly command: { readonly code: number; readonly output: string } | undefined;
+  readonly command: GuestResult | undefined;
   /** Lines of the kernel's log about the modules that are warnings or worse, and oopses. */
   readonly complaints: readonly string[];
   readonly statistics: GuestStatistics;

@@ -68,7 +68,6 @@ export class RegisterAccess {
 
   #waitFor(offset: number, bits: number, wantSet: boolean, bitName: string, limitMs: number): void {
     const deadlineNs = this.#cpu.nowNs() + limitMs * 1e6;
-    const place = `${bitName} (bit ${31 - Math.clz32(bits)} of register 0x${hex5(offset)})`;
     for (let polls = 0; polls < POLL_LIMIT; polls++) {
       // The time before the register: whoever is held up between the two has looked once more when the limit was over.
       const isLate = this.#cpu.nowNs() > deadlineNs;
@@ -76,6 +75,7 @@ export class RegisterAccess {
       if (isLate) break;
       this.#cpu.relax();
     }
+    const place = `${bitName} (bit ${31 - Math.clz32(bits)} of register 0x${hex5(offset)})`;
     const value = `0x${this.bar.read32(offset).toString(16).padStart(8, "0")}`;
     throw new Error(
       `${this.#name}: ${place} did not ${wantSet ? "come" : "go"} within ${limitMs} ms; the register reads ${value}`,

@@ -1,8 +1,6 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ixgbe } from "../../devices/index.ts";
 import { Schedule } from "../../emulator/explore/schedule.ts";
-import { declarationOf, loadDevice } from "../../emulator/run/machine.ts";
 import { picture } from "../../harness/explore/picture.ts";
 import { recordRun } from "../../harness/explore/recorded-run.ts";
 import { Session } from "../../harness/explore/session.ts";
@@ -11,7 +9,6 @@ import { atOnce } from "../../harness/explore/work.ts";
 import { recordsOfRun } from "../../harness/explore/write-explored-trace.ts";
 import { replay } from "../../harness/index.ts";
 import { entryText } from "../../harness/page/report/entry-text.ts";
-import type { ReportContents } from "../../harness/page/report/report-contents.ts";
 import { reportPage } from "../../harness/page/report/report-page.ts";
 import { TraceCollector, type TraceContents } from "../../harness/page/report/trace-contents.ts";
 import { isEvent, type TraceEvent } from "../../harness/trace/trace-event.ts";
@@ -19,22 +16,7 @@ import { ixgbeTarget } from "../../scenarios/index.ts";
 import { races } from "../../scenarios/races/index.ts";
 import { exchangeSessions, recorded, schedulesOf } from "../unit/trace/explored-runs.ts";
 import { chromiumPath, overflowOf, PATIENTLY, problemsOf, TestBrowser, tabWalk } from "./browser.ts";
-import { SyntheticTrace } from "./synthetic-trace.ts";
-
-/** A trace of so many events, and what a report is made of it. */
-async function traced(eventCount: number): Promise<{ trace: SyntheticTrace; contents: ReportContents }> {
-  const trace = new SyntheticTrace(eventCount, 1);
-  const declaration = declarationOf(await loadDevice(ixgbe()));
-  const collector = new TraceCollector(eventCount);
-  for (const record of trace.records()) collector.take(record);
-  const traceContents = collector.contents() as TraceContents;
-  const contents = {
-    title: trace.header.title,
-    trace: traceContents,
-    declarations: new Map([["ixgbe", declaration]]),
-  };
-  return { trace, contents };
-}
+import { traced } from "./traced.ts";
 
 /** The rows in sight: the text of each, by the number of its event. */
 function rowsOf(page: Page): Promise<Record<string, string>> {

@@ -45,6 +45,8 @@ test("faults of a card in its own thread are armed over the control plane while 
 });
 
 test("softbar faults puts a driver through them and says how it fared, in words and as JSON", async () => {
+  // It takes its time to be told, and no more: beside the others.
+  const silent = softbar("faults", "test/threads/fixtures/never-loaded.ts", "--hang", "5");
   const scenario = "scenarios/faults/feed-handler-faults.ts";
   const good = await softbar(
     "faults",
@@ -70,6 +72,12 @@ test("softbar faults puts a driver through them and says how it fared, in words 
   const hostile = await softbar("faults", scenario, "--hostile", "20", "--seed", "3");
   expect(hostile).toMatchObject({ code: 0, stderr: "" });
   expect(hostile.stdout).toMatch(/✓ was not deceived into harm\n20 runs with seed 3, \d+ lies told/);
+  const tasks = await softbar("faults", "scenarios/explorations/edu-tasks.ts", "--kinds", "interrupt-late");
+  expect(tasks).toMatchObject({ code: 0, stderr: "" });
+  expect(tasks.stdout).toContain("✓ recovered or gave up cleanly everywhere\n2 of 2 fault sites visited");
+  const { code, stderr } = await silent;
+  expect(code).toBe(2);
+  expect(stderr).toContain("never-loaded.ts was not loaded within 5 s: it loops, or awaits in vain");
 });
 
 test("replay --fault loses what it is told to, accounts for it, and says what struck; who lost nothing has passed", async () => {

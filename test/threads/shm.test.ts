@@ -3,7 +3,7 @@ import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, r
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { edu } from "../../devices/edu/index.ts";
 import {
   BAR0_BYTE_LENGTH,
@@ -106,7 +106,10 @@ test("header and process are C of any age, and the header is C++ too", async ({ 
   }
 });
 
-test("a card that drives few address bits finds the memory at an address that it can drive", async ({ skip }) => {
+test("a card that drives few address bits finds the memory at an address that it can drive", async ({
+  skip,
+  onTestFinished,
+}) => {
   const libc = await Libc.load();
   if (libc === undefined) return skip("koffi is not installed, or this is no 64-bit Linux");
   const place = join(folder, "edu");
@@ -122,10 +125,10 @@ test("a card that drives few address bits finds the memory at an address that it
   ].map(([name, byteLength]) => mapped(libc, join(place, name), byteLength)) as [Int32Array, Int32Array, Int32Array];
   const base = control[layout.DMA_BASE_LOW] as number;
   expect([base, control[layout.DMA_BASE_HIGH]]).toEqual([2 ** 24, 0]);
-  // A client asks for the card first, under its lock, and then copies a word to the card and back.
-  const own = openSync(join(place, "control"), "r+");
-  onTestFinished(() => closeSync(own));
-  expect(libc.lock(own, layout.CLIENT_LOCK)).toBe(true);
+  // A client asks for the card first, and then copies a word to the card and back. Without its lock it would be taken for dead.
+  const descriptor = openSync(join(place, "control"), "r+");
+  onTestFinished(() => closeSync(descriptor));
+  expect(libc.lock(descriptor, layout.CLIENT_LOCK)).toBe(true);
   Atomics.store(control, layout.CLIENT, process.pid);
   Atomics.store(control, layout.REQUEST, 1);
   await until(() => Atomics.load(control, layout.REQUEST) === 0);

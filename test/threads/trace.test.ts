@@ -155,7 +155,7 @@ describe("softbar trace", () => {
     const module = "test/threads/fixtures/explore-mischief.ts";
     const [violation, hang, setUp, faulty, idle] = await Promise.all([
       mischief("throws", record("violation.jsonl", module, "--json", "--hang", "60")),
-      mischief("computes", record("hang.jsonl", module, "--hang", "1")),
+      mischief("computes later", record("hang.jsonl", module, "--hang", "1")),
       mischief("setup throws", record("setup.jsonl", module, "--hang", "60")),
       commands.run(record("faulty.jsonl", "--frames", "20", "--fault", "dma-write-error#4", "--json")),
       // The limit is that of a driver's beginning, too, which a busy machine may draw out.
@@ -174,7 +174,7 @@ describe("softbar trace", () => {
     expect(endOf("faulty.jsonl")).toMatchObject({ kind: "end", reason: "complete" });
     expect(idle).toMatchObject({ code: 3, stdout: "", stderr: expect.stringContaining("took no frame for 3 s") });
     expect(endOf("idle.jsonl")).toMatchObject({ kind: "end", reason: "failed" });
-    // Of a run that does not come to its end there is none, and no empty file either.
+    // Of one that only the end of its thread stops there is none, and no empty file either.
     expect(hang).toMatchObject({ code: 3, stdout: "" });
     expect(hang.stderr).toMatch(
       /^softbar: There is no trace: hang: the body of schedule 1 has not come to its end for 1 s\.\n$/,
@@ -182,6 +182,25 @@ describe("softbar trace", () => {
     expect(setUp).toMatchObject({ code: 1, stdout: "" });
     expect(setUp.stderr).toMatch(/^softbar: There is no trace: setup: RangeError: no such card\.\n$/);
     for (const name of ["hang.jsonl", "setup.jsonl"]) expect(existsSync(at(name))).toBe(false);
+  });
+
+  test("a run that comes to no end has a trace up to where it stands, and says what it waits for", async () => {
+    const ended = async (which: string): Promise<{ run: Run; text: string }> => {
+      const module = "test/threads/fixtures/explore-mischief.ts";
+      const words = ["trace", "record", module, "--out", at(`${which}.jsonl`), "--hang", "1"];
+      const run = await start(words, { env: { SOFTBAR_TEST_MISCHIEF: which } }).run;
+      return { run, text: readFileSync(at(`${which}.jsonl`), "utf8") };
+    };
+    const polling = await ended("polls");
+    expect(polling.run).toMatchObject({ code: 3, stdout: expect.stringContaining("✗ livelock\n") });
+    expect(polling.text).toContain('"message":"livelock: driver waits: poll LIVENESS → 0"');
+    // What computes for ever has one up to its last access.
+    const computing = await ended("computes at last");
+    expect(computing.run).toMatchObject({ code: 3, stdout: expect.stringContaining("✗ hang\n") });
+    expect(computing.text).toMatch(
+      /"hang: its last was driver: \(LIVENESS → 0 {2}completion\) {2}explore-mischief\.ts:\d+"/,
+    );
+    expect(computing.text).toContain("behind it, no access and no wait");
   });
 
   test("a scenario that hangs or fails by itself is no mistake of the command line", async () => {

@@ -1,3 +1,5 @@
+import { Arena } from "../../memory/arena.ts";
+import { Iommu, type IommuState } from "../../memory/iommu.ts";
 import type { EndpointSnapshot } from "../../pcie/endpoint-slot.ts";
 import type { Machine } from "../../run/machine.ts";
 
@@ -8,6 +10,9 @@ import type { Machine } from "../../run/machine.ts";
 export class Checkpoint {
   readonly #machine: Machine;
   readonly #endpoints: readonly EndpointSnapshot[];
+  readonly #arena: Arena;
+  readonly #arenaState: Int32Array;
+  readonly #iommus: readonly { readonly iommu: Iommu; readonly state: IommuState }[];
   readonly #shared: readonly { readonly words: Int32Array; readonly saved: Int32Array }[];
   readonly #nowNs: number;
 
@@ -16,15 +21,21 @@ export class Checkpoint {
     this.#machine = machine;
     this.#endpoints = machine.endpoints.map((endpoint) => endpoint.snapshot());
     this.#nowNs = machine.host.clock.now[0] as number;
-    const buffers = [tables.arena.pages, tables.memory.nextSegment, tables.interrupts];
-    for (const { iommu } of tables.functions) buffers.push(iommu.head, iommu.pages, iommu.entries);
-    this.#shared = buffers.map((buffer) => {
+    this.#arena = new Arena(tables.arena);
+    this.#arenaState = this.#arena.save();
+    this.#iommus = tables.functions.map((functionTables) => {
+      const iommu = new Iommu(functionTables.iommu);
+      return { iommu, state: iommu.save() };
+    });
+    this.#shared = [tables.memory.nextSegment, tables.interrupts].map((buffer) => {
       const words = new Int32Array(buffer);
       return { words, saved: words.slice() };
     });
   }
 
   restore(): void {
+    this.#arena.restore(this.#arenaState);
+    for (const { iommu, state } of this.#iommus) iommu.restore(state);
     for (const { words, saved } of this.#shared) words.set(saved);
     for (const [index, endpoint] of this.#machine.endpoints.entries()) {
       const state = this.#endpoints[index];

@@ -10,7 +10,6 @@ import { FoldedLink } from "../../run/folded-link.ts";
 import {
   createTables,
   declarationOf,
-  type FunctionTables,
   type LoadedDevice,
   type MachineOptions,
   Machine as RunMachine,
@@ -77,7 +76,8 @@ export class ExploredMachine {
   readonly #folded: FoldedLink[] = [];
   readonly #links: ExploredLink[] = [];
   readonly #uplinks: ExploredUplink[] = [];
-  /** By device: {@link Iommu.generation} when the set-up had ended. */
+  /** By device, as are the generations that they had when the set-up had ended. */
+  readonly #iommus: readonly Iommu[];
   readonly #generations: number[] = [];
   readonly #onLine: ((asserted: boolean) => void)[] = [];
   /** The sanitizers, by device. */
@@ -106,6 +106,7 @@ export class ExploredMachine {
     const machine = new RunMachine(devices, tables, surroundings?.wrap);
     machine.host.settle();
     this.#machine = machine;
+    this.#iommus = tables.functions.map(({ iommu }) => new Iommu(iommu));
     this.addresses = new AddressSpace(tables.arena.memory.byteLength, devices.map(declarationOf));
     const explorer = new Machine(new Uint8Array(tables.arena.memory), DEVICE_SHIFT);
     const { state } = explorer;
@@ -165,8 +166,8 @@ export class ExploredMachine {
 
   /** A byte of host memory as the driver and its device know it: "rx ring 0+0x8 (IOVA 0x1_0001_0008)". */
   placeOf(address: number): string {
-    for (const { iommu } of this.#machine.tables.functions)
-      for (const { segmentOffset, byteLength, iova } of new Iommu(iommu).mappings())
+    for (const iommu of this.#iommus)
+      for (const { segmentOffset, byteLength, iova } of iommu.mappings())
         if (address >= segmentOffset && address < segmentOffset + byteLength)
           return `${this.nameOf(address)} (IOVA ${iovaName(iova + address - segmentOffset)})`;
     return this.nameOf(address);
@@ -261,9 +262,7 @@ export class ExploredMachine {
     for (const [device, endpoint] of this.endpoints.entries()) {
       endpoint.uplink = this.#uplinks[device];
       this.#uplinks[device]?.begin();
-      this.#generations[device] = new Iommu(
-        (this.#machine.tables.functions[device] as FunctionTables).iommu,
-      ).generation;
+      this.#generations[device] = (this.#iommus[device] as Iommu).generation;
     }
     this.cpu.explore();
   }
@@ -294,8 +293,8 @@ export class ExploredMachine {
 
   /** What another CPU has allocated is known to the IOMMU alone. */
   #nameOfMapped(address: number): string | undefined {
-    for (const { iommu } of this.#machine.tables.functions)
-      for (const { segmentOffset: start, byteLength, label } of new Iommu(iommu).mappings())
+    for (const iommu of this.#iommus)
+      for (const { segmentOffset: start, byteLength, label } of iommu.mappings())
         if (address >= start && address < start + byteLength) return bufferName(label, address - start);
     return undefined;
   }
@@ -310,7 +309,7 @@ export class ExploredMachine {
     const sync = (): void => {
       if (clock instanceof VirtualClock) clock.advanceTo(state.nowNs);
     };
-    const iommu = new Iommu((this.#machine.tables.functions[device] as FunctionTables).iommu);
+    const iommu = this.#iommus[device] as Iommu;
     const hook: DeviceHook = {
       readHigh: 0,
       mayLand: (address, byteLength) => {

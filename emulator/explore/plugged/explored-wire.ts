@@ -26,6 +26,8 @@ export class ExploredWire implements Wire, EventSource {
   readonly sent: Uint8Array[] = [];
   /** The port at the other end of a cable. */
   far: ExploredWire | undefined;
+  /** By number of the frame: what it lay in. Frames of the next run most often have the lengths of this one's. */
+  readonly #memories: MemoryView[] = [];
   readonly #waiting: { readonly memory: MemoryView; readonly byteLength: number; readonly flags: number }[] = [];
   readonly #around: WireSurroundings;
   readonly #endpoint: Endpoint;
@@ -50,9 +52,7 @@ export class ExploredWire implements Wire, EventSource {
   /** Puts a frame on the wire towards the device, padded to 60 bytes. */
   send(frame: Uint8Array, options: { readonly badFcs?: boolean } = {}): void {
     const byteLength = Math.max(frame.length, MINIMUM_FRAME_BYTES);
-    const memory = MemoryView.ofSize(byteLength);
-    memory.bytes.set(frame);
-    this.#put(memory, byteLength, options.badFcs === true ? FRAME_BAD_FCS : 0);
+    this.#put(frame, byteLength, options.badFcs === true ? FRAME_BAD_FCS : 0);
     if (!this.#around.isExploring()) this.#around.host.settle();
   }
 
@@ -86,14 +86,17 @@ export class ExploredWire implements Wire, EventSource {
   deliver(memory: MemoryView, offset: number, byteLength: number, flags: number): void {
     const frame = memory.bytes.slice(offset, offset + byteLength);
     if (this.far === undefined) this.sent.push(frame);
-    else {
-      const carried = MemoryView.ofSize(byteLength);
-      carried.bytes.set(frame);
-      this.far.#put(carried, byteLength, flags);
-    }
+    else this.far.#put(frame, byteLength, flags);
   }
 
-  #put(memory: MemoryView, byteLength: number, flags: number): void {
+  /** One more frame waits: copied, and padded with zeros. */
+  #put(frame: Uint8Array, byteLength: number, flags: number): void {
+    const index = this.#waiting.length;
+    const before = this.#memories[index];
+    const memory = before?.byteLength === ((byteLength + 3) & ~3) ? before : MemoryView.ofSize(byteLength);
+    this.#memories[index] = memory;
+    memory.bytes.set(frame);
+    memory.bytes.fill(0, frame.length);
     const count = this.#waiting.push({ memory, byteLength, flags });
     if (count === this.#next + 1 && this.#around.isExploring()) this.#plan();
   }

@@ -8,6 +8,8 @@ export type SentFrames = readonly (readonly (readonly Uint8Array[])[])[];
 export class ExploredWires {
   /** By device, then by port. */
   readonly #wires: readonly (readonly ExploredWire[])[];
+  readonly #all: readonly ExploredWire[];
+  readonly #first: ExploredWire | undefined;
 
   /** Takes the place of the wires that the machine has laid, along the same cables. */
   constructor(machine: Machine, around: WireSurroundings) {
@@ -24,6 +26,8 @@ export class ExploredWires {
       if (ends[0] !== undefined) ends[0].far = ends[1];
       if (ends[1] !== undefined) ends[1].far = ends[0];
     }
+    this.#all = this.#wires.flat();
+    this.#first = this.#all.find((wire) => wire.far === undefined);
   }
 
   /** The wire of a port that no cable takes. */
@@ -34,7 +38,7 @@ export class ExploredWires {
 
   /** The first port of the first device that has one without a cable. */
   first(): ExploredWire | undefined {
-    return this.#wires.flat().find((wire) => wire.far === undefined);
+    return this.#first;
   }
 
   /** A frame that is on its way to a port is there. */
@@ -43,7 +47,7 @@ export class ExploredWires {
   }
 
   reset(): void {
-    for (const wire of this.#wires.flat()) wire.reset();
+    for (const wire of this.#all) wire.reset();
   }
 
   save(): SentFrames {

@@ -39,6 +39,8 @@ export class RaceDetector {
   readonly #release = new Int32Array(k.IN_FLIGHT_LIMIT);
   /** Where the flag word of a card's write is; -1 for none. */
   readonly #flagAt = new Int32Array(k.IN_FLIGHT_LIMIT);
+  /** By thread: the place that its last store in a store buffer has, or had. */
+  readonly #placeOfStore = new Uint8Array(k.THREAD_LIMIT);
 
   constructor(state: ExplorerState) {
     this.#state = state;
@@ -174,6 +176,7 @@ export class RaceDetector {
     const mark = this.#markOfStore(thread, address, byteLength);
     this.#noteStore(thread, mark, address, byteLength);
     if (state.model === k.TSO) this.#storeLoads.stored(cpu, address, byteLength, this.#siteOf(thread), mark);
+    this.#placeOfStore[thread] = at;
     this.#mark[at] = mark;
     this.#site[at] = this.#siteOf(thread);
     this.order.clocks.copy(ENTRIES + at, STORES + cpu);
@@ -385,11 +388,8 @@ export class RaceDetector {
     if (site === -1) return;
     marks.storeSite[thread] = -1;
     const { shadow } = this;
-    const { flight } = this.#state;
-    for (let index = 0; index < flight.count; index++) {
-      const at = flight.order[index] as number;
-      if (flight.kind[at] === k.BUFFERED_STORE && this.#site[at] === site) this.#mark[at] = mark;
-    }
+    const at = this.#placeOfStore[thread] as number;
+    if (this.#state.flight.kind[at] === k.BUFFERED_STORE && this.#site[at] === site) this.#mark[at] = mark;
     const count = shadow.find(marks.storeAddress[thread] as number, marks.storeLength[thread] as number);
     for (let at = 0; at < count; at++) shadow.remarkWrite(shadow.found[at] as number, site, mark);
     this.races.settle(site, mark);

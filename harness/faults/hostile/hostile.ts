@@ -3,9 +3,10 @@ import { loadDevice, type MachineOptions } from "../../../emulator/run/machine.t
 import { deriveSeed, Rng } from "../../../emulator/run/rng.ts";
 import { RunLimit } from "../../explore/run-limit.ts";
 import type { Testbed } from "../../testbed.ts";
-import { EveryFaultError, isFailure, whyOf } from "../every-fault.ts";
+import { EveryFaultError, isFailure, refusal, whyOf } from "../every-fault.ts";
 import { runWithFaults } from "../fault-run.ts";
-import type { FaultOutcome, FaultScenario, FaultVerdict } from "../scenario-run.ts";
+import { LateWatch } from "../run-waits.ts";
+import { type FaultOutcome, type FaultScenario, type FaultVerdict, isAsyncScenario } from "../scenario-run.ts";
 import { Deceiver, type DeceiverOptions, type Lie } from "./deceiver.ts";
 
 const RUNS = 1000;
@@ -63,7 +64,17 @@ export async function hostile<Context = undefined>(
   options: HostileOptions<Context>,
   body: (bed: Testbed, context: Context) => unknown,
 ): Promise<HostileResult> {
-  const run = await hostileRunner(devices, options, body);
+  const watch = new LateWatch(options.runLimitMs ?? WALL_LIMIT_MS);
+  try {
+    return await allRuns(await runnerOf(devices, options, body, watch), options);
+  } finally {
+    await watch.close();
+  }
+}
+
+type Runner = (deceit: DeceiverOptions) => Promise<HostileOutcome>;
+
+async function allRuns<Context>(run: Runner, options: HostileOptions<Context>): Promise<HostileResult> {
   const honest = await run({});
   if (honest.verdict !== "recovered")
     throw new EveryFaultError(`it fails without any lie: ${whyOf(honest)}`, honest.verdict);
@@ -102,19 +113,32 @@ export async function hostileRunner<Context>(
   devices: DeviceSpec | readonly DeviceSpec[],
   options: Omit<HostileOptions<Context>, "runs" | "seed" | "lies">,
   body: (bed: Testbed, context: Context) => unknown,
-): Promise<(deceit: DeceiverOptions) => Promise<HostileOutcome>> {
+): Promise<Runner> {
+  return runnerOf(devices, options, body, undefined);
+}
+
+async function runnerOf<Context>(
+  devices: DeviceSpec | readonly DeviceSpec[],
+  options: Omit<HostileOptions<Context>, "runs" | "seed" | "lies">,
+  body: (bed: Testbed, context: Context) => unknown,
+  watch: LateWatch | undefined,
+): Promise<Runner> {
   const specs = Array.isArray(devices) ? (devices as readonly DeviceSpec[]) : [devices as DeviceSpec];
   const loaded = await Promise.all(specs.map(loadDevice));
   const { stepLimit = STEP_LIMIT, virtualLimitNs = VIRTUAL_LIMIT_NS, runLimitMs = WALL_LIMIT_MS, machine } = options;
   const limits = { steps: stepLimit, virtualNs: virtualLimitNs };
   const wallLimit = new RunLimit(runLimitMs);
   const scenario: FaultScenario<Context> = { ...options, body };
+  const isAsync = isAsyncScenario(scenario, refusal);
+  if (isAsync) watch?.start();
+  let isFirst = true;
   return async (deceit) => {
     const deceiver = new Deceiver(deceit);
     const around = deceiver.around.bind(deceiver);
     // A driver that was lied to breaks rules in good faith: what it does to itself and its memory is what counts.
     const onStep = deceiver.step.bind(deceiver);
-    const how = { limits, wallLimit, machine, around, onStep, isDeceived: true };
+    const how = { limits, wallLimit, watch, isAsync, machine, around, onStep, isDeceived: true, isFirst };
+    isFirst = false;
     const outcome = await runWithFaults(loaded, scenario, [], how, undefined);
     return { ...outcome, told: deceiver.told };
   };
@@ -130,10 +154,7 @@ function drawn(seed: number, run: number): DeceiverOptions {
 }
 
 /** Takes lies away as long as the driver still falls for the others. */
-async function shrunk(
-  run: (deceit: DeceiverOptions) => Promise<HostileOutcome>,
-  failure: HostileOutcome,
-): Promise<HostileFailure> {
+async function shrunk(run: Runner, failure: HostileOutcome): Promise<HostileFailure> {
   let lies = failure.told;
   let { verdict, detail } = failure;
   for (let at = lies.length - 1; at >= 0; at--) {

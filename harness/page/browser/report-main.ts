@@ -72,7 +72,8 @@ function startTimeline(root: HTMLElement, data: TimelineData): void {
     const seq = /^#event-(\d+)$/.exec(location.hash)?.[1];
     const index = seq === undefined ? -1 : model.entries.indexOf(Number(seq));
     if (index < 0) return;
-    root.scrollIntoView();
+    // Of a narrow screen the tools above the list may take it all.
+    bySelector(".split", root).scrollIntoView({ block: "start" });
     goTo(index);
   }
   addEventListener("hashchange", followAnchor);
@@ -83,6 +84,8 @@ function startTimeline(root: HTMLElement, data: TimelineData): void {
 
   choose();
   updateSteps();
+  // A long run opens where it fails; whoever scrolls up sees how it came to that.
+  if (data.failure !== undefined) view.reveal(model.entries.indexOf(data.failure));
   followAnchor();
   root.dataset.ready = "true";
   performance.mark("report ready");

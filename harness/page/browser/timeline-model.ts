@@ -17,6 +17,8 @@ export interface Lane {
 export interface TimelineData {
   readonly lanes: readonly Lane[];
   readonly packed: PackedEntries;
+  /** The number of the event that shows what is wrong, where something is. */
+  readonly failure?: number;
   /** Of an explored run. */
   readonly picture?: TracePicture;
 }

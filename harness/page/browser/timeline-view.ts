@@ -85,6 +85,11 @@ export class TimelineView {
     this.#grid.focus({ preventScroll: true });
   }
 
+  /** Brings an entry into sight, if it is shown, without selecting it. */
+  reveal(index: number): void {
+    if (index >= 0 && this.#model.isShown(index)) this.#reveal(index);
+  }
+
   /** Brings a row to the top of what is in sight. */
   scrollToRow(row: number): void {
     this.#grid.scrollTop = row * ROW_HEIGHT;

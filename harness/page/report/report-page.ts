@@ -9,6 +9,7 @@ import { TIMELINE_STYLE } from "../styles/timeline.ts";
 import { exploredSection, furtherLines } from "./explored-section.ts";
 import { feedsSection } from "./feeds-section.ts";
 import { findingsSection } from "./findings-section.ts";
+import { jumpLinks } from "./landmarks.ts";
 import { latencySection } from "./latency-section.ts";
 import { registersSection } from "./registers-section.ts";
 import type { ReportContents } from "./report-contents.ts";
@@ -48,7 +49,7 @@ export function reportPage(contents: ReportContents): MadeReport {
 <p class="eyebrow">softbar · report</p>
 <h1>${contents.title}</h1>
 <p class="lead"><span class="verdict ${verdict.look}">${SIGNS[verdict.look]} ${verdict.word}</span> ${verdict.says.split("\n", 1)[0]}</p>
-${contents.explored === undefined && furtherLines(verdict.says)}${reproduce(contents)}
+${contents.explored === undefined && furtherLines(verdict.says)}${jumpLinks(contents)}${reproduce(contents)}
 </header>
 <nav class="contents" aria-label="Parts of the report"><ul>${links}</ul></nav>
 <main id="main" tabindex="-1">

@@ -2,6 +2,7 @@ import { counted } from "../../cli/quantities.ts";
 import type { TraceActor } from "../../trace/trace-header.ts";
 import { type Html, html } from "../html.ts";
 import { groupOf } from "./entry-groups.ts";
+import { landmarksOf } from "./landmarks.ts";
 import { packEntries } from "./packed-entries.ts";
 import type { ReportContents } from "./report-contents.ts";
 import type { Section } from "./section.ts";
@@ -82,7 +83,11 @@ export function timelineData({ trace }: ReportContents): Readonly<Record<string,
   if (trace === undefined || trace.entries.length === 0) return {};
   const { picture } = trace.header;
   const packed = packEntries(trace.entries);
-  return { timeline: { lanes: lanesOf(trace.actors), packed, ...(picture === undefined ? {} : { picture }) } };
+  const { failure } = landmarksOf(trace);
+  const landmark = failure === undefined ? {} : { failure };
+  return {
+    timeline: { lanes: lanesOf(trace.actors), packed, ...landmark, ...(picture === undefined ? {} : { picture }) },
+  };
 }
 
 /** CPUs first, as who acts stands left of whom it acts on. */

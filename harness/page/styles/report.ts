@@ -9,6 +9,8 @@ body.report { --bar: light-dark(#3f7cbf, #5c97d6); }
 .verdict.unknown { background: var(--warn-back); color: var(--warn); }
 .verdict.mild { background: var(--sunken); color: var(--soft); font-weight: 500; }
 .finding-text .verdict { font-size: 0.85rem; padding: 0 0.4rem; }
+.jumps { display: flex; flex-wrap: wrap; gap: 0.4rem 1.4rem; margin-top: 0.6rem; }
+.jumps a { font-weight: 600; padding-block: 0.25rem; }
 .reproduce { margin-top: 0.9rem; }
 .reproduce span { display: block; color: var(--soft); font-size: 0.8rem; }
 .reproduce code { display: block; overflow-x: auto; white-space: pre; background: var(--sunken); border: 1px solid var(--line); border-radius: 5px; padding: 0.4rem 0.7rem; max-width: 100%; width: fit-content; }
@@ -27,7 +29,7 @@ body.report { --bar: light-dark(#3f7cbf, #5c97d6); }
 .sites li::before { content: "✕"; display: inline-block; width: 1.1rem; text-indent: 0; color: var(--bad); }
 .note { border-left: 3px solid var(--warn); background: var(--warn-back); color: var(--warn); padding: 0.4rem 0.8rem; margin: 0.5rem 0; overflow-wrap: anywhere; }
 .facts dd { overflow-wrap: anywhere; }
-.scroll { overflow-x: auto; margin: 0.6rem 0; max-width: 100%; }
+.scroll { position: relative; overflow-x: auto; margin: 0.6rem 0; max-width: 100%; }
 .scroll table { width: auto; min-width: min(100%, 34rem); }
 caption { text-align: left; color: var(--soft); font-size: 0.85rem; padding-bottom: 0.3rem; }
 .scroll th, .scroll td { padding-right: 1.5rem; }

@@ -17,7 +17,7 @@ export const TIMELINE_STYLE = `
 .glyph.finding { color: var(--bad); }
 .steps-buttons { display: flex; gap: 0.5rem; }
 .strip { display: block; width: 100%; background: var(--sunken); border: 1px solid var(--line); border-radius: 4px; color: var(--bar); text-decoration-color: var(--bad); caret-color: var(--ink); cursor: pointer; touch-action: none; margin-bottom: 0.75rem; }
-.split { display: grid; grid-template-columns: minmax(0, 1fr) 20rem; gap: 1.25rem; align-items: start; }
+.split { scroll-margin-top: 3.2rem; display: grid; grid-template-columns: minmax(0, 1fr) 20rem; gap: 1.25rem; align-items: start; }
 .grid { position: relative; height: min(72vh, 46rem); overflow-y: auto; overflow-x: hidden; background: var(--raised); border: 1px solid var(--line); border-radius: 5px; contain: strict; }
 .grid.small { height: auto; max-height: 72vh; min-height: 12rem; contain: content; }
 .grid-head { position: sticky; top: 0; z-index: 3; height: 2.1rem; background: var(--raised); border-bottom: 1px solid var(--strong-line); font-size: 0.85rem; color: var(--soft); }

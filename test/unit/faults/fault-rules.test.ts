@@ -1,9 +1,10 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { edu } from "../../../devices/edu/index.ts";
 import { ixgbe } from "../../../devices/ixgbe/index.ts";
 import type { Finding } from "../../../emulator/run/findings.ts";
 import { loadDevice } from "../../../emulator/run/machine.ts";
 import { explore } from "../../../harness/explore/explore.ts";
+import { FaultNotStruckError } from "../../../harness/faults/bed-faults.ts";
 import { FAULT_KINDS, type FaultKind } from "../../../harness/faults/fault-kinds.ts";
 import { type FaultRule, parseFaults } from "../../../harness/faults/fault-rules.ts";
 import { faulty } from "../../../harness/faults/faulty.ts";
@@ -51,6 +52,79 @@ describe("rules", () => {
     await bed.faults.disarm("frame-lost");
     expect(through(bed, driver, some)).toHaveLength(4);
     expect((await bed.faults.report()).counts["frame-lost"]).toEqual({ met: 12, struck: 4 });
+  });
+
+  test("the n-th is counted from when it was armed: the next one is the first, whatever went before", async () => {
+    await using bed = await open([{ kind: "frame-lost", nth: 1 }]);
+    const driver = probe(bed);
+    const some = FRAMES.slice(0, 4);
+    expect(through(bed, driver, some)).toEqual(some.slice(1));
+    await bed.faults.arm([
+      { kind: "frame-lost", nth: 2 },
+      { kind: "frame-lost", nth: 4, where: "into port 0" },
+    ]);
+    expect(through(bed, driver, some)).toEqual([some[0], some[2]]);
+    // Sites keep the numbers that they have since the testbed was plugged in.
+    expect((await bed.faults.report()).struck.map(({ nth }) => nth)).toEqual([1, 6, 8]);
+    await bed.faults.mustHaveStruck();
+    // The same for what a kernel refuses.
+    await bed.faults.arm({ kind: "dma-alloc-failed", nth: 1 });
+    expect(() => bed.pci.dma.alloc(64)).toThrow("fault dma-alloc-failed");
+  });
+
+  test("one that has not struck is told: when it is asked for, and when the testbed is closed", async () => {
+    const warned: string[] = [];
+    const warn = vi.spyOn(console, "warn").mockImplementation((text: string) => warned.push(text));
+    try {
+      for (const run of ["folded", "threaded"] as const) {
+        await using bed = await plugIn([ixgbe({ linkUpNs: 0 }), edu()], { run, faults: [] });
+        const driver = probe(bed);
+        const rules: readonly FaultRule[] = [
+          { kind: "frame-lost", nth: [2, 9] },
+          { kind: "frame-bad-fcs", nth: 1, where: "port 1" },
+          { kind: "dma-alloc-failed", nth: 3 },
+          { kind: "read-error", probability: 0.5, device: 1 },
+          { kind: "removal", probability: 0, device: 1 },
+          { kind: "frame-runt", nth: 1, limit: 1 },
+        ];
+        await bed.faults.arm(rules);
+        for (const frame of FRAMES.slice(0, 4)) bed.wire.send(frame);
+        await bed.quiesce();
+        const lines = [
+          "fault frame-lost#2,9 of device 0 struck once only: since it was armed the run came to 4 places for frame-lost",
+          'fault frame-bad-fcs#1 at "port 1" of device 0 never struck: since it was armed the run came to 4 places for frame-bad-fcs',
+          "fault dma-alloc-failed#3 of device 0 never struck: since it was armed the run came to no place for dma-alloc-failed",
+          "fault read-error=0.5 of device 1 never struck: since it was armed the run came to no place for read-error",
+        ];
+        const { waiting } = await bed.faults.report();
+        expect(waiting).toEqual([
+          { rule: rules[0], met: 4, struck: 1 },
+          { rule: rules[1], met: 4, struck: 0 },
+          { rule: rules[2], met: 0, struck: 0 },
+        ]);
+        await expect(bed.faults.mustHaveStruck()).rejects.toThrow(new FaultNotStruckError(lines.join("\n")));
+        await bed.faults.disarm("dma-alloc-failed");
+        expect(warned).toEqual([]);
+        driver.close();
+        await bed.close();
+        expect(warned.splice(0).join("\n").split("\n")).toEqual(
+          lines.filter((line) => !line.includes("alloc")).map((line) => `softbar: ${line}`),
+        );
+      }
+    } finally {
+      warn.mockRestore();
+    }
+  });
+
+  test("of several rules one that makes no sense arms none", async () => {
+    await using bed = await open();
+    const rules: readonly FaultRule[] = [
+      { kind: "read-error", nth: 1 },
+      { kind: "read-error", nth: 1, device: 3 },
+    ];
+    await expect(bed.faults.arm(rules)).rejects.toThrow("fault read-error: there is no device 3");
+    expect((await bed.faults.report()).waiting).toEqual([]);
+    await expect(open(rules)).rejects.toThrow("fault read-error: there is no device 3");
   });
 
   test("wrappers stack, and each counts what comes through to it", async () => {

@@ -1,5 +1,4 @@
 import { ixgbe } from "../../../devices/ixgbe/index.ts";
-import type { FaultKind } from "../../../harness/faults/fault-kinds.ts";
 import type { FaultRule } from "../../../harness/faults/fault-rules.ts";
 import { plugIn } from "../../../harness/plug-in.ts";
 import type { Testbed } from "../../../harness/testbed.ts";
@@ -28,9 +27,4 @@ export function through(bed: Testbed, driver: IxgbeDriver, list: readonly Uint8A
 export async function countersOf(bed: Testbed): Promise<Record<string, number>> {
   const [card] = await bed.statistics();
   return { ...card?.counters, ...card?.bus };
-}
-
-/** How often a kind was met so far. */
-export async function met(bed: Testbed, kind: FaultKind): Promise<number> {
-  return (await bed.faults.report()).counts[kind]?.met ?? 0;
 }

@@ -28,6 +28,46 @@ test("descriptors are taken in from any byte of memory, round the end of the car
   );
 });
 
+test("a snapshot has the descriptors on the card, of whatever queues have any, and replaces those of another card", () => {
+  const file = new RegisterFile(reg.IXGBE_REGISTER_MAP, { registerFinding: () => {} });
+  const newRings = (): Rings => new Rings(new TestPort(4096, 8), file, reg.RDH, { cacheSlots: 8, tag: 0, timer: 0 });
+  const memory = MemoryView.ofSize(4096);
+  memory.bytes.set(anyBytes(4096, 2));
+  const aQueue = fc.record({
+    queue: fc.nat(127),
+    start: fc.nat(7),
+    count: fc.integer({ min: 1, max: 8 }),
+    slot: fc.nat(200),
+  });
+  const queues = fc.uniqueArray(aQueue, { selector: ({ queue }) => queue, maxLength: 6 });
+  const [rings, other] = [newRings(), newRings()];
+  fc.assert(
+    fc.property(queues, queues, (here, there) => {
+      for (const [each, filled] of [
+        [rings, here],
+        [other, there],
+      ] as const) {
+        each.reset();
+        for (const { queue, start, count, slot } of filled) {
+          each.cacheStart[queue] = start;
+          each.store(queue, memory, 16 * slot, 16 * count);
+        }
+      }
+      const taken = rings.snapshot();
+      other.restore(structuredClone(taken));
+      expect(other.snapshot()).toEqual(taken);
+      for (const { queue, count } of here) {
+        for (let nth = 0; nth < count; nth++) {
+          const [from, to] = [rings.cacheAt(queue, nth), other.cacheAt(queue, nth)];
+          expect(to).toBe(from);
+          expect(other.cache.slice(to, to + 4)).toEqual(rings.cache.slice(from, from + 4));
+        }
+      }
+      expect([...other.cached]).toEqual([...rings.cached]);
+    }),
+  );
+});
+
 test("the address of a descriptor carries into the high word", () => {
   const file = new RegisterFile(reg.IXGBE_REGISTER_MAP, { registerFinding: () => {} });
   const rings = new Rings(new TestPort(4096, 8), file, reg.RDH, { cacheSlots: 8, tag: 0, timer: 0 });

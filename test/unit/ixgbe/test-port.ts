@@ -2,6 +2,7 @@ import { VirtualClock } from "../../../emulator/clock/clock.ts";
 import { Timers } from "../../../emulator/clock/timers.ts";
 import { copyMemory, MemoryView } from "../../../emulator/memory/memory-view.ts";
 import type { DeviceModel, DevicePort } from "../../../emulator/pcie/device-model.ts";
+import type { CompletedReads } from "../../../emulator/pcie/read-burst.ts";
 import { type FindingKind, FindingLog } from "../../../emulator/run/findings.ts";
 
 /** High word of every IOVA: host memory begins at 4 GiB. */
@@ -46,15 +47,20 @@ export class TestPort implements DevicePort {
   risingEdges = 0;
   mode: "intx" | "msi" | "msix" = "intx";
   busMasterEnabled = true;
+  /** Whether {@link answer} answers in bursts. */
+  answersInBursts = true;
   /** Reads of host memory that begin here fail. */
   readonly poisoned: Set<number> = new Set();
   device: DeviceModel | undefined;
   readonly #reads: Int32Array = new Int32Array(READ_LIMIT * READ_WORDS);
   #first = 0;
   #count = 0;
+  readonly #completed: { count: number } & CompletedReads;
 
   constructor(hostBytes: number, timerCount: number) {
     this.host = MemoryView.shared(hostBytes);
+    const [contexts, offsets, byteLengths] = [new Int32Array(32), new Int32Array(32), new Int32Array(32)];
+    this.#completed = { count: 0, memory: this.host, contexts, offsets, byteLengths };
     this.timers = new Timers(timerCount);
     this.log = new FindingLog("ixgbe", this.clock.now);
   }
@@ -151,14 +157,36 @@ export class TestPort implements DevicePort {
 
   // ---- the test's side -------------------------------------------------------------------------------------------------
 
-  /** Answers up to `limit` reads, oldest first; returns how many. */
+  /** Answers up to `limit` reads, oldest first, as the machine does: in bursts where the device takes them. Returns how many. */
   answer(limit: number = Number.POSITIVE_INFINITY): number {
     let answered = 0;
     while (this.#count > 0 && answered < limit) {
-      this.answerNth(0);
-      answered++;
+      const count = this.#answerBurst(limit - answered);
+      if (count === 0) this.answerNth(0);
+      answered += Math.max(count, 1);
     }
     return answered;
+  }
+
+  #answerBurst(limit: number): number {
+    if (!this.answersInBursts) return 0;
+    const { contexts, offsets, byteLengths } = this.#completed;
+    let count = 0;
+    for (; count < Math.min(limit, this.#count, contexts.length); count++) {
+      const at = ((this.#first + count) % READ_LIMIT) * READ_WORDS;
+      const [high, low, byteLength, tag, context] = this.#reads.slice(at, at + READ_WORDS) as unknown as number[];
+      if (tag !== this.device?.burstTag || !this.#isRead(high as number, low as number, byteLength as number)) break;
+      contexts[count] = context as number;
+      offsets[count] = low as number;
+      byteLengths[count] = byteLength as number;
+    }
+    // As the machine has it: one alone is no burst.
+    if (count < 2) return 0;
+    this.#first = (this.#first + count) % READ_LIMIT;
+    this.#count -= count;
+    this.#completed.count = count;
+    this.device?.onDmaReads?.(this.#completed);
+    return count;
   }
 
   /** Answers the read that is `nth` in the order of the requests: PCIe lets completions overtake each other (2.4.1). */
@@ -174,7 +202,7 @@ export class TestPort implements DevicePort {
     const context = reads[at + 4] as number;
     this.#first = (this.#first + 1) % READ_LIMIT;
     this.#count--;
-    if (this.#isMapped(high, low, byteLength) && !this.poisoned.has(low)) {
+    if (this.#isRead(high, low, byteLength)) {
       device.onDmaRead(tag, context, this.host, low, byteLength);
     } else {
       device.onDmaReadError(tag, context);
@@ -201,6 +229,10 @@ export class TestPort implements DevicePort {
       if (timer >= 0) this.device?.onTimer(timer);
     }
     this.clock.advanceTo(end);
+  }
+
+  #isRead(high: number, low: number, byteLength: number): boolean {
+    return this.#isMapped(high, low, byteLength) && !this.poisoned.has(low);
   }
 
   #isMapped(high: number, low: number, byteLength: number): boolean {

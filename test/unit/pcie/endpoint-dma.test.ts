@@ -14,11 +14,11 @@ describe("DMA", () => {
     expect(endpoint.isIdle()).toBe(false);
     // Configuration space says so too: DeviceStatus.TransactionsPending (PCIe 7.8.5).
     expect(endpoint.configRead(0xaa, 2) & 0x20).toBe(0x20);
-    expect(endpoint.step()).toBe(true);
+    expect(endpoint.step()).toBe(1);
     expect(device.take()).toEqual([["dmaRead", 1, 100, "hello"]]);
-    expect(endpoint.step()).toBe(true);
+    expect(endpoint.step()).toBe(1);
     expect(device.take()).toEqual([["dmaRead", 2, 200, "wire"]]);
-    expect(endpoint.step()).toBe(false);
+    expect(endpoint.step()).toBe(0);
     expect(endpoint.isIdle()).toBe(true);
     expect(endpoint.configRead(0xaa, 2) & 0x20).toBe(0);
   });

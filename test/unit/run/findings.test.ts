@@ -58,3 +58,32 @@ test("one rule at one place is a finding for each line of the driver, as far as 
   expect(ofRing).toHaveLength(8);
   expect(ofRing.reduce((sum, { count }) => sum + count, 0)).toBe(3 + 1990);
 });
+
+test("a stack that is kept for later is read when a finding is told of it, once, and not before", () => {
+  const log = new FindingLog("card", new Float64Array(1));
+  const read: string[] = [];
+  let stack = "";
+  log.keepStack = () => ({ stack: { stack }, announced: "" });
+  log.lineOf = (_kind, _rule, _place, kept) => {
+    read.push(kept?.stack.stack ?? "now");
+    return kept?.stack.stack ?? "now";
+  };
+  log.callersOf = (kept) => (kept === undefined ? [] : [`caller of ${kept.stack.stack}`]);
+  const places = ["driver.ts:1", "driver.ts:2", ""].map((line) => {
+    stack = line;
+    return log.here("note", "rule", "ring");
+  });
+  stack = "driver.ts:9";
+  expect(read).toEqual([]);
+  log.record("note", "rule", "ring", () => "text", places[1]);
+  log.record("note", "rule", "ring", () => "text", places[1]);
+  expect(read).toEqual(["driver.ts:2"]);
+  expect(log.findings).toMatchObject([{ line: "driver.ts:2", calledFrom: ["caller of driver.ts:2"], count: 2 }]);
+  // One that nobody knows is a repeat of what was found there.
+  log.record("note", "rule", "ring", () => "text", places[2]);
+  log.record("note", "rule", "ring", () => "text", places[0]);
+  expect(log.findings.map(({ line, count }) => [line, count])).toEqual([
+    ["driver.ts:2", 3],
+    ["driver.ts:1", 1],
+  ]);
+});

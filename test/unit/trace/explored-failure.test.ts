@@ -2,10 +2,13 @@ import { expect, test } from "vitest";
 import { edu } from "../../../devices/index.ts";
 import { Schedule } from "../../../emulator/explore/schedule.ts";
 import { VERDICT_NAMES } from "../../../emulator/explore/verdict.ts";
+import type { DmaBuffer } from "../../../emulator/pcie/driver-view.ts";
 import { loadDevice } from "../../../emulator/run/machine.ts";
+import type { ExploredBed } from "../../../harness/explore/explored-bed.ts";
 import { picture } from "../../../harness/explore/picture.ts";
 import { type Exploration, PluggedSession } from "../../../harness/explore/plugged-session.ts";
 import { recordRun } from "../../../harness/explore/recorded-run.ts";
+import { stuckText } from "../../../harness/explore/report.ts";
 import type { AnySession } from "../../../harness/explore/search-session.ts";
 import { Session } from "../../../harness/explore/session.ts";
 import { atOnce } from "../../../harness/explore/work.ts";
@@ -27,6 +30,7 @@ interface Told {
 /** The last run of a search, once more with its trace. */
 function told(session: AnySession): Told {
   const { machine, execution } = session;
+  execution.trace.resize(1 << 14);
   const schedule = new Schedule();
   schedule.copyFrom(execution.recorder.schedule);
   const verdict = VERDICT_NAMES[atOnce(recordRun(session, "relaxed", schedule)).verdict] ?? "";
@@ -78,6 +82,53 @@ test("what is kept back, or preempted, is marked where it comes, or where it is 
   const late = marks.filter(({ kind }) => kind === "deviation");
   expect(late).toHaveLength(lost.execution.recorder.schedule.count);
   for (const { text } of late) expect(text).toMatch(/later than usual/);
+});
+
+/** A card's register that nobody will set, and a word of memory that no card writes. */
+const POLLS: readonly (readonly [
+  what: string,
+  polls: (bed: ExploredBed, flags: DmaBuffer) => boolean,
+  waits: string,
+])[] = [
+  ["a register", ({ pci }) => (pci.bar(0).read32(0x20) & 0x80) === 0, "poll STATUS → 0"],
+  ["memory", (_bed, flags) => flags.readAcquire32(8) === 0, "poll flags+0x8 → 0"],
+  [
+    "both",
+    ({ pci }, flags) => flags.read32(4) === 0 && (pci.bar(0).read32(0x20) & 0x80) === 0,
+    "poll flags+0x4 → 0, STATUS → 0",
+  ],
+];
+test.for(POLLS)("a poll of what nobody will change is told by name, and at fault: %s", async ([, polls, waits]) => {
+  const exploration: Exploration<DmaBuffer> = {
+    setup: (bed) => bed.pci.dma.alloc(64, { label: "flags" }),
+    body: (bed, flags) => {
+      while (polls(bed, flags)) bed.pci.cpu.relax();
+    },
+  };
+  const session = new PluggedSession([await loadDevice(edu())], exploration, {}, 0, [], new ExploredTracing());
+  session.search("sc", 1, 1);
+  const { verdict, events, marks, lines } = told(session);
+  expect(verdict).toBe("livelock");
+  expect(lines.at(-1)).toMatch(new RegExp(`waits: ${waits.replaceAll("+", "\\+")}$`));
+  expect(events.at(-1)).toMatchObject({ kind: "wait", for: "poll", what: waits });
+  expect(marks).toContainEqual({ seq: events.length - 1, kind: "fault", text: "nothing comes any more" });
+  expect(stuckText(session, session.execution.verdict)).toBe(`driver waits: ${waits}`);
+});
+
+test("a run that comes to no end shows where it stands when its steps are over", async () => {
+  const exploration: Exploration<void> = {
+    setup: () => {},
+    body: ({ pci }) => {
+      for (let value = 0; ; value++) pci.bar(0).write32(4, value);
+    },
+  };
+  const session = new PluggedSession([await loadDevice(edu())], exploration, {}, 0, [], new ExploredTracing());
+  session.execution.stepLimit = 100;
+  session.search("sc", 1, 1);
+  const { verdict, events, marks } = told(session);
+  expect(verdict).toBe("unknown (step limit)");
+  expect(events.at(-1)).toMatchObject({ kind: "wait", what: "MMIO write LIVENESS" });
+  expect(marks).toContainEqual({ seq: events.length - 1, kind: "fault", text: "stands here, and has come to no end" });
 });
 
 test("both halves of a data race are marked, and its violation is in the trace once", async () => {

@@ -1,0 +1,113 @@
+// Imported, not global: a run puts a virtual clock's in the globals' place while an async driver runs.
+import { clearTimeout, setTimeout } from "node:timers";
+import { setTimeout as sleepMs } from "node:timers/promises";
+import { limitUnderDebugger } from "../../emulator/run/debugger.ts";
+import { macrotaskHop } from "../../emulator/run/macrotask.ts";
+import type { AsyncRun } from "../explore/async-run.ts";
+import { LoopWatch } from "../explore/loop-watch.ts";
+import { SLICE_MS } from "../explore/run-limit.ts";
+import { HangError } from "./fault-limits.ts";
+
+/** How long a turn in which nothing is to be done takes. */
+const IDLE_MS = 1;
+
+/** What goes on in a testbed while its driver waits for a promise. */
+export interface Meanwhile {
+  /** Runs handlers whose interrupts have arrived. */
+  attend(): void;
+  /** Lets what is next in virtual time happen. False when nothing is planned, or when time passes by itself. */
+  goOn(): boolean;
+}
+
+/** Stops what a driver does behind an `await`, where no limit of `vm` reaches: see {@link LoopWatch}. Its thread is started for the first. */
+export class LateWatch {
+  readonly #limitMs: number;
+  #watch: LoopWatch | undefined;
+
+  constructor(limitMs: number) {
+    this.#limitMs = limitMs;
+  }
+
+  start(): LoopWatch | undefined {
+    // Later than the limit itself, which a driver that comes round to the event loop meets first.
+    this.#watch ??= LoopWatch.start(this.#limitMs + SLICE_MS);
+    return this.#watch;
+  }
+
+  async close(): Promise<void> {
+    await this.#watch?.close();
+  }
+}
+
+/** Waits for the promises of one run: what they wait for comes meanwhile, and none is waited for without a limit. */
+export class RunWaits {
+  readonly #limitMs: number;
+  readonly #meanwhile: Meanwhile;
+  readonly #watch: LateWatch | undefined;
+  readonly #run: AsyncRun | undefined;
+
+  /** `run`: of a driver whose timers are virtual. */
+  constructor(limitMs: number, meanwhile: Meanwhile, watch: LateWatch | undefined, run?: AsyncRun) {
+    this.#limitMs = limitUnderDebugger(limitMs);
+    this.#meanwhile = meanwhile;
+    this.#watch = watch;
+    this.#run = run;
+  }
+
+  /** What was thrown meanwhile where nobody awaits it. */
+  takeThrown(): unknown[] {
+    return this.#run?.thrown.splice(0) ?? [];
+  }
+
+  /**
+   * Resolves when `pending` has settled, which must not reject. Rejects with {@link HangError} when nothing will settle it or
+   * the limit is over, with RunLimitError for a loop, and with what a handler throws.
+   */
+  async until(pending: Promise<unknown>): Promise<void> {
+    let isOver = false;
+    let isLate = false;
+    void pending.then(() => {
+      isOver = true;
+    });
+    const timer =
+      this.#limitMs === Number.POSITIVE_INFINITY
+        ? undefined
+        : setTimeout(() => {
+            isLate = true;
+          }, this.#limitMs);
+    const watch = this.#watch?.start();
+    const wait = async (): Promise<void> => {
+      for (;;) {
+        await this.#turn();
+        watch?.turned();
+        if (isOver) return;
+        if (isLate) throw new HangError(`a promise was waited for in vain for ${this.#limitMs / 1000} s`);
+        this.#meanwhile.attend();
+        // What a handler has resolved goes on before time does.
+        await this.#turn();
+        if (isOver) return;
+        if (!this.#meanwhile.goOn()) await this.#outside(() => isOver || isLate);
+      }
+    };
+    try {
+      await (watch === undefined ? wait() : watch.guard(wait));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #turn(): Promise<void> {
+    return this.#run?.turn() ?? macrotaskHop();
+  }
+
+  /** Nothing in the testbed goes on by itself: whatever comes does so in real time, from files, sockets and timers. */
+  async #outside(isEnough: () => boolean): Promise<void> {
+    if (this.#run === undefined) {
+      await sleepMs(IDLE_MS);
+      return;
+    }
+    await this.#run.outside();
+    if (!(await this.#run.isWoken(() => isEnough() || this.#meanwhile.goOn())))
+      throw new HangError("it awaits what nothing will settle: no event of a card is planned, and no timer");
+  }
+}

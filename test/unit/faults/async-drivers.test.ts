@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { setTimeout as realTimeout } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { edu } from "../../../devices/edu/index.ts";
+import { type EveryFaultOptions, type EveryFaultResult, everyFault } from "../../../harness/faults/every-fault.ts";
+import type { FaultBed } from "../../../harness/faults/fault-bed.ts";
+import { hostile } from "../../../harness/faults/hostile/hostile.ts";
+import type { Testbed } from "../../../harness/testbed.ts";
+import tasks, { AsyncEdu } from "../../../scenarios/explorations/edu-tasks.ts";
+
+const MS = 1_000_000;
+const FACTORIAL = 0x08;
+const STATUS = 0x20;
+
+type Body = (bed: Testbed, driver: AsyncEdu) => unknown;
+
+/** Of a hang that only the wall clock ends. */
+const LIMIT_MS = 1000;
+
+function drive(body: Body, options: Partial<EveryFaultOptions<AsyncEdu>> = {}): Promise<EveryFaultResult> {
+  const all = { setup: (bed: Testbed) => new AsyncEdu(bed.pci), runLimitMs: LIMIT_MS, ...options };
+  return everyFault(edu(), all, body);
+}
+
+async function fiveFactorial(_bed: Testbed, driver: AsyncEdu): Promise<void> {
+  assert.equal(await driver.factorial(5), 120);
+}
+
+describe("a driver whose promises its interrupt handlers resolve", () => {
+  test("comes to its end: virtual time moves while it waits, and what it waits for comes", async () => {
+    const { devices, setup, body } = tasks;
+    const kinds = ["interrupt-late", "operation-slow"] as const;
+    const through = (): Promise<EveryFaultResult> =>
+      everyFault(devices, { setup: (bed) => setup(bed as FaultBed), kinds }, (bed, driver) =>
+        body(bed as FaultBed, driver),
+      );
+    const { sites } = await through();
+    expect(sites.map(({ name, verdict }) => [name, verdict])).toEqual([
+      ["operation-slow#1", "recovered"],
+      ["interrupt-late#1", "recovered"],
+      ["operation-slow#2", "recovered"],
+      ["interrupt-late#2", "recovered"],
+    ]);
+    expect((await through()).sites).toEqual(sites);
+  });
+
+  test("need not be declared async: what a plain function returns is waited for up to the limit", async () => {
+    const { sites } = await drive((_bed, driver) => driver.factorial(5), {
+      kinds: ["interrupt-lost", "interrupt-late"],
+    });
+    expect(sites).toMatchObject([
+      { name: "interrupt-lost#1", verdict: "hang", detail: "HangError: a promise was waited for in vain for 1 s" },
+      { name: "interrupt-late#1", verdict: "recovered" },
+    ]);
+  });
+
+  test("waits for what nothing will settle, and is told so long before the limit where it is declared async", async () => {
+    const { failures } = await drive(fiveFactorial, { kinds: ["interrupt-lost"], runLimitMs: 60_000 });
+    expect(failures).toMatchObject([
+      { verdict: "hang", detail: expect.stringContaining("it awaits what nothing will settle") },
+    ]);
+  });
+
+  test("has its own timers and clocks in virtual time: an hour passes at once", async () => {
+    const patient = async (_bed: Testbed, driver: AsyncEdu): Promise<void> => {
+      const fromMs = performance.now();
+      const late = new Promise<never>((_, reject) => {
+        setTimeout(() => reject(new Error(`no answer in ${Math.round(performance.now() - fromMs)} ms`)), 3_600_000);
+      });
+      assert.equal(await Promise.race([driver.factorial(5), late]), 120);
+    };
+    const { sites } = await drive(patient, {
+      kinds: ["interrupt-lost", "interrupt-late"],
+      virtualLimitNs: 2 * 3_600_000 * MS,
+      isClean: (error) => (error as Error).message.startsWith("no answer"),
+    });
+    expect(sites).toMatchObject([
+      { verdict: "clean-error", detail: "no answer in 3600000 ms" },
+      { verdict: "recovered" },
+    ]);
+  });
+
+  test("has tasks that wait for the bed beside each other, and polls by setImmediate as one that relaxes", async () => {
+    const body = async (bed: Testbed, driver: AsyncEdu): Promise<void> => {
+      const { sleep } = bed as FaultBed;
+      const order: string[] = [];
+      const slow = sleep.call(bed, 50 * MS).then(() => order.push("slept"));
+      const computed = driver.factorial(5).then((product) => order.push(`${product}`));
+      await Promise.all([slow, computed]);
+      assert.deepEqual(order, ["120", "slept"]);
+      bed.pci.bar(0).write32(FACTORIAL, 3);
+      while ((bed.pci.bar(0).read32(STATUS) & 1) !== 0) await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(bed.pci.bar(0).read32(FACTORIAL), 6);
+    };
+    const { sites } = await drive(body, { kinds: ["interrupt-late", "operation-slow"] });
+    expect(sites.map(({ verdict }) => verdict)).not.toContain("hang");
+    expect(sites.length).toBeGreaterThan(1);
+  });
+
+  test("may wait for what is outside of the testbed", async () => {
+    const body = async (bed: Testbed, driver: AsyncEdu): Promise<void> => {
+      await realTimeout(5);
+      await fiveFactorial(bed, driver);
+    };
+    const { sites } = await drive(body, { kinds: ["interrupt-late"] });
+    expect(sites).toMatchObject([{ verdict: "recovered" }]);
+  });
+
+  test("with the card in a thread of its own, too", async () => {
+    const { sites } = await drive(fiveFactorial, {
+      kinds: ["interrupt-lost", "interrupt-late"],
+      run: "threaded",
+    });
+    expect(sites.map(({ name, verdict }) => [name, verdict])).toEqual([
+      ["interrupt-lost#1", "hang"],
+      ["interrupt-late#1", "recovered"],
+    ]);
+  });
+
+  test("against a card that lies", async () => {
+    // The second word that the driver reads is the product.
+    const options = { setup: (bed: Testbed) => new AsyncEdu(bed.pci), lies: [{ nth: 2, word: 121 }] };
+    expect(await hostile(edu(), options, fiveFactorial)).toMatchObject({ lieCount: 1, verdicts: { deceived: 1 } });
+  });
+});
+
+describe("no wait is without a limit", () => {
+  /** Goes astray where the interrupt is lost: in the ordinary run it comes before the timer. */
+  const astray =
+    (wrong: () => unknown): Body =>
+    async (_bed, driver) => {
+      const late = new Promise((resolve) => setTimeout(resolve, 1000, "late"));
+      if ((await Promise.race([driver.factorial(5), late])) === "late") await wrong();
+    };
+
+  test.for<readonly [string, () => unknown]>([
+    [
+      "a loop behind an await",
+      () => {
+        for (let turns = 0; turns >= 0; ) turns = (turns + 1) % 7;
+      },
+    ],
+    [
+      "a loop of promises that are settled",
+      async () => {
+        for (;;) await null;
+      },
+    ],
+    ["an interval that goes on for ever", () => new Promise(() => setInterval(() => {}, 1))],
+  ])("%s is a hang", async ([, wrong]) => {
+    const { failures } = await drive(astray(wrong), { kinds: ["interrupt-lost"] });
+    expect(failures).toMatchObject([{ name: "interrupt-lost#1", verdict: "hang" }]);
+  });
+
+  test("what is rejected and nobody awaits is told, and does not end the process", async () => {
+    const { failures } = await drive(
+      astray(() => {
+        void Promise.reject(new Error("nobody hears this"));
+      }),
+      { kinds: ["interrupt-lost"] },
+    );
+    expect(failures).toMatchObject([
+      { verdict: "failed", detail: "a promise was rejected that nobody awaits: nobody hears this" },
+    ]);
+  });
+
+  test("a function that yields is refused: nothing of it would be run", async () => {
+    const yielding = drive(function* () {
+      yield 1;
+    });
+    await expect(yielding).rejects.toThrow("body is neither a plain nor an async function");
+  });
+});
