@@ -50,6 +50,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   readonly #readMappings: Iotlb;
   readonly #dataMappings: Iotlb;
   readonly #flagMappings: Iotlb;
+  readonly #allMappings: readonly Iotlb[];
   readonly #barLengths = new Int32Array(6);
   readonly #msixBar: number;
   #device: DeviceModel | undefined;
@@ -65,12 +66,13 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     this.interrupts = slot.interrupts;
     this.#iommu = slot.iommu;
     const parts = slot.parts ?? transferParts(slot);
-    const { reads, data, flags, writeBacks } = parts;
+    const { reads, ahead, data, flags, writeBacks } = parts;
     this.#readMappings = reads;
     this.#completer = new Completer(this, slot.iommu, parts, this.#counters);
     this.#reads = this.#completer.reads;
     this.#dataMappings = data;
     this.#flagMappings = flags;
+    this.#allMappings = [reads, ahead, data, flags];
     this.#writeBacks = writeBacks;
     this.timers = new Timers(declaration.timerCount);
     this.findings = new FindingLog(declaration.name, slot.clock.now, slot.silenced);
@@ -304,7 +306,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   /** Back to a snapshot: what is under way is gone, counters and findings are as new. */
   restore(state: EndpointSnapshot): void {
     this.#reads.clear();
-    for (const mappings of [this.#readMappings, this.#dataMappings, this.#flagMappings]) mappings.forget();
+    for (const mappings of this.#allMappings) mappings.forget();
     this.config.restore(state.config);
     if (state.msix !== undefined) this.msix?.restore(state.msix);
     this.timers.deadlines.set(state.deadlines);
