@@ -22,7 +22,7 @@ const ALL_ONES = -1;
 /**
  * One PCI Express function: configuration space, BAR decoding, MSI-X, timers and DMA around a {@link DeviceModel}. The
  * device's requests come in through {@link DevicePort}, the CPU's accesses through `read`, `write` and their configuration
- * forms, and {@link step} answers one DMA read. DMA writes and messages land within the call: they are posted, keep their
+ * forms, and {@link step} answers DMA reads. DMA writes and messages land within the call: they are posted, keep their
  * order, and call nothing of the device. DMA reads wait in a queue: no request completes inside the handler that made it.
  */
 export class Endpoint implements DevicePort, ConfigListener, MsiSink {
@@ -84,8 +84,14 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     for (const bar of declaration.bars) this.#barLengths[bar.index] = bar.byteLength;
   }
 
-  /** The device behind this function. Must be set before anything is accessed. */
+  /** The device behind this function. Must be set before anything is accessed. Throws TypeError for one that takes bursts by halves. */
   attach(device: DeviceModel): void {
+    if ((device.burstTag === undefined) !== (device.onDmaReads === undefined)) {
+      const [has, lacks] = device.burstTag === undefined ? ["onDmaReads", "burstTag"] : ["burstTag", "onDmaReads"];
+      throw new TypeError(
+        `${this.declaration.name}: the model has ${has} but no ${lacks}; to take DMA reads in bursts it needs both`,
+      );
+    }
     this.#device = device;
     this.#completer.device = device;
     device.onReset("power-on");

@@ -157,6 +157,15 @@ test("reads with the tag come together, up to 32, as far as nothing lies between
   expect(run([...many.slice(0, 6), read(0x1000), read(0x1040)], true, 1).longestBurst).toBe(8);
 });
 
+test("a model that takes bursts by halves is refused: nobody would answer its reads", () => {
+  const { endpoint } = new EndpointBench();
+  const half = { burstTag: BURST_TAG };
+  const otherHalf = { onDmaReads: () => {} };
+  expect(() => endpoint.attach(Object.assign(new RecordingDevice(), half))).toThrow(/^probe: .* no onDmaReads; .* both$/);
+  expect(() => endpoint.attach(Object.assign(new RecordingDevice(), otherHalf))).toThrow(/ no burstTag; /);
+  expect(() => endpoint.attach(Object.assign(new RecordingDevice(), half, otherHalf))).not.toThrow();
+});
+
 test("a reset forgets what has not been answered", () => {
   const bench = new EndpointBench();
   const { endpoint, device } = bench;
