@@ -214,8 +214,8 @@ export class TransmitGather {
     frames[at | FRAME_FATE] = isLegal ? FATE_SEND : FATE_REFUSE;
     frames[at | FRAME_PENDING] = 0;
     frames[at | FRAME_PLAIN] = count === 1 && !wantsOffload ? 1 : 0;
-    // Those of the frame that was in this place before.
-    if (!isAdvanced || !wantsOffload) frames.fill(0, at | FRAME_CONTEXT, (at | FRAME_CONTEXT) + CONTEXT_WORDS);
+    // What lies there is of the frame that was in this place before.
+    for (let word = FRAME_CONTEXT; word < FRAME_CONTEXT + CONTEXT_WORDS; word++) frames[at | word] = 0;
     this.#noteLast(queue, at, firstIndex);
     if (!isLegal) findings.recordFrameLength(this.#port, queue, firstIndex, byteLength, FRAME_BYTES_MIN, longest);
     if (isAdvanced) this.#offload.prepare(frames, at, firstIndex, byteLength, wantsOffload);

@@ -161,7 +161,9 @@ test("a model that takes bursts by halves is refused: nobody would answer its re
   const { endpoint } = new EndpointBench();
   const half = { burstTag: BURST_TAG };
   const otherHalf = { onDmaReads: () => {} };
-  expect(() => endpoint.attach(Object.assign(new RecordingDevice(), half))).toThrow(/^probe: .* no onDmaReads; .* both$/);
+  expect(() => endpoint.attach(Object.assign(new RecordingDevice(), half))).toThrow(
+    /^probe: .* no onDmaReads; .* both$/,
+  );
   expect(() => endpoint.attach(Object.assign(new RecordingDevice(), otherHalf))).toThrow(/ no burstTag; /);
   expect(() => endpoint.attach(Object.assign(new RecordingDevice(), half, otherHalf))).not.toThrow();
 });
