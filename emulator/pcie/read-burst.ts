@@ -2,7 +2,7 @@ import type { MemoryView } from "../memory/memory-view.ts";
 import type { Iotlb } from "./iotlb.ts";
 import type { ReadQueue } from "./read-queue.ts";
 
-/** Reads that are answered together, at most: as many as a request tag of 5 bits tells apart. */
+/** Reads that are answered together, at most: a card whose tags have 5 bits has no more under way. */
 const READS_MAX = 32;
 
 /**

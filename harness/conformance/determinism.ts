@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import fc from "fast-check";
 import { Rng } from "../../emulator/run/rng.ts";
+import { PassModel } from "../pass-through.ts";
 import type { ConformanceCheck } from "./conformance.ts";
 import { CutLife } from "./cut-life.ts";
 import type { DeviceUnderTest } from "./device-under-test.ts";
@@ -96,6 +97,32 @@ const CHECKS: readonly DeterminismCheck[] = [
         }),
         { numRuns: 40 },
       );
+    },
+  },
+  {
+    name: "completions that come together leave what they leave one by one",
+    async check(device) {
+      const [together, single] = [await FoldedMachine.of(device.spec()), await FoldedMachine.of(device.spec())];
+      const model = together.endpoint.device;
+      if (model.burstTag === undefined) return;
+      const takeAll = model.onDmaReads?.bind(model);
+      let burstCount = 0;
+      model.onDmaReads = (reads) => {
+        burstCount++;
+        takeAll?.(reads);
+      };
+      together.endpoint.attach(model);
+      single.endpoint.attach(new PassModel(single.endpoint.device));
+      for (const machine of [together, single]) {
+        device.driverLife(machine.pci);
+        machine.rest();
+      }
+      assert.ok(
+        burstCount > 0,
+        "in driverLife no two reads with burstTag wait at the same time: let it hand over more at once",
+      );
+      assert.deepEqual(together.endpoint.device.statistics(), single.endpoint.device.statistics());
+      assert.equal(Buffer.compare(memoryOf(together), memoryOf(single)), 0, "the two cards wrote different things");
     },
   },
   {
