@@ -19,7 +19,7 @@ import { STATUS_CLOSED, STATUS_DEAD, ThreadStatus } from "../emulator/run/thread
 import { noteSettled } from "../emulator/sanitize/race-tables.ts";
 import { DriverThread } from "./driver-thread.ts";
 import { driverLine } from "./explore/code-line.ts";
-import { BedFaults, type kernelSide } from "./faults/bed-faults.ts";
+import { type AskDevice, BedFaults, type kernelSide } from "./faults/bed-faults.ts";
 import { FindingInbox } from "./finding-inbox.ts";
 import { noFaults } from "./folded-testbed.ts";
 import { noteClosed, noteOpened } from "./open-testbeds.ts";
@@ -34,7 +34,7 @@ const CPU_LIMIT = 16;
 const START_LIMIT_MS = 10_000;
 /** The device thread may be held up by a collection or a busy machine; after this it is taken for stuck. */
 const ANSWER_LIMIT_MS = 5_000;
-/** How long a device is asked for what its faults have come to before it is ended. */
+/** How long a device has for what its faults come to, at the end of a test and before it is ended. */
 const LAST_WORD_LIMIT_MS = 1_000;
 const QUIESCE_LIMIT_MS = 5_000;
 const QUIESCE_STEP_MS = 1;
@@ -99,10 +99,10 @@ export class ThreadedTestbed implements Testbed {
     const { kernel } = parts;
     const given = kernel === undefined ? functions : functions.map((pci, index) => kernel.around(pci, index));
     this.functions = this.#tracing?.functions(given) ?? given;
-    if (kernel !== undefined)
-      this.#faults = new BedFaults((device, command) => {
-        return this.#answered(this.#connection.control.ask(device, command));
-      }, kernel.kernels);
+    if (kernel !== undefined) {
+      const ask: AskDevice = (device, command) => this.#answered(this.#connection.control.ask(device, command));
+      this.#faults = new BedFaults(ask, kernel.kernels, () => withLimit(this.quiesce(), LAST_WORD_LIMIT_MS, () => ""));
+    }
     this.#life = new LifeWatch(status, cpu.handle.port);
     this.#joined = this.#join(cpu.seat);
   }
