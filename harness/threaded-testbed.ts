@@ -34,7 +34,7 @@ const CPU_LIMIT = 16;
 const START_LIMIT_MS = 10_000;
 /** The device thread may be held up by a collection or a busy machine; after this it is taken for stuck. */
 const ANSWER_LIMIT_MS = 5_000;
-/** How long a device has for what its faults come to, at the end of a test and before it is ended. */
+/** How long a device is asked for what its faults have come to before it is ended. */
 const LAST_WORD_LIMIT_MS = 1_000;
 const QUIESCE_LIMIT_MS = 5_000;
 const QUIESCE_STEP_MS = 1;
@@ -101,7 +101,7 @@ export class ThreadedTestbed implements Testbed {
     this.functions = this.#tracing?.functions(given) ?? given;
     if (kernel !== undefined) {
       const ask: AskDevice = (device, command) => this.#answered(this.#connection.control.ask(device, command));
-      this.#faults = new BedFaults(ask, kernel.kernels, () => withLimit(this.quiesce(), LAST_WORD_LIMIT_MS, () => ""));
+      this.#faults = new BedFaults(ask, kernel.kernels, () => this.quiesce());
     }
     this.#life = new LifeWatch(status, cpu.handle.port);
     this.#joined = this.#join(cpu.seat);

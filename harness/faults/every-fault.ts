@@ -235,7 +235,11 @@ class SiteWalk<Context> {
   /** The run did not come to its fault. On threads that says nothing, unless it fails all the same. */
   #withoutFault(outcome: FaultOutcome): Pick<FaultOutcome, "verdict" | "detail"> {
     if (this.#options.run !== "threaded")
-      return { verdict: "failed", detail: "the run did not come to this place: it is not the same every time" };
+      return {
+        verdict: "failed",
+        detail:
+          "the run did not come to this place: it is not the same every time, but goes by timers of node:timers, files or chance",
+      };
     const detail = "the fault was not met this time";
     return isFailure(outcome)
       ? { verdict: outcome.verdict, detail: `${detail}, and yet: ${outcome.detail}` }

@@ -93,9 +93,9 @@ function isAssertion(error: unknown): boolean {
 }
 
 /** A plain Error that says nothing of a driver's. */
-function isBodysOwn(error: unknown): boolean {
+function isBodysOwn(error: unknown, body: FaultScenario<never>["body"]): boolean {
   if (!(error instanceof Error) || error.constructor !== Error || error.name !== "Error") return false;
-  return isMadeInBody(error) && !isCleanError(error.cause);
+  return isMadeInBody(error, body) && !isCleanError(error.cause);
 }
 
 /** Whether a card lies under the faults of `chain` so that no driver can tell. */
@@ -236,7 +236,7 @@ export class ScenarioRun<Context> {
     if (isClean?.(error) === true) return "clean-error";
     if (isAssertion(error)) return "wrong-result";
     if (isClean !== undefined || !isCleanError(error)) return "failed";
-    return this.#isInBody && isBodysOwn(error) ? "wrong-result" : "clean-error";
+    return this.#isInBody && isBodysOwn(error, this.#scenario.body) ? "wrong-result" : "clean-error";
   }
 
   /** The worst counts, and of two that are as bad the first. */

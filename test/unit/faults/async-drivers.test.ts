@@ -158,6 +158,56 @@ describe("a driver whose promises its interrupt handlers resolve", () => {
   });
 });
 
+describe("whose a plain Error is, behind an await", () => {
+  /** Gives up behind an await of its own, of which nothing is on the stack any more: it has a queue of promises. */
+  class Impatient extends AsyncEdu {
+    #last: Promise<unknown> = Promise.resolve();
+    override factorial(n: number): Promise<number> {
+      const result = this.#last.then(() => this.#within(n));
+      this.#last = result.catch(() => {});
+      return result;
+    }
+    async #within(n: number): Promise<number> {
+      const late = new Promise<undefined>((resolve) => setTimeout(resolve, 1000, undefined));
+      const product = await Promise.race([super.factorial(n), late]);
+      if (product === undefined) throw new Error("no answer");
+      return product;
+    }
+  }
+  const isLate = (error: unknown): boolean => error instanceof Error && error.message === "no answer";
+  async function named(_bed: Testbed, driver: AsyncEdu): Promise<void> {
+    await driver.factorial(5);
+  }
+  async function checks(_bed: Testbed, driver: AsyncEdu): Promise<void> {
+    await driver.factorial(5).catch(() => {
+      throw new Error("5! did not come");
+    });
+  }
+
+  test.for<readonly [what: string, verdict: string, body: Body]>([
+    ["the driver's, below a body with a name", "clean-error", named],
+    ["the driver's, below a body that is bound", "clean-error", named.bind(undefined)],
+    [
+      "the driver's, below a body without a name",
+      "clean-error",
+      async (_bed, driver) => void (await driver.factorial(5)),
+    ],
+    [
+      "the body's that throws it",
+      "wrong-result",
+      async (_bed, driver) => {
+        if (await driver.factorial(5).then(() => false, isLate)) throw new Error("5! did not come");
+      },
+    ],
+    ["the body's whose nameless function throws it", "wrong-result", checks],
+    ["the body's that a plain function has called", "wrong-result", (bed, driver) => checks(bed, driver)],
+  ])("%s: %s", async ([, verdict, body]) => {
+    const setup = async (bed: Testbed): Promise<AsyncEdu> => new Impatient(bed.pci);
+    const { sites } = await drive(body, { kinds: ["interrupt-lost"], setup });
+    expect(sites).toMatchObject([{ name: "interrupt-lost#1", verdict }]);
+  });
+});
+
 describe("no wait is without a limit", () => {
   /** Goes astray where the interrupt is lost: in the ordinary run it comes before the timer. */
   const astray =
