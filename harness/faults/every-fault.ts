@@ -4,7 +4,7 @@ import { RunLimit } from "../explore/run-limit.ts";
 import type { Testbed } from "../testbed.ts";
 import { FAULT_KINDS, type FaultKind, faultNumber } from "./fault-kinds.ts";
 import { runWithFaults } from "./fault-run.ts";
-import { LateWatch } from "./run-waits.ts";
+import { LateWatch } from "./late-watch.ts";
 import {
   type FaultOutcome,
   type FaultScenario,

@@ -4,9 +4,8 @@ import { setTimeout as sleepMs } from "node:timers/promises";
 import { limitUnderDebugger } from "../../emulator/run/debugger.ts";
 import { macrotaskHop } from "../../emulator/run/macrotask.ts";
 import type { AsyncRun } from "../explore/async-run.ts";
-import { LoopWatch } from "../explore/loop-watch.ts";
-import { SLICE_MS } from "../explore/run-limit.ts";
 import { HangError } from "./fault-limits.ts";
+import type { LateWatch } from "./late-watch.ts";
 
 /** How long a turn in which nothing is to be done takes. */
 const IDLE_MS = 1;
@@ -19,26 +18,6 @@ export interface Meanwhile {
   attend(): void;
   /** Lets what is next in virtual time happen. False when nothing is planned, or when time passes by itself. */
   goOn(): boolean;
-}
-
-/** Stops what a driver does behind an `await`, where no limit of `vm` reaches: see {@link LoopWatch}. Its thread is started for the first. */
-export class LateWatch {
-  readonly #limitMs: number;
-  #watch: LoopWatch | undefined;
-
-  constructor(limitMs: number) {
-    this.#limitMs = limitMs;
-  }
-
-  start(): LoopWatch | undefined {
-    // Later than the limit itself, which a driver that comes round to the event loop meets first.
-    this.#watch ??= LoopWatch.start(this.#limitMs + SLICE_MS);
-    return this.#watch;
-  }
-
-  async close(): Promise<void> {
-    await this.#watch?.close();
-  }
 }
 
 /** Waits for the promises of one run: what they wait for comes meanwhile, and none is waited for without a limit. */
@@ -95,7 +74,8 @@ export class RunWaits {
         // What a handler has resolved goes on before time does.
         await this.#turn();
         // The driver's time-outs are over in virtual time, in which nothing from outside ever comes in time.
-        if (isEnough() || (await this.#run?.outside(OUTSIDE_LOOKS, isEnough)) === true) continue;
+        while (!isEnough() && (await this.#run?.outside(OUTSIDE_LOOKS, isEnough)) === true) await this.#turn();
+        if (isEnough()) continue;
         if (!this.#meanwhile.goOn()) await this.#untilWoken(isEnough);
       }
     };

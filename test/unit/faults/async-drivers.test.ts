@@ -3,8 +3,11 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as realTimeout } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { edu } from "../../../devices/edu/index.ts";
+import { loadDevice } from "../../../emulator/run/machine.ts";
+import { RunLimit } from "../../../harness/explore/run-limit.ts";
 import { type EveryFaultOptions, type EveryFaultResult, everyFault } from "../../../harness/faults/every-fault.ts";
 import type { FaultBed } from "../../../harness/faults/fault-bed.ts";
+import { runWithFaults } from "../../../harness/faults/fault-run.ts";
 import { hostile } from "../../../harness/faults/hostile/hostile.ts";
 import type { Testbed } from "../../../harness/testbed.ts";
 import tasks, { AsyncEdu } from "../../../scenarios/explorations/edu-tasks.ts";
@@ -116,6 +119,23 @@ describe("a driver whose promises its interrupt handlers resolve", () => {
     };
     const { sites } = await drive(body, { kinds: ["interrupt-late"] });
     expect(sites).toMatchObject([{ verdict: "recovered" }]);
+  });
+
+  test("takes as many steps whatever else its process waits for: what is counted by steps is the same every time", async () => {
+    const devices = [await loadDevice(edu())];
+    const stepsOf = async (begin: () => unknown): Promise<number> => {
+      const body = async (bed: Testbed): Promise<void> => {
+        begin();
+        assert.equal(await new AsyncEdu(bed.pci).factorial(5), 120);
+      };
+      const limits = { steps: 1000, virtualNs: 1e9 };
+      const options = { limits, wallLimit: new RunLimit(10_000), isAsync: true };
+      const { verdict, steps } = await runWithFaults(devices, { body }, [], options, undefined);
+      expect(verdict).toBe("recovered");
+      return steps;
+    };
+    const alone = await stepsOf(() => {});
+    expect(await stepsOf(() => void readFile(import.meta.filename))).toBe(alone);
   });
 
   test("may wait for timers of Node's own for more than a second, if each of them comes within one", async () => {
