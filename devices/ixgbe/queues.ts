@@ -224,24 +224,37 @@ export class Rings {
     return false;
   }
 
-  /** Behind the arrays comes, for each queue that has descriptors on the card, its part of the cache: most have none. */
+  /**
+   * Behind the arrays come, for each queue that has descriptors on the card, those, oldest first: most have none. What else
+   * lies in the cache was used up, and does not tell on what the card does.
+   */
   snapshot(): readonly (Int32Array | Uint8Array)[] {
     const state = this.#arrays.map((array) => array.slice());
-    for (let queue = 0; queue < QUEUE_COUNT; queue++)
-      if (this.cached[queue] !== 0) state.push(this.cache.slice(this.#partOf(queue), this.#partOf(queue + 1)));
+    for (let queue = 0; queue < QUEUE_COUNT; queue++) {
+      const count = this.cached[queue] as number;
+      if (count === 0) continue;
+      const descriptors = new Int32Array(count << DESCRIPTOR_SHIFT);
+      for (let nth = 0; nth < count; nth++) {
+        const at = this.cacheAt(queue, nth);
+        descriptors.set(this.cache.subarray(at, at + (1 << DESCRIPTOR_SHIFT)), nth << DESCRIPTOR_SHIFT);
+      }
+      state.push(descriptors);
+    }
     return state;
   }
 
   restore(state: readonly (Int32Array | Uint8Array)[]): void {
     let part = 0;
     for (; part < this.#arrays.length; part++) this.#arrays[part]?.set(state[part] ?? []);
-    for (let queue = 0; queue < QUEUE_COUNT; queue++)
-      if (this.cached[queue] !== 0) this.cache.set(state[part++] ?? [], this.#partOf(queue));
-  }
-
-  /** Where a queue's part of the cache begins. */
-  #partOf(queue: number): number {
-    return (queue * this.cacheSlots) << DESCRIPTOR_SHIFT;
+    for (let queue = 0; queue < QUEUE_COUNT; queue++) {
+      const count = this.cached[queue] as number;
+      if (count === 0) continue;
+      const descriptors = state[part++] ?? new Int32Array(0);
+      for (let nth = 0; nth < count; nth++) {
+        const from = nth << DESCRIPTOR_SHIFT;
+        this.cache.set(descriptors.subarray(from, from + (1 << DESCRIPTOR_SHIFT)), this.cacheAt(queue, nth));
+      }
+    }
   }
 }
 

@@ -37,6 +37,7 @@ export const FATE_LOSE = 2;
 export const FRAME_PLAIN = 9;
 /** Words 0, 2 and 3 of the context (offload parameters) as of when the frame was begun. */
 export const FRAME_CONTEXT = 10;
+export const CONTEXT_WORDS = 3;
 /** Bytes of the buffer to give back. */
 const FRAME_SIZE = 13;
 /** 0, or word 3 of a legacy descriptor with DD set, as it is written back. */
@@ -47,8 +48,9 @@ interface State {
   readonly first: number;
   readonly usedBytes: number;
   readonly nextOffset: number;
+  /** Words and bytes of the frames, oldest first. */
   readonly frames: Int32Array;
-  readonly memory: Uint8Array;
+  readonly data: readonly Uint8Array[];
 }
 
 /** The frames of all queues that are under way from host memory to the wire, oldest first. */
@@ -115,20 +117,39 @@ export class TransmitBuffer {
     this.#nextOffset = 0;
   }
 
+  /** Of frames that are under way, and of nothing that was before them. */
   snapshot(): unknown {
     const { count, first, usedBytes } = this;
-    const memory = count === 0 ? new Uint8Array(0) : this.memory.bytes.slice();
-    const frames = count === 0 ? new Int32Array(0) : this.frames.slice();
-    return { count, first, usedBytes, nextOffset: this.#nextOffset, frames, memory } satisfies State;
+    const frames = new Int32Array(count << FRAME_SHIFT);
+    const data: Uint8Array[] = [];
+    for (let nth = 0; nth < count; nth++) {
+      const at = this.at((first + nth) & (FRAME_SLOTS - 1));
+      const copy = frames.subarray(nth << FRAME_SHIFT, (nth + 1) << FRAME_SHIFT);
+      copy.set(this.frames.subarray(at, at + copy.length));
+      // A plain frame has none; nobody takes the time to clear what is there.
+      if (copy[FRAME_PLAIN] !== 0) copy.fill(0, FRAME_CONTEXT, FRAME_CONTEXT + CONTEXT_WORDS);
+      data.push(this.#dataOf(at).slice());
+    }
+    return { count, first, usedBytes, nextOffset: this.#nextOffset, frames, data } satisfies State;
   }
 
   restore(state: unknown): void {
-    const { count, first, usedBytes, nextOffset, frames, memory } = state as State;
+    const { count, first, usedBytes, nextOffset, frames, data } = state as State;
     this.count = count;
     this.first = first;
     this.usedBytes = usedBytes;
     this.#nextOffset = nextOffset;
-    this.frames.set(frames);
-    this.memory.bytes.set(memory);
+    for (let nth = 0; nth < count; nth++) {
+      const at = this.at((first + nth) & (FRAME_SLOTS - 1));
+      this.frames.set(frames.subarray(nth << FRAME_SHIFT, (nth + 1) << FRAME_SHIFT), at);
+      this.#dataOf(at).set(data[nth] ?? []);
+    }
+  }
+
+  /** The bytes of the frame whose words begin at `at`, of one that will be sent. */
+  #dataOf(at: number): Uint8Array {
+    const offset = this.frames[at | FRAME_OFFSET] as number;
+    const byteLength = this.frames[at | FRAME_FATE] === FATE_SEND ? (this.frames[at | FRAME_LENGTH] as number) : 0;
+    return this.memory.bytes.subarray(offset, offset + byteLength);
   }
 }

@@ -18,10 +18,12 @@ import type { TransmitWriteBack } from "./transmit-write-back.ts";
 
 // Local names: the engine folds a constant of its own module, and looks one of another module up.
 const {
+  CONTEXT_WORDS,
   FATE_LOSE,
   FATE_REFUSE,
   FATE_SEND,
   FRAME_COMMAND,
+  FRAME_CONTEXT,
   FRAME_FATE,
   FRAME_KEPT,
   FRAME_LAST,
@@ -212,6 +214,8 @@ export class TransmitGather {
     frames[at | FRAME_FATE] = isLegal ? FATE_SEND : FATE_REFUSE;
     frames[at | FRAME_PENDING] = 0;
     frames[at | FRAME_PLAIN] = count === 1 && !wantsOffload ? 1 : 0;
+    // What lies there is of the frame that was in this place before.
+    for (let word = FRAME_CONTEXT; word < FRAME_CONTEXT + CONTEXT_WORDS; word++) frames[at | word] = 0;
     this.#noteLast(queue, at, firstIndex);
     if (!isLegal) findings.recordFrameLength(this.#port, queue, firstIndex, byteLength, FRAME_BYTES_MIN, longest);
     if (isAdvanced) this.#offload.prepare(frames, at, firstIndex, byteLength, wantsOffload);

@@ -105,15 +105,19 @@ export class TransmitWriteBack {
     this.#waitingTotal = 0;
   }
 
-  /** What waits is left out when nothing does. */
+  /** Of all queues one behind the other, what waits, and nothing that did before. */
   snapshot(): unknown {
-    const end = this.#waitingTotal === 0 ? 0 : this.#waiting.length;
-    return {
-      waitingCount: this.#waitingCount.slice(),
-      waiting: this.#waiting.slice(0, end),
-      kept: this.#kept.slice(0, end),
-      waitingTotal: this.#waitingTotal,
-    };
+    const waiting = new Uint16Array(this.#waitingTotal);
+    const kept = new Int32Array(this.#waitingTotal);
+    let at = 0;
+    for (let queue = 0; queue < QUEUE_COUNT; queue++) {
+      const first = queue * WAITING_MAX;
+      const end = first + (this.#waitingCount[queue] as number);
+      waiting.set(this.#waiting.subarray(first, end), at);
+      kept.set(this.#kept.subarray(first, end), at);
+      at += end - first;
+    }
+    return { waitingCount: this.#waitingCount.slice(), waiting, kept, waitingTotal: this.#waitingTotal };
   }
 
   restore(state: unknown): void {
@@ -124,9 +128,14 @@ export class TransmitWriteBack {
       waitingTotal: number;
     };
     this.#waitingCount.set(waitingCount);
-    this.#waiting.set(waiting);
-    this.#kept.set(kept);
     this.#waitingTotal = waitingTotal;
+    let at = 0;
+    for (let queue = 0; at < waitingTotal; queue++) {
+      const end = at + (waitingCount[queue] as number);
+      this.#waiting.set(waiting.subarray(at, end), queue * WAITING_MAX);
+      this.#kept.set(kept.subarray(at, end), queue * WAITING_MAX);
+      at = end;
+    }
   }
 
   /** `vector` is -1 when there is one interrupt for all queues. */

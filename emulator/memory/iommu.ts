@@ -267,7 +267,7 @@ export class Iommu {
     };
   }
 
-  /** Back to {@link save}, while nobody else maps. */
+  /** Back to {@link save}, while nobody else maps. {@link generation} goes back too: who remembers translations forgets them. */
   restore({ head, pages, entries }: IommuState): void {
     const pagesEnd = this.#head[HEAD_TOUCHED_PAGES] as number;
     const entriesEnd = (this.#head[HEAD_TOUCHED_ENTRIES] as number) * ENTRY_WORDS;

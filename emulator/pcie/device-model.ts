@@ -75,8 +75,8 @@ export interface DeviceModel {
   onDmaRead(tag: number, context: number, memory: MemoryView, offset: number, byteLength: number): void;
   /**
    * Several reads with the tag {@link burstTag} completed, one behind the other: as {@link onDmaRead} for each. They come
-   * one by one all the same where orders are explored, or where something stands between the device and the machine. To be
-   * used before returning.
+   * one by one all the same where orders are explored, while data races are looked for, or where something stands between the
+   * device and the machine. To be used before returning.
    */
   onDmaReads?(reads: CompletedReads): void;
   /** Which reads may come together. Both or neither. */

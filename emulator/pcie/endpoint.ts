@@ -22,7 +22,7 @@ const ALL_ONES = -1;
 /**
  * One PCI Express function: configuration space, BAR decoding, MSI-X, timers and DMA around a {@link DeviceModel}. The
  * device's requests come in through {@link DevicePort}, the CPU's accesses through `read`, `write` and their configuration
- * forms, and {@link step} answers one DMA read. DMA writes and messages land within the call: they are posted, keep their
+ * forms, and {@link step} answers DMA reads. DMA writes and messages land within the call: they are posted, keep their
  * order, and call nothing of the device. DMA reads wait in a queue: no request completes inside the handler that made it.
  */
 export class Endpoint implements DevicePort, ConfigListener, MsiSink {
@@ -50,6 +50,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   readonly #readMappings: Iotlb;
   readonly #dataMappings: Iotlb;
   readonly #flagMappings: Iotlb;
+  readonly #allMappings: readonly Iotlb[];
   readonly #barLengths = new Int32Array(6);
   readonly #msixBar: number;
   #device: DeviceModel | undefined;
@@ -65,12 +66,13 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     this.interrupts = slot.interrupts;
     this.#iommu = slot.iommu;
     const parts = slot.parts ?? transferParts(slot);
-    const { reads, data, flags, writeBacks } = parts;
+    const { reads, ahead, data, flags, writeBacks } = parts;
     this.#readMappings = reads;
     this.#completer = new Completer(this, slot.iommu, parts, this.#counters);
     this.#reads = this.#completer.reads;
     this.#dataMappings = data;
     this.#flagMappings = flags;
+    this.#allMappings = [reads, ahead, data, flags];
     this.#writeBacks = writeBacks;
     this.timers = new Timers(declaration.timerCount);
     this.findings = new FindingLog(declaration.name, slot.clock.now, slot.silenced);
@@ -82,8 +84,14 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
     for (const bar of declaration.bars) this.#barLengths[bar.index] = bar.byteLength;
   }
 
-  /** The device behind this function. Must be set before anything is accessed. */
+  /** The device behind this function. Must be set before anything is accessed. Throws TypeError for one that takes bursts by halves. */
   attach(device: DeviceModel): void {
+    if ((device.burstTag === undefined) !== (device.onDmaReads === undefined)) {
+      const [has, lacks] = device.burstTag === undefined ? ["onDmaReads", "burstTag"] : ["burstTag", "onDmaReads"];
+      throw new TypeError(
+        `${this.declaration.name}: the model has ${has} but no ${lacks}; to take DMA reads in bursts it needs both`,
+      );
+    }
     this.#device = device;
     this.#completer.device = device;
     device.onReset("power-on");
@@ -304,7 +312,7 @@ export class Endpoint implements DevicePort, ConfigListener, MsiSink {
   /** Back to a snapshot: what is under way is gone, counters and findings are as new. */
   restore(state: EndpointSnapshot): void {
     this.#reads.clear();
-    for (const mappings of [this.#readMappings, this.#dataMappings, this.#flagMappings]) mappings.forget();
+    for (const mappings of this.#allMappings) mappings.forget();
     this.config.restore(state.config);
     if (state.msix !== undefined) this.msix?.restore(state.msix);
     this.timers.deadlines.set(state.deadlines);

@@ -7,7 +7,7 @@ import { WriteBacks } from "./write-backs.ts";
 export interface TransferParts {
   /** Asked once for each DMA read, right before its bytes are taken. */
   readonly reads: Iotlb;
-  /** Asked whether the reads that wait can be answered together, before {@link reads} is. */
+  /** Asked whether the reads that wait can be answered together, before {@link reads} is. May refuse what that would not. */
   readonly ahead: Iotlb;
   /** Asked once for each DMA write without a flag, right before its bytes are stored. */
   readonly data: Iotlb;

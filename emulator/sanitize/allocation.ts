@@ -12,7 +12,7 @@ export class Allocation {
   readonly label: string;
   /** The driver has its raw memory: what goes through that is seen by nobody, so nothing is said of this buffer. */
   isRaw: boolean;
-  /** A bit by piece: stored to since it was handed over last. */
+  /** A bit by piece: stored to since it was handed over last. Empty where nothing is noted. */
   readonly #stored: Int32Array;
 
   constructor(iova: number, byteLength: number, label: string, isRaw: boolean) {
@@ -33,16 +33,19 @@ export class Allocation {
     for (let piece = offset >> PIECE_SHIFT; piece <= last; piece++) this.#note(piece, 1);
   }
 
-  /** Whether any of the bytes at an IOVA was stored to since they were last handed over. */
+  /** Whether any of the bytes at an IOVA was stored to since they were last handed over, or may have been: it was not noted. */
   wasStored(iova: number, byteLength: number): boolean {
+    const stored = this.#stored;
+    if (stored.length === 0) return true;
     const last = (iova - this.iova + byteLength - 1) >> PIECE_SHIFT;
     for (let piece = (iova - this.iova) >> PIECE_SHIFT; piece <= last; piece++)
-      if ((((this.#stored[piece >> 5] ?? 0) >>> (piece & 31)) & 1) !== 0) return true;
+      if ((((stored[piece >> 5] as number) >>> (piece & 31)) & 1) !== 0) return true;
     return false;
   }
 
-  /** The same of each of some descriptors: a whole ring that was written anew is meant to be handed over. */
+  /** Whether each of some descriptors certainly was: a whole ring that was written anew is meant to be handed over. */
   isEachStored(iova: number, descriptorBytes: number, count: number): boolean {
+    if (this.#stored.length === 0) return false;
     for (let slot = 0; slot < count; slot++)
       if (!this.wasStored(iova + slot * descriptorBytes, descriptorBytes)) return false;
     return true;
@@ -70,7 +73,7 @@ export class Allocation {
 
   #note(piece: number, isStored: number): void {
     const at = piece >> 5;
-    // Beyond the array of a buffer that is too large, an assignment does nothing.
+    // In the empty array of a buffer that is too large, an assignment does nothing.
     this.#stored[at] = ((this.#stored[at] ?? 0) & ~(1 << (piece & 31))) | (isStored << (piece & 31));
   }
 }

@@ -59,11 +59,17 @@ export class DmaMarks {
     this.#open(0, this.#windowLength);
   }
 
+  /** True while a window is open. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
   /** Through what this function is to reach host memory, so that its transfers are marked. */
   partsOf(functionIndex: number, iommu: Iommu): TransferParts {
     const memory = this.#memory;
     return {
       ...transferParts({ iommu, memory }),
+      ahead: new SingleReads(this, iommu, memory),
       reads: new MarkedReads(this, functionIndex, iommu, memory),
       data: new MarkedWrites(this, functionIndex, iommu, memory),
       writeBacks: new MarkedWriteBacks(this, functionIndex),
@@ -182,6 +188,23 @@ export class DmaMarks {
   #barrier(): void {
     Atomics.store(this.#fence, 0, 0);
     Atomics.load(this.#fence, 0);
+  }
+}
+
+/**
+ * While a window is open no reads are answered together: all of them would have a number below the write-backs that come of
+ * the first, and who has seen one of those would be believed to know of them all.
+ */
+class SingleReads extends Iotlb {
+  readonly #marks: DmaMarks;
+
+  constructor(marks: DmaMarks, iommu: Iommu, memory: HostMemory) {
+    super(iommu, memory, DMA_READ);
+    this.#marks = marks;
+  }
+
+  override translate(high: number, low: number, byteLength: number): boolean {
+    return !this.#marks.isOpen && super.translate(high, low, byteLength);
   }
 }
 

@@ -84,6 +84,7 @@ export class ServedDevice {
     this.#port.cancelDma();
     const findings = this.endpoint.findings.findings.map((finding) => ({ ...finding }));
     this.endpoint.restore(structuredClone(this.#powerOn));
+    this.#interrupts?.setLine(false);
     this.endpoint.findings.restore(findings);
     this.advance();
   }

@@ -68,6 +68,9 @@ export class WasmDriver {
     };
     this.#memory.clear();
     this.#instance = this.#instantiated();
+    // Objects of C++ are made once, as those of a program. Where it is not exported the linker calls it in each function.
+    const makeObjects = this.#instance.exports.__wasm_call_ctors;
+    if (typeof makeObjects === "function") (makeObjects as WasmFunction)();
   }
 
   /**
@@ -107,16 +110,12 @@ export class WasmDriver {
     this.#window.forget();
     this.#memory.restore(memory);
     this.#held.interrupts = interrupts;
-    // Its stack pointer is where the run has left it: a new instance has it at its beginning.
+    // Its stack pointer is where the run has left it: a new instance has it at its beginning. Its objects lie in the memory.
     this.#instance = this.#instantiated();
   }
 
   #instantiated(): WasmInstance {
-    const instance = new engine.Instance(this.#program.data.module, this.#imports);
-    // Objects of C++ are made once, as those of a program. Where it is not exported the linker calls it in each function.
-    const makeObjects = instance.exports.__wasm_call_ctors;
-    if (typeof makeObjects === "function") (makeObjects as WasmFunction)();
-    return instance;
+    return new engine.Instance(this.#program.data.module, this.#imports);
   }
 
   #callTable(index: number, argument: number): void {

@@ -209,6 +209,12 @@ test("a driver in C++, by the flags of the documentation, makes its objects once
   const driver = program.attach(bed.pci, { log: (line) => lines.push(line) });
   expect([driver.call("count"), driver.call("count")]).toEqual([1, 2]);
   expect(lines).toEqual(["made"]);
+  // A search sets it back to where the set-up has ended, its objects too.
+  const kept = driver.save();
+  expect(driver.call("count")).toBe(3);
+  driver.restore(kept);
+  expect(driver.call("count")).toBe(3);
+  expect(lines).toEqual(["made"]);
 });
 
 test("the driver in Rust is built by Debian's rustc, and computes and copies", async ({ skip }) => {

@@ -35,7 +35,7 @@ import { type CpuProgram, FurtherCpus } from "./further-cpu.ts";
 import { FurtherWatch } from "./further-watch.ts";
 import type { Surroundings } from "./surroundings.ts";
 
-/** Small tables: a run is set back by copying them. */
+/** Small tables: of a driver that leaks, all that it ever had is copied to set a run back. */
 const HOST_MEMORY_BYTES = 1 << 24;
 const IOMMU = { windowBytes: 1 << 25, mappingCount: 256 } as const;
 const WIRE_QUEUE_BYTES = 4096;

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import * as bits from "../../../devices/ixgbe/descriptors.ts";
 import * as reg from "../../../devices/ixgbe/registers.ts";
 import { Card, plainFrame } from "./card.ts";
-import { TransmitRing } from "./rings.ts";
+import { ReceiveRing, TransmitRing } from "./rings.ts";
 
 const QUEUES = [0, 1, 70] as const;
 const SLOTS = 64;
@@ -38,11 +38,24 @@ const actions: fc.Arbitrary<Action> = fc.oneof(
 const scripts = fc.array(actions, { minLength: 1, maxLength: 3 * FRAMES_MAX, size: "max" });
 const thresholds = fc.record({ prefetch: fc.nat(40), writeBack: fc.oneof(fc.constant(0), fc.nat(8)) });
 
+interface Looped {
+  /** Frames turn round in the card, and come back while the burst of their data is under way. */
+  readonly isLoopedBack?: boolean;
+}
+
 /** What frames, descriptors, heads, counters and findings are like when all is over. */
-function run(script: readonly Action[], txdctl: number, answersInBursts: boolean): unknown {
+function run(
+  script: readonly Action[],
+  txdctl: number,
+  answersInBursts: boolean,
+  { isLoopedBack = false }: Looped = {},
+): unknown {
   const card = Card.running({}, 1 << 20);
   const { port } = card;
   port.answersInBursts = answersInBursts;
+  const receive = new ReceiveRing(card, 0, 2 * SLOTS);
+  receive.post(2 * SLOTS);
+  if (isLoopedBack) card.set(reg.HLREG0, card.get(reg.HLREG0) | reg.HLREG0.fields.LPBK.mask);
   const rings = QUEUES.map((queue) => new TransmitRing(card, queue, SLOTS, txdctl, 1 << 14));
   const used = QUEUES.map(() => 0);
   const put = (
@@ -76,7 +89,9 @@ function run(script: readonly Action[], txdctl: number, answersInBursts: boolean
   port.answer();
   setBusMaster(true);
   port.advance(1_000_000);
+  const received = receive.take().map(({ bytes }) => bytes);
   return {
+    received: QUEUES.map((_, queue) => received.filter((bytes) => bytes[6] === queue)),
     sent: QUEUES.map((_, queue) => port.sent.filter(({ bytes }) => bytes[6] === queue)),
     done: rings.map((ring) => Array.from({ length: SLOTS }, (_, slot) => ring.isDone(slot))),
     heads: QUEUES.map((queue) => card.get(reg.TDH, queue)),
@@ -94,6 +109,20 @@ test("frames whose data comes in bursts leave the card as frames whose data come
     }),
     { numRuns: 150 },
   );
+});
+
+test("so do frames that turn round in the card, and come back between those of their burst", () => {
+  const loops = { isLoopedBack: true };
+  fc.assert(
+    fc.property(scripts, thresholds, (script, { prefetch, writeBack }) => {
+      const txdctl = prefetch | (writeBack << reg.TXDCTL.fields.WTHRESH.low);
+      expect(run(script, txdctl, true, loops)).toEqual(run(script, txdctl, false, loops));
+    }),
+    { numRuns: 50 },
+  );
+  const frame: Action = { frame: "plain", queue: 0, byteLength: 60, reports: true };
+  const { received } = run(new Array(20).fill(frame), 0, true, loops) as { received: Uint8Array[][] };
+  expect(received[0]).toHaveLength(20);
 });
 
 test("behind a burst goes what waited for it: a frame that breaks a rule and has no data to wait for", () => {

@@ -1,7 +1,19 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { DMA_READ } from "../../../emulator/memory/iommu.ts";
+import { Endpoint } from "../../../emulator/pcie/endpoint.ts";
+import { Iotlb } from "../../../emulator/pcie/iotlb.ts";
 import type { CompletedReads } from "../../../emulator/pcie/read-burst.ts";
-import { BUS_MASTER, COMMAND, EndpointBench, MEMORY_SPACE } from "./endpoint-bench.ts";
+import { transferParts } from "../../../emulator/pcie/transfer-parts.ts";
+import {
+  BUS_MASTER,
+  COMMAND,
+  DECLARATION,
+  EndpointBench,
+  FUNCTION_INDEX,
+  MEMORY_SPACE,
+  RecordingDevice,
+} from "./endpoint-bench.ts";
 
 const BURST_TAG = 1;
 const MAPPED_BYTES = 0x1000;
@@ -145,6 +157,17 @@ test("reads with the tag come together, up to 32, as far as nothing lies between
   expect(run([...many.slice(0, 6), read(0x1000), read(0x1040)], true, 1).longestBurst).toBe(8);
 });
 
+test("a model that takes bursts by halves is refused: nobody would answer its reads", () => {
+  const { endpoint } = new EndpointBench();
+  const half = { burstTag: BURST_TAG };
+  const otherHalf = { onDmaReads: () => {} };
+  expect(() => endpoint.attach(Object.assign(new RecordingDevice(), half))).toThrow(
+    /^probe: .* no onDmaReads; .* both$/,
+  );
+  expect(() => endpoint.attach(Object.assign(new RecordingDevice(), otherHalf))).toThrow(/ no burstTag; /);
+  expect(() => endpoint.attach(Object.assign(new RecordingDevice(), half, otherHalf))).not.toThrow();
+});
+
 test("a reset forgets what has not been answered", () => {
   const bench = new EndpointBench();
   const { endpoint, device } = bench;
@@ -180,4 +203,27 @@ test("what was written back before a burst is in memory when it is answered", ()
   endpoint.dmaRead(high, low + 8, 4, 0, 2);
   expect(endpoint.step()).toBe(2);
   expect(seen).toEqual([77, 77]);
+});
+
+test("an endpoint that is set back trusts no mapping of before, nor does what looks whether reads can come together", () => {
+  const { clock, iommu, memory, interrupts } = new EndpointBench();
+  const slot = { clock, iommu, memory, interrupts, functionIndex: FUNCTION_INDEX };
+  const parts = { ...transferParts(slot), reads: new Iotlb(iommu, memory, DMA_READ) };
+  const endpoint = new Endpoint(DECLARATION, { ...slot, parts });
+  const seen: number[][] = [];
+  const onDmaReads = ({ count, offsets }: CompletedReads): void => void seen.push([...offsets.subarray(0, count)]);
+  endpoint.attach(Object.assign(new RecordingDevice(), { burstTag: BURST_TAG, onDmaReads }));
+  endpoint.configWrite(COMMAND, 2, MEMORY_SPACE | BUS_MASTER);
+  const [noMappings, state] = [iommu.save(), endpoint.snapshot()];
+  for (const at of [0, 0x2000]) {
+    iommu.restore(noMappings);
+    endpoint.restore(state);
+    iommu.map(0, at, MAPPED_BYTES, { iova: WINDOW });
+    for (const low of [64, 128]) endpoint.dmaRead(1, low, 64, BURST_TAG, low);
+    expect(endpoint.step()).toBe(2);
+  }
+  expect(seen).toEqual([
+    [64, 128],
+    [0x2040, 0x2080],
+  ]);
 });

@@ -2,6 +2,7 @@ import { type PerformanceEntry, PerformanceObserver } from "node:perf_hooks";
 import { expect, test } from "vitest";
 import { VirtualClock } from "../../../emulator/clock/clock.ts";
 import { copyMemory, MemoryView } from "../../../emulator/memory/memory-view.ts";
+import type { CompletedReads } from "../../../emulator/pcie/read-burst.ts";
 import { DeviceHost } from "../../../emulator/run/device-host.ts";
 import { createRequestRing, RequestRing } from "../../../emulator/run/request-ring.ts";
 import { RingLink } from "../../../emulator/run/ring-link.ts";
@@ -63,6 +64,20 @@ const works: Record<string, () => Work> = {
       for (let index = 0; index < count; index++) {
         endpoint.dmaRead(high, low + ((index & 255) << 4), 64, index, -index);
         endpoint.step();
+      }
+    };
+  },
+  "DMA reads that are answered in bursts": () => {
+    const { endpoint, high, low } = machine();
+    let seen = 0;
+    const onDmaReads = ({ count, contexts, byteLengths }: CompletedReads): void => {
+      for (let nth = 0; nth < count; nth++) seen ^= (contexts[nth] as number) + (byteLengths[nth] as number);
+    };
+    endpoint.attach(Object.assign(new BareDevice(endpoint), { burstTag: 1, onDmaReads }));
+    return (count) => {
+      for (let index = 0; index < count; index++) {
+        endpoint.dmaRead(high, low + ((index & 255) << 4), 64, 1, -index ^ seen);
+        if ((index & 31) === 31) endpoint.step();
       }
     };
   },

@@ -9,6 +9,7 @@ import { ServedDevice } from "../../../harness/vfio-user/served-device.ts";
 import { Client, wordsOf } from "./client.ts";
 
 const libc = await Libc.load();
+const UNMASK_INTX = p.SET_DATA_NONE | p.SET_ACTION_UNMASK;
 const NO_KOFFI = "koffi is not installed, or this is no 64-bit Linux";
 
 test("an interrupt counts in its event descriptor; anything else is refused as one, and closed", async ({ skip }) => {
@@ -52,6 +53,32 @@ test("an interrupt counts in its event descriptor; anything else is refused as o
   }
   client.session.close();
   expect(() => closeSync(own)).toThrow(/EBADF/);
+  device.close();
+});
+
+test("a reset takes INTx back: a client that unmasks the line then hears nothing", async () => {
+  const device = await ServedDevice.load(edu(), true);
+  let signals = 0;
+  const client = new Client(device, {
+    share: () => expect.fail("not here"),
+    signal: () => ({ signal: () => signals++, close: () => {} }),
+    close: () => {},
+  });
+  const unmask = (): Buffer => client.must(p.DEVICE_SET_IRQS, wordsOf(20, UNMASK_INTX, p.IRQ_INTX, 0, 1));
+  client.negotiate();
+  client.must(p.DEVICE_SET_IRQS, wordsOf(20, p.SET_DATA_EVENTFD | p.SET_ACTION_TRIGGER, p.IRQ_INTX, 0, 1), [77]);
+  client.write32(p.REGION_CONFIG, 0x04, 0x0006, 2);
+  client.write32(0, 0x60, 1);
+  unmask();
+  // It is level-triggered: nobody has acknowledged the cause.
+  expect(signals).toBe(2);
+  client.must(p.DEVICE_RESET, new Uint8Array());
+  unmask();
+  expect(signals).toBe(2);
+  client.write32(p.REGION_CONFIG, 0x04, 0x0006, 2);
+  client.write32(0, 0x60, 1);
+  expect(signals).toBe(3);
+  client.session.close();
   device.close();
 });
 
