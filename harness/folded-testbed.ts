@@ -11,7 +11,7 @@ import { isWatching } from "../emulator/sanitize/rule.ts";
 import { watchedFunctions } from "../emulator/sanitize/watched-function.ts";
 import { driverCallers, findingLine, keepStack } from "./explore/code-line.ts";
 import { WatchedRun } from "./explore/watched-run.ts";
-import { BedFaults, type kernelSide } from "./faults/bed-faults.ts";
+import { type AskDevice, BedFaults, type kernelSide } from "./faults/bed-faults.ts";
 import { noteLeaks } from "./open-testbeds.ts";
 import { TestWire } from "./test-wire.ts";
 import type { PlugInOptions, Testbed, TestbedCpu } from "./testbed.ts";
@@ -64,10 +64,10 @@ export class FoldedTestbed implements Testbed {
     const watched = watchedFunctions(this.#races?.functions ?? this.#plainFunctions(link), this.#watches);
     const functions = watched.map((pci, index) => kernel?.around(pci, index) ?? pci);
     this.functions = this.#tracing?.functions(functions) ?? functions;
-    if (kernel !== undefined)
-      this.#faults = new BedFaults(async (device, command) => {
-        return this.#machine.endpoints[device]?.device.control?.(command);
-      }, kernel.kernels);
+    if (kernel !== undefined) {
+      const ask: AskDevice = async (device, command) => this.#machine.endpoints[device]?.device.control?.(command);
+      this.#faults = new BedFaults(ask, kernel.kernels, () => this.quiesce());
+    }
     this.#machine.host.settle();
   }
 

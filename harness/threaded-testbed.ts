@@ -19,7 +19,7 @@ import { STATUS_CLOSED, STATUS_DEAD, ThreadStatus } from "../emulator/run/thread
 import { noteSettled } from "../emulator/sanitize/race-tables.ts";
 import { DriverThread } from "./driver-thread.ts";
 import { driverLine } from "./explore/code-line.ts";
-import { BedFaults, type kernelSide } from "./faults/bed-faults.ts";
+import { type AskDevice, BedFaults, type kernelSide } from "./faults/bed-faults.ts";
 import { FindingInbox } from "./finding-inbox.ts";
 import { noFaults } from "./folded-testbed.ts";
 import { noteClosed, noteOpened } from "./open-testbeds.ts";
@@ -99,10 +99,10 @@ export class ThreadedTestbed implements Testbed {
     const { kernel } = parts;
     const given = kernel === undefined ? functions : functions.map((pci, index) => kernel.around(pci, index));
     this.functions = this.#tracing?.functions(given) ?? given;
-    if (kernel !== undefined)
-      this.#faults = new BedFaults((device, command) => {
-        return this.#answered(this.#connection.control.ask(device, command));
-      }, kernel.kernels);
+    if (kernel !== undefined) {
+      const ask: AskDevice = (device, command) => this.#answered(this.#connection.control.ask(device, command));
+      this.#faults = new BedFaults(ask, kernel.kernels, () => this.quiesce());
+    }
     this.#life = new LifeWatch(status, cpu.handle.port);
     this.#joined = this.#join(cpu.seat);
   }

@@ -32,7 +32,8 @@ export function faultsText(told: FaultsTold, paint: ReturnType<typeof painter>):
   const well = verdicts.deceived > 0 ? "recovered, gave up cleanly or could not tell" : "recovered or gave up cleanly";
   const verdict = isGood ? `${well} ${place}` : counted(failures.length, "failure");
   const onPaths = failurePathCount > 0 ? `, ${grouped(failurePathCount)} of them on failure paths` : "";
-  const unmet = verdicts["not-met"] > 0 ? `; ${counted(verdicts["not-met"], "fault")} not met` : "";
+  const missedCount = Object.values(verdicts).reduce((sum, count) => sum + count, 0) - visitedCount;
+  const unmet = missedCount > 0 ? `; ${counted(missedCount, "fault")} not met` : "";
   const rest = !isComplete && unmet === "" ? "; it was ended before the others" : "";
   const without = told.kinds?.filter((kind) => kinds[kind] === undefined) ?? [];
   const lines = [

@@ -36,12 +36,12 @@ export class AsyncRun {
   readonly #awaits: Pick<Awaits, "add" | "remove">;
   readonly #cpu: Pick<ExploredCpu, "nowNs" | "admit">;
   readonly #foreign: ForeignWatch | undefined;
-  readonly #outsideBefore = outside();
+  #outsideBefore = outside();
 
   constructor(awaits: Pick<Awaits, "add" | "remove">, cpu: Pick<ExploredCpu, "nowNs" | "admit">, isWatched: boolean) {
     this.#awaits = awaits;
     this.#cpu = cpu;
-    this.#foreign = isWatched ? new ForeignWatch(() => current.getStore() === this) : undefined;
+    this.#foreign = isWatched ? this.foreignWatch() : undefined;
   }
 
   /** Does what a run consists of, alone in its process. `guard` sees to it that it comes to its end. */
@@ -83,14 +83,20 @@ export class AsyncRun {
     await hop;
   }
 
-  /** Lets files and sockets that the driver has asked for since the run began come, without a moment of virtual time. */
-  async outside(): Promise<void> {
+  /**
+   * Lets files and sockets that the driver has asked for since the run began come, without a moment of virtual time. What is
+   * still open after so many looks is a server, say, and not waited for any more. Resolves with whether there was anything.
+   */
+  async outside(looksMax: number = OUTSIDE_LOOKS, isEnough: () => boolean = isNever): Promise<boolean> {
     const isBusy = (): boolean => {
       for (const [type, count] of outside()) if (count > (this.#outsideBefore.get(type) ?? 0)) return true;
       return false;
     };
-    for (let looks = 0; isBusy() && looks < OUTSIDE_LOOKS && !this.isOver; looks++)
+    let looks = 0;
+    for (; isBusy() && looks < looksMax && !this.isOver && !isEnough(); looks++)
       await current.exit(() => realTimeout(OUTSIDE_LOOK_MS));
+    if (looks === looksMax) this.#outsideBefore = outside();
+    return looks > 0;
   }
 
   /** Waits until something from outside of the testbed has woken the driver. False when nothing does for a second. */
@@ -100,6 +106,11 @@ export class AsyncRun {
       if (hasGoneOn()) return true;
     }
     return false;
+  }
+
+  /** Notes what it asks of what is outside of the testbed while it is installed. */
+  foreignWatch(): ForeignWatch {
+    return new ForeignWatch(() => current.getStore() === this);
   }
 
   /** What it has asked of what is outside of the testbed, in words; empty when nobody has watched. */

@@ -1,6 +1,7 @@
 import type { MemoryModel } from "../../emulator/explore/kinds.ts";
 import type { Schedule } from "../../emulator/explore/schedule.ts";
 import { VERDICT_NAMES, VIOLATION } from "../../emulator/explore/verdict.ts";
+import { VERDICT_MEANINGS } from "../cli/verdict-meanings.ts";
 import { CureNotSought } from "./cure-trials.ts";
 import type { DriverSession } from "./driver-session.ts";
 import { InterleavingError } from "./explore-errors.ts";
@@ -13,8 +14,6 @@ import type { RunLimitError } from "./run-limit.ts";
 import { notesText } from "./run-notes.ts";
 import { shortPicture } from "./short-picture.ts";
 import type { Work } from "./work.ts";
-
-const STARVING = "somebody never comes to its end, although everybody gets a turn again and again";
 
 /** What a message says besides what the run itself shows. */
 export interface FailureParts {
@@ -90,7 +89,7 @@ function replayText(token: string): string {
 }
 
 function verdictText(verdict: string, stuck: string): string {
-  if (verdict === "starvation") return `${verdict}: ${STARVING}${stuck === "" ? "" : `; ${stuck}`}`;
+  if (verdict === "starvation") return `${verdict}: ${VERDICT_MEANINGS.starvation}${stuck === "" ? "" : `; ${stuck}`}`;
   if (verdict !== "deadlock" && verdict !== "livelock") return verdict;
   return `${verdict}: the driver waits for something that will not come${stuck === "" ? "" : `; ${stuck}`}`;
 }

@@ -31,6 +31,7 @@ export class LoopWatch {
   readonly #limitMs: number;
   readonly #page = new Int32Array(new SharedArrayBuffer(4 * WORD_COUNT));
   readonly #worker: Worker;
+  readonly #ended: Promise<void>;
   #count = 0;
   #stop: (() => void) | undefined;
 
@@ -44,6 +45,7 @@ export class LoopWatch {
     });
     // Without it runs are not stopped; that is no reason to fail.
     this.#worker.on("error", () => {});
+    this.#ended = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
   }
 
   /** `limitMs`: how long one run may take. Undefined where there is no way to watch, and under a debugger. */
@@ -73,8 +75,7 @@ export class LoopWatch {
   }
 
   async close(): Promise<void> {
-    const ended = new Promise<void>((resolve) => this.#worker.once("exit", () => resolve()));
     this.#worker.postMessage("end");
-    await ended;
+    await this.#ended;
   }
 }

@@ -9,13 +9,18 @@ export function isAsyncExploration(setup: unknown, body: unknown): boolean {
   return isAnyAsync({ setup, body }, (what) => new TypeError(`explore: ${what}; one that yields is not explored.`));
 }
 
+/** Whether a function is declared `async`. */
+export function isAsyncFunction(is: unknown): boolean {
+  return Object.prototype.toString.call(is) === ASYNC;
+}
+
 /** Whether any of these functions, by name, is declared `async`. Throws what `refusal` makes for one that is none, or yields. */
 export function isAnyAsync(functions: Readonly<Record<string, unknown>>, refusal: (what: string) => Error): boolean {
   let isAsync = false;
   for (const [what, is] of Object.entries(functions)) {
     const tag = Object.prototype.toString.call(is);
     if (tag !== PLAIN && tag !== ASYNC) throw refusal(`${what} is neither a plain nor an async function`);
-    isAsync ||= tag === ASYNC;
+    isAsync ||= isAsyncFunction(is);
   }
   return isAsync;
 }

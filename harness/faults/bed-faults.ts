@@ -21,7 +21,7 @@ export class FaultNotStruckError extends Error {
  * ```ts
  * await bed.faults.arm({ kind: "interrupt-lost", nth: 1 }); // the next one
  * driver.transmit(frame);
- * await bed.faults.mustHaveStruck();
+ * await bed.faults.mustHaveStruck(); // it was lost, and not just not raised yet
  * ```
  *
  * A rule that is still armed when the testbed is closed, and has not struck, is warned of on the console; {@link disarm} takes
@@ -31,10 +31,13 @@ export class BedFaults {
   readonly #ask: AskDevice;
   /** By device: what the kernel does to its driver. */
   readonly #kernels: readonly FaultInjector[];
+  readonly #rest: () => Promise<void>;
 
-  constructor(ask: AskDevice, kernels: readonly FaultInjector[]) {
+  /** `rest`: resolves when nothing is under way in the testbed any more. */
+  constructor(ask: AskDevice, kernels: readonly FaultInjector[], rest: () => Promise<void>) {
     this.#ask = ask;
     this.#kernels = kernels;
+    this.#rest = rest;
   }
 
   /**
@@ -69,12 +72,16 @@ export class BedFaults {
   }
 
   /**
-   * For the end of a test: resolves when every rule that is armed has struck, as often as it says when. Rejects with
-   * {@link FaultNotStruckError} that names the others, and how often they could have.
+   * For the end of a test: resolves when every rule that is armed has struck, as often as it says when. What is under way in the
+   * testbed comes to rest first, where one has not. Rejects with {@link FaultNotStruckError} that names those that still have
+   * not, and how often they could have.
    */
   async mustHaveStruck(): Promise<void> {
+    if ((await this.#waitingLines()).length === 0) return;
+    // Under faults it need not come to rest.
+    await this.#rest().catch(() => {});
     const lines = await this.#waitingLines();
-    if (lines.length > 0) throw new FaultNotStruckError(lines.join("\n"));
+    if (lines.length > 0) throw new FaultNotStruckError([...lines, CURE].join("\n"));
   }
 
   /** Says on the console what has not struck, as its testbed is closed: whoever has not asked hears of it all the same. */
@@ -92,6 +99,9 @@ export class BedFaults {
     return lines;
   }
 }
+
+const CURE =
+  "Nothing of it was tested: let the run come to such a place, or take back by disarm() what need not strike.";
 
 function waitingText({ rule, met, struck }: WaitingFault, at: string): string {
   const times = struck === 0 ? "never struck" : `struck ${struck === 1 ? "once" : `${struck} times`} only`;

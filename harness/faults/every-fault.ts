@@ -4,7 +4,7 @@ import { RunLimit } from "../explore/run-limit.ts";
 import type { Testbed } from "../testbed.ts";
 import { FAULT_KINDS, type FaultKind, faultNumber } from "./fault-kinds.ts";
 import { runWithFaults } from "./fault-run.ts";
-import { LateWatch } from "./run-waits.ts";
+import { LateWatch } from "./late-watch.ts";
 import {
   type FaultOutcome,
   type FaultScenario,
@@ -235,7 +235,11 @@ class SiteWalk<Context> {
   /** The run did not come to its fault. On threads that says nothing, unless it fails all the same. */
   #withoutFault(outcome: FaultOutcome): Pick<FaultOutcome, "verdict" | "detail"> {
     if (this.#options.run !== "threaded")
-      return { verdict: "failed", detail: "the run did not come to this place: it is not the same every time" };
+      return {
+        verdict: "failed",
+        detail:
+          "the run did not come to this place: it is not the same every time, but goes by timers of node:timers, files or chance",
+      };
     const detail = "the fault was not met this time";
     return isFailure(outcome)
       ? { verdict: outcome.verdict, detail: `${detail}, and yet: ${outcome.detail}` }

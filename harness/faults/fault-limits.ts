@@ -1,4 +1,5 @@
 import type { CpuLink } from "../../emulator/driver/cpu-link.ts";
+import { ABORT } from "../../emulator/explore/machine.ts";
 
 /** How much one run may take before it is taken for one that hangs. */
 export interface RunLimits {
@@ -86,15 +87,18 @@ export class StepAccount {
     this.#onStep = onStep;
   }
 
-  /** The run is over: whoever still goes on is stopped at its next access or wait. */
+  /** The run is over: whoever still goes on is stopped at its next access or wait, and that is no verdict on the run under way. */
   close(): void {
     this.steps = Number.POSITIVE_INFINITY;
   }
 
-  /** Throws {@link HangError} beyond the limits. */
+  /** Throws {@link HangError} beyond the limits, ABORT when it is closed. */
   step(link: CpuLink): void {
     const { steps, virtualNs } = this.#limits;
-    if (++this.steps > steps) throw new HangError(`the driver has made ${steps} accesses and waits, and is at no end`);
+    if (++this.steps > steps)
+      throw this.steps === Number.POSITIVE_INFINITY
+        ? ABORT
+        : new HangError(`the driver has made ${steps} accesses and waits, and is at no end`);
     if (link.nowNs() > virtualNs) throw new HangError(`${virtualNs / 1e6} ms have passed, and the driver is at no end`);
     this.#onStep?.();
   }

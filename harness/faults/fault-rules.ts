@@ -28,6 +28,7 @@ export function checkRule(rule: FaultRule): void {
     throw new RangeError(`fault ${kind}: ${what}`);
   };
   if ((nth === undefined) === (probability === undefined)) refuse("say when: either nth or probability");
+  if (nth !== undefined && [nth].flat().length === 0) refuse("nth names no occurrence: it would never strike");
   for (const each of nth === undefined ? [] : [nth].flat())
     if (!Number.isSafeInteger(each) || each < 1) refuse(`nth is ${each}; occurrences are counted from 1`);
   if (probability !== undefined && !(probability >= 0 && probability <= 1))
@@ -36,7 +37,7 @@ export function checkRule(rule: FaultRule): void {
   if (durationNs !== undefined && !(durationNs >= 0)) refuse(`durationNs is ${durationNs}; want 0 or more`);
 }
 
-/** A rule in few words, as {@link parseFaults} reads them. */
+/** A rule in few words: what strikes, when and where. */
 export function faultText({ kind, nth, probability, where }: FaultRule): string {
   const when = nth === undefined ? `=${probability}` : `#${[nth].flat().join(",")}`;
   return `${kind}${when}${where === undefined ? "" : ` at "${where}"`}`;

@@ -7,8 +7,9 @@ import { FaultInjector } from "./fault-injector.ts";
 import { LimitedLink, type RunLimits, StepAccount } from "./fault-limits.ts";
 import { wrapDevice } from "./faulty.device.ts";
 import { faultyFunction } from "./faulty-function.ts";
+import type { LateWatch } from "./late-watch.ts";
 import { MemoryGuard } from "./memory-guard.ts";
-import { type LateWatch, RunWaits } from "./run-waits.ts";
+import { RunWaits } from "./run-waits.ts";
 import { type FaultOutcome, type FaultScenario, isDeceit, type PlacedSite, ScenarioRun } from "./scenario-run.ts";
 
 /** A whole number of bytes that a driver with small rings gets by with; each run has memory of its own. */

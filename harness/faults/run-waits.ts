@@ -4,12 +4,13 @@ import { setTimeout as sleepMs } from "node:timers/promises";
 import { limitUnderDebugger } from "../../emulator/run/debugger.ts";
 import { macrotaskHop } from "../../emulator/run/macrotask.ts";
 import type { AsyncRun } from "../explore/async-run.ts";
-import { LoopWatch } from "../explore/loop-watch.ts";
-import { SLICE_MS } from "../explore/run-limit.ts";
 import { HangError } from "./fault-limits.ts";
+import type { LateWatch } from "./late-watch.ts";
 
 /** How long a turn in which nothing is to be done takes. */
 const IDLE_MS = 1;
+/** Looks, a millisecond each, for which virtual time stands still while files and sockets come. */
+const OUTSIDE_LOOKS = 1000;
 
 /** What goes on in a testbed while its driver waits for a promise. */
 export interface Meanwhile {
@@ -17,26 +18,6 @@ export interface Meanwhile {
   attend(): void;
   /** Lets what is next in virtual time happen. False when nothing is planned, or when time passes by itself. */
   goOn(): boolean;
-}
-
-/** Stops what a driver does behind an `await`, where no limit of `vm` reaches: see {@link LoopWatch}. Its thread is started for the first. */
-export class LateWatch {
-  readonly #limitMs: number;
-  #watch: LoopWatch | undefined;
-
-  constructor(limitMs: number) {
-    this.#limitMs = limitMs;
-  }
-
-  start(): LoopWatch | undefined {
-    // Later than the limit itself, which a driver that comes round to the event loop meets first.
-    this.#watch ??= LoopWatch.start(this.#limitMs + SLICE_MS);
-    return this.#watch;
-  }
-
-  async close(): Promise<void> {
-    await this.#watch?.close();
-  }
 }
 
 /** Waits for the promises of one run: what they wait for comes meanwhile, and none is waited for without a limit. */
@@ -59,9 +40,14 @@ export class RunWaits {
     return this.#run?.thrown.splice(0) ?? [];
   }
 
+  /** Nothing is awaited any more: what was rejected in the last moment is told in one turn of the event loop. */
+  async end(): Promise<void> {
+    await this.#run?.turn();
+  }
+
   /**
-   * Resolves when `pending` has settled, which must not reject. Rejects with {@link HangError} when nothing will settle it or
-   * the limit is over, with RunLimitError for a loop, and with what a handler throws.
+   * Resolves when `pending` has settled, which must not reject, and when something was thrown that nobody awaits. Rejects with
+   * {@link HangError} when nothing will settle it or the limit is over, with RunLimitError for a loop, and with what a handler throws.
    */
   async until(pending: Promise<unknown>): Promise<void> {
     let isOver = false;
@@ -76,17 +62,21 @@ export class RunWaits {
             isLate = true;
           }, this.#limitMs);
     const watch = this.#watch?.start();
+    const isToEnd = (): boolean => isOver || this.#hasThrown;
+    const isEnough = (): boolean => isToEnd() || isLate;
     const wait = async (): Promise<void> => {
       for (;;) {
         await this.#turn();
         watch?.turned();
-        if (isOver) return;
+        if (isToEnd()) return;
         if (isLate) throw new HangError(`a promise was waited for in vain for ${this.#limitMs / 1000} s`);
         this.#meanwhile.attend();
         // What a handler has resolved goes on before time does.
         await this.#turn();
-        if (isOver) return;
-        if (!this.#meanwhile.goOn()) await this.#outside(() => isOver || isLate);
+        // The driver's time-outs are over in virtual time, in which nothing from outside ever comes in time.
+        while (!isEnough() && (await this.#run?.outside(OUTSIDE_LOOKS, isEnough)) === true) await this.#turn();
+        if (isEnough()) continue;
+        if (!this.#meanwhile.goOn()) await this.#untilWoken(isEnough);
       }
     };
     try {
@@ -96,18 +86,30 @@ export class RunWaits {
     }
   }
 
+  get #hasThrown(): boolean {
+    return this.#run !== undefined && this.#run.thrown.length > 0;
+  }
+
   #turn(): Promise<void> {
     return this.#run?.turn() ?? macrotaskHop();
   }
 
   /** Nothing in the testbed goes on by itself: whatever comes does so in real time, from files, sockets and timers. */
-  async #outside(isEnough: () => boolean): Promise<void> {
+  async #untilWoken(isEnough: () => boolean): Promise<void> {
     if (this.#run === undefined) {
       await sleepMs(IDLE_MS);
       return;
     }
-    await this.#run.outside();
-    if (!(await this.#run.isWoken(() => isEnough() || this.#meanwhile.goOn())))
-      throw new HangError("it awaits what nothing will settle: no event of a card is planned, and no timer");
+    // Whoever asks for more of it has been woken, by a timer that is none of the testbed's, say.
+    const asked = this.#run.foreignWatch();
+    const uninstall = asked.install();
+    try {
+      if (await this.#run.isWoken(() => isEnough() || asked.text !== "" || this.#meanwhile.goOn())) return;
+    } finally {
+      uninstall();
+    }
+    throw new HangError(
+      "it awaits what nothing will settle: no event of a card is planned, no timer, and for a second nothing has come from outside",
+    );
   }
 }

@@ -23,7 +23,7 @@ export interface FaultScenario<Context> {
    */
   readonly body: (bed: Testbed, context: Context) => unknown;
   /** What the driver has lost, in words, before it is closed: packet buffers that nobody has, say. */
-  readonly account?: (context: Context) => string | undefined;
+  readonly account?: (context: Context) => string | undefined | Promise<string | undefined>;
   /** Closes the driver, whatever has become of it: no DMA mapping may be left behind. */
   readonly teardown?: (context: Context, bed: Testbed) => unknown;
   /**
@@ -93,9 +93,9 @@ function isAssertion(error: unknown): boolean {
 }
 
 /** A plain Error that says nothing of a driver's. */
-function isBodysOwn(error: unknown): boolean {
+function isBodysOwn(error: unknown, body: FaultScenario<never>["body"]): boolean {
   if (!(error instanceof Error) || error.constructor !== Error || error.name !== "Error") return false;
-  return isMadeInBody(error) && !isCleanError(error.cause);
+  return isMadeInBody(error, body) && !isCleanError(error.cause);
 }
 
 /** Whether a card lies under the faults of `chain` so that no driver can tell. */
@@ -150,8 +150,10 @@ export class ScenarioRun<Context> {
       } catch (error) {
         this.#judge(error);
       }
-      for (const error of this.#waits.takeThrown()) this.#judgeUnawaited(error);
+      this.#judgeThrown();
     }
+    await this.#waits.end();
+    this.#judgeThrown();
   }
 
   get #hangs(): boolean {
@@ -174,8 +176,7 @@ export class ScenarioRun<Context> {
       this.#context = made as Context;
       this.#isUp = true;
     };
-    const made = this.#scenario.setup?.(this.#bed);
-    return isPromise(made) ? made.then(use) : use(made);
+    return whenThere(this.#scenario.setup?.(this.#bed), use);
   }
 
   #whenUp(step: Step): unknown {
@@ -188,10 +189,11 @@ export class ScenarioRun<Context> {
     return this.#scenario.body(this.#bed, this.#context as Context);
   }
 
-  #account(): void {
+  #account(): unknown {
     this.#isInBody = false;
-    const lost = this.#scenario.account?.(this.#context as Context);
-    if (lost !== undefined) this.#worsen("lost-buffer", lost);
+    return whenThere(this.#scenario.account?.(this.#context as Context), (lost) => {
+      if (lost !== undefined) this.#worsen("lost-buffer", lost);
+    });
   }
 
   #lookForRemains(): void {
@@ -215,6 +217,10 @@ export class ScenarioRun<Context> {
     this.#worsen(this.#verdictOf(error), detailOf(error));
   }
 
+  #judgeThrown(): void {
+    for (const error of this.#waits.takeThrown()) this.#judgeUnawaited(error);
+  }
+
   /** Outside of a testbed Node ends the process for it. */
   #judgeUnawaited(error: unknown): void {
     const verdict = this.#verdictOf(error);
@@ -230,7 +236,7 @@ export class ScenarioRun<Context> {
     if (isClean?.(error) === true) return "clean-error";
     if (isAssertion(error)) return "wrong-result";
     if (isClean !== undefined || !isCleanError(error)) return "failed";
-    return this.#isInBody && isBodysOwn(error) ? "wrong-result" : "clean-error";
+    return this.#isInBody && isBodysOwn(error, this.#scenario.body) ? "wrong-result" : "clean-error";
   }
 
   /** The worst counts, and of two that are as bad the first. */
@@ -243,6 +249,10 @@ function isPromise<Value>(value: Value | PromiseLike<Value>): value is PromiseLi
   return typeof (value as { readonly then?: unknown } | null | undefined)?.then === "function";
 }
 
+function whenThere<Value>(value: Value | PromiseLike<Value>, use: (value: Value) => void): unknown {
+  return isPromise(value) ? value.then(use) : use(value);
+}
+
 function detailOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return `${error.name === "Error" ? "" : `${error.name}: `}${error.message}`;
@@ -253,10 +263,10 @@ function detailOf(error: unknown): string {
  * functions that is none or that yields, of which nothing would be run.
  */
 export function isAsyncScenario<Context>(
-  { setup, body, teardown }: FaultScenario<Context>,
+  { setup, body, account, teardown }: FaultScenario<Context>,
   refusal: (what: string) => Error,
 ): boolean {
-  const given = Object.entries({ setup, body, teardown }).filter(([, is]) => is !== undefined);
+  const given = Object.entries({ setup, body, account, teardown }).filter(([, is]) => is !== undefined);
   return isAnyAsync(Object.fromEntries(given), refusal);
 }
 

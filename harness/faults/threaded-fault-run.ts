@@ -3,8 +3,9 @@ import type { MachineOptions } from "../../emulator/run/machine.ts";
 import type { RunLimit } from "../explore/run-limit.ts";
 import { plugIn } from "../plug-in.ts";
 import { FAULT_KINDS } from "./fault-kinds.ts";
+import type { LateWatch } from "./late-watch.ts";
 import { MemoryGuard } from "./memory-guard.ts";
-import { type LateWatch, RunWaits } from "./run-waits.ts";
+import { RunWaits } from "./run-waits.ts";
 import { type FaultOutcome, type FaultScenario, isDeceit, type PlacedSite, ScenarioRun } from "./scenario-run.ts";
 
 interface ThreadedRunOptions {

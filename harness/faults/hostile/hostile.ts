@@ -5,7 +5,7 @@ import { RunLimit } from "../../explore/run-limit.ts";
 import type { Testbed } from "../../testbed.ts";
 import { EveryFaultError, isFailure, refusal, whyOf } from "../every-fault.ts";
 import { runWithFaults } from "../fault-run.ts";
-import { LateWatch } from "../run-waits.ts";
+import { LateWatch } from "../late-watch.ts";
 import { type FaultOutcome, type FaultScenario, type FaultVerdict, isAsyncScenario } from "../scenario-run.ts";
 import { Deceiver, type DeceiverOptions, type Lie } from "./deceiver.ts";
 

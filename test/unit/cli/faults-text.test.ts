@@ -65,6 +65,9 @@ test("what was not met, and what nobody could tell, is no recovery", () => {
     "a.ts   ✓ recovered, gave up cleanly or could not tell at 12 of 13 fault sites",
     "12 of 13 fault sites visited; 1 fault not met",
   ]);
+  expect(told({ visitedCount: 11, isComplete: false }, { recovered: 11, failed: 2 })[1]).toBe(
+    "11 of 13 fault sites visited; 2 faults not met",
+  );
   expect(lines).toContain("11 recovered   1 deceived   1 not-met");
   expect(lines).toContain("· read-error#3: not-met");
 });

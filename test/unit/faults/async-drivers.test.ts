@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { setTimeout as realTimeout } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { edu } from "../../../devices/edu/index.ts";
+import { loadDevice } from "../../../emulator/run/machine.ts";
+import { RunLimit } from "../../../harness/explore/run-limit.ts";
 import { type EveryFaultOptions, type EveryFaultResult, everyFault } from "../../../harness/faults/every-fault.ts";
 import type { FaultBed } from "../../../harness/faults/fault-bed.ts";
+import { runWithFaults } from "../../../harness/faults/fault-run.ts";
 import { hostile } from "../../../harness/faults/hostile/hostile.ts";
 import type { Testbed } from "../../../harness/testbed.ts";
 import tasks, { AsyncEdu } from "../../../scenarios/explorations/edu-tasks.ts";
@@ -14,12 +18,11 @@ const STATUS = 0x20;
 
 type Body = (bed: Testbed, driver: AsyncEdu) => unknown;
 
-/** Of a hang that only the wall clock ends. */
+/** Of a hang that only the wall clock ends; all else has a busy machine's time. */
 const LIMIT_MS = 1000;
 
 function drive(body: Body, options: Partial<EveryFaultOptions<AsyncEdu>> = {}): Promise<EveryFaultResult> {
-  const all = { setup: (bed: Testbed) => new AsyncEdu(bed.pci), runLimitMs: LIMIT_MS, ...options };
-  return everyFault(edu(), all, body);
+  return everyFault(edu(), { setup: (bed: Testbed) => new AsyncEdu(bed.pci), ...options }, body);
 }
 
 async function fiveFactorial(_bed: Testbed, driver: AsyncEdu): Promise<void> {
@@ -47,6 +50,7 @@ describe("a driver whose promises its interrupt handlers resolve", () => {
   test("need not be declared async: what a plain function returns is waited for up to the limit", async () => {
     const { sites } = await drive((_bed, driver) => driver.factorial(5), {
       kinds: ["interrupt-lost", "interrupt-late"],
+      runLimitMs: LIMIT_MS,
     });
     expect(sites).toMatchObject([
       { name: "interrupt-lost#1", verdict: "hang", detail: "HangError: a promise was waited for in vain for 1 s" },
@@ -106,10 +110,61 @@ describe("a driver whose promises its interrupt handlers resolve", () => {
     expect(sites).toMatchObject([{ verdict: "recovered" }]);
   });
 
+  test("may wait for a file beside a time-out: virtual time stands still until it has come", async () => {
+    const body = async (bed: Testbed, driver: AsyncEdu): Promise<void> => {
+      const firmware = readFile(import.meta.filename, "utf8");
+      const late = new Promise<never>((_, reject) => setTimeout(reject, 1000, new Error("no firmware")));
+      assert.match(await Promise.race([firmware, late]), /no firmware/);
+      await fiveFactorial(bed, driver);
+    };
+    const { sites } = await drive(body, { kinds: ["interrupt-late"] });
+    expect(sites).toMatchObject([{ verdict: "recovered" }]);
+  });
+
+  test("takes as many steps whatever else its process waits for: what is counted by steps is the same every time", async () => {
+    const devices = [await loadDevice(edu())];
+    const stepsOf = async (begin: () => unknown): Promise<number> => {
+      const body = async (bed: Testbed): Promise<void> => {
+        begin();
+        assert.equal(await new AsyncEdu(bed.pci).factorial(5), 120);
+      };
+      const limits = { steps: 1000, virtualNs: 1e9 };
+      const options = { limits, wallLimit: new RunLimit(10_000), isAsync: true };
+      const { verdict, steps } = await runWithFaults(devices, { body }, [], options, undefined);
+      expect(verdict).toBe("recovered");
+      return steps;
+    };
+    const alone = await stepsOf(() => {});
+    expect(await stepsOf(() => void readFile(import.meta.filename))).toBe(alone);
+  });
+
+  test("may wait for timers of Node's own for more than a second, if each of them comes within one", async () => {
+    let runs = 0;
+    const body = async (bed: Testbed, driver: AsyncEdu): Promise<void> => {
+      if (runs++ === 0) for (let waits = 0; waits < 7; waits++) await realTimeout(200);
+      await fiveFactorial(bed, driver);
+    };
+    const { sites } = await drive(body, { kinds: ["interrupt-late"] });
+    expect(sites).toMatchObject([{ verdict: "recovered" }]);
+  });
+
+  test("may await in its account", async () => {
+    let runs = 0;
+    const account = async (driver: AsyncEdu): Promise<string | undefined> =>
+      (await driver.factorial(3)) === 6 && runs++ === 0 ? undefined : "a buffer is lost";
+    const { sites } = await drive(fiveFactorial, { kinds: ["interrupt-late"], account });
+    expect(sites).toMatchObject([
+      { verdict: "lost-buffer", detail: "a buffer is lost" },
+      { verdict: "lost-buffer", detail: "a buffer is lost" },
+    ]);
+  });
+
   test("with the card in a thread of its own, too", async () => {
     const { sites } = await drive(fiveFactorial, {
       kinds: ["interrupt-lost", "interrupt-late"],
       run: "threaded",
+      // On a busy machine a thread may not have its turn for a second.
+      runLimitMs: 3 * LIMIT_MS,
     });
     expect(sites.map(({ name, verdict }) => [name, verdict])).toEqual([
       ["interrupt-lost#1", "hang"],
@@ -121,6 +176,56 @@ describe("a driver whose promises its interrupt handlers resolve", () => {
     // The second word that the driver reads is the product.
     const options = { setup: (bed: Testbed) => new AsyncEdu(bed.pci), lies: [{ nth: 2, word: 121 }] };
     expect(await hostile(edu(), options, fiveFactorial)).toMatchObject({ lieCount: 1, verdicts: { deceived: 1 } });
+  });
+});
+
+describe("whose a plain Error is, behind an await", () => {
+  /** Gives up behind an await of its own, of which nothing is on the stack any more: it has a queue of promises. */
+  class Impatient extends AsyncEdu {
+    #last: Promise<unknown> = Promise.resolve();
+    override factorial(n: number): Promise<number> {
+      const result = this.#last.then(() => this.#within(n));
+      this.#last = result.catch(() => {});
+      return result;
+    }
+    async #within(n: number): Promise<number> {
+      const late = new Promise<undefined>((resolve) => setTimeout(resolve, 1000, undefined));
+      const product = await Promise.race([super.factorial(n), late]);
+      if (product === undefined) throw new Error("no answer");
+      return product;
+    }
+  }
+  const isLate = (error: unknown): boolean => error instanceof Error && error.message === "no answer";
+  async function named(_bed: Testbed, driver: AsyncEdu): Promise<void> {
+    await driver.factorial(5);
+  }
+  async function checks(_bed: Testbed, driver: AsyncEdu): Promise<void> {
+    await driver.factorial(5).catch(() => {
+      throw new Error("5! did not come");
+    });
+  }
+
+  test.for<readonly [what: string, verdict: string, body: Body]>([
+    ["the driver's, below a body with a name", "clean-error", named],
+    ["the driver's, below a body that is bound", "clean-error", named.bind(undefined)],
+    [
+      "the driver's, below a body without a name",
+      "clean-error",
+      async (_bed, driver) => void (await driver.factorial(5)),
+    ],
+    [
+      "the body's that throws it",
+      "wrong-result",
+      async (_bed, driver) => {
+        if (await driver.factorial(5).then(() => false, isLate)) throw new Error("5! did not come");
+      },
+    ],
+    ["the body's whose nameless function throws it", "wrong-result", checks],
+    ["the body's that a plain function has called", "wrong-result", (bed, driver) => checks(bed, driver)],
+  ])("%s: %s", async ([, verdict, body]) => {
+    const setup = async (bed: Testbed): Promise<AsyncEdu> => new Impatient(bed.pci);
+    const { sites } = await drive(body, { kinds: ["interrupt-lost"], setup });
+    expect(sites).toMatchObject([{ name: "interrupt-lost#1", verdict }]);
   });
 });
 
@@ -148,7 +253,7 @@ describe("no wait is without a limit", () => {
     ],
     ["an interval that goes on for ever", () => new Promise(() => setInterval(() => {}, 1))],
   ])("%s is a hang", async ([, wrong]) => {
-    const { failures } = await drive(astray(wrong), { kinds: ["interrupt-lost"] });
+    const { failures } = await drive(astray(wrong), { kinds: ["interrupt-lost"], runLimitMs: LIMIT_MS });
     expect(failures).toMatchObject([{ name: "interrupt-lost#1", verdict: "hang" }]);
   });
 
@@ -162,6 +267,51 @@ describe("no wait is without a limit", () => {
     expect(failures).toMatchObject([
       { verdict: "failed", detail: "a promise was rejected that nobody awaits: nobody hears this" },
     ]);
+  });
+
+  test("and so is what is thrown where nobody could catch it, even if the driver waits for ever then", async () => {
+    const { failures } = await drive(
+      astray(() => {
+        const never = new Promise(() => {});
+        setTimeout(() => {
+          throw new Error("a callback broke");
+        }, 5);
+        return never;
+      }),
+      { kinds: ["interrupt-lost"] },
+    );
+    expect(failures).toMatchObject([
+      { verdict: "failed", detail: "a promise was rejected that nobody awaits: a callback broke" },
+    ]);
+  });
+
+  test("and what is rejected in the last moment", async () => {
+    const driven = drive(fiveFactorial, {
+      kinds: ["interrupt-late"],
+      teardown: () => {
+        void Promise.reject(new Error("too late"));
+      },
+    });
+    await expect(driven).rejects.toThrow("failed: a promise was rejected that nobody awaits: too late");
+  });
+
+  test("a task that is left over from one run is no verdict on the next", async () => {
+    let wake = (): void => {};
+    let runs = 0;
+    const body = async (bed: Testbed, driver: AsyncEdu): Promise<void> => {
+      runs++;
+      const left = async (): Promise<void> => {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        bed.pci.bar(0).read32(STATUS);
+      };
+      wake();
+      if (runs < 3) void left();
+      await fiveFactorial(bed, driver);
+    };
+    const { sites } = await drive(body, { kinds: ["interrupt-late", "operation-slow"] });
+    expect(sites).toMatchObject([{ verdict: "recovered" }, { verdict: "recovered" }]);
   });
 
   test("a function that yields is refused: nothing of it would be run", async () => {

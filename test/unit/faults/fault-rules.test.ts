@@ -15,6 +15,9 @@ import type { Testbed } from "../../../harness/testbed.ts";
 import ixgbeTraffic from "../../../scenarios/explorations/ixgbe-traffic.ts";
 import { countersOf, openFaulted as open, probe, through } from "./faulted-card.ts";
 
+/** Of the edu: its data sheet, "Registers". */
+const [FACTORIAL, STATUS, INTERRUPTS] = [0x08, 0x20, 0x80];
+
 describe("rules", () => {
   const FRAMES = frames(40, { maxByteLength: 64 });
   const lost = async (rules: readonly FaultRule[], seed = 1): Promise<number[]> => {
@@ -102,7 +105,11 @@ describe("rules", () => {
           { rule: rules[1], met: 4, struck: 0 },
           { rule: rules[2], met: 0, struck: 0 },
         ]);
-        await expect(bed.faults.mustHaveStruck()).rejects.toThrow(new FaultNotStruckError(lines.join("\n")));
+        await expect(bed.faults.mustHaveStruck()).rejects.toThrow(
+          new FaultNotStruckError(
+            `${lines.join("\n")}\nNothing of it was tested: let the run come to such a place, or take back by disarm() what need not strike.`,
+          ),
+        );
         await bed.faults.disarm("dma-alloc-failed");
         expect(warned).toEqual([]);
         driver.close();
@@ -115,6 +122,20 @@ describe("rules", () => {
       warn.mockRestore();
     }
   });
+
+  test.each(["folded", "threaded"] as const)(
+    "one that has not struck yet is waited for, as far as anything is under way: %s",
+    async (run) => {
+      await using bed = await plugIn(edu(), { run, faults: [] });
+      const bar = bed.pci.bar(0);
+      bed.pci.config.setBusMaster(true);
+      bed.pci.interrupts("msi", 1);
+      bar.write32(STATUS, INTERRUPTS);
+      await bed.faults.arm({ kind: "interrupt-lost", nth: 1 });
+      bar.write32(FACTORIAL, 5);
+      await bed.faults.mustHaveStruck();
+    },
+  );
 
   test("of several rules one that makes no sense arms none", async () => {
     await using bed = await open();
@@ -152,6 +173,7 @@ describe("rules", () => {
 
   test("that make no sense are refused, and leave nothing armed", async () => {
     await expect(open([{ kind: "frame-lost" }])).rejects.toThrow("say when: either nth or probability");
+    await expect(open([{ kind: "frame-lost", nth: [] }])).rejects.toThrow("nth names no occurrence");
     await expect(open([{ kind: "frame-lost", nth: 1, device: 1 }])).rejects.toThrow("there is no device 1");
     await expect(open([{ kind: "meteor" as FaultKind, nth: 1 }])).rejects.toThrow('there is no fault "meteor"');
     // Around one card there is neither a kernel nor a second card.
