@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { setTimeout as realTimeout } from "node:timers/promises";
 import { ABORT } from "../../emulator/explore/machine.ts";
 import type { Await, Awaits } from "../../emulator/explore/plugged/awaits.ts";
 import type { ExploredCpu } from "../../emulator/explore/plugged/explored-cpu.ts";
 import { macrotaskHop } from "../../emulator/run/macrotask.ts";
 import { ForeignWatch } from "./foreign-watch.ts";
+import { realTimers } from "./real-timers.ts";
 import { installVirtualTimers } from "./virtual-timers.ts";
 
 /** The run that whatever is executed belongs to, through all that it awaits. */
@@ -94,7 +94,7 @@ export class AsyncRun {
     };
     let looks = 0;
     for (; isBusy() && looks < looksMax && !this.isOver && !isEnough(); looks++)
-      await current.exit(() => realTimeout(OUTSIDE_LOOK_MS));
+      await current.exit(() => realTimers.sleepMs(OUTSIDE_LOOK_MS));
     if (looks === looksMax) this.#outsideBefore = outside();
     return looks > 0;
   }
@@ -102,7 +102,7 @@ export class AsyncRun {
   /** Waits until something from outside of the testbed has woken the driver. False when nothing does for a second. */
   async isWoken(hasGoneOn: () => boolean): Promise<boolean> {
     for (let looks = 0; looks < WAKE_LOOKS && !this.isOver; looks++) {
-      await current.exit(() => realTimeout(OUTSIDE_LOOK_MS));
+      await current.exit(() => realTimers.sleepMs(OUTSIDE_LOOK_MS));
       if (hasGoneOn()) return true;
     }
     return false;

@@ -218,8 +218,8 @@ export class AsyncSession<Context = unknown> implements DriverSession {
       const leftNs = awaits.earliestNs - cpu.nowNs();
       if (leftNs === Number.POSITIVE_INFINITY && cpu.nowNs() - startNs > SET_UP_LIMIT_NS)
         throw new Error(
-          "the set-up awaits something that nothing in the testbed will ever settle; timers of node:timers are awaited " +
-            "before explore() is called",
+          "the set-up awaits something that nothing in the testbed will ever settle; files and timers that are kept " +
+            "from before are awaited before explore() is called",
         );
       cpu.delay(Math.max(0, Math.min(stepNs, leftNs)));
       const due = awaits.takeDue(cpu.nowNs());

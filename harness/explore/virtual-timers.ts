@@ -1,4 +1,6 @@
 import { promisify } from "node:util";
+import { type PromiseTimers, promiseTimers } from "./promise-timers.ts";
+import { realPromiseTimers, replaceTimerModules } from "./timer-modules.ts";
 
 /** What the timers of a driver are made of during an explored run. */
 export interface TimerHost {
@@ -76,8 +78,9 @@ type Schedule = (callback: Callback, ...parameters: unknown[]) => unknown;
 
 /**
  * Puts the virtual clock in the place of the process's for whoever is inside of a run: `setTimeout`, `setInterval`,
- * `setImmediate` and what clears them, `Date` and `performance.now`. Returns what puts them back. What a module has taken
- * from `node:timers` stays real, and so does `process.hrtime`.
+ * `setImmediate` and what clears them, as globals and in `node:timers` and `node:timers/promises`; `Date` and
+ * `performance.now`. Returns what puts them back. What a module has put into a variable of its own before stays real, and so
+ * do `AbortSignal.timeout` and `process.hrtime`.
  */
 export function installVirtualTimers(host: TimerHost): () => void {
   const delayOf = (delayMs: unknown): number => Math.max(1, Number(delayMs ?? 1) || 1) * NS_PER_MS;
@@ -96,31 +99,34 @@ export function installVirtualTimers(host: TimerHost): () => void {
     timer.arm(() => host.arm(host.nowNs() + delayNs, fire, "setInterval"));
     return timer;
   };
-  const globals = globalThis as unknown as Record<string, unknown>;
-  const replacements: Record<string, unknown> = { Date: virtualDate(host) };
-  const schedule = (name: string, virtual: Schedule): void => {
-    const real = globals[name] as Schedule;
-    const replacement: Schedule = (...parameters) => (host.isInside() ? virtual : real)(...parameters);
-    const custom: unknown = Reflect.get(real, promisify.custom);
-    if (custom !== undefined)
-      Object.defineProperty(replacement, promisify.custom, {
-        value: (...parameters: unknown[]) => promised(name, replacement, parameters),
-      });
-    replacements[name] = replacement;
+  const virtual = {
+    setTimeout: (callback: Callback, delayMs: unknown, ...rest: unknown[]) =>
+      once("setTimeout", callback, delayOf(delayMs), rest),
+    setInterval: (callback: Callback, delayMs: unknown, ...rest: unknown[]) => again(callback, delayOf(delayMs), rest),
+    setImmediate: (callback: Callback, ...rest: unknown[]) => once("setImmediate", callback, 0, rest),
   };
-  const clear = (name: string): void => {
+  const globals = globalThis as unknown as Record<string, unknown>;
+  const promises = insideOnly(host, promiseTimers(virtual, realPromiseTimers()));
+  const timers: Record<string, unknown> = {};
+  for (const name of ["setTimeout", "setInterval", "setImmediate"] as const) {
+    const real = globals[name] as Schedule;
+    const replacement: Schedule = (...parameters) =>
+      (host.isInside() ? (virtual[name] as Schedule) : real)(...parameters);
+    if (Reflect.has(real, promisify.custom))
+      Object.defineProperty(replacement, promisify.custom, { value: promises[name] });
+    timers[name] = replacement;
+  }
+  for (const name of ["clearTimeout", "clearInterval", "clearImmediate"]) {
     const real = globals[name] as (timer: unknown) => void;
-    replacements[name] = (timer: unknown) => {
+    timers[name] = (timer: unknown) => {
       if (timer instanceof VirtualTimer) timer.disarm();
       else real(timer);
     };
-  };
-  schedule("setTimeout", (callback, delayMs, ...rest) => once("setTimeout", callback, delayOf(delayMs), rest));
-  schedule("setInterval", (callback, delayMs, ...rest) => again(callback, delayOf(delayMs), rest));
-  schedule("setImmediate", (callback, ...rest) => once("setImmediate", callback, 0, rest));
-  for (const name of ["clearTimeout", "clearInterval", "clearImmediate"]) clear(name);
+  }
+  const replacements: Record<string, unknown> = { Date: virtualDate(host), ...timers };
   const before = Object.fromEntries(Object.keys(replacements).map((name) => [name, globals[name]]));
   const realNow = performance.now;
+  const giveModulesBack = replaceTimerModules(timers, promises);
   Object.assign(globals, replacements);
   Object.defineProperty(performance, "now", {
     configurable: true,
@@ -129,16 +135,19 @@ export function installVirtualTimers(host: TimerHost): () => void {
   return () => {
     Object.assign(globals, before);
     Reflect.deleteProperty(performance, "now");
+    giveModulesBack();
   };
 }
 
-/** `promisify(setTimeout)(delayMs, value)`, `promisify(setImmediate)(value)`. */
-function promised(name: string, schedule: Schedule, parameters: unknown[]): Promise<unknown> {
-  const [delayMs, value] = name === "setTimeout" ? parameters : [undefined, parameters[0]];
-  return new Promise((resolve) => {
-    if (name === "setTimeout") schedule(() => resolve(value), delayMs);
-    else schedule(() => resolve(value));
-  });
+/** `inside` for whoever is inside of a run, and Node's for the others. */
+function insideOnly(host: TimerHost, inside: PromiseTimers): PromiseTimers {
+  const real = realPromiseTimers();
+  const given = (): PromiseTimers => (host.isInside() ? inside : real);
+  return {
+    setTimeout: (...parameters) => given().setTimeout(...parameters),
+    setImmediate: (...parameters) => given().setImmediate(...parameters),
+    setInterval: (...parameters) => given().setInterval(...parameters),
+  };
 }
 
 /** The same `Date`, for which it is another time. */

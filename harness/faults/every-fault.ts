@@ -238,7 +238,7 @@ class SiteWalk<Context> {
       return {
         verdict: "failed",
         detail:
-          "the run did not come to this place: it is not the same every time, but goes by timers of node:timers, files or chance",
+          "the run did not come to this place: it is not the same every time, but goes by files, chance, or timers that it has kept from before the run",
       };
     const detail = "the fault was not met this time";
     return isFailure(outcome)

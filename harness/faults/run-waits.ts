@@ -1,9 +1,7 @@
-// Imported, not global: a run puts a virtual clock's in the globals' place while an async driver runs.
-import { clearTimeout, setTimeout } from "node:timers";
-import { setTimeout as sleepMs } from "node:timers/promises";
 import { limitUnderDebugger } from "../../emulator/run/debugger.ts";
 import { macrotaskHop } from "../../emulator/run/macrotask.ts";
 import type { AsyncRun } from "../explore/async-run.ts";
+import { realTimers } from "../explore/real-timers.ts";
 import { HangError } from "./fault-limits.ts";
 import type { LateWatch } from "./late-watch.ts";
 
@@ -58,7 +56,7 @@ export class RunWaits {
     const timer =
       this.#limitMs === Number.POSITIVE_INFINITY
         ? undefined
-        : setTimeout(() => {
+        : realTimers.setTimeout(() => {
             isLate = true;
           }, this.#limitMs);
     const watch = this.#watch?.start();
@@ -82,7 +80,7 @@ export class RunWaits {
     try {
       await (watch === undefined ? wait() : watch.guard(wait));
     } finally {
-      clearTimeout(timer);
+      realTimers.clearTimeout(timer);
     }
   }
 
@@ -97,7 +95,7 @@ export class RunWaits {
   /** Nothing in the testbed goes on by itself: whatever comes does so in real time, from files, sockets and timers. */
   async #untilWoken(isEnough: () => boolean): Promise<void> {
     if (this.#run === undefined) {
-      await sleepMs(IDLE_MS);
+      await realTimers.sleepMs(IDLE_MS);
       return;
     }
     // Whoever asks for more of it has been woken, by a timer that is none of the testbed's, say.

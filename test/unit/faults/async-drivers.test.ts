@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { setTimeout as realTimeout } from "node:timers/promises";
+import timers, { setTimeout as timeoutOfNode } from "node:timers";
+import timersPromises, { setInterval as everyMs, scheduler, setTimeout as sleepMs } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { edu } from "../../../devices/edu/index.ts";
+import type { PciFunction } from "../../../emulator/pcie/driver-view.ts";
 import { loadDevice } from "../../../emulator/run/machine.ts";
 import { RunLimit } from "../../../harness/explore/run-limit.ts";
 import { type EveryFaultOptions, type EveryFaultResult, everyFault } from "../../../harness/faults/every-fault.ts";
@@ -12,9 +14,19 @@ import { hostile } from "../../../harness/faults/hostile/hostile.ts";
 import type { Testbed } from "../../../harness/testbed.ts";
 import tasks, { AsyncEdu } from "../../../scenarios/explorations/edu-tasks.ts";
 
+/** Kept from before any run: it stays real. */
+const realTimeout = sleepMs;
 const MS = 1_000_000;
 const FACTORIAL = 0x08;
 const STATUS = 0x20;
+const GONE = 0xffff_ffff;
+
+class Impatience extends Error {}
+
+/** What is imported by name, and what the modules have. */
+function nodesTimers(): unknown[] {
+  return [timeoutOfNode, sleepMs, everyMs, scheduler.wait, { ...timers }, { ...timersPromises }];
+}
 
 type Body = (bed: Testbed, driver: AsyncEdu) => unknown;
 
@@ -82,6 +94,42 @@ describe("a driver whose promises its interrupt handlers resolve", () => {
       { verdict: "clean-error", detail: "no answer in 3600000 ms" },
       { verdict: "recovered" },
     ]);
+  });
+
+  test("has those of node:timers and node:timers/promises in virtual time, too, and the same every time", async () => {
+    const polled = async (pci: PciFunction, by: () => Promise<unknown>): Promise<number> => {
+      pci.bar(0).write32(FACTORIAL, 5);
+      for (let polls = 0; polls < 50; polls++) {
+        const isBusy = (pci.bar(0).read32(STATUS) & 1) !== 0;
+        const product = isBusy ? undefined : pci.bar(0).read32(FACTORIAL);
+        if (product === GONE) break;
+        if (product !== undefined) return product;
+        await by();
+      }
+      throw new Impatience("no answer");
+    };
+    const body = async ({ pci }: Testbed): Promise<void> => {
+      const minutes = everyMs(60_000)[Symbol.asyncIterator]();
+      for (const by of [
+        () => sleepMs(60_000),
+        () => new Promise((resolve) => timeoutOfNode(resolve, 60_000)),
+        () => scheduler.wait(60_000),
+        () => minutes.next(),
+      ])
+        assert.equal(await polled(pci, by), 120);
+      await minutes.return?.();
+      const ended = new AbortController();
+      const never = sleepMs(60_000, undefined, { signal: ended.signal });
+      ended.abort();
+      await assert.rejects(never, { name: "AbortError", code: "ABORT_ERR" });
+    };
+    const before = nodesTimers();
+    const options = { kinds: ["operation-slow", "read-error", "removal"], virtualLimitNs: 1e15 } as const;
+    const { sites, failures } = await drive(body, options);
+    expect(failures).toEqual([]);
+    expect(new Set(sites.map(({ verdict }) => verdict))).toEqual(new Set(["recovered", "clean-error"]));
+    expect((await drive(body, options)).sites).toEqual(sites);
+    expect(nodesTimers()).toEqual(before);
   });
 
   test("has tasks that wait for the bed beside each other, and polls by setImmediate as one that relaxes", async () => {
