@@ -5,6 +5,7 @@ import type { ExploredCpu } from "../../emulator/explore/plugged/explored-cpu.ts
 import { macrotaskHop } from "../../emulator/run/macrotask.ts";
 import { ForeignWatch } from "./foreign-watch.ts";
 import { realTimers } from "./real-timers.ts";
+import { takeUnawaited } from "./unawaited-errors.ts";
 import { installVirtualTimers } from "./virtual-timers.ts";
 
 /** The run that whatever is executed belongs to, through all that it awaits. */
@@ -57,8 +58,7 @@ export class AsyncRun {
     lastInProcess = own;
     await before;
     const takeBack = [
-      this.#catchAll("unhandledRejection"),
-      this.#catchAll("uncaughtException"),
+      takeUnawaited((error) => this.thrown.push(error)),
       this.#installTimers(),
       this.#foreign?.install(),
     ];
@@ -123,20 +123,6 @@ export class AsyncRun {
     return new Promise((settle) => {
       if (!this.isOver) this.#awaits.add({ name, limitNs, isOver, settle });
     });
-  }
-
-  #catchAll(event: "unhandledRejection" | "uncaughtException"): () => void {
-    const others = process.rawListeners(event);
-    const listen = (error: unknown): void => {
-      // How a task that nobody awaits is stopped is no verdict on it.
-      if (error !== ABORT) this.thrown.push(error);
-    };
-    process.removeAllListeners(event);
-    process.on(event, listen);
-    return () => {
-      process.off(event, listen);
-      for (const listener of others) process.on(event, listener as () => void);
-    };
   }
 
   #installTimers(): () => void {

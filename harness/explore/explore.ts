@@ -116,9 +116,9 @@ export interface ExploreResult {
  *
  * A driver that awaits is explored when set-up or body is declared `async`; a plain function that returns a promise is
  * refused. Its tasks interleave with the devices at every access, and with each other where they wait: for promises of the
- * bed, for those that its interrupt handlers resolve, and for timers. `setTimeout`, `setInterval`, `setImmediate`, `Date`
- * and `performance.now` are the virtual clock's meanwhile. A promise that nothing will settle is a deadlock; a file or a
- * socket is refused as nondeterminism.
+ * bed, for those that its interrupt handlers resolve, and for timers. `setTimeout`, `setInterval`, `setImmediate`, those of
+ * `node:timers` and `node:timers/promises`, `Date` and `performance.now` are the virtual clock's meanwhile. A promise that
+ * nothing will settle is a deadlock; a file or a socket is refused as nondeterminism.
  *
  * ```ts
  * await explore(edu(), { setup: async (bed) => new AsyncEdu(bed.pci) }, async (bed, driver) => {

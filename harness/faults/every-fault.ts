@@ -126,7 +126,7 @@ export async function everyFault<Context = undefined>(
       ? (chain, onSite) => runThreaded(specs, scenario, chain, how, chain.length === 0 ? onSite : () => {})
       : (chain, onSite) => runWithFaults(loaded, scenario, chain, { ...how, isFirst: chain.length === 0 }, onSite);
   try {
-    return await new SiteWalk(options, runChain).walk();
+    return await new SiteWalk(options, runChain, isAsync).walk();
   } finally {
     await watch.close();
   }
@@ -144,6 +144,8 @@ type RunChain = (chain: Chain, onSite: (site: PlacedSite) => void) => Promise<Fa
 class SiteWalk<Context> {
   readonly #options: EveryFaultOptions<Context>;
   readonly #run: RunChain;
+  /** Timers that are not virtual. */
+  readonly #realTimers: string;
   readonly #kinds: ReadonlySet<FaultKind>;
   readonly #waiting: Chain[] = [];
   /** What has been met, by kind and place: on failure paths one of each is enough, whatever its number. */
@@ -166,9 +168,12 @@ class SiteWalk<Context> {
   #visitedCount = 0;
   #failurePathCount = 0;
 
-  constructor(options: EveryFaultOptions<Context>, run: RunChain) {
+  constructor(options: EveryFaultOptions<Context>, run: RunChain, isAsync: boolean) {
     this.#options = options;
     this.#run = run;
+    this.#realTimers = isAsync
+      ? "timers that it has kept from before the run"
+      : "timers, which are virtual where set-up or body is declared async";
     this.#kinds = new Set(options.kinds ?? FAULT_KINDS.filter((kind) => !NOT_BY_ITSELF.includes(kind)));
   }
 
@@ -237,8 +242,7 @@ class SiteWalk<Context> {
     if (this.#options.run !== "threaded")
       return {
         verdict: "failed",
-        detail:
-          "the run did not come to this place: it is not the same every time, but goes by files, chance, or timers that it has kept from before the run",
+        detail: `the run did not come to this place: it is not the same every time, but goes by files, chance, or ${this.#realTimers}`,
       };
     const detail = "the fault was not met this time";
     return isFailure(outcome)

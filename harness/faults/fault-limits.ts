@@ -1,5 +1,5 @@
 import type { CpuLink } from "../../emulator/driver/cpu-link.ts";
-import { ABORT } from "../../emulator/explore/machine.ts";
+import { stopOfLeftOver } from "../explore/unawaited-errors.ts";
 
 /** How much one run may take before it is taken for one that hangs. */
 export interface RunLimits {
@@ -97,7 +97,7 @@ export class StepAccount {
     const { steps, virtualNs } = this.#limits;
     if (++this.steps > steps)
       throw this.steps === Number.POSITIVE_INFINITY
-        ? ABORT
+        ? stopOfLeftOver()
         : new HangError(`the driver has made ${steps} accesses and waits, and is at no end`);
     if (link.nowNs() > virtualNs) throw new HangError(`${virtualNs / 1e6} ms have passed, and the driver is at no end`);
     this.#onStep?.();

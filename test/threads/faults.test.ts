@@ -8,7 +8,7 @@ import { IxgbeDriver } from "../../scenarios/drivers/ixgbe.ts";
 import * as reg from "../../scenarios/drivers/ixgbe-registers.ts";
 import { ROUNDS, toy } from "../unit/faults/fixtures/toy-device.ts";
 import { type Bug, ToyDriver } from "../unit/faults/toy-driver.ts";
-import { CommandProcess, type Run } from "./command-line.ts";
+import { CommandProcess, type Run, start } from "./command-line.ts";
 
 const commands = new CommandProcess();
 afterAll(() => commands.close());
@@ -78,6 +78,14 @@ test("softbar faults puts a driver through them and says how it fared, in words 
   const { code, stderr } = await silent;
   expect(code).toBe(2);
   expect(stderr).toContain("never-loaded.ts was not loaded within 5 s: it loops, or awaits in vain");
+});
+
+test("a task that is left over, and comes back to its card when all is told, does not end the process", async () => {
+  const { run } = start(["faults", "test/threads/fixtures/left-over-task.ts", "--kinds", "interrupt-late"]);
+  const { code, stdout, stderr } = await run;
+  expect(stdout).toContain("✓ recovered or gave up cleanly everywhere");
+  // One of each of the two runs.
+  expect([code, stderr]).toEqual([0, "late\nlate\n"]);
 });
 
 test("replay --fault loses what it is told to, accounts for it, and says what struck; who lost nothing has passed", async () => {
