@@ -12,6 +12,8 @@ const NS_PER_MS = 1_000_000;
 export class FaultBed extends FoldedTestbed implements ExploredBed, Meanwhile {
   /** What the driver waits for, timers among it. */
   readonly waits: VirtualWaits = new VirtualWaits();
+  readonly advice: string =
+    "; where set-up or body is declared async the driver's timers are virtual, and what nothing settles is told in a second";
   /** When something was settled last. */
   #settledNs = Number.NEGATIVE_INFINITY;
 

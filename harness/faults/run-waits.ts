@@ -16,6 +16,8 @@ export interface Meanwhile {
   attend(): void;
   /** Lets what is next in virtual time happen. False when nothing is planned, or when time passes by itself. */
   goOn(): boolean;
+  /** What can be done about promises that are waited for in vain, where the driver's timers are real; empty when nothing can. */
+  readonly advice: string;
 }
 
 /** Waits for the promises of one run: what they wait for comes meanwhile, and none is waited for without a limit. */
@@ -67,7 +69,7 @@ export class RunWaits {
         await this.#turn();
         watch?.turned();
         if (isToEnd()) return;
-        if (isLate) throw new HangError(`a promise was waited for in vain for ${this.#limitMs / 1000} s`);
+        if (isLate) throw new HangError(`a promise was waited for in vain for ${this.#limitMs / 1000} s${this.#advice}`);
         this.#meanwhile.attend();
         // What a handler has resolved goes on before time does.
         await this.#turn();
@@ -82,6 +84,10 @@ export class RunWaits {
     } finally {
       realTimers.clearTimeout(timer);
     }
+  }
+
+  get #advice(): string {
+    return this.#run === undefined ? this.#meanwhile.advice : "";
   }
 
   get #hasThrown(): boolean {

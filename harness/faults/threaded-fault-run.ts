@@ -28,7 +28,7 @@ export async function runThreaded<Context>(
   const faults = chain.map(({ kind, nth, device }) => ({ kind, nth, device }));
   await using bed = await plugIn(specs, { ...options.machine, faults });
   // Time passes by itself. A handler runs where its CPU relaxes, which one whose code awaits never does.
-  const meanwhile = { attend: () => bed.pci.cpu.relax(), goOn: () => false };
+  const meanwhile = { attend: () => bed.pci.cpu.relax(), goOn: () => false, advice: "" };
   const waits = new RunWaits(options.wallLimit.limitMs, meanwhile, options.watch);
   const run = new ScenarioRun(scenario, bed, new MemoryGuard(), options.wallLimit, waits);
   await run.toItsEnd();
