@@ -5,7 +5,7 @@ import type { ExploredCpu } from "../../emulator/explore/plugged/explored-cpu.ts
 import { macrotaskHop } from "../../emulator/run/macrotask.ts";
 import { ForeignWatch } from "./foreign-watch.ts";
 import { realTimers } from "./real-timers.ts";
-import { takeUnawaited } from "./unawaited-errors.ts";
+import { stopOfLeftOver, takeUnawaited } from "./unawaited-errors.ts";
 import { installVirtualTimers } from "./virtual-timers.ts";
 
 /** The run that whatever is executed belongs to, through all that it awaits. */
@@ -70,7 +70,9 @@ export class AsyncRun {
       return await guard(() => current.run(this, work));
     } finally {
       this.isOver = true;
-      this.#cpu.admit = undefined;
+      this.#cpu.admit = () => {
+        if (current.getStore() !== undefined) throw stopOfLeftOver();
+      };
       for (const restore of takeBack) restore?.();
       if (lastInProcess === own) lastInProcess = undefined;
       giveBack();

@@ -285,6 +285,10 @@ test("a task that something outside has woken late does not reach into a later r
   }
   expect(late).toBe(4);
   expect(hashes.size).toBe(1);
+  // And when no run is under way any more, it is no error that nobody awaits, which would end the process, and fail this test.
+  wake();
+  await realTimeout(1);
+  expect(late).toBe(5);
 });
 
 test("what the set-up throws is thrown on, awaited or not", async () => {
