@@ -237,7 +237,8 @@ export class FeedHandlerDriver {
       // A card that stalls has nothing to tell until it has room.
       this.#giveBack();
       const leftNs = deadlineNs - cpu.nowNs();
-      if (leftNs <= 0) return false;
+      // Once more: whoever was held up since the last look may have been told meanwhile.
+      if (leftNs <= 0) return this.hasEvent();
       if (this.#interrupt === undefined) cpu.relax();
       else this.#sleep(this.#interrupt, leftNs / 1e6);
     }

@@ -167,7 +167,7 @@ export class IxgbeDriver extends IxgbeBase {
     for (let polls = 0; polls < POLL_LIMIT; polls++) {
       if (queue.hasTraffic()) return true;
       const leftNs = deadlineNs - cpu.nowNs();
-      if (leftNs <= 0) return false;
+      if (leftNs <= 0) return queue.hasTraffic(); // Who was held up since the last look may have been told meanwhile.
       if (interrupt === undefined) {
         cpu.relax();
         continue;
