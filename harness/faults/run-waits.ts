@@ -69,7 +69,8 @@ export class RunWaits {
         await this.#turn();
         watch?.turned();
         if (isToEnd()) return;
-        if (isLate) throw new HangError(`a promise was waited for in vain for ${this.#limitMs / 1000} s${this.#advice}`);
+        if (isLate)
+          throw new HangError(`a promise was waited for in vain for ${this.#limitMs / 1000} s${this.#advice}`);
         this.#meanwhile.attend();
         // What a handler has resolved goes on before time does.
         await this.#turn();
