@@ -122,7 +122,7 @@ export const HARDENING_MUTANTS: readonly HardeningMutant[] = [
   {
     name: "exanic-waits-for-ever",
     file: "exanic-reader.ts",
-    find: "      if (this.#cpu.nowNs() > deadlineNs) break;\n",
+    find: "      if (isLate) break;\n",
     replace: "",
     mistake: "the rest of a frame that was lost is waited for",
     scenario: exanic,
